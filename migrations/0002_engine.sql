@@ -1,0 +1,167 @@
+-- The engine: runs, phases, tasks, attempts, workers. Postgres decides; everything that Redis holds
+-- can be rebuilt from here.
+
+create table run (
+    id              uuid primary key,
+    run_seq         bigint generated always as identity unique,
+    trigger         text not null check (trigger in ('nightly', 'catch-up', 'cli', 'onboarding', 'api', 'repair')),
+    lane            text not null check (lane in ('interactive', 'nightly', 'backfill')),
+    label           text not null,
+    from_date       date not null,
+    final_date      date not null check (final_date >= from_date),
+    force           boolean not null,
+    all_portfolios  boolean not null,
+    scope_hash      text not null,
+    request_hash    text not null,
+    principal       text not null,
+    idempotency_key text,
+    parent_run      uuid references run (id),
+    verdict         text check (verdict in ('succeeded', 'partial', 'failed', 'cancelled')),
+    created_at      timestamptz not null default now(),
+    finished_at     timestamptz,
+    check ((verdict is null) = (finished_at is null))
+);
+create unique index run_idempotency on run (principal, idempotency_key) where idempotency_key is not null;
+create index run_going on run (request_hash) where verdict is null;
+
+-- The frozen scope of a run: what "all" meant when it was planned.
+create table run_portfolio (
+    run_id       uuid not null references run (id),
+    portfolio_id uuid not null references portfolios (id),
+    primary key (run_id, portfolio_id)
+);
+create table run_date (
+    run_id uuid not null references run (id),
+    as_of  date not null,
+    primary key (run_id, as_of)
+);
+create table run_symbol (
+    run_id uuid not null references run (id),
+    symbol text not null references symbol_universe (symbol),
+    primary key (run_id, symbol)
+);
+
+create table run_phase (
+    run_id       uuid not null references run (id),
+    phase        text not null,
+    sort_order   integer not null,
+    after        text[] not null,
+    total        integer not null,
+    opened_at    timestamptz,
+    finished_at  timestamptz,
+    published_at timestamptz,
+    primary key (run_id, phase),
+    check (opened_at is not null or finished_at is null)
+);
+create index run_phase_going on run_phase (run_id) where finished_at is null;
+create index run_phase_unpublished on run_phase (run_id) where published_at is null;
+
+create table worker (
+    id          uuid primary key,
+    host        text not null,
+    pid         integer not null,
+    version     text not null,
+    started_at  timestamptz not null default now(),
+    lease_until timestamptz not null,
+    lost_at     timestamptz,
+    draining    boolean not null default false,
+    counters    jsonb not null default '{}'
+);
+
+create table task (
+    id            bigint generated always as identity primary key,
+    run_id        uuid not null,
+    phase         text not null,
+    unit          text not null,
+    as_of         date not null,
+    state         text not null default 'ready'
+                  check (state in ('ready', 'running', 'done', 'dead', 'cancelled', 'split')),
+    epoch         bigint not null default 0,
+    -- No index and no foreign key: both cost the claim more than they give. The fence goes by primary key.
+    worker_id     uuid,
+    attempts      smallint not null default 0,
+    crashes       smallint not null default 0,
+    ready_at      timestamptz not null default now(),
+    started_at    timestamptz,
+    deadline_at   timestamptz,
+    parked_since  timestamptz,
+    finished_at   timestamptz,
+    input         jsonb not null,
+    input_version smallint not null,
+    outcome       text,
+    error_class   text,
+    error         text,
+    unique (run_id, phase, unit, as_of),
+    foreign key (run_id, phase) references run_phase (run_id, phase),
+    check ((state = 'running') = (deadline_at is not null)),
+    check ((state in ('done', 'dead', 'cancelled', 'split')) = (finished_at is not null))
+) with (fillfactor = 70);
+create index task_unfinished on task (run_id, phase) where state in ('ready', 'running');
+create index task_dead on task (run_id) where state = 'dead';
+
+-- One row for each time a task left `running`, written by the statement that took it out.
+create table attempt (
+    task_id     bigint not null references task (id),
+    epoch       bigint not null,
+    worker_id   uuid,
+    outcome     text not null check (outcome in
+                ('committed', 'failed', 'parked', 'released', 'lost', 'deadline', 'cancelled', 'split')),
+    error_class text,
+    error       text,
+    started_at  timestamptz,
+    finished_at timestamptz not null default now(),
+    load_ms     real,
+    fetch_ms    real,
+    compute_ms  real,
+    commit_ms   real,
+    primary key (task_id, epoch)
+);
+create unique index attempt_committed on attempt (task_id) where outcome = 'committed';
+
+create table steward (
+    only_row   boolean primary key default true check (only_row),
+    holder     uuid,
+    term       bigint not null,
+    expires_at timestamptz not null,
+    queues     jsonb not null default '{}'
+);
+insert into steward (term, expires_at) values (0, '-infinity');
+
+-- One row per eligible session: a nightly run cannot be started twice nor skipped.
+create table business_date (
+    as_of      date primary key,
+    decision   text not null check (decision in ('nightly', 'backfill', 'skipped')),
+    run_id     uuid references run (id),
+    decided_at timestamptz not null default now(),
+    check ((decision = 'skipped') = (run_id is null))
+);
+
+create table event (
+    id     bigint generated always as identity primary key,
+    -- Readers take only rows below the oldest transaction in flight, so a resumed stream misses none.
+    xid    xid8 not null default pg_current_xact_id(),
+    at     timestamptz not null default now(),
+    run_id uuid references run (id),
+    kind   text not null,
+    detail jsonb not null default '{}'
+);
+create index event_run on event (run_id, id);
+
+create table audit (
+    id     bigint generated always as identity primary key,
+    at     timestamptz not null default now(),
+    who    text not null,
+    action text not null,
+    target text not null,
+    reason text
+);
+
+create view batch_run_history as
+select r.id as batch_run_id, r.label, r.trigger, r.lane, r.from_date, r.final_date as calculation_date,
+       r.created_at as started_at, r.finished_at,
+       coalesce(r.verdict, 'running') as status,
+       (select count(*) from run_portfolio p where p.run_id = r.id) as portfolios,
+       (select count(*) from task t where t.run_id = r.id and t.state <> 'split') as total_tasks,
+       (select count(*) from task t where t.run_id = r.id and t.state = 'done') as completed_tasks,
+       (select count(*) from task t where t.run_id = r.id and t.state = 'dead') as failed_tasks
+from run r;

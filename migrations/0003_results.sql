@@ -1,0 +1,365 @@
+-- Results. A set is the results of one owner, date and kind; its header says which run and attempt
+-- wrote it and which version of the inputs it saw. Sets are replaced whole, in the transaction that
+-- completes the task.
+
+create table result_set (
+    kind           text not null,
+    -- A portfolio id, a symbol, or 'factors'.
+    owner          text not null,
+    as_of          date not null,
+    run_id         uuid not null references run (id),
+    run_seq        bigint not null,
+    task_id        bigint not null,
+    epoch          bigint not null,
+    data_version   bigint not null,
+    definitions    text not null,
+    provider_basis text not null check (provider_basis in ('raw', 'total_return')),
+    model_version  text not null,
+    convention_id  text not null,
+    computed_at    timestamptz not null default now(),
+    primary key (kind, owner, as_of)
+);
+
+create table symbol_factor_models (
+    symbol            text not null references symbol_universe (symbol),
+    as_of             date not null,
+    available         boolean not null,
+    reason            text,
+    alpha             double precision,
+    r_squared         double precision,
+    n                 integer not null,
+    n_eff             double precision,
+    edf               double precision,
+    -- Annual, a fraction squared.
+    specific_variance double precision,
+    flags             text[] not null default '{}',
+    primary key (symbol, as_of),
+    check (available = (reason is null)),
+    check (available = (specific_variance is not null))
+);
+
+create table symbol_factor_exposures (
+    symbol    text not null,
+    as_of     date not null,
+    -- joint feeds risk and stress; market, spread and provider are for display.
+    model     text not null check (model in ('joint', 'market', 'spread', 'provider')),
+    factor    text not null,
+    beta      double precision not null,
+    std_error double precision,
+    -- Vasicek, of the market model only.
+    shrunk    double precision,
+    vif       double precision,
+    n         integer,
+    flags     text[] not null default '{}',
+    primary key (symbol, as_of, model, factor),
+    foreign key (symbol, as_of) references symbol_factor_models (symbol, as_of) on delete cascade
+);
+
+create table factor_covariance (
+    as_of            date primary key,
+    available        boolean not null,
+    reason           text,
+    factors          text[] not null,
+    roles            text[] not null,
+    -- Slope of each proxy on the market: f = P - slope * P_market. 0 for the market itself.
+    market_slopes    double precision[] not null,
+    -- Row-major k x k, annual, of the market-neutral factors.
+    covariance       double precision[] not null,
+    -- Row-major k x k, annual, of the total returns of the proxies.
+    proxy_covariance double precision[] not null,
+    n                integer not null,
+    unavailable      jsonb not null default '{}',
+    check (available = (reason is null))
+);
+
+create table symbol_daily_metrics (
+    symbol     text not null references symbol_universe (symbol),
+    as_of      date not null,
+    close      numeric,
+    return_1d  double precision,
+    return_mtd double precision,
+    return_ytd double precision,
+    return_1m  double precision,
+    return_3m  double precision,
+    return_1y  double precision,
+    reason     text,
+    primary key (symbol, as_of),
+    check ((close is null) = (reason is not null))
+);
+
+create table position_values (
+    portfolio_id uuid not null references portfolios (id),
+    as_of        date not null,
+    position_id  uuid not null references positions (id),
+    quantity     numeric not null,
+    price        numeric not null check (price >= 0),
+    price_date   date check (price_date <= as_of),
+    quality      text not null check (quality in ('close', 'stale', 'carried', 'manual')),
+    market_value numeric not null,
+    cost         numeric not null,
+    unrealised   numeric not null,
+    primary key (portfolio_id, as_of, position_id),
+    check (unrealised = market_value - cost)
+);
+
+create table portfolio_snapshots (
+    portfolio_id      uuid not null references portfolios (id),
+    as_of             date not null,
+    nav               numeric not null,
+    cash              numeric not null,
+    long_value        numeric not null check (long_value >= 0),
+    short_value       numeric not null check (short_value <= 0),
+    external_flows    numeric not null,
+    realised          numeric not null,
+    unrealised_change numeric not null,
+    income            numeric not null,
+    pnl_day           numeric not null,
+    pnl_total         numeric not null,
+    -- Of net asset value at the previous close; null where that was not positive.
+    return_day        double precision,
+    large_flow        boolean not null,
+    primary key (portfolio_id, as_of),
+    check (nav = cash + long_value + short_value),
+    check (pnl_day = realised + unrealised_change + income)
+);
+
+create table position_marks (
+    position_id  uuid primary key references positions (id),
+    as_of        date not null,
+    price        numeric not null,
+    price_date   date,
+    quality      text not null,
+    market_value numeric not null,
+    unrealised   numeric not null
+);
+
+create table tags (
+    name text primary key,
+    kind text not null check (kind in ('sector'))
+);
+
+create table position_tags (
+    position_id uuid not null references positions (id),
+    kind        text not null,
+    tag         text not null references tags (name),
+    primary key (position_id, kind)
+);
+
+create table completeness (
+    portfolio_id  uuid not null references portfolios (id),
+    as_of         date not null,
+    snapshot      text not null,
+    marks         text not null,
+    betas         text not null,
+    factors       text not null,
+    volatility    text not null,
+    correlation   text not null,
+    concentration text not null,
+    stress        text not null,
+    -- Entry -> why it is not done.
+    reasons       jsonb not null default '{}',
+    -- Symbol -> why it is left out of market numbers.
+    missing       jsonb not null default '{}',
+    coverage      double precision check (coverage between 0 and 1),
+    -- True where every entry is done, not applicable or short of data.
+    strict        boolean not null,
+    primary key (portfolio_id, as_of)
+);
+
+create table factor_exposures (
+    portfolio_id uuid not null,
+    as_of        date not null,
+    factor       text not null,
+    beta         double precision,
+    std_error    double precision,
+    dollar       numeric,
+    coverage     double precision,
+    reason       text,
+    primary key (portfolio_id, as_of, factor),
+    foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade,
+    check ((beta is null) = (reason is not null) or dollar is not null)
+);
+
+create table position_factor_exposures (
+    portfolio_id uuid not null,
+    as_of        date not null,
+    position_id  uuid not null,
+    factor       text not null,
+    beta         double precision not null,
+    dollar       numeric not null,
+    primary key (portfolio_id, as_of, position_id, factor),
+    foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade
+);
+
+create table portfolio_risk (
+    portfolio_id          uuid not null,
+    as_of                 date not null,
+    volatility            double precision not null,
+    factor_variance       double precision not null,
+    specific_variance     double precision not null,
+    systematic_share      double precision,
+    diversification_ratio double precision,
+    effective_bets        double precision,
+    coverage              double precision not null,
+    n                     integer not null,
+    flags                 text[] not null default '{}',
+    primary key (portfolio_id, as_of),
+    foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade
+);
+
+create table risk_contributions (
+    portfolio_id uuid not null,
+    as_of        date not null,
+    kind         text not null check (kind in ('factor', 'underlying')),
+    name         text not null,
+    exposure     double precision not null,
+    marginal     double precision not null,
+    contribution double precision not null,
+    share        double precision,
+    primary key (portfolio_id, as_of, kind, name),
+    foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade
+);
+
+create table portfolio_volatility (
+    portfolio_id uuid not null,
+    as_of        date not null,
+    realised_21  double precision,
+    realised_63  double precision,
+    forecast_21  double precision,
+    percentile   double precision,
+    trend_ratio  double precision,
+    trend        text check (trend in ('rising', 'falling', 'steady')),
+    n            integer not null,
+    filled       integer not null,
+    coverage     double precision not null,
+    flags        text[] not null default '{}',
+    reasons      jsonb not null default '{}',
+    primary key (portfolio_id, as_of),
+    foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade
+);
+
+create table correlation_calculations (
+    portfolio_id uuid not null,
+    as_of        date not null,
+    symbols      text[] not null,
+    -- Upper triangle without the diagonal, row by row; null below 60 common returns.
+    correlations double precision[] not null,
+    lower_95     double precision[] not null,
+    upper_95     double precision[] not null,
+    n            integer[] not null,
+    -- Cluster number of each symbol; null where it could not be clustered.
+    clusters     integer[] not null,
+    average      double precision,
+    shrinkage    double precision,
+    primary key (portfolio_id, as_of),
+    foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade
+);
+
+create view pairwise_correlations as
+select c.portfolio_id, c.as_of, c.symbols[i] as symbol_1, c.symbols[j] as symbol_2,
+       c.correlations[k.at] as correlation, c.lower_95[k.at] as lower_95, c.upper_95[k.at] as upper_95, c.n[k.at] as n
+from correlation_calculations c
+cross join lateral generate_series(1, cardinality(c.symbols)) i
+cross join lateral generate_series(i + 1, cardinality(c.symbols)) j
+cross join lateral (select ((i - 1) * cardinality(c.symbols) - (i - 1) * i / 2 + (j - i))::integer as at) k;
+
+create table concentration (
+    portfolio_id    uuid not null,
+    as_of           date not null,
+    gross           numeric not null,
+    hhi             double precision not null,
+    effective_names double precision not null,
+    top_3           double precision not null,
+    top_10          double precision not null,
+    instruments     integer not null,
+    primary key (portfolio_id, as_of),
+    foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade
+);
+
+create table sector_exposures (
+    portfolio_id uuid not null,
+    as_of        date not null,
+    sector       text not null,
+    long_value   numeric not null,
+    short_value  numeric not null,
+    net_value    numeric not null,
+    gross_value  numeric not null,
+    -- Of net asset value; null where that is not positive.
+    net_weight   double precision,
+    primary key (portfolio_id, as_of, sector),
+    foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade
+);
+
+create table stress_test_results (
+    portfolio_id uuid not null,
+    as_of        date not null,
+    -- No reference: a result stays when its scenario is replaced; the set's header has the hash.
+    scenario_id  text not null,
+    outcome      text not null check (outcome in ('done', 'insufficient_data', 'not_applicable', 'timed_out', 'failed')),
+    reason       text,
+    -- Profit and loss in the portfolio's currency, and as fractions of net asset value.
+    direct_pnl        numeric,
+    propagated_pnl    numeric,
+    direct            double precision,
+    propagated        double precision,
+    direct_floored    numeric,
+    propagated_floored numeric,
+    mahalanobis  double precision,
+    tail_p       double precision,
+    implausible  boolean,
+    coverage     double precision,
+    primary key (portfolio_id, as_of, scenario_id),
+    foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade,
+    check ((outcome = 'done') = (reason is null)),
+    check ((outcome = 'done') = (propagated_pnl is not null))
+);
+
+-- Which changes of inputs concern a kind of result: sectors and provider betas come from profiles, cash does not.
+create function concerns(kind text, input text) returns boolean
+language sql immutable parallel safe as $$
+    select case input
+        when 'profile' then kind in ('symbol-factors', 'sector-tags', 'portfolio-analytics')
+        when 'definitions' then kind in ('symbol-factors', 'factor-covariance', 'portfolio-analytics')
+        when 'book' then kind not in ('symbol-factors', 'factor-covariance', 'symbol-metrics')
+        else kind <> 'sector-tags'
+    end
+$$;
+
+create view portfolio_symbols as
+select distinct portfolio_id, symbol from positions where deleted_at is null
+union
+select distinct portfolio_id, underlying from positions where deleted_at is null and underlying is not null;
+
+-- A set is stale when an input that concerns it changed after the version that it saw.
+create view stale_result_sets as
+select rs.kind, rs.owner, rs.as_of
+from result_set rs
+where exists (
+        select from input_change c
+        where c.scope = 'all' and c.version > rs.data_version and c.from_date <= rs.as_of
+          and concerns(rs.kind, c.input)
+          and (c.input <> 'prices' or rs.kind in ('symbol-factors', 'factor-covariance', 'portfolio-analytics')))
+   or (rs.kind in ('symbol-factors', 'symbol-metrics') and exists (
+        select from input_change c
+        where c.scope = 'symbol' and c.owner = rs.owner and c.version > rs.data_version
+          and c.from_date <= rs.as_of and concerns(rs.kind, c.input)))
+   or (rs.kind in ('position-values', 'pnl-snapshots', 'position-updates', 'sector-tags', 'portfolio-analytics') and (
+        exists (
+            select from input_change c
+            where c.scope = 'portfolio' and c.owner = rs.owner and c.version > rs.data_version
+              and c.from_date <= rs.as_of and concerns(rs.kind, c.input))
+        or exists (
+            select from input_change c
+            join portfolio_symbols s on s.symbol = c.owner
+            where s.portfolio_id = rs.owner::uuid and c.scope = 'symbol' and c.version > rs.data_version
+              and c.from_date <= rs.as_of and concerns(rs.kind, c.input))));
+
+-- What readers may see: the analytics of the date are committed and not stale, and its snapshot exists.
+create view published_dates as
+select s.portfolio_id, s.as_of, c.strict, rs.run_id
+from portfolio_snapshots s
+join completeness c using (portfolio_id, as_of)
+join result_set rs on rs.kind = 'portfolio-analytics' and rs.owner = s.portfolio_id::text and rs.as_of = s.as_of
+where not exists (
+    select from stale_result_sets x
+    where x.kind in ('portfolio-analytics', 'pnl-snapshots') and x.owner = rs.owner and x.as_of = rs.as_of);

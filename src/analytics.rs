@@ -1,0 +1,151 @@
+//! Pure numeric kernels: slices in, values out, no I/O, no clock, no randomness, no panic.
+//!
+//! **Series.** A *series* is a slice with one entry per session, oldest first; the last entry is the as-of session and has
+//! age 0. `f64::NAN` in a series means "no value on this session" and nothing else; infinities (and numbers beyond 1e60) are errors. Results are never
+//! NaN: what is undefined is `None` or an [`Error`]. Only the functions of [`returns`] hand out series with NaN, because what they
+//! make is the input of everything else.
+//!
+//! **Order.** A kernel sums in the order it is given. Callers sort (factors by definition order, symbols and instruments by
+//! name) before they call; then the order of positions, lots or chunks changes no bit. A fit looks at one symbol only, so
+//! neighbours in a chunk change nothing.
+//!
+//! **Same bits everywhere.** Scalar `f64`, one fixed order of summation, no fused multiply-add, [`libm`] for exp, ln, erf, pow
+//! and their kin; square roots and the four operations are exact by IEEE 754.
+//!
+//! **Units.** Returns, rates and shocks are fractions (0.01 is 1 %). "Annual" means times 252 for variances.
+
+pub mod returns;
+
+pub mod period;
+
+pub mod factors;
+
+pub mod joint_fit;
+
+pub mod market_beta;
+
+pub mod spreads;
+
+pub mod covariance;
+
+pub mod risk;
+
+pub mod portfolio_returns;
+
+pub mod volatility;
+
+pub mod forecast;
+
+pub mod correlation;
+
+pub mod nearest_correlation;
+
+pub mod clustering;
+
+pub mod ledoit_wolf;
+
+pub mod concentration;
+
+pub mod stress;
+
+pub mod stress_pnl;
+
+// What the kernels above are made of.
+pub mod regression;
+
+pub mod design;
+
+pub mod standard_errors;
+
+pub mod weights;
+
+pub mod special;
+
+pub mod linalg;
+
+pub mod eigen;
+
+#[cfg(test)]
+mod fixtures;
+
+/// Sessions in a year: variances and means are made annual with it.
+pub const SESSIONS_PER_YEAR: f64 = 252.0;
+
+/// Fewest observations for a fit, a covariance or a correlation; below it the answer is [`Error::Insufficient`] or `None`.
+pub const MINIMUM_OBSERVATIONS: usize = 60;
+
+/// Larger inputs than this are refused like infinities, so that products of four of them stay finite.
+const LARGEST: f64 = 1e60;
+
+/// Neither NaN, nor infinite, nor absurdly large.
+fn is_number(value: f64) -> bool {
+    value.abs() <= LARGEST
+}
+
+/// Neither a number nor NaN, the mark of a missing value.
+fn is_beyond(value: f64) -> bool {
+    value.abs() > LARGEST
+}
+
+/// Why a kernel has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// Too few usable observations: the caller stores `insufficient_data` with both numbers.
+    #[error("insufficient data: have {have} observations, need {need}")]
+    Insufficient {
+        /// Usable observations.
+        have: usize,
+        /// Observations the kernel asks for.
+        need: usize,
+    },
+    /// Two inputs that belong together differ in length: a defect of the caller.
+    #[error("{what} has length {have}, expected {need}")]
+    Shape {
+        /// Which input.
+        what: &'static str,
+        /// Its length.
+        have: usize,
+        /// The length the others have.
+        need: usize,
+    },
+    /// An input is NaN or infinite where that is not allowed, or outside its domain.
+    #[error("{what} is not a usable number")]
+    Invalid {
+        /// Which input.
+        what: &'static str,
+    },
+    /// A matrix that must be positive definite is not (for stress: a shocked series without variance).
+    #[error("{what} is not positive definite")]
+    NotPositiveDefinite {
+        /// Which matrix.
+        what: &'static str,
+    },
+    /// No factor, or more than one, has the Market role.
+    #[error("exactly one market factor is needed, found {found}")]
+    Market {
+        /// Factors with the Market role.
+        found: usize,
+    },
+    /// A shock names a factor the model does not have.
+    #[error("shock on factor {index}, but the model has {factors}")]
+    UnknownFactor {
+        /// Index in the shock.
+        index: usize,
+        /// Factors of the model.
+        factors: usize,
+    },
+    /// One scenario shocks the same factor twice.
+    #[error("factor {index} is shocked twice")]
+    DuplicateShock {
+        /// Index of the factor.
+        index: usize,
+    },
+    /// A yield change at or beyond duration / convexity, where the quadratic price curve turns upwards.
+    #[error("yield change {change} is not below duration / convexity = {limit}")]
+    YieldChange {
+        /// The change asked for, a fraction: 0.01 is 100 basis points.
+        change: f64,
+        /// Duration / convexity.
+        limit: f64,
+    },
+}

@@ -1,0 +1,336 @@
+//! Pairwise correlations with their sampling error. Published as measured, never repaired.
+
+use super::{
+    Error, MINIMUM_OBSERVATIONS,
+    linalg::{Matrix, dot},
+    special,
+};
+
+/// 97.5 % point of the normal distribution.
+const NORMAL_975: f64 = 1.959_963_984_540_054;
+
+/// Correlation of one pair.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pair {
+    /// Pearson correlation, in [−1, 1].
+    pub rho: f64,
+    /// Sessions on which both series have a value.
+    pub n: usize,
+    /// Lower end of the Fisher-z 95 % interval.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+impl Pair {
+    /// Two-sided p-value of "no correlation", Student t with n − 2 degrees of freedom.
+    pub fn p_value(&self) -> Option<f64> {
+        let left = self.n.checked_sub(2).filter(|left| *left > 0)? as f64;
+        let rest = 1.0 - self.rho * self.rho;
+        if rest <= 0.0 {
+            return Some(0.0);
+        }
+        special::student_t_p(self.rho * (left / rest).sqrt(), left)
+    }
+}
+
+/// Correlation of two series (same window, NaN = missing) over the sessions where both have a value.
+///
+/// `None` with fewer than `minimum` (at least 4) such sessions, or when one series does not move on them: unknown, never 0.
+pub fn pearson(a: &[f64], b: &[f64], minimum: usize) -> Result<Option<Pair>, Error> {
+    check(&[a, b])?;
+    let (x, y): (Vec<f64>, Vec<f64>) = a
+        .iter()
+        .zip(b)
+        .filter(|(a, b)| !(a.is_nan() || b.is_nan()))
+        .unzip();
+    Ok(Centred::of(&x)
+        .zip(Centred::of(&y))
+        .and_then(|(x, y)| x.with(&y, minimum)))
+}
+
+/// Correlations of all pairs, pairwise complete.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Correlations {
+    /// Number of series.
+    pub size: usize,
+    /// Upper triangle without the diagonal, row by row: (0,1), (0,2), …, (1,2), …
+    pub pairs: Vec<Option<Pair>>,
+}
+
+/// Correlations of every pair of `series` with at least 60 common sessions; the order of the series is the order of the triangle.
+///
+/// [`Error::Shape`] unless all have one length, [`Error::Invalid`] for an infinite value.
+pub fn correlations(series: &[&[f64]]) -> Result<Correlations, Error> {
+    check(series)?;
+    // A pair of series without holes takes the same path as any other, only its centring is done once.
+    let whole: Vec<Option<Centred>> = series
+        .iter()
+        .map(|one| {
+            if one.iter().any(|value| value.is_nan()) {
+                None
+            } else {
+                Centred::of(one)
+            }
+        })
+        .collect();
+    let mut pairs = Vec::with_capacity(series.len() * series.len().saturating_sub(1) / 2);
+    for (i, a) in series.iter().enumerate() {
+        for (j, b) in series.iter().enumerate().skip(i + 1) {
+            pairs.push(match (&whole[i], &whole[j]) {
+                (Some(a), Some(b)) => a.with(b, MINIMUM_OBSERVATIONS),
+                _ => pearson(a, b, MINIMUM_OBSERVATIONS)?,
+            });
+        }
+    }
+    Ok(Correlations {
+        size: series.len(),
+        pairs,
+    })
+}
+
+impl Correlations {
+    /// The pair of series `i` and `j` in any order; `None` when it is unknown or `i = j` or out of range.
+    pub fn pair(&self, i: usize, j: usize) -> Option<Pair> {
+        let (low, high) = (i.min(j), i.max(j));
+        if low == high || high >= self.size {
+            return None;
+        }
+        // Rows before `low` hold size−1, size−2, … pairs.
+        let at = low * (2 * self.size - low - 1) / 2 + (high - low - 1);
+        self.pairs.get(at).copied().flatten()
+    }
+
+    /// Series to keep so that no pair among them is unknown: while there is an unknown pair, the series with most unknown pairs goes, the
+    /// later one on a tie. Ascending.
+    pub fn complete(&self) -> Vec<usize> {
+        let mut kept: Vec<usize> = (0..self.size).collect();
+        loop {
+            let unknown = |i: usize| {
+                kept.iter()
+                    .filter(|&&j| j != i && self.pair(i, j).is_none())
+                    .count()
+            };
+            // `max_by_key` takes the last of equals.
+            match kept
+                .iter()
+                .enumerate()
+                .map(|(at, &i)| (at, unknown(i)))
+                .max_by_key(|(_, count)| *count)
+            {
+                Some((at, count)) if count > 0 => {
+                    kept.remove(at);
+                }
+                _ => return kept,
+            }
+        }
+    }
+
+    /// Correlation matrix of the series `kept`, in that order; `None` when a pair is unknown.
+    pub fn matrix(&self, kept: &[usize]) -> Option<Matrix> {
+        let mut matrix = Matrix::identity(kept.len());
+        for (a, &i) in kept.iter().enumerate() {
+            for (b, &j) in kept.iter().enumerate().skip(a + 1) {
+                let rho = self.pair(i, j)?.rho;
+                matrix.set(a, b, rho);
+                matrix.set(b, a, rho);
+            }
+        }
+        Some(matrix)
+    }
+}
+
+/// Weighted mean correlation of pairs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MeanCorrelation {
+    /// `Σ |w_i·w_j|·ρ_ij / Σ |w_i·w_j|`.
+    pub signed: f64,
+    /// The same with |ρ|.
+    pub absolute: f64,
+}
+
+/// Mean correlation over the known pairs, each weighted with the product of the absolute weights; `None` without such a pair.
+pub fn mean_correlation(correlations: &Correlations, weights: &[f64]) -> Option<MeanCorrelation> {
+    let (mut signed, mut absolute, mut total) = (0.0, 0.0, 0.0);
+    for (i, a) in weights.iter().enumerate() {
+        for (j, b) in weights.iter().enumerate().skip(i + 1) {
+            if let Some(pair) = correlations.pair(i, j) {
+                let weight = (a * b).abs();
+                signed += weight * pair.rho;
+                absolute += weight * pair.rho.abs();
+                total += weight;
+            }
+        }
+    }
+    (total > 0.0 && total.is_finite()).then(|| MeanCorrelation {
+        signed: signed / total,
+        absolute: absolute / total,
+    })
+}
+
+/// Effective number of independent positions `(Σ|w|)²/(w'Rw)` of weights under a correlation matrix; `None` when it is undefined.
+pub fn effective_positions(weights: &[f64], correlation: &Matrix) -> Option<f64> {
+    let gross: f64 = weights.iter().map(|weight| weight.abs()).sum();
+    let spread = correlation.quadratic(weights).ok()?;
+    let effective = gross * gross / spread;
+    (spread > 0.0 && effective.is_finite()).then_some(effective)
+}
+
+/// A series with its mean removed, and its sum of squares.
+struct Centred {
+    values: Vec<f64>,
+    squares: f64,
+}
+
+impl Centred {
+    /// `None` without movement (up to rounding).
+    fn of(values: &[f64]) -> Option<Self> {
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let centred: Vec<f64> = values.iter().map(|value| value - mean).collect();
+        let squares = dot(&centred, &centred);
+        (squares > 1e-20 * dot(values, values)).then_some(Self {
+            values: centred,
+            squares,
+        })
+    }
+
+    fn with(&self, other: &Self, minimum: usize) -> Option<Pair> {
+        let n = self.values.len();
+        if n < minimum.max(4) {
+            return None;
+        }
+        let rho = (dot(&self.values, &other.values) / (self.squares.sqrt() * other.squares.sqrt()))
+            .clamp(-1.0, 1.0);
+        let (z, width) = (libm::atanh(rho), NORMAL_975 / ((n - 3) as f64).sqrt());
+        rho.is_finite().then(|| Pair {
+            rho,
+            n,
+            low: libm::tanh(z - width),
+            high: libm::tanh(z + width),
+        })
+    }
+}
+
+fn check(series: &[&[f64]]) -> Result<(), Error> {
+    let length = series.first().map_or(0, |first| first.len());
+    for one in series {
+        if one.len() != length {
+            return Err(Error::Shape {
+                what: "series",
+                have: one.len(),
+                need: length,
+            });
+        }
+        if one.iter().any(|value| super::is_beyond(*value)) {
+            return Err(Error::Invalid {
+                what: "series value",
+            });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[expect(clippy::unreadable_literal, reason = "golden numbers as printed")]
+mod tests {
+    use super::super::fixtures::noise;
+    use super::*;
+
+    fn of(rhos: &[f64], size: usize) -> Correlations {
+        let pairs = rhos
+            .iter()
+            .map(|&rho| {
+                Some(Pair {
+                    rho,
+                    n: 252,
+                    low: rho,
+                    high: rho,
+                })
+            })
+            .collect();
+        Correlations { size, pairs }
+    }
+
+    #[test]
+    fn g15_correlation_and_its_interval() {
+        let x = [
+            0.010, -0.008, 0.004, 0.012, -0.015, 0.006, -0.002, 0.009, -0.011, 0.003,
+        ];
+        let y = [
+            0.014, -0.011, 0.003, 0.019, -0.020, 0.010, -0.001, 0.010, -0.017, 0.006,
+        ];
+        let pair = pearson(&x, &y, 0).unwrap().unwrap();
+        assert!((pair.rho - 0.9903487559).abs() < 1e-10);
+        assert!((pair.low - 0.9582204663).abs() < 1e-10);
+        assert!((pair.high - 0.9977983014).abs() < 1e-10);
+        assert!((pair.p_value().unwrap() - 3.752084056e-08).abs() < 1e-17);
+        assert_eq!(pearson(&x, &y, 60).unwrap(), None);
+    }
+
+    #[test]
+    fn g15_weighted_mean_of_pairs() {
+        let mean = mean_correlation(&of(&[0.8, -0.4, 0.1], 3), &[0.5, 0.3, 0.2]).unwrap();
+        assert!((mean.absolute - 0.5354838710).abs() < 1e-10);
+        assert!((mean.signed - 0.2774193548).abs() < 1e-10);
+        assert_eq!(mean_correlation(&of(&[], 0), &[]), None);
+    }
+
+    #[test]
+    fn g16_effective_positions_of_equicorrelated_names() {
+        let three = of(&[0.5; 3], 3).matrix(&[0, 1, 2]).unwrap();
+        assert!((effective_positions(&[1.0 / 3.0; 3], &three).unwrap() - 1.5).abs() < 1e-14);
+        let ten = of(&[0.3; 45], 10)
+            .matrix(&(0..10).collect::<Vec<_>>())
+            .unwrap();
+        assert!((effective_positions(&[0.1; 10], &ten).unwrap() - 2.7027027).abs() < 1e-7);
+        assert_eq!(effective_positions(&[0.0; 10], &ten), None);
+    }
+
+    #[test]
+    fn pairs_are_complete_pair_by_pair_and_a_hole_elsewhere_changes_no_bit() {
+        let (a, b, mut c) = (
+            noise(1, 252, 0.01),
+            noise(2, 252, 0.01),
+            noise(3, 252, 0.01),
+        );
+        c[..200].fill(f64::NAN);
+        let all = correlations(&[&a, &b, &c]).unwrap();
+        assert_eq!(all.pair(0, 1), correlations(&[&a, &b]).unwrap().pair(0, 1));
+        assert_eq!(all.pair(0, 1), pearson(&a, &b, 60).unwrap());
+        assert_eq!(
+            (
+                all.pair(0, 2),
+                all.pair(2, 1),
+                all.pair(1, 1),
+                all.pair(0, 9)
+            ),
+            (None, None, None, None)
+        );
+        assert_eq!(all.complete(), [0, 1]);
+        assert!(all.matrix(&[0, 2]).is_none());
+        assert_eq!(all.pair(1, 0), all.pair(0, 1));
+        let holed = pearson(
+            &a,
+            &{
+                let mut b = b.clone();
+                b[3] = f64::NAN;
+                b
+            },
+            60,
+        )
+        .unwrap()
+        .unwrap();
+        assert_eq!(holed.n, 251);
+    }
+
+    #[test]
+    fn a_series_that_does_not_move_has_no_correlation() {
+        let a = noise(1, 252, 0.01);
+        assert_eq!(pearson(&a, &[0.01; 252], 60).unwrap(), None);
+        let same = pearson(&a, &a, 60).unwrap().unwrap();
+        assert!((same.rho - 1.0).abs() < 1e-15 && same.low <= 1.0 && same.high <= 1.0);
+        assert!(pearson(&a, &a[1..], 60).is_err());
+        assert!(pearson(&[f64::INFINITY], &[1.0], 60).is_err());
+        assert_eq!(correlations(&[]).unwrap().pairs.len(), 0);
+    }
+}

@@ -1,0 +1,148 @@
+//! Ledoit–Wolf shrinkage of a covariance matrix towards a multiple of the identity: a check on the sample covariance, reported beside it.
+
+use super::{Error, linalg::Matrix};
+
+/// The shrunk covariance and how much it was shrunk.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LedoitWolf {
+    /// Shrinkage intensity in [0, 1]; 0 is the sample covariance.
+    pub shrinkage: f64,
+    /// `(1 − shrinkage)·S + shrinkage·μ·I`, per session, `S` with ddof 0 and `μ = tr S / p`.
+    pub covariance: Matrix,
+    /// Ratio of the largest to the smallest eigenvalue of S; `None` when S is singular.
+    pub sample_condition: Option<f64>,
+    /// The same of the shrunk covariance.
+    pub condition: Option<f64>,
+}
+
+/// Ledoit–Wolf (2004) in the convention of scikit-learn: means removed, ddof 0, scaled-identity target.
+///
+/// All series have the same length and no missing value (the symbols with all returns). [`Error::Insufficient`] without series or
+/// with fewer than two rows, [`Error::Shape`], [`Error::Invalid`].
+pub fn ledoit_wolf(series: &[&[f64]]) -> Result<LedoitWolf, Error> {
+    let p = series.len();
+    let n = series.first().map_or(0, |first| first.len());
+    if n < 2 {
+        return Err(Error::Insufficient { have: n, need: 2 });
+    }
+    let mut centred: Vec<Vec<f64>> = Vec::with_capacity(p);
+    for one in series {
+        if one.len() != n {
+            return Err(Error::Shape {
+                what: "series",
+                have: one.len(),
+                need: n,
+            });
+        }
+        if one.iter().any(|value| !super::is_number(*value)) {
+            return Err(Error::Invalid { what: "return" });
+        }
+        let mean = one.iter().sum::<f64>() / n as f64;
+        centred.push(one.iter().map(|value| value - mean).collect());
+    }
+    let (rows, size) = (n as f64, p as f64);
+    let mut covariance = Matrix::zeros(p, p);
+    let (mut fourth, mut square) = (0.0, 0.0); // Σ (x_i²)'(x_j²), Σ (x_i'x_j)²
+    for i in 0..p {
+        for j in 0..=i {
+            let (mut product, mut squares) = (0.0, 0.0);
+            for (a, b) in centred[i].iter().zip(&centred[j]) {
+                let value = a * b;
+                product += value;
+                squares += value * value;
+            }
+            let times = if i == j { 1.0 } else { 2.0 };
+            fourth += times * squares;
+            square += times * product * product;
+            covariance.set(i, j, product / rows);
+            covariance.set(j, i, product / rows);
+        }
+    }
+    let trace: f64 = (0..p).map(|i| covariance.at(i, i)).sum();
+    let mu = trace / size;
+    let square = square / (rows * rows);
+    let beta = (fourth / rows - square) / (size * rows);
+    let delta = (square - 2.0 * mu * trace + size * mu * mu) / size;
+    let beta = beta.min(delta);
+    let shrinkage = if beta > 0.0 && delta > 0.0 {
+        (beta / delta).clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
+    let sample_condition = condition(&covariance)?;
+    for i in 0..p {
+        for j in 0..p {
+            let target = if i == j { shrinkage * mu } else { 0.0 };
+            covariance.set(i, j, (1.0 - shrinkage) * covariance.at(i, j) + target);
+        }
+    }
+    Ok(LedoitWolf {
+        shrinkage,
+        condition: condition(&covariance)?,
+        sample_condition,
+        covariance,
+    })
+}
+
+fn condition(matrix: &Matrix) -> Result<Option<f64>, Error> {
+    let values = matrix.symmetric_eigen()?.values;
+    Ok(values
+        .first()
+        .zip(values.last())
+        .and_then(|(smallest, largest)| {
+            let ratio = largest / smallest;
+            (*smallest > 0.0 && ratio < 1e15).then_some(ratio)
+        }))
+}
+
+#[cfg(test)]
+#[expect(clippy::unreadable_literal, reason = "golden numbers as printed")]
+#[expect(clippy::float_cmp, reason = "exact by construction")]
+mod tests {
+    use super::super::fixtures::noise;
+    use super::*;
+
+    #[test]
+    fn g14_shrinkage_of_the_fixture() {
+        let x = [
+            0.010, -0.008, 0.004, 0.012, -0.015, 0.006, -0.002, 0.009, -0.011, 0.003,
+        ];
+        let x2 = [
+            0.012, -0.006, 0.003, 0.015, -0.014, 0.004, -0.003, 0.010, -0.013, 0.005,
+        ];
+        let y = [
+            0.014, -0.011, 0.003, 0.019, -0.020, 0.010, -0.001, 0.010, -0.017, 0.006,
+        ];
+        let result = ledoit_wolf(&[&x, &x2, &y]).unwrap();
+        assert!((result.shrinkage - 0.1319742010).abs() < 1e-10);
+        for (j, want) in [8.34116e-05, 7.27058e-05, 9.67502e-05]
+            .into_iter()
+            .enumerate()
+        {
+            assert!((result.covariance.at(0, j) - want).abs() < 1e-9);
+        }
+        assert!(result.covariance.cholesky().is_ok());
+        assert!(result.condition < result.sample_condition);
+    }
+
+    #[test]
+    fn fewer_rows_than_series_still_gives_a_positive_definite_matrix() {
+        let series: Vec<Vec<f64>> = (1..=12).map(|seed| noise(seed, 8, 0.01)).collect();
+        let slices: Vec<&[f64]> = series.iter().map(Vec::as_slice).collect();
+        let result = ledoit_wolf(&slices).unwrap();
+        assert!(result.covariance.cholesky().is_ok());
+        assert!((0.0..=1.0).contains(&result.shrinkage));
+    }
+
+    #[test]
+    fn degenerate_inputs() {
+        assert_eq!(
+            ledoit_wolf(&[&[0.0; 10], &[0.0; 10]]).unwrap().shrinkage,
+            0.0
+        );
+        assert_eq!(ledoit_wolf(&[&[0.0; 10]]).unwrap().condition, None);
+        assert!(ledoit_wolf(&[]).is_err());
+        assert!(ledoit_wolf(&[&[1.0, 2.0], &[1.0]]).is_err());
+        assert!(ledoit_wolf(&[&[1.0, f64::NAN]]).is_err());
+    }
+}

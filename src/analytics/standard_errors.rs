@@ -1,0 +1,117 @@
+//! Standard errors of a fit on a [`Design`].
+//!
+//! Newey–West errors are sandwiches in the same units: with `Σw = 1` the coefficients are `(G + P)⁻¹·Σ w·x·y`, so their covariance is
+//! `(G + P)⁻¹·S·(G + P)⁻¹` with `S` the Newey–West sum of the scores `w·x·e`; no factor n anywhere.
+
+use super::{
+    Error,
+    design::{Design, Fit},
+    linalg::{Matrix, dot},
+};
+
+/// Standard errors, in the units of the parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StandardErrors {
+    /// Of the intercept.
+    pub alpha: f64,
+    /// Of the coefficients, in column order; 0 for a column left out as collinear.
+    pub coefficients: Vec<f64>,
+}
+
+impl Design {
+    /// Classical standard errors of intercept and coefficients: residual variance `Σ w·e²/(n − k − 1)` times the inverse Gram matrix. With all
+    /// weights equal this is ordinary least squares. `None` when no degree of freedom is left.
+    pub fn classical_errors(&self, fit: &Fit) -> Option<StandardErrors> {
+        let left = self
+            .n()
+            .checked_sub(1 + self.swept.kept.iter().filter(|kept| **kept).count())
+            .filter(|left| *left > 0)?;
+        let variance = fit.error / left as f64;
+        let inverse = &self.swept.inverse;
+        let leverage = inverse.quadratic(&self.means).ok()?;
+        Some(StandardErrors {
+            alpha: (variance * (1.0 + leverage)).max(0.0).sqrt(),
+            coefficients: (0..self.columns)
+                .map(|k| (variance * inverse.at(k, k)).max(0.0).sqrt())
+                .collect(),
+        })
+    }
+
+    /// Newey–West standard errors of intercept and coefficients: Bartlett weights `1 − l/(lags + 1)`, lags counted in sessions (a session
+    /// without a row scores 0), scores `w·x·e`, no small-sample correction.
+    ///
+    /// [`Error::Shape`] for a fit of another design.
+    pub fn newey_west_errors(&self, fit: &Fit, lags: usize) -> Result<StandardErrors, Error> {
+        self.require_own(fit)?;
+        let k = self.columns;
+        let size = k + 1; // slot 0 is the intercept
+        let n = self.n();
+        let mut scores = vec![0.0; n * size];
+        for (t, slots) in scores.chunks_exact_mut(size).enumerate() {
+            let scaled = self.weights[t] * fit.residuals[t];
+            slots[0] = scaled;
+            for (slot, x) in slots[1..].iter_mut().zip(&self.centred[t * k..]) {
+                *slot = scaled * x;
+            }
+        }
+        // S = H + H' with H = Σ s_t·(½·s_t + Σ_l k_l·s_{t−l})'.
+        let mut half = Matrix::zeros(size, size);
+        let mut lagged = vec![0.0; size];
+        for t in 0..n {
+            let own = &scores[t * size..(t + 1) * size];
+            for (value, score) in lagged.iter_mut().zip(own) {
+                *value = 0.5 * score;
+            }
+            for earlier in (0..t).rev() {
+                let lag = self.sessions[t] - self.sessions[earlier];
+                if lag > lags {
+                    break;
+                }
+                let bartlett = 1.0 - lag as f64 / (lags as f64 + 1.0);
+                for (value, score) in lagged.iter_mut().zip(&scores[earlier * size..]) {
+                    *value += bartlett * score;
+                }
+            }
+            for (i, score) in own.iter().enumerate() {
+                for (j, value) in lagged.iter().enumerate() {
+                    half.add(i, j, score * value);
+                }
+            }
+        }
+        let inverse = fit.inverse.as_ref().unwrap_or(&self.swept.inverse);
+        // Rows of the linear map from scores to parameters; with centred columns the intercept is score 0 minus x̄'·(coefficients).
+        let variance = |map: &[f64]| {
+            let mut sum = 0.0;
+            for (i, left) in map.iter().enumerate() {
+                sum += left * dot(half.row(i), map);
+            }
+            (2.0 * sum).max(0.0).sqrt()
+        };
+        let mut map = vec![0.0; size];
+        let mut coefficients = Vec::with_capacity(k);
+        for row in 0..k {
+            map[1..].copy_from_slice(inverse.row(row));
+            coefficients.push(variance(&map));
+        }
+        map[0] = 1.0;
+        for (j, slot) in map[1..].iter_mut().enumerate() {
+            *slot = -dot(&self.means, inverse.row(j));
+        }
+        Ok(StandardErrors {
+            alpha: variance(&map),
+            coefficients,
+        })
+    }
+
+    fn require_own(&self, fit: &Fit) -> Result<(), Error> {
+        for (what, have, need) in [
+            ("residuals", fit.residuals.len(), self.n()),
+            ("coefficients", fit.coefficients.len(), self.columns),
+        ] {
+            if have != need {
+                return Err(Error::Shape { what, have, need });
+            }
+        }
+        Ok(())
+    }
+}

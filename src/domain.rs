@@ -1,0 +1,35 @@
+//! The nouns of the system: what a night is about, with no input or output and no clock.
+//!
+//! Everything here is a plain value that parses once at the edge and is trusted afterwards.
+
+mod calendar;
+mod cash_flow;
+mod definitions;
+mod hint;
+mod ids;
+mod ledger;
+mod lot;
+pub mod money;
+mod pipeline;
+mod portfolio;
+mod symbol;
+mod trading_date;
+mod valuation;
+mod words;
+
+pub use calendar::{Calendar, CalendarError};
+pub use cash_flow::{CashFlow, FlowKind};
+pub use definitions::{
+    Factor, FactorRole, FactorSet, INTEREST_RATE, Scenario, ScenarioSet, SeriesKind, Shock,
+    ShockKind,
+};
+pub use hint::{Hint, TaskEpoch};
+pub use ids::{InstallId, PortfolioId, PositionId, RunId, TaskId, WorkerId};
+pub use ledger::{Book, LedgerDay, LedgerError, ledger, totals};
+pub use lot::{End, Exit, Life, Lot, OptionTerms};
+pub use pipeline::{Lane, PermitClass, PhaseName, TaskState, Trigger, Verdict};
+pub use portfolio::{AssetClass, OptionRight, Portfolio, PositionType};
+pub use symbol::{Symbol, SymbolError};
+pub use trading_date::TradingDate;
+pub use valuation::{LotValue, Marks, PriceHistory, Quality, STALE_SESSIONS, value_lot};
+pub use words::UnknownWord;

@@ -1,0 +1,193 @@
+//! Everything that moves cash or ends a lot, added up by session.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+
+use super::{Book, LedgerError};
+use crate::domain::lot::End;
+use crate::domain::valuation::{amount, settlement};
+use crate::domain::{AssetClass, Calendar, FlowKind, Life, Lot, PriceHistory, Symbol, TradingDate};
+
+/// What happens at the close of a session.
+#[derive(Clone, Default)]
+pub(super) struct Booking {
+    /// Change of cash.
+    pub(super) cash: Decimal,
+    /// Change of the cost of the live lots.
+    pub(super) cost: Decimal,
+    /// Proceeds less cost.
+    pub(super) realised: Decimal,
+    /// Dividends, interest, fees.
+    pub(super) income: Decimal,
+    /// Contributions less withdrawals.
+    pub(super) external: Decimal,
+    /// Contributions plus withdrawals.
+    pub(super) external_gross: Decimal,
+    /// Sum of the absolute amounts, to see that nothing grew beyond exactness in between.
+    pub(super) gross: Decimal,
+}
+
+impl Booking {
+    fn income(income: Decimal) -> Self {
+        Self {
+            cash: income,
+            income,
+            gross: income.abs(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds another booking of the same session.
+    fn add(&mut self, other: &Self) {
+        for (sum, more) in [
+            (&mut self.cash, other.cash),
+            (&mut self.cost, other.cost),
+            (&mut self.realised, other.realised),
+            (&mut self.income, other.income),
+            (&mut self.external, other.external),
+            (&mut self.external_gross, other.external_gross),
+            (&mut self.gross, other.gross),
+        ] {
+            if !more.is_zero() {
+                *sum = sum.saturating_add(more);
+            }
+        }
+    }
+}
+
+/// The life of every lot of the book, in its order.
+pub(super) fn lives(book: &Book, calendar: Calendar) -> Result<Vec<Life>, LedgerError> {
+    let life = |lot: &Lot| {
+        if lot.entry_date < book.inception {
+            let (what, date) = (lot.symbol.to_string(), lot.entry_date);
+            return Err(LedgerError::BeforeInception {
+                what,
+                date,
+                inception: book.inception,
+            });
+        }
+        Ok(lot.life(calendar)?)
+    };
+    book.lots.iter().map(life).collect()
+}
+
+/// The bookings of each of `sessions`; those of earlier sessions are in the first.
+pub(super) fn by_session(
+    book: &Book,
+    lives: &[Life],
+    histories: &BTreeMap<Symbol, PriceHistory>,
+    calendar: Calendar,
+    sessions: &[TradingDate],
+) -> Result<Vec<Booking>, LedgerError> {
+    let mut totals = Totals {
+        sessions,
+        bookings: vec![Booking::default(); sessions.len()],
+    };
+    for (lot, life) in book.lots.iter().zip(lives) {
+        totals.add_lot(lot, life, histories, calendar);
+    }
+    for flow in &book.flows {
+        if flow.date < book.inception {
+            let (what, date) = (flow.kind.to_string(), flow.date);
+            return Err(LedgerError::BeforeInception {
+                what,
+                date,
+                inception: book.inception,
+            });
+        }
+        if let (FlowKind::Dividend, Some(symbol)) = (flow.kind, &flow.symbol) {
+            let booked = histories
+                .get(symbol)
+                .is_some_and(|known| !known.dividends.is_empty());
+            if booked {
+                let (symbol, date) = (symbol.clone(), flow.date);
+                return Err(LedgerError::DividendTwice { symbol, date });
+            }
+        }
+        let (date, cash) = (calendar.on_or_after(flow.date)?, flow.signed());
+        let booking = if flow.is_external() {
+            let gross = cash.abs();
+            Booking {
+                cash,
+                external: cash,
+                external_gross: gross,
+                gross,
+                ..Booking::default()
+            }
+        } else {
+            Booking::income(cash)
+        };
+        totals.add(date, &booking);
+    }
+    Ok(totals.bookings)
+}
+
+struct Totals<'a> {
+    sessions: &'a [TradingDate],
+    bookings: Vec<Booking>,
+}
+
+impl Totals<'_> {
+    /// Adds a booking to its session; what comes after the last one is not asked for.
+    fn add(&mut self, date: TradingDate, booking: &Booking) {
+        let index = self.sessions.partition_point(|session| *session < date);
+        if let Some(total) = self.bookings.get_mut(index) {
+            total.add(booking);
+        }
+    }
+
+    /// Entry, end and dividends of a lot. It earns the dividends with entry < ex-date ≤ end.
+    fn add_lot(
+        &mut self,
+        lot: &Lot,
+        life: &Life,
+        histories: &BTreeMap<Symbol, PriceHistory>,
+        calendar: Calendar,
+    ) {
+        let (cost, entry) = (lot.cost(), life.entry);
+        let gross = cost.abs();
+        self.add(
+            entry,
+            &Booking {
+                cash: -cost,
+                cost,
+                gross,
+                ..Booking::default()
+            },
+        );
+        // A private asset has neither splits nor dividends of its own.
+        let history = histories
+            .get(&lot.symbol)
+            .filter(|_| lot.class != AssetClass::Private);
+        let factor = |on| history.map_or(Decimal::ONE, |known| known.split_factor(entry, on));
+        if let Some((date, end)) = life.end {
+            let proceeds = match (end, &lot.option) {
+                (End::Expiry, Some(terms)) => {
+                    let underlying = histories.get(&terms.underlying);
+                    settlement(lot, terms, entry, underlying, date, calendar)
+                }
+                (End::Expiry, None) => cost, // not constructed: only options expire
+                (End::Exit(price), _) => amount(lot, factor(date).saturating_mul(price)),
+            };
+            let (realised, gross) = (proceeds.saturating_sub(cost), proceeds.abs());
+            let ended = Booking {
+                cash: proceeds,
+                cost: -cost,
+                realised,
+                gross,
+                ..Booking::default()
+            };
+            self.add(date, &ended);
+        }
+        if lot.class != AssetClass::Public {
+            return;
+        }
+        for &(ex, dividend) in history.map_or(&[][..], |known| &known.dividends) {
+            if entry < ex && life.end.is_none_or(|(end, _)| ex <= end) {
+                let paid = amount(lot, factor(ex).saturating_mul(dividend));
+                self.add(ex, &Booking::income(paid));
+            }
+        }
+    }
+}

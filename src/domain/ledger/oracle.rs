@@ -1,0 +1,428 @@
+//! The ledger against a slow simulation that walks through every session of random books: shares
+//! are kept and multiplied, cash is kept and changed, nothing is computed in closed form.
+
+use chrono::Days;
+
+use super::tests::day;
+use super::*;
+use crate::domain::{AssetClass, Exit, FlowKind, OptionRight, OptionTerms, Quality};
+
+const NYSE: Calendar = Calendar::nyse();
+const SYMBOLS: [&str; 4] = ["AA", "BB", "CC", "DD"];
+/// Ratios whose divisions end, so that the simulation is exact too.
+const RATIOS: [&str; 6] = ["2", "5", "10", "0.1", "0.5", "1.25"];
+/// A Saturday: the first booking is on the Monday.
+const INCEPTION: &str = "2024-01-06";
+
+/// A small deterministic source of numbers (Knuth's multiplier).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: u64) -> u64 {
+        let next = self.0.wrapping_mul(6_364_136_223_846_793_005);
+        self.0 = next.wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % n
+    }
+
+    fn money(&mut self, most: u64, decimals: u32) -> Decimal {
+        Decimal::new(i64::try_from(1 + self.below(most)).unwrap(), decimals)
+    }
+
+    fn signed(&mut self, value: Decimal) -> Decimal {
+        if self.below(3) == 0 { -value } else { value }
+    }
+
+    fn date(&mut self) -> NaiveDate {
+        day(INCEPTION) + Days::new(self.below(150))
+    }
+
+    fn symbol(&mut self) -> Symbol {
+        SYMBOLS[usize::try_from(self.below(4)).unwrap()]
+            .parse()
+            .unwrap()
+    }
+}
+
+fn history(dice: &mut Dice, sessions: &[TradingDate]) -> PriceHistory {
+    let mut history = PriceHistory::default();
+    let mut price = dice.money(20_000, 2);
+    let mut silent = dice.below(12);
+    for &date in sessions {
+        if dice.below(60) == 0 {
+            let ratio = RATIOS[usize::try_from(dice.below(6)).unwrap()]
+                .parse()
+                .unwrap();
+            history.splits.push((date, ratio));
+        }
+        if dice.below(40) == 0 {
+            history.dividends.push((date, dice.money(200, 2)));
+        }
+        if dice.below(50) == 0 {
+            silent = dice.below(15);
+        }
+        if silent == 0 && dice.below(8) > 0 {
+            price = (price + dice.money(300, 2) - dice.money(300, 2)).max(Decimal::ONE);
+            history.closes.push((date, price));
+        }
+        silent = silent.saturating_sub(1);
+    }
+    history
+}
+
+fn lot(dice: &mut Dice, number: u128) -> Lot {
+    let class = AssetClass::ALL[usize::try_from(dice.below(3)).unwrap()];
+    let quantity = dice.money(50_000, 2);
+    let entry_date = dice.date();
+    let exit = (dice.below(2) == 0).then(|| Exit {
+        date: entry_date + Days::new(dice.below(60)),
+        price: dice.money(30_000, 2),
+    });
+    let option = (class == AssetClass::Options).then(|| OptionTerms {
+        underlying: dice.symbol(),
+        strike: dice.money(30_000, 2),
+        expiry: entry_date + Days::new(dice.below(90)),
+        right: OptionRight::ALL[usize::try_from(dice.below(2)).unwrap()],
+    });
+    Lot {
+        id: PositionId(uuid::Uuid::from_u128(number)),
+        symbol: match class {
+            AssetClass::Public => dice.symbol(),
+            AssetClass::Options => format!("OPT{}", dice.below(3)).parse().unwrap(),
+            AssetClass::Private => "FUND".parse().unwrap(),
+        },
+        class,
+        subtype: None,
+        quantity: dice.signed(quantity),
+        entry_price: dice.money(30_000, 2),
+        entry_date,
+        exit,
+        option,
+    }
+}
+
+struct World {
+    book: Book,
+    histories: BTreeMap<Symbol, PriceHistory>,
+    sessions: Vec<TradingDate>,
+}
+
+fn world(seed: u64) -> World {
+    let mut dice = Dice(seed);
+    let known = NYSE.sessions(day("2023-12-01"), day("2024-06-28")).unwrap();
+    // OPT2 and DD have no prices at all.
+    let mut histories = BTreeMap::new();
+    for symbol in ["AA", "BB", "CC", "OPT0", "OPT1", "FUND"] {
+        histories.insert(symbol.parse().unwrap(), history(&mut dice, &known));
+    }
+    let lots = (0..14).map(|number| lot(&mut dice, number)).collect();
+    let flows = (0..8)
+        .map(|_| {
+            let kind = FlowKind::ALL[usize::try_from(dice.below(5)).unwrap()];
+            let (date, amount) = (dice.date(), dice.money(500_000, 2));
+            CashFlow {
+                kind,
+                date,
+                amount,
+                symbol: None,
+            }
+        })
+        .collect();
+    let mut marks: Vec<_> = (0..4)
+        .map(|_| (dice.date(), dice.money(30_000, 2)))
+        .collect();
+    marks.sort_unstable();
+    let marks = BTreeMap::from([("FUND".parse().unwrap(), marks)]);
+    let inception = day(INCEPTION);
+    let opening_equity = Decimal::from(dice.below(2_000_000));
+    World {
+        book: Book {
+            opening_equity,
+            inception,
+            lots,
+            flows,
+            marks,
+        },
+        histories,
+        sessions: NYSE.sessions(inception, day("2024-06-28")).unwrap(),
+    }
+}
+
+fn product(splits: &[(TradingDate, Decimal)], after: TradingDate, to: TradingDate) -> Decimal {
+    let mut product = Decimal::ONE;
+    for (ex, ratio) in splits {
+        if *ex > after && *ex <= to {
+            product *= ratio;
+        }
+    }
+    product
+}
+
+/// Price per share at the close of `on`, in shares of that day.
+fn price(history: Option<&PriceHistory>, on: TradingDate) -> Option<(Decimal, TradingDate)> {
+    let history = history?;
+    let (date, close) = history.closes.iter().rev().find(|(date, _)| *date <= on)?;
+    Some((close / product(&history.splits, *date, on), *date))
+}
+
+/// One lot while it is held.
+struct Holding {
+    shares: Decimal,
+    underlying_factor: Decimal,
+}
+
+#[derive(Debug, PartialEq)]
+struct Expected {
+    cash: Decimal,
+    long: Decimal,
+    short: Decimal,
+    realised: Decimal,
+    income: Decimal,
+    external: Decimal,
+    unrealised: Decimal,
+    positions: Vec<(PositionId, Decimal, Decimal, Quality)>,
+}
+
+fn simulate(world: &World) -> Vec<Expected> {
+    let World {
+        book,
+        histories,
+        sessions,
+    } = world;
+    let mut cash = book.opening_equity;
+    let mut held: Vec<Option<Holding>> = book.lots.iter().map(|_| None).collect();
+    let mut days = Vec::new();
+    let mut before = day("1990-01-01");
+    for &today in sessions {
+        let due = |date: NaiveDate| before < date && date <= today.date();
+        let tomorrow = NYSE.next(today).unwrap().date();
+        let (mut realised, mut income, mut external) =
+            (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
+        let mut positions = Vec::new();
+        let (mut long, mut short, mut unrealised) = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
+        for (lot, slot) in book.lots.iter().zip(&mut held) {
+            let size = if lot.class == AssetClass::Options {
+                100
+            } else {
+                1
+            };
+            let size = Decimal::from(size);
+            let cost = lot.quantity * lot.entry_price * size;
+            let own = histories
+                .get(&lot.symbol)
+                .filter(|_| lot.class != AssetClass::Private);
+            let underlying = lot
+                .option
+                .as_ref()
+                .and_then(|terms| histories.get(&terms.underlying));
+            // 1. what happens to shares held since yesterday
+            if let Some(holding) = slot.as_mut() {
+                for (_, ratio) in own
+                    .iter()
+                    .flat_map(|o| &o.splits)
+                    .filter(|(ex, _)| *ex == today)
+                {
+                    holding.shares *= ratio;
+                }
+                let splits = underlying.iter().flat_map(|history| &history.splits);
+                for (_, ratio) in splits.filter(|(ex, _)| *ex == today) {
+                    holding.underlying_factor *= ratio;
+                }
+                let dividends = own.iter().flat_map(|history| &history.dividends);
+                for (_, dividend) in dividends.filter(|(ex, _)| *ex == today) {
+                    if lot.class == AssetClass::Public {
+                        income += holding.shares * dividend;
+                    }
+                }
+            }
+            // 2. bought at the close
+            if due(lot.entry_date) {
+                cash -= cost;
+                *slot = Some(Holding {
+                    shares: lot.quantity,
+                    underlying_factor: Decimal::ONE,
+                });
+            }
+            // 3. sold or expired at the close
+            let Some(holding) = slot.as_ref() else {
+                continue;
+            };
+            let sold = lot
+                .exit
+                .filter(|exit| due(exit.date) || exit.date < today.date());
+            let expired = lot.option.as_ref().filter(|terms| terms.expiry < tomorrow);
+            let proceeds = match (sold, expired) {
+                (Some(exit), _) => Some(holding.shares * exit.price * size),
+                (None, Some(terms)) => Some(match price(underlying, today) {
+                    None => cost,
+                    Some((spot, _)) => {
+                        let strike = terms.strike / holding.underlying_factor;
+                        let inside = match terms.right {
+                            OptionRight::Call => spot - strike,
+                            OptionRight::Put => strike - spot,
+                        };
+                        let shares = lot.quantity * size * holding.underlying_factor;
+                        shares * inside.max(Decimal::ZERO)
+                    }
+                }),
+                (None, None) => None,
+            };
+            if let Some(proceeds) = proceeds {
+                cash += proceeds;
+                realised += proceeds - cost;
+                *slot = None;
+                continue;
+            }
+            // 4. valued at the close
+            let mark = book.marks.get(&lot.symbol).into_iter().flatten();
+            let mark = mark.rev().find(|(date, _)| *date <= today.date());
+            let (value, quality) = match (lot.class, price(own, today)) {
+                (AssetClass::Private, _) => (
+                    mark.map_or(cost, |(_, mark)| lot.quantity * mark),
+                    Quality::Manual,
+                ),
+                (_, None) => (cost, Quality::Carried),
+                (_, Some((price, date))) => {
+                    let at = |date| NYSE.sessions(day("2023-12-01"), date).unwrap().len();
+                    let quality = match at(today.date()) - at(date.date()) {
+                        0 => Quality::Close,
+                        1..=5 => Quality::Stale,
+                        _ => Quality::Carried,
+                    };
+                    (holding.shares * price * size, quality)
+                }
+            };
+            let side = if lot.quantity > Decimal::ZERO {
+                &mut long
+            } else {
+                &mut short
+            };
+            *side += value;
+            unrealised += value - cost;
+            positions.push((lot.id, holding.shares, value, quality));
+        }
+        for flow in book.flows.iter().filter(|flow| due(flow.date)) {
+            match flow.kind {
+                FlowKind::Contribution => external += flow.amount,
+                FlowKind::Withdrawal => external -= flow.amount,
+                FlowKind::Dividend | FlowKind::Interest => income += flow.amount,
+                FlowKind::Fee => income -= flow.amount,
+            }
+        }
+        cash += income + external;
+        days.push(Expected {
+            cash,
+            long,
+            short,
+            realised,
+            income,
+            external,
+            unrealised,
+            positions,
+        });
+        before = today.date();
+    }
+    days
+}
+
+fn run(book: &Book, world: &World, from: usize, to: usize) -> Vec<LedgerDay> {
+    let World {
+        histories,
+        sessions,
+        ..
+    } = world;
+    ledger(book, histories, NYSE, sessions[from], sessions[to]).unwrap()
+}
+
+#[test]
+fn random_books_agree_with_the_simulation_to_the_last_digit() {
+    for seed in 0..150 {
+        let world = world(seed);
+        let days = run(&world.book, &world, 0, world.sessions.len() - 1);
+        let (mut unrealised, mut nav) = (Decimal::ZERO, world.book.opening_equity);
+        let expected = simulate(&world);
+        assert_eq!(days.len(), expected.len());
+        for (day, expected) in days.iter().zip(expected) {
+            unrealised += day.unrealised_change;
+            let positions = day.positions.iter();
+            let found = Expected {
+                cash: day.cash,
+                long: day.long_value,
+                short: day.short_value,
+                realised: day.realised,
+                income: day.income,
+                external: day.external_flows,
+                unrealised,
+                positions: positions
+                    .map(|(id, value)| (*id, value.quantity, value.market_value, value.quality))
+                    .collect(),
+            };
+            assert_eq!(found, expected, "seed {seed}, {}", day.date);
+            assert_eq!(day.nav, day.cash + day.long_value + day.short_value);
+            assert_eq!(day.nav - nav, day.pnl_day + day.external_flows);
+            assert_eq!(
+                day.pnl_day,
+                day.realised + day.unrealised_change + day.income
+            );
+            let values = day.positions.iter().map(|(_, value)| value.market_value);
+            assert_eq!(day.nav, day.cash + values.sum::<Decimal>());
+            nav = day.nav;
+        }
+    }
+}
+
+#[test]
+fn daily_profits_of_any_partition_are_the_profit_of_the_interval() {
+    for seed in 0..40 {
+        let world = world(seed);
+        let last = world.sessions.len() - 1;
+        let all = run(&world.book, &world, 0, last);
+        let mut dice = Dice(seed);
+        let mut from = 0;
+        let mut total = Decimal::ZERO;
+        while from <= last {
+            let to = (from + usize::try_from(dice.below(30)).unwrap()).min(last);
+            let part = run(&world.book, &world, from, to);
+            assert_eq!(part, all[from..=to], "seed {seed}");
+            total += part.iter().map(|day| day.pnl_day).sum::<Decimal>();
+            assert_eq!(all[to].pnl_total, total);
+            from = to + 1;
+        }
+        let flows: Decimal = all.iter().map(|day| day.external_flows).sum();
+        assert_eq!(all[last].nav, world.book.opening_equity + flows + total);
+    }
+}
+
+#[test]
+fn a_lot_in_three_parts_changes_no_number_of_the_portfolio() {
+    for seed in 0..40 {
+        let world = world(seed);
+        let last = world.sessions.len() - 1;
+        let mut parts = world.book.clone();
+        parts.lots = Vec::new();
+        for lot in &world.book.lots {
+            let (one, two) = (lot.quantity.round(), "0.07".parse::<Decimal>().unwrap());
+            for quantity in [one, two, lot.quantity - one - two] {
+                parts.lots.push(Lot {
+                    quantity,
+                    ..lot.clone()
+                });
+            }
+        }
+        let strip = |days: Vec<LedgerDay>| -> Vec<_> {
+            let net = |day: LedgerDay| LedgerDay {
+                // A part may have the other sign: only the sum of both sides is comparable.
+                long_value: day.long_value + day.short_value,
+                short_value: Decimal::ZERO,
+                positions: Vec::new(),
+                ..day
+            };
+            days.into_iter().map(net).collect()
+        };
+        let whole = strip(run(&world.book, &world, 0, last));
+        assert_eq!(whole, strip(run(&parts, &world, 0, last)), "seed {seed}");
+        let mut reversed = world.book.clone();
+        reversed.lots.reverse();
+        reversed.flows.reverse();
+        assert_eq!(whole, strip(run(&reversed, &world, 0, last)), "seed {seed}");
+    }
+}

@@ -1,0 +1,123 @@
+//! The engine: plans runs, opens gates, hands tasks to phases, commits their results. It knows
+//! phases only through their trait, and phases know nothing of it.
+//!
+//! Postgres decides, Redis suggests, workers compute, one transaction commits.
+
+mod announce;
+mod gatekeeper;
+mod planner;
+mod scheduler;
+mod steward;
+mod watch;
+mod worker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use announce::announce;
+pub use planner::{Dates, PlanError, Planned, Request, Selection, plan};
+pub use scheduler::{CatchUp, Due, due, plan_due};
+pub use watch::{PhaseProgress, RunProgress, progress};
+pub use worker::{Failpoint, WorkerOptions, run as run_worker};
+
+use crate::clock::Clock;
+use crate::domain::{Calendar, PhaseName};
+use crate::phases::{self, AnyPhase};
+use crate::queue::{self, Queue};
+use crate::store::{self, Pools};
+
+/// What every process of the system has at hand.
+#[derive(Clone)]
+pub struct Engine {
+    /// Postgres.
+    pub pools: Pools,
+    /// Redis.
+    pub queue: Queue,
+    /// The pipeline.
+    pub registry: Arc<Vec<Box<dyn AnyPhase>>>,
+    /// The time of day.
+    pub clock: Clock,
+    /// The exchange's calendar.
+    pub calendar: Calendar,
+}
+
+impl Engine {
+    /// Puts the parts together.
+    pub fn new(pools: Pools, queue: Queue, clock: Clock) -> Self {
+        Self {
+            pools,
+            queue,
+            registry: Arc::new(phases::registry()),
+            clock,
+            calendar: Calendar::nyse(),
+        }
+    }
+
+    /// The phase of that name.
+    pub(crate) fn phase(&self, name: PhaseName) -> Result<&dyn AnyPhase, Error> {
+        self.registry
+            .iter()
+            .find(|phase| phase.name() == name)
+            .map(AsRef::as_ref)
+            .ok_or(Error::UnknownPhase(name))
+    }
+}
+
+/// What can go wrong inside the engine.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Postgres.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Redis.
+    #[error(transparent)]
+    Queue(#[from] queue::Error),
+    /// A phase could not plan.
+    #[error("planning {phase}")]
+    Plan {
+        /// Which.
+        phase: PhaseName,
+        /// Why.
+        #[source]
+        source: phases::Error,
+    },
+    /// A phase that this program does not have.
+    #[error("phase {0} is not in the registry")]
+    UnknownPhase(PhaseName),
+    /// The heartbeat's thread or another part of the worker could not be started.
+    #[error("starting the {0}")]
+    Start(&'static str, #[source] std::io::Error),
+}
+
+/// Own failures a task may have before it is dead.
+pub(crate) const MAX_ATTEMPTS: i16 = 5;
+/// Longest time between two attempts.
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(600);
+const FIRST_RETRY_DELAY: Duration = Duration::from_secs(2);
+
+/// Delay before the next attempt: doubling, with a spread of one half that depends on the task
+/// alone, so that tasks which failed together do not come back together.
+pub(crate) fn retry_delay(failures: i16, seed: i64) -> Duration {
+    let doublings = u32::from(failures.clamp(1, 16).unsigned_abs()) - 1;
+    let full = FIRST_RETRY_DELAY.saturating_mul(1 << doublings).min(MAX_RETRY_DELAY);
+    // A multiplicative hash: the top bits are well spread even for consecutive ids.
+    let hash = seed.unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+    let spread = 0.5 + 0.5 * (hash as f64 / f64::from(u32::MAX));
+    full.mul_f64(spread)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_wait_longer_each_time_up_to_ten_minutes() {
+        for seed in [1, 2, 90_211] {
+            let delays: Vec<f64> = (1..=12).map(|n| retry_delay(n, seed).as_secs_f64()).collect();
+            assert!((1.0..=2.0).contains(&delays[0]), "{delays:?}");
+            assert!(delays.windows(2).all(|pair| pair[0] <= pair[1]), "{delays:?}");
+            assert!((300.0..=600.0).contains(&delays[11]), "{delays:?}");
+        }
+        assert_ne!(retry_delay(1, 1), retry_delay(1, 2));
+    }
+}

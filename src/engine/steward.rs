@@ -1,0 +1,263 @@
+//! The steward: one of the workers at a time, by lease. It does what needs doing when the process
+//! that should have done it is gone; two of them would only waste work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::{Engine, Error, announce, gatekeeper, retry_delay};
+use crate::domain::{Hint, TaskEpoch, TaskId, WorkerId};
+use crate::engine::MAX_ATTEMPTS;
+use crate::queue::{Entry, Says};
+use crate::store::tasks::{self, NewTask, Orphan, Reaping};
+use crate::store::{self, WriteTx, gates};
+
+const TICK: Duration = Duration::from_secs(1);
+/// Ticks between two looks for passed deadlines, and between two reconciliations.
+const DEADLINE_TICKS: u64 = 5;
+const RECONCILE_TICKS: u64 = 15;
+const CLEAN_UP_TICKS: u64 = 600;
+/// A worker ends its own computations at the deadline; after so long it is not listening.
+const DEADLINE_GRACE_SECONDS: f64 = 5.0;
+/// An opener that has not published by now is dead.
+const PUBLISH_GRACE_SECONDS: f64 = 1.0;
+/// A claimable task of this age should have a hint.
+const HINT_GRACE_SECONDS: f64 = 3.0;
+/// Tasks reaped in one transaction.
+const REAP: i64 = 500;
+const CONSUMER_IDLE_MS: u64 = 3_600_000;
+
+pub(super) struct Steward {
+    pub(super) engine: Engine,
+    pub(super) worker: WorkerId,
+    pub(super) lease: Duration,
+    pub(super) max_crashes: i16,
+    /// Somebody saw that entries may be missing.
+    pub(super) reconcile: Arc<Notify>,
+}
+
+/// What a steward remembers between ticks.
+struct Term {
+    number: i64,
+    ticks: u64,
+    due_since: DateTime<Utc>,
+}
+
+impl Steward {
+    /// Asks for the lease every second, and serves while it holds it. The future may be dropped at
+    /// any point: all duties are idempotent.
+    pub(super) async fn serve(self) {
+        let mut ticks = tokio::time::interval(TICK.min(self.lease / 4));
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut term: Option<Term> = None;
+        let mut last_seconds = Instant::now();
+        loop {
+            let urgent = tokio::select! {
+                _ = ticks.tick() => false,
+                () = self.reconcile.notified() => true,
+            };
+            let lease_seconds = self.lease.as_secs_f64() / 2.0;
+            let pool = &self.engine.pools.control;
+            match store::steward::hold(pool, self.worker, lease_seconds).await {
+                Ok(Some(number)) if term.as_ref().is_none_or(|term| term.number != number) => {
+                    tracing::info!(term = number, worker = %self.worker.consumer(), "steward");
+                    term = Some(Term { number, ticks: 0, due_since: DateTime::UNIX_EPOCH });
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => term = None,
+                Err(error) => {
+                    tracing::debug!(%error, "asking for the steward's lease");
+                    term = None;
+                }
+            }
+            let Some(term) = term.as_mut() else { continue };
+            let second = last_seconds.elapsed() >= TICK || term.ticks == 0;
+            if !(second || urgent) {
+                continue;
+            }
+            last_seconds = Instant::now();
+            if let Err(error) = self.duties(term, urgent).await {
+                tracing::debug!(error = %error, "a duty failed and will be repeated");
+            }
+            term.ticks += 1;
+        }
+    }
+
+    async fn duties(&self, term: &mut Term, urgent: bool) -> Result<(), Error> {
+        self.reap_lost().await?;
+        if term.ticks.is_multiple_of(DEADLINE_TICKS) {
+            self.reap_overdue().await?;
+        }
+        for run in store::steward::going_runs(&self.engine.pools.control).await? {
+            gatekeeper::ask(&self.engine, run).await;
+        }
+        for (run, phase) in
+            gates::unpublished(&self.engine.pools.control, PUBLISH_GRACE_SECONDS).await?
+        {
+            announce(&self.engine, run, &[phase]).await?;
+        }
+        let (hints, now) = tasks::due_since(&self.engine.pools.control, term.due_since).await?;
+        self.engine.queue.publish(&hints).await?;
+        term.due_since = now;
+        let wiped = !self.engine.queue.has_meta().await?;
+        if wiped {
+            tracing::warn!("redis is empty: rebuilding the streams");
+            self.engine.queue.ensure().await?;
+        }
+        if wiped || urgent || term.ticks.is_multiple_of(RECONCILE_TICKS) {
+            self.reconcile(if wiped { 0.0 } else { HINT_GRACE_SECONDS }).await?;
+        }
+        if term.ticks % CLEAN_UP_TICKS == CLEAN_UP_TICKS - 1 {
+            self.engine.queue.forget_consumers(CONSUMER_IDLE_MS).await?;
+            store::workers::forget_lost(&self.engine.pools.control).await?;
+        }
+        Ok(())
+    }
+
+    /// Marks workers lost and takes their tasks back, at once.
+    async fn reap_lost(&self) -> Result<(), Error> {
+        let mut tx = WriteTx::begin(&self.engine.pools.commit).await?;
+        let lost = store::workers::mark_lost(&mut tx, self.lease.as_secs_f64()).await?;
+        for worker in &lost {
+            let detail = serde_json::json!({ "worker": worker.consumer() });
+            store::events::record(&mut tx, None, "worker-lost", &detail).await?;
+            tracing::warn!(lost = %worker.consumer(), "worker lost");
+        }
+        let orphans = tasks::orphans(&mut tx, REAP).await?;
+        let touched = self.reap(&mut tx, &orphans, "lost").await?;
+        tx.commit().await?;
+        self.follow_up(&orphans, &touched).await
+    }
+
+    async fn reap_overdue(&self) -> Result<(), Error> {
+        let mut tx = WriteTx::begin(&self.engine.pools.commit).await?;
+        let overdue = tasks::overdue(&mut tx, DEADLINE_GRACE_SECONDS, REAP).await?;
+        let touched = self.reap(&mut tx, &overdue, "deadline").await?;
+        tx.commit().await?;
+        self.follow_up(&overdue, &touched).await
+    }
+
+    async fn reap(
+        &self,
+        tx: &mut WriteTx,
+        orphans: &[Orphan],
+        outcome: &str,
+    ) -> Result<Vec<TaskId>, Error> {
+        let mut ready = Vec::new();
+        for orphan in orphans {
+            let crashed = outcome == "lost";
+            let exhausted = if crashed {
+                orphan.crashes >= self.max_crashes
+            } else {
+                orphan.attempts >= MAX_ATTEMPTS
+            };
+            let class = match (crashed, exhausted) {
+                (true, true) => "poison",
+                (true, false) => "lost",
+                _ => "deadline",
+            };
+            let error = if crashed { "its worker was lost" } else { "its deadline passed" };
+            let elements = if exhausted { self.elements(orphan)? } else { Vec::new() };
+            let state = match (exhausted, elements.len() > 1) {
+                (false, _) => "ready",
+                (true, true) => "split",
+                (true, false) => "dead",
+            };
+            let delay = if crashed {
+                Duration::ZERO
+            } else {
+                retry_delay(orphan.attempts, orphan.at.task.0)
+            };
+            let how =
+                Reaping { state, outcome, class, error, delay_seconds: delay.as_secs_f64() };
+            tasks::reap(tx, orphan, how).await?;
+            match state {
+                "ready" => ready.push(orphan.at.task),
+                "split" => {
+                    let version = orphan.input_version;
+                    tasks::insert_elements(tx, orphan.run_id, orphan.phase, version, &elements)
+                        .await?;
+                }
+                _ => {
+                    let detail = serde_json::json!({
+                        "task": orphan.at.task.0, "phase": orphan.phase, "class": class, "error": error,
+                    });
+                    store::events::record(tx, Some(orphan.run_id), "task-dead", &detail).await?;
+                    tracing::error!(task_id = %orphan.at.task, phase = %orphan.phase, class, "task dead");
+                }
+            }
+        }
+        Ok(ready)
+    }
+
+    fn elements(&self, orphan: &Orphan) -> Result<Vec<NewTask>, Error> {
+        let phase = self.engine.phase(orphan.phase)?;
+        let units = phase.split(&orphan.input, orphan.as_of).unwrap_or_default();
+        Ok(units
+            .into_iter()
+            .map(|unit| NewTask { unit: unit.unit, as_of: unit.as_of, input: unit.input })
+            .collect())
+    }
+
+    async fn follow_up(&self, orphans: &[Orphan], ready: &[TaskId]) -> Result<(), Error> {
+        if orphans.is_empty() {
+            return Ok(());
+        }
+        tracing::warn!(tasks = orphans.len(), retried = ready.len(), "tasks reaped");
+        let hints = tasks::hints_of(&self.engine.pools.control, ready).await?;
+        self.engine.queue.publish(&hints).await?;
+        Ok(())
+    }
+
+    /// Compares the streams with Postgres: every claimable task gets a deliverable hint, hints of
+    /// final tasks go. Streams first: what is acknowledged in between is merely looked at twice.
+    async fn reconcile(&self, ready_seconds: f64) -> Result<(), Error> {
+        let survey = self.engine.queue.survey().await?;
+        let useless: Vec<Entry> = survey.useless().cloned().collect();
+        for entry in &useless {
+            if let Says::Garbage(text) = &entry.says {
+                let fields = [("garbage", text.clone()), ("stream", entry.stream.clone())];
+                self.engine.queue.bury(&fields).await?;
+            }
+        }
+        let mut carried: std::collections::BTreeMap<TaskEpoch, (bool, Vec<Entry>)> =
+            std::collections::BTreeMap::new();
+        for found in &survey.found {
+            if let Says::Task(at) = found.entry.says {
+                let place = carried.entry(at).or_default();
+                place.0 |= found.deliverable;
+                place.1.push(found.entry.clone());
+            }
+        }
+        let pool = &self.engine.pools.control;
+        let hinted: Vec<TaskEpoch> = carried.keys().copied().collect();
+        let mut drop = useless;
+        for at in tasks::outdated(pool, &hinted).await? {
+            drop.extend(carried.remove(&at).map(|(_, entries)| entries).unwrap_or_default());
+        }
+        let mut missing: Vec<Hint> = Vec::new();
+        for hint in tasks::should_have_hints(pool, ready_seconds).await? {
+            match carried.remove(&hint.at) {
+                Some((true, _)) => {}
+                Some((false, old)) => {
+                    drop.extend(old);
+                    missing.push(hint);
+                }
+                None => missing.push(hint),
+            }
+        }
+        self.engine.queue.replace(&drop, &missing).await?;
+        if !missing.is_empty() || !drop.is_empty() {
+            tracing::info!(republished = missing.len(), removed = drop.len(), "streams reconciled");
+        }
+        let queues = serde_json::json!({
+            "at": self.engine.clock.now(),
+            "streams": survey.streams.iter().filter(|stream| stream.length > 0).collect::<Vec<_>>(),
+        });
+        store::steward::store_queues(pool, self.worker, &queues).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,236 @@
+//! A worker process: reads hints, claims tasks, runs them, commits, acknowledges.
+//!
+//! One life is one worker id. A worker that finds itself given up cancels everything and begins
+//! another life under a new id; what it still computes cannot pass the fence.
+
+mod commit;
+mod counters;
+mod heartbeat;
+mod intake;
+mod task;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::counters::Counters;
+use super::{Engine, Error, gatekeeper, steward};
+use crate::domain::{PermitClass, PhaseName, WorkerId};
+use crate::market_data::Provider;
+use crate::store;
+
+/// How a worker behaves.
+#[derive(Debug, Clone)]
+pub struct WorkerOptions {
+    /// How to reach Postgres, for the heartbeat's own connection.
+    pub store: store::Settings,
+    /// Where prices come from.
+    pub provider: Arc<Provider>,
+    /// A worker without heartbeat for so long is lost; it beats three times as often.
+    pub lease: Duration,
+    /// Lost workers that one task may cost.
+    pub max_crashes: i16,
+    /// Tasks in hand at once.
+    pub concurrency: usize,
+    /// How long running tasks may finish after SIGTERM.
+    pub grace: Duration,
+    /// For people.
+    pub host: String,
+    /// For tests: the process dies here.
+    pub failpoint: Option<Failpoint>,
+}
+
+/// A point at which a worker under test kills itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failpoint {
+    /// Where.
+    pub at: Moment,
+    /// Only in tasks of this phase.
+    pub phase: Option<PhaseName>,
+}
+
+/// The four points that a crash is tested at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// The task is ours, nothing is done.
+    AfterClaim,
+    /// Inside the computation.
+    MidCompute,
+    /// The results are known.
+    BeforeCommit,
+    /// The results are committed; Redis does not know.
+    AfterCommit,
+}
+
+impl std::str::FromStr for Failpoint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (at, phase) = match text.split_once(':') {
+            Some((at, phase)) => {
+                (at, Some(phase.parse::<PhaseName>().map_err(|error| error.to_string())?))
+            }
+            None => (text, None),
+        };
+        let at = match at {
+            "after-claim" => Moment::AfterClaim,
+            "mid-compute" => Moment::MidCompute,
+            "before-commit" => Moment::BeforeCommit,
+            "after-commit" => Moment::AfterCommit,
+            other => return Err(format!("\"{other}\" is no failpoint")),
+        };
+        Ok(Self { at, phase })
+    }
+}
+
+/// What the parts of a worker share during one life.
+struct Life {
+    engine: Engine,
+    options: WorkerOptions,
+    id: WorkerId,
+    counters: Arc<Counters>,
+    /// Tasks in hand, by class.
+    cpu: Arc<Semaphore>,
+    provider: Arc<Semaphore>,
+    /// Computations at once: the cores.
+    cores: Arc<Semaphore>,
+    touched: mpsc::UnboundedSender<gatekeeper::Touched>,
+    /// Ends every computation: the lease is lost.
+    abandon: CancellationToken,
+}
+
+impl Life {
+    fn permits(&self, class: PermitClass) -> &Arc<Semaphore> {
+        match class {
+            PermitClass::Cpu => &self.cpu,
+            PermitClass::Provider => &self.provider,
+        }
+    }
+
+    /// Dies, if that is what the test wants.
+    fn failpoint(&self, at: Moment, phase: PhaseName) {
+        if let Some(failpoint) = self.options.failpoint
+            && failpoint.at == at
+            && failpoint.phase.is_none_or(|wanted| wanted == phase)
+        {
+            std::process::abort();
+        }
+    }
+}
+
+enum End {
+    Drained,
+    Lost,
+}
+
+/// Works until `shutdown`, then drains.
+pub async fn run(
+    engine: Engine,
+    options: WorkerOptions,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    loop {
+        match live(&engine, &options, &shutdown).await? {
+            End::Drained => return Ok(()),
+            End::Lost if shutdown.is_cancelled() => return Ok(()),
+            End::Lost => tracing::warn!("the lease was lost: starting over under a new id"),
+        }
+    }
+}
+
+async fn live(
+    engine: &Engine,
+    options: &WorkerOptions,
+    shutdown: &CancellationToken,
+) -> Result<End, Error> {
+    let id = WorkerId::fresh();
+    let lease_seconds = options.lease.as_secs_f64();
+    let pool = &engine.pools.control;
+    store::workers::register(pool, id, &options.host, std::process::id(), lease_seconds).await?;
+    tracing::info!(worker = %id.consumer(), version = env!("CARGO_PKG_VERSION"), "worker started");
+
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let (finished, commits) = mpsc::channel(options.concurrency.max(1) * 2);
+    let (touched, touches) = mpsc::unbounded_channel();
+    let abandon = CancellationToken::new();
+    let life = Arc::new(Life {
+        engine: engine.clone(),
+        options: options.clone(),
+        id,
+        counters: Arc::default(),
+        cpu: Arc::new(Semaphore::new(options.concurrency.max(1))),
+        provider: Arc::new(Semaphore::new(options.concurrency.clamp(1, PROVIDER_TASKS))),
+        cores: Arc::new(Semaphore::new(cores)),
+        touched,
+        abandon: abandon.clone(),
+    });
+
+    // Parts that end with this life.
+    let over = CancellationToken::new();
+    let drain = shutdown.child_token();
+    let mut heart =
+        heartbeat::start(&life, drain.clone(), over.clone()).map_err(|e| Error::Start("heartbeat", e))?;
+    let parts = TaskTracker::new();
+    parts.spawn(gatekeeper::keep(engine.clone(), touches));
+    let commits = Arc::new(tokio::sync::Mutex::new(commits));
+    for _ in 0..COMMITTERS {
+        parts.spawn(commit::commit_all(Arc::clone(&life), Arc::clone(&commits)));
+    }
+    let reconcile = Arc::new(tokio::sync::Notify::new());
+    let steward = steward::Steward {
+        engine: engine.clone(),
+        worker: id,
+        lease: options.lease,
+        max_crashes: options.max_crashes,
+        reconcile: Arc::clone(&reconcile),
+    };
+    parts.spawn(over.clone().run_until_cancelled_owned(steward.serve()));
+
+    let tasks = TaskTracker::new();
+    let end = intake::take_in(&life, finished, &tasks, &drain, &reconcile).await;
+    tasks.close();
+    if matches!(end, End::Drained) {
+        tracing::info!(running = tasks.len(), "draining");
+        if tokio::time::timeout(options.grace, tasks.wait()).await.is_err() {
+            tracing::warn!(running = tasks.len(), "grace is over: giving running tasks back");
+        }
+    }
+    abandon.cancel();
+    tasks.wait().await;
+    over.cancel();
+    let done = life.counters.committed.load(Ordering::Relaxed);
+    drop(life);
+    parts.close();
+    parts.wait().await;
+    heart.join().await;
+    if matches!(end, End::Drained) {
+        leave(engine, id).await;
+        tracing::info!(worker = %id.consumer(), committed = done, "worker stopped");
+    }
+    Ok(end)
+}
+
+/// Gives back what is left. If Postgres is away, the steward will find out.
+async fn leave(engine: &Engine, id: WorkerId) {
+    let pool = &engine.pools.control;
+    let left = async {
+        let released = store::tasks::release(pool, id).await?;
+        let hints = store::tasks::hints_of(pool, &released).await?;
+        engine.queue.publish(&hints).await?;
+        store::steward::resign(pool, id).await?;
+        store::workers::deregister(pool, id).await?;
+        Ok::<_, Error>(())
+    };
+    if let Err(error) = left.await {
+        tracing::warn!(%error, "could not say goodbye: the steward will notice");
+    }
+}
+
+/// Commit transactions at once: one writes while the other waits for the disk.
+const COMMITTERS: usize = 2;
+/// Provider tasks at once: they wait for others, not for our cores.
+const PROVIDER_TASKS: usize = 8;

@@ -1,0 +1,210 @@
+//! Commits: fence first, then results, several small tasks in one transaction; acknowledged after.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
+
+use super::counters::count;
+use super::intake::chain;
+use super::task::{self, Worked};
+use super::{Life, Moment};
+use crate::clock::Deadline;
+use crate::domain::{PhaseName, TaskEpoch};
+use crate::phases::{DoneAny, Error};
+use crate::queue::Entry;
+use crate::store::tasks::{self, Claimed, Completion};
+use crate::store::{self, WriteTx};
+
+/// Most tasks of one transaction.
+const BATCH: usize = 64;
+/// Longest wait for more of them.
+const GATHER: Duration = Duration::from_millis(8);
+/// First and longest pause before a commit is tried again.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// A computed task on its way into the database.
+pub(super) struct Finished {
+    pub(super) claimed: Claimed,
+    pub(super) entries: Vec<Entry>,
+    /// Given back after the commit.
+    pub(super) permit: Option<OwnedSemaphorePermit>,
+    pub(super) worked: Worked,
+    pub(super) deadline: Deadline,
+}
+
+/// Commits until no task can come any more.
+pub(super) async fn commit_all(
+    life: Arc<Life>,
+    commits: Arc<Mutex<mpsc::Receiver<Finished>>>,
+) {
+    loop {
+        let batch = gather(&life, &mut *commits.lock().await).await;
+        if batch.is_empty() {
+            return;
+        }
+        commit(&life, batch).await;
+    }
+}
+
+/// The next batch: whatever is there, and what comes within 8 ms while others still compute.
+async fn gather(life: &Life, commits: &mut mpsc::Receiver<Finished>) -> Vec<Finished> {
+    let mut batch = Vec::new();
+    let Some(first) = commits.recv().await else { return batch };
+    batch.push(first);
+    let until = tokio::time::Instant::now() + GATHER;
+    while batch.len() < BATCH {
+        match commits.try_recv() {
+            Ok(next) => {
+                batch.push(next);
+                continue;
+            }
+            Err(mpsc::error::TryRecvError::Disconnected) => break,
+            Err(mpsc::error::TryRecvError::Empty) => {}
+        }
+        let in_hand = life.counters.in_hand.load(Ordering::Relaxed);
+        if in_hand <= batch.len() as u64 {
+            break;
+        }
+        match tokio::time::timeout_at(until, commits.recv()).await {
+            Ok(Some(next)) => batch.push(next),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    // The same order of locks in every worker.
+    batch.sort_by_key(|finished| finished.claimed.at);
+    batch
+}
+
+/// Commits a batch; bisects it where its data is at fault, so that only the culprit fails.
+fn commit(life: &Life, mut batch: Vec<Finished>) -> BoxFuture<'_, ()> {
+    Box::pin(async move {
+        let mut backoff = BACKOFF.0;
+        let mut repeated = false;
+        loop {
+            let error = match transaction(life, &batch, repeated).await {
+                Ok(ours) => return settle(life, batch, &ours).await,
+                Err(error) => error,
+            };
+            if life.abandon.is_cancelled() {
+                break;
+            }
+            let data = match &error {
+                Error::Store(error) => error.is_data(),
+                _ => true,
+            };
+            if data && batch.len() > 1 {
+                let half = batch.split_off(batch.len() / 2);
+                commit(life, batch).await;
+                return commit(life, half).await;
+            }
+            if data {
+                break fail(life, &batch, &error).await;
+            }
+            if batch.iter().all(|finished| finished.deadline.passed()) {
+                tracing::warn!(error = %chain(&error), "deadline passed while committing");
+                break;
+            }
+            tracing::warn!(error = %chain(&error), tasks = batch.len(), "commit will be repeated");
+            repeated = true;
+            tokio::time::sleep(backoff).await;
+            backoff = (backoff * 2).min(BACKOFF.1);
+        }
+        life.counters.in_hand.fetch_sub(batch.len() as u64, Ordering::Relaxed);
+    })
+}
+
+async fn fail(life: &Life, batch: &[Finished], error: &Error) {
+    for finished in batch {
+        // `fail` counts the task out of our hands.
+        life.counters.in_hand.fetch_add(1, Ordering::Relaxed);
+        task::fail(life, &finished.claimed, &finished.entries, error).await;
+    }
+}
+
+/// Fence, results, COMMIT. Says which tasks are ours and done.
+async fn transaction(
+    life: &Life,
+    batch: &[Finished],
+    repeated: bool,
+) -> Result<BTreeSet<TaskEpoch>, Error> {
+    let completions: Vec<Completion> =
+        batch.iter().map(|finished| finished.worked.completion.clone()).collect();
+    let started = Instant::now();
+    let mut tx = WriteTx::begin(&life.engine.pools.commit).await?;
+    let fenced: BTreeSet<TaskEpoch> =
+        tasks::complete(&mut tx, life.id, &completions).await?.into_iter().collect();
+
+    let mut by_phase: BTreeMap<PhaseName, Vec<DoneAny<'_>>> = BTreeMap::new();
+    for finished in batch.iter().filter(|finished| fenced.contains(&finished.claimed.at)) {
+        by_phase.entry(finished.claimed.phase).or_default().push(DoneAny {
+            task: &finished.worked.task,
+            data_version: finished.worked.data_version,
+            output: &finished.worked.output,
+        });
+    }
+    let mut superseded = Vec::new();
+    for (name, done) in &by_phase {
+        let phase = life.engine.phase(*name).map_err(|error| Error::Bug(error.to_string()))?;
+        superseded.extend(phase.commit(&mut tx, done).await?);
+    }
+    if !superseded.is_empty() {
+        let ids: Vec<_> = superseded.iter().map(|at| at.task).collect();
+        tasks::superseded(&mut tx, &ids).await?;
+    }
+    tx.commit().await?;
+    let open_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    life.counters.longest_write_us.fetch_max(open_us, Ordering::Relaxed);
+    count(&life.counters.batches);
+
+    let mut ours = fenced;
+    if repeated {
+        // The answer to an earlier COMMIT may have been lost on the way.
+        for finished in batch.iter().filter(|f| !ours.contains(&f.claimed.at)).collect::<Vec<_>>() {
+            let at = finished.claimed.at;
+            if store::tasks::was_committed(&life.engine.pools.control, at).await? {
+                ours.insert(at);
+            }
+        }
+    }
+    Ok(ours)
+}
+
+/// After COMMIT: acknowledge, open gates, give permits back.
+async fn settle(life: &Life, batch: Vec<Finished>, ours: &BTreeSet<TaskEpoch>) {
+    let mut entries = Vec::new();
+    let mut touched = BTreeSet::new();
+    for finished in batch {
+        let claimed = &finished.claimed;
+        if ours.contains(&claimed.at) {
+            count(&life.counters.committed);
+            life.failpoint(Moment::AfterCommit, claimed.phase);
+            touched.insert((claimed.run_id, claimed.phase));
+            let timings = finished.worked.completion.timings;
+            tracing::info!(
+                run_id = %claimed.run_id,
+                phase = %claimed.phase,
+                task_id = %claimed.at.task,
+                unit = claimed.unit,
+                load_ms = timings.load_ms,
+                fetch_ms = timings.fetch_ms,
+                compute_ms = timings.compute_ms,
+                "task committed"
+            );
+        } else {
+            // A later attempt owns the task.
+            count(&life.counters.stale_commits);
+        }
+        entries.extend(finished.entries);
+        life.counters.in_hand.fetch_sub(1, Ordering::Relaxed);
+        drop(finished.permit);
+    }
+    for key in touched {
+        // The gatekeeper ends with the worker; then the steward opens the gate.
+        let _ = life.touched.send(key);
+    }
+    task::acknowledge(life, &entries).await;
+}

@@ -1,0 +1,51 @@
+//! What a worker counts, and shows with every heartbeat.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::{Value, json};
+
+/// Counters of one life.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) claimed: AtomicU64,
+    pub(super) committed: AtomicU64,
+    pub(super) batches: AtomicU64,
+    pub(super) failed: AtomicU64,
+    pub(super) stale_hints: AtomicU64,
+    pub(super) stale_commits: AtomicU64,
+    pub(super) foreign: AtomicU64,
+    pub(super) garbage: AtomicU64,
+    /// Tasks between claim and commit.
+    pub(super) in_hand: AtomicU64,
+    /// Longest a read or write transaction was open, in microseconds.
+    pub(super) longest_read_us: AtomicU64,
+    pub(super) longest_write_us: AtomicU64,
+    /// 1 while tasks are claimed straight from Postgres.
+    pub(super) redis_down: AtomicU64,
+}
+
+impl Counters {
+    pub(super) fn snapshot(&self, pool_in_use: [u32; 3]) -> Value {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        json!({
+            "claimed": get(&self.claimed),
+            "committed": get(&self.committed),
+            "batches": get(&self.batches),
+            "failed": get(&self.failed),
+            "stale_hints": get(&self.stale_hints),
+            "stale_commits": get(&self.stale_commits),
+            "foreign": get(&self.foreign),
+            "garbage": get(&self.garbage),
+            "in_hand": get(&self.in_hand),
+            "longest_read_ms": get(&self.longest_read_us) as f64 / 1e3,
+            "longest_write_ms": get(&self.longest_write_us) as f64 / 1e3,
+            "redis_down": get(&self.redis_down) == 1,
+            "pool_in_use": {"control": pool_in_use[0], "load": pool_in_use[1], "commit": pool_in_use[2]},
+        })
+    }
+}
+
+/// Adds one.
+pub(super) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}

@@ -1,0 +1,321 @@
+//! Intake: permits first, then hints, then one claim for all hints of a read.
+//!
+//! With Redis away for ten seconds, tasks are claimed straight from Postgres until it is back.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::commit::Finished;
+use super::counters::count;
+use super::{End, Life, task};
+use crate::domain::{PermitClass, PhaseName, TaskEpoch};
+use crate::queue::{Entry, Read, Reader, Says, Wanted};
+use crate::store::tasks::{self, Answer, Capability};
+
+/// Redis may be away this long before Postgres is asked directly.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// First and longest pause after an error.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+/// Between two direct questions to Postgres.
+const DIRECT_POLL: Duration = Duration::from_millis(500);
+/// Most tasks of one claim.
+const CLAIM: usize = 64;
+
+pub(super) async fn take_in(
+    life: &Arc<Life>,
+    finished: mpsc::Sender<Finished>,
+    tasks: &TaskTracker,
+    drain: &CancellationToken,
+    reconcile: &Notify,
+) -> End {
+    let mut intake = Intake::new(life, finished);
+    loop {
+        if life.abandon.is_cancelled() {
+            return End::Lost;
+        }
+        if drain.is_cancelled() {
+            return End::Drained;
+        }
+        let Some(permits) = intake.permits(drain).await else { continue };
+        let found = intake.find(&permits, reconcile).await;
+        if life.abandon.is_cancelled() || found.is_empty() {
+            continue;
+        }
+        intake.claim(found, permits, tasks).await;
+    }
+}
+
+/// Free permits, taken before anything is read.
+struct Permits {
+    cpu: Vec<OwnedSemaphorePermit>,
+    provider: Vec<OwnedSemaphorePermit>,
+}
+
+/// Hints with the entries that carry them; none where Postgres was asked directly.
+type Hints = BTreeMap<TaskEpoch, Vec<Entry>>;
+
+struct Intake<'a> {
+    life: &'a Arc<Life>,
+    /// To the committers, who end when the last sender is gone.
+    finished: mpsc::Sender<Finished>,
+    capabilities: Vec<Capability>,
+    reader: Option<Reader>,
+    /// Since when Redis does not answer.
+    away_since: Option<Instant>,
+    backoff: Duration,
+    /// Hints that were read beyond the permits.
+    surplus: VecDeque<Entry>,
+    /// Tasks that crashed a worker before: for a moment in which nothing else runs.
+    suspects: VecDeque<(TaskEpoch, Vec<Entry>)>,
+}
+
+impl<'a> Intake<'a> {
+    fn new(life: &'a Arc<Life>, finished: mpsc::Sender<Finished>) -> Self {
+        let capabilities = life.engine.registry.iter().map(|phase| Capability {
+            phase: phase.name(),
+            version: phase.version(),
+            timeout_seconds: phase.timeout().as_secs_f64(),
+        });
+        Self {
+            life,
+            finished,
+            capabilities: capabilities.collect(),
+            reader: None,
+            away_since: None,
+            backoff: BACKOFF.0,
+            surplus: VecDeque::new(),
+            suspects: VecDeque::new(),
+        }
+    }
+
+    /// Waits for a permit of any class, then takes all that are free.
+    async fn permits(&self, drain: &CancellationToken) -> Option<Permits> {
+        let take = |class: PermitClass| {
+            let semaphore = self.life.permits(class);
+            let mut permits = Vec::new();
+            while permits.len() < CLAIM
+                && let Ok(permit) = Arc::clone(semaphore).try_acquire_owned()
+            {
+                permits.push(permit);
+            }
+            permits
+        };
+        let mut permits =
+            Permits { cpu: take(PermitClass::Cpu), provider: take(PermitClass::Provider) };
+        if permits.cpu.is_empty() && permits.provider.is_empty() {
+            tokio::select! {
+                () = drain.cancelled() => return None,
+                () = self.life.abandon.cancelled() => return None,
+                Ok(permit) = Arc::clone(&self.life.cpu).acquire_owned() => permits.cpu.push(permit),
+                Ok(permit) = Arc::clone(&self.life.provider).acquire_owned() => permits.provider.push(permit),
+            }
+        }
+        Some(permits)
+    }
+
+    fn phases(&self, class: PermitClass) -> Vec<PhaseName> {
+        let all = self.life.engine.registry.iter();
+        all.filter(|phase| phase.class() == class).map(|phase| phase.name()).collect()
+    }
+
+    async fn find(&mut self, permits: &Permits, reconcile: &Notify) -> Hints {
+        if let Some(suspect) = self.take_suspect() {
+            return BTreeMap::from([suspect]);
+        }
+        if !self.surplus.is_empty() {
+            let kept = self.surplus.drain(..).collect();
+            return self.sort(kept).await;
+        }
+        let wanted = [
+            Wanted {
+                class: PermitClass::Cpu,
+                phases: self.phases(PermitClass::Cpu),
+                free: permits.cpu.len(),
+            },
+            Wanted {
+                class: PermitClass::Provider,
+                phases: self.phases(PermitClass::Provider),
+                free: permits.provider.len(),
+            },
+        ];
+        match self.read(&wanted).await {
+            Ok(read) => {
+                self.redis_is_back();
+                if read.missing_group {
+                    // Deleted by hand, flushed, or never made: make them, and look what is lost.
+                    if let Err(error) = self.life.engine.queue.ensure().await {
+                        tracing::debug!(%error, "making the consumer groups");
+                    }
+                    reconcile.notify_one();
+                }
+                self.sort(read.entries).await
+            }
+            Err(error) => {
+                self.redis_is_away(&error);
+                self.reader = None;
+                let away = self.away_since.map(|since| since.elapsed()).unwrap_or_default();
+                if away >= PATIENCE {
+                    self.life.counters.redis_down.store(1, Ordering::Relaxed);
+                    self.ask_postgres(permits).await
+                } else {
+                    tokio::time::sleep(self.backoff).await;
+                    self.backoff = (self.backoff * 2).min(BACKOFF.1);
+                    Hints::new()
+                }
+            }
+        }
+    }
+
+    /// A suspect runs alone: only when nothing else is in hand.
+    fn take_suspect(&mut self) -> Option<(TaskEpoch, Vec<Entry>)> {
+        let idle = self.life.counters.in_hand.load(Ordering::Relaxed) == 0;
+        if idle { self.suspects.pop_front() } else { None }
+    }
+
+    async fn read(&mut self, wanted: &[Wanted]) -> Result<Read, crate::queue::Error> {
+        let reader = match self.reader.as_mut() {
+            Some(reader) => reader,
+            None => {
+                let consumer = self.life.id.consumer();
+                self.reader.insert(self.life.engine.queue.reader(&consumer).await?)
+            }
+        };
+        if !self.suspects.is_empty() {
+            // Take nothing new until what runs is finished and the suspect had its turn.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            return Ok(Read::default());
+        }
+        let read = reader.take(wanted).await?;
+        if !read.entries.is_empty() || read.missing_group {
+            return Ok(read);
+        }
+        reader.wait(wanted).await
+    }
+
+    fn redis_is_away(&mut self, error: &crate::queue::Error) {
+        if self.away_since.is_none() {
+            tracing::warn!(error = %chain(error), "redis does not answer");
+            self.away_since = Some(Instant::now());
+        }
+    }
+
+    fn redis_is_back(&mut self) {
+        self.backoff = BACKOFF.0;
+        if self.away_since.take().is_some() {
+            self.life.counters.redis_down.store(0, Ordering::Relaxed);
+            tracing::info!("redis answers again");
+        }
+    }
+
+    /// Drops what is not ours to do, and keeps hints in order.
+    async fn sort(&self, entries: Vec<Entry>) -> Hints {
+        let mut hints = Hints::new();
+        let mut drop = Vec::new();
+        for entry in entries {
+            match &entry.says {
+                Says::Task(at) => hints.entry(*at).or_default().push(entry),
+                Says::Foreign(_) => {
+                    count(&self.life.counters.foreign);
+                    drop.push(entry);
+                }
+                Says::Garbage(text) => {
+                    count(&self.life.counters.garbage);
+                    let fields = [("garbage", text.clone()), ("stream", entry.stream.clone())];
+                    if let Err(error) = self.life.engine.queue.bury(&fields).await {
+                        tracing::debug!(%error, "garbage not mirrored");
+                    }
+                    drop.push(entry);
+                }
+            }
+        }
+        task::acknowledge(self.life, &drop).await;
+        hints
+    }
+
+    async fn ask_postgres(&self, permits: &Permits) -> Hints {
+        tokio::time::sleep(DIRECT_POLL).await;
+        let limit = permits.cpu.len().max(1);
+        let phases: Vec<String> = self.capabilities.iter().map(|c| c.phase.to_string()).collect();
+        let limit = i64::try_from(limit).unwrap_or(1);
+        match tasks::claimable(&self.life.engine.pools.control, limit, &phases).await {
+            Ok(found) => found.into_iter().map(|at| (at, Vec::new())).collect(),
+            Err(error) => {
+                tracing::debug!(%error, "asking postgres for tasks");
+                Hints::new()
+            }
+        }
+    }
+
+    async fn claim(&mut self, mut hints: Hints, mut permits: Permits, tasks: &TaskTracker) {
+        let alone = self.life.counters.in_hand.load(Ordering::Relaxed) == 0 && hints.len() == 1;
+        // What goes beyond the permits waits for the next round.
+        let most = permits.cpu.len() + permits.provider.len();
+        while hints.len() > most {
+            if let Some((_, entries)) = hints.pop_last() {
+                self.surplus.extend(entries);
+            }
+        }
+        let asked: Vec<TaskEpoch> = hints.keys().copied().collect();
+        let pool = &self.life.engine.pools.control;
+        let answers = match tasks::claim(pool, self.life.id, &asked, &self.capabilities, alone).await
+        {
+            Ok(answers) => answers,
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "claim failed, hints kept");
+                self.surplus.extend(hints.into_values().flatten());
+                tokio::time::sleep(self.backoff).await;
+                self.backoff = (self.backoff * 2).min(BACKOFF.1);
+                return;
+            }
+        };
+        let mut stale = Vec::new();
+        for (hint, answer) in answers {
+            let entries = hints.remove(&hint).unwrap_or_default();
+            match answer {
+                Answer::Claimed(claimed) => {
+                    count(&self.life.counters.claimed);
+                    count(&self.life.counters.in_hand);
+                    let class = self
+                        .life
+                        .engine
+                        .phase(claimed.phase)
+                        .map_or(PermitClass::Cpu, |phase| phase.class());
+                    let (own, other) = match class {
+                        PermitClass::Cpu => (&mut permits.cpu, &mut permits.provider),
+                        PermitClass::Provider => (&mut permits.provider, &mut permits.cpu),
+                    };
+                    let permit = own.pop().or_else(|| other.pop());
+                    let life = Arc::clone(self.life);
+                    tasks.spawn(task::run(life, self.finished.clone(), *claimed, entries, permit));
+                }
+                Answer::Stale => {
+                    count(&self.life.counters.stale_hints);
+                    stale.extend(entries);
+                }
+                Answer::Suspect => self.suspects.push_back((hint, entries)),
+                // The entry stays pending; if it still matters, the reconciler brings it back.
+                Answer::NotNow => {}
+            }
+        }
+        task::acknowledge(self.life, &stale).await;
+    }
+}
+
+/// An error with its causes, for one log line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,258 @@
+//! One attempt at one task: load, fetch, compute, and on to the commit; or a failure, settled.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tracing::Instrument;
+
+use super::commit::Finished;
+use super::counters::count;
+use super::intake::chain;
+use super::{Life, Moment};
+use crate::clock::Deadline;
+use crate::engine::{MAX_ATTEMPTS, retry_delay};
+use crate::phases::{AnyValue, Cx, Error, TaskRef};
+use crate::queue::Entry;
+use crate::store::tasks::{self, Claimed, Completion, Failure, NewTask, Timings};
+use crate::store::{self, ReadTx, WriteTx};
+
+/// Being parked by a rate limit ends after this long.
+const MAX_PARKED_SECONDS: f64 = 2.0 * 3_600.0;
+/// Longest error text that is stored.
+const ERROR_CHARS: usize = 2_000;
+
+/// Runs one attempt to its end, whatever that is.
+pub(super) async fn run(
+    life: Arc<Life>,
+    commits: mpsc::Sender<Finished>,
+    claimed: Claimed,
+    entries: Vec<Entry>,
+    permit: Option<OwnedSemaphorePermit>,
+) {
+    let span = tracing::info_span!(
+        "task",
+        run_id = %claimed.run_id,
+        phase = %claimed.phase,
+        task_id = %claimed.at.task,
+        attempt = claimed.attempts + claimed.crashes + 1,
+        worker = %life.id.consumer(),
+    );
+    attempt(life, commits, claimed, entries, permit).instrument(span).await;
+}
+
+async fn attempt(
+    life: Arc<Life>,
+    commits: mpsc::Sender<Finished>,
+    claimed: Claimed,
+    entries: Vec<Entry>,
+    permit: Option<OwnedSemaphorePermit>,
+) {
+    life.failpoint(Moment::AfterClaim, claimed.phase);
+    let limit = Duration::from_secs_f64(claimed.timeout_seconds.max(1.0));
+    let cx = Cx {
+        provider: Arc::clone(&life.options.provider),
+        deadline: Deadline::after(limit),
+        cancel: life.abandon.child_token(),
+        calendar: life.engine.calendar,
+    };
+    let result = tokio::select! {
+        result = tokio::time::timeout(limit, work(&life, &claimed, &cx)) => {
+            result.unwrap_or(Err(Error::Interrupted("deadline passed")))
+        }
+        () = life.abandon.cancelled() => Err(Error::Interrupted("cancelled")),
+    };
+    match result {
+        Ok(worked) => {
+            life.failpoint(Moment::BeforeCommit, claimed.phase);
+            let finished = Finished { claimed, entries, permit, worked, deadline: cx.deadline };
+            if commits.send(finished).await.is_err() {
+                life.counters.in_hand.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        Err(error) => {
+            cx.cancel.cancel();
+            fail(&life, &claimed, &entries, &error).await;
+        }
+    }
+}
+
+/// What an attempt brought.
+pub(super) struct Worked {
+    pub(super) task: TaskRef,
+    pub(super) data_version: i64,
+    pub(super) output: AnyValue,
+    pub(super) completion: Completion,
+}
+
+async fn work(life: &Arc<Life>, claimed: &Claimed, cx: &Cx) -> Result<Worked, Error> {
+    let phase = life.engine.phase(claimed.phase).map_err(|error| Error::Bug(error.to_string()))?;
+    let task = TaskRef {
+        at: claimed.at,
+        run_id: claimed.run_id,
+        run_seq: claimed.run_seq,
+        final_date: claimed.final_date,
+        force: claimed.force,
+        as_of: claimed.as_of,
+        calendar: life.engine.calendar,
+        basis: cx.provider.basis(),
+    };
+
+    let started = Instant::now();
+    let mut db = ReadTx::lazy(&life.engine.pools.load);
+    let loaded = phase.load(&mut db, &task, &claimed.input).await?;
+    let data_version = db.claimable_version().await?;
+    let open = db.close().await?;
+    let open_us = u64::try_from(open.as_micros()).unwrap_or(u64::MAX);
+    life.counters.longest_read_us.fetch_max(open_us, Ordering::Relaxed);
+    let load_ms = milliseconds(started);
+
+    let started = Instant::now();
+    let fetched = phase.fetch(cx, loaded).await?;
+    let fetch_ms = milliseconds(started);
+
+    let core = life.cores.acquire().await.map_err(|_| Error::Interrupted("cancelled"))?;
+    cx.check()?;
+    let started = Instant::now();
+    let output = {
+        let (life, cx, name) = (Arc::clone(life), cx.clone(), claimed.phase);
+        let computed = tokio::task::spawn_blocking(move || {
+            life.failpoint(Moment::MidCompute, name);
+            let phase =
+                life.engine.phase(name).map_err(|error| Error::Bug(error.to_string()))?;
+            phase.compute(&cx, fetched)
+        });
+        computed.await.map_err(|error| Error::Bug(panic_text(error)))??
+    };
+    drop(core);
+    let compute_ms = milliseconds(started);
+
+    let completion = Completion {
+        at: claimed.at,
+        outcome: phase.outcome(&output)?,
+        timings: Timings { load_ms, fetch_ms, compute_ms },
+    };
+    Ok(Worked { task, data_version, output, completion })
+}
+
+fn milliseconds(since: Instant) -> f32 {
+    since.elapsed().as_secs_f32() * 1e3
+}
+
+fn panic_text(error: tokio::task::JoinError) -> String {
+    let Ok(panic) = error.try_into_panic() else { return "cancelled".to_owned() };
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("panicked: {}", text.unwrap_or_default())
+}
+
+/// Ends an attempt without results: retried, parked, split into elements, or dead.
+pub(super) async fn fail(life: &Life, claimed: &Claimed, entries: &[Entry], error: &Error) {
+    let lost = life.abandon.is_cancelled();
+    if !lost {
+        count(&life.counters.failed);
+        if let Err(problem) = settle(life, claimed, error).await {
+            // Nothing is lost: the deadline passes, and the steward settles it.
+            tracing::warn!(error = %chain(&problem), "failure not recorded");
+        }
+        acknowledge(life, entries).await;
+        let _ = life.touched.send((claimed.run_id, claimed.phase));
+    }
+    life.counters.in_hand.fetch_sub(1, Ordering::Relaxed);
+}
+
+async fn settle(life: &Life, claimed: &Claimed, error: &Error) -> Result<(), store::Error> {
+    let text: String = chain(error).chars().take(ERROR_CHARS).collect();
+    let failures = claimed.attempts + 1;
+    let mut tx = WriteTx::begin(&life.engine.pools.commit).await?;
+    let retry = match error {
+        Error::RateLimited { after, .. } => {
+            let parked = tasks::parked_seconds(&mut tx, claimed.at.task).await?;
+            (parked < MAX_PARKED_SECONDS).then_some(*after)
+        }
+        Error::Transient { after, .. } if failures < MAX_ATTEMPTS => {
+            Some(after.unwrap_or_else(|| retry_delay(failures, claimed.at.task.0)))
+        }
+        Error::Store(source) if !source.is_data() && failures < MAX_ATTEMPTS => {
+            Some(retry_delay(failures, claimed.at.task.0))
+        }
+        Error::Interrupted(_) if failures < MAX_ATTEMPTS => {
+            Some(retry_delay(failures, claimed.at.task.0))
+        }
+        _ => None,
+    };
+    let parked = matches!(error, Error::RateLimited { .. });
+    let outcome = match error {
+        Error::RateLimited { .. } => "parked",
+        Error::Interrupted(_) => "deadline",
+        _ => "failed",
+    };
+    let failure = Failure {
+        class: if parked && retry.is_none() { "parked_too_long" } else { error.class() },
+        error: &text,
+        outcome,
+        counts: !parked,
+        retry_after_seconds: retry.map(|delay| delay.as_secs_f64()),
+    };
+    if retry.is_none() {
+        let elements = elements(life, claimed);
+        if elements.len() > 1 {
+            if tasks::split(&mut tx, life.id, claimed.at, &failure, &elements).await? {
+                tracing::warn!(error = text, elements = elements.len(), "chunk split");
+            }
+            return tx.commit().await;
+        }
+        let detail = serde_json::json!({
+            "task": claimed.at.task.0, "phase": claimed.phase, "unit": claimed.unit,
+            "class": failure.class, "error": text,
+        });
+        store::events::record(&mut tx, Some(claimed.run_id), "task-dead", &detail).await?;
+    }
+    let ours = tasks::give_back(&mut tx, life.id, claimed.at, &failure).await?;
+    tx.commit().await?;
+    match retry {
+        _ if !ours => {}
+        Some(delay) => tracing::warn!(
+            error = text,
+            class = failure.class,
+            retry_s = delay.as_secs_f64(),
+            "attempt failed"
+        ),
+        None => {
+            tracing::error!(error = text, class = failure.class, unit = claimed.unit, "task dead");
+            let fields = [
+                ("task", claimed.at.task.to_string()),
+                ("phase", claimed.phase.number().to_owned()),
+                ("unit", claimed.unit.clone()),
+                ("class", failure.class.to_owned()),
+                ("error", text.chars().take(200).collect()),
+            ];
+            if let Err(error) = life.engine.queue.bury(&fields).await {
+                tracing::debug!(%error, "dead task not mirrored");
+            }
+        }
+    }
+    Ok(())
+}
+
+fn elements(life: &Life, claimed: &Claimed) -> Vec<NewTask> {
+    let Ok(phase) = life.engine.phase(claimed.phase) else { return Vec::new() };
+    let units = phase.split(&claimed.input, claimed.as_of).unwrap_or_default();
+    units
+        .into_iter()
+        .map(|unit| NewTask { unit: unit.unit, as_of: unit.as_of, input: unit.input })
+        .collect()
+}
+
+/// Acknowledges entries; a failure is harmless, for the reconciler finds them outdated.
+pub(super) async fn acknowledge(life: &Life, entries: &[Entry]) {
+    if entries.is_empty() {
+        return;
+    }
+    if let Err(error) = life.engine.queue.acknowledge(entries).await {
+        tracing::debug!(%error, "acknowledging left to the reconciler");
+    }
+}

@@ -1,0 +1,40 @@
+//! Files of the user become values of the domain, or every error of the file at once.
+//!
+//! Bytes in, values out: no input or output, no clock, no database. A file is taken whole or not
+//! at all; each error names line, column, code and what to do. Nothing is guessed: a class is a
+//! column, an unknown column or key is an error, because a misspelt one would silently lose data.
+
+pub mod changes;
+pub mod factors_toml;
+pub mod flows_csv;
+pub mod marks_csv;
+pub mod portfolio_csv;
+pub mod scenarios_toml;
+
+mod cells;
+mod document;
+mod issues;
+mod table;
+
+pub use issues::{Issue, MAX_ISSUES, Rejected};
+
+use crate::domain::{FactorSet, ScenarioSet};
+
+/// Largest file that is looked at, in bytes.
+pub const MAX_BYTES: usize = 10 * 1024 * 1024;
+/// Most rows of a CSV file, blank ones not counted.
+pub const MAX_ROWS: usize = 100_000;
+
+const FACTORS: &str = include_str!("import/defaults/factors.toml");
+const SCENARIOS: &str = include_str!("import/defaults/scenarios.toml");
+
+/// The definitions of a new installation: eight factors and 22 scenarios, three of them inactive.
+#[expect(clippy::missing_panics_doc, reason = "the files are part of the program and tested")]
+pub fn defaults() -> (FactorSet, ScenarioSet) {
+    let factors = factors_toml::parse(FACTORS).expect("the built-in factors are right");
+    let scenarios = scenarios_toml::parse(SCENARIOS, &factors);
+    (factors, scenarios.expect("the built-in scenarios are right"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! Every SQL statement of the program, one function per statement, named after the intent.
+//!
+//! Functions take an executor, a [`ReadTx`] or a [`WriteTx`], so that the caller decides what
+//! belongs together. Row types stay private; what leaves are nouns of the domain and small structs.
+
+mod connect;
+mod tx;
+
+pub mod definitions;
+pub mod digest;
+pub mod events;
+pub mod gates;
+pub mod inputs;
+pub mod market;
+pub mod plans;
+pub mod portfolio_results;
+pub mod portfolios;
+pub mod reports;
+pub mod result_sets;
+pub mod runs;
+pub mod schedule;
+pub mod steward;
+pub mod symbol_results;
+pub mod tasks;
+pub mod universe;
+pub mod workers;
+
+pub use connect::{Pools, Settings, connect, install_id, migrate, redact};
+pub use tx::{ReadTx, WriteTx};
+
+/// What can go wrong between us and Postgres.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Postgres said no, or did not answer.
+    #[error("postgres: {attempt}")]
+    Database {
+        /// What was attempted.
+        attempt: &'static str,
+        /// The cause.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The schema could not be brought up to date.
+    #[error("migrating the schema")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+    /// The database is not ours, or of another version.
+    #[error("the schema is not up to date: run `sigmabatch migrate`")]
+    NotMigrated,
+    /// A URL that is none.
+    #[error("DATABASE_URL is not a Postgres URL (postgres://user:password@host/database)")]
+    Url(#[source] sqlx::Error),
+    /// A row that our own checks should have made impossible.
+    #[error("unexpected row in {table}: {problem}")]
+    Row {
+        /// Where it stands.
+        table: &'static str,
+        /// What is odd about it.
+        problem: String,
+    },
+}
+
+/// Result of a statement.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    fn sqlstate(&self) -> Option<String> {
+        match self {
+            Self::Database { source, .. } => {
+                source.as_database_error().and_then(|error| error.code().map(Into::into))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the data is at fault (SQLSTATE class 22 or 23), so that trying again cannot help.
+    pub fn is_data(&self) -> bool {
+        self.sqlstate().is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+    }
+
+    /// Whether a unique key was hit.
+    pub fn is_unique_violation(&self) -> bool {
+        self.sqlstate().as_deref() == Some("23505")
+    }
+}
+
+/// Attaches to a driver's error what was attempted.
+trait Attempt<T> {
+    fn attempt(self, attempt: &'static str) -> Result<T>;
+}
+
+impl<T> Attempt<T> for std::result::Result<T, sqlx::Error> {
+    fn attempt(self, attempt: &'static str) -> Result<T> {
+        self.map_err(|source| Error::Database { attempt, source })
+    }
+}
+
+/// A word from a column that a check constraint guards.
+fn word<T: std::str::FromStr<Err = E>, E: std::fmt::Display>(
+    table: &'static str,
+    text: &str,
+) -> Result<T> {
+    text.parse().map_err(|error: E| Error::Row { table, problem: error.to_string() })
+}

@@ -1,0 +1,152 @@
+//! Connections: few, each with a purpose, all with limits that a frozen process cannot outlive.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions, PgConnection};
+
+use super::{Attempt, Error, Result};
+use crate::domain::InstallId;
+
+/// The schema, in order.
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+/// A worker frozen between fence and COMMIT would hold its row locks for ever without this.
+const IDLE_IN_TRANSACTION_SECONDS: u32 = 5;
+const LOCK_TIMEOUT_SECONDS: u32 = 5;
+const TCP_USER_TIMEOUT_SECONDS: u32 = 15;
+
+/// How to reach Postgres.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `postgres://…`
+    pub url: String,
+    /// Shown in `pg_stat_activity`.
+    pub application: String,
+    /// How long to wait for a connection before a visible, retryable error.
+    pub acquire_timeout: Duration,
+    /// How long one statement may take.
+    pub statement_timeout: Duration,
+}
+
+/// The pools of a process, one for each purpose, so that none can starve another.
+#[derive(Debug, Clone)]
+pub struct Pools {
+    /// Planning, claims, the steward, the CLI.
+    pub control: PgPool,
+    /// Short read transactions before computing.
+    pub load: PgPool,
+    /// Short write transactions after it.
+    pub commit: PgPool,
+}
+
+impl Pools {
+    /// Connections in use: control, load, commit.
+    pub fn in_use(&self) -> [u32; 3] {
+        [&self.control, &self.load, &self.commit]
+            .map(|pool| pool.size().saturating_sub(u32::try_from(pool.num_idle()).unwrap_or(0)))
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        self.control.close().await;
+        self.load.close().await;
+        self.commit.close().await;
+    }
+}
+
+fn options(settings: &Settings) -> Result<PgConnectOptions> {
+    let options = PgConnectOptions::from_str(&settings.url).map_err(Error::Url)?;
+    let statement_ms = settings.statement_timeout.as_millis();
+    Ok(options
+        .application_name(&settings.application)
+        .options([
+            ("statement_timeout", format!("{statement_ms}ms")),
+            ("lock_timeout", format!("{LOCK_TIMEOUT_SECONDS}s")),
+            ("idle_in_transaction_session_timeout", format!("{IDLE_IN_TRANSACTION_SECONDS}s")),
+            ("tcp_user_timeout", format!("{TCP_USER_TIMEOUT_SECONDS}s")),
+            ("timezone", "UTC".to_owned()),
+            // The plans of our statements are cheap and short; compiling them is not.
+            ("jit", "off".to_owned()),
+        ])
+        .disable_statement_logging())
+}
+
+/// Opens the pools: 1 control, 1 load and 2 commit connections, made when first needed.
+pub async fn connect(settings: &Settings) -> Result<Pools> {
+    let options = options(settings)?;
+    let pool = |connections: u32| {
+        PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(settings.acquire_timeout)
+            .test_before_acquire(false)
+            .connect_lazy_with(options.clone())
+    };
+    let pools = Pools { control: pool(1), load: pool(1), commit: pool(2) };
+    sqlx::query_scalar!("select 1 as \"one!\"")
+        .fetch_one(&pools.control)
+        .await
+        .attempt("connecting")?;
+    Ok(pools)
+}
+
+/// One connection of its own, for a heartbeat that must never wait for a pool.
+pub async fn connect_one(settings: &Settings) -> Result<PgConnection> {
+    options(settings)?.connect().await.attempt("connecting")
+}
+
+/// Brings the schema up to date.
+pub async fn migrate(pools: &Pools) -> Result<()> {
+    let mut connection = pools.control.acquire().await.attempt("connecting")?;
+    MIGRATIONS.run(&mut *connection).await.map_err(Error::Migrate)
+}
+
+/// The identity of this installation; [`Error::NotMigrated`] where there is none yet.
+pub async fn install_id(pools: &Pools) -> Result<InstallId> {
+    let newest = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+    let ready = sqlx::query_scalar!(
+        r#"select to_regclass('_sqlx_migrations') is not null and to_regclass('install') is not null as "ready!""#
+    )
+    .fetch_one(&pools.control)
+    .await
+    .attempt("looking for the schema")?;
+    if !ready {
+        return Err(Error::NotMigrated);
+    }
+    let row = sqlx::query!(
+        r#"select id, (select max(version) from _sqlx_migrations where success) as "version: i64" from install"#
+    )
+    .fetch_one(&pools.control)
+    .await
+    .attempt("reading the install id")?;
+    if row.version != Some(newest) {
+        return Err(Error::NotMigrated);
+    }
+    Ok(InstallId(row.id))
+}
+
+/// The URL with its password part replaced.
+pub fn redact(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return "(no URL)".to_owned() };
+    match rest.rsplit_once('@') {
+        Some((user, host)) => {
+            let name = user.split(':').next().unwrap_or("");
+            let mask = if user.contains(':') { ":***" } else { "" };
+            format!("{scheme}://{name}{mask}@{host}")
+        }
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::redact;
+
+    #[test]
+    fn passwords_are_never_printed() {
+        assert_eq!(redact("postgres://me:s3cr@t@host:5432/db"), "postgres://me:***@host:5432/db");
+        assert_eq!(redact("redis://:pw@host/0"), "redis://:***@host/0");
+        assert_eq!(redact("redis://host/0"), "redis://host/0");
+    }
+}

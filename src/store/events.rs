@@ -1,0 +1,47 @@
+//! Events: what happened, in rows that can be read again. Written by the transaction that did it.
+
+use serde_json::Value;
+use sqlx::PgPool;
+
+use super::{Attempt, Result, WriteTx};
+use crate::domain::RunId;
+
+/// Records that something happened, with the transaction that makes it true.
+pub async fn record(
+    tx: &mut WriteTx,
+    run: Option<RunId>,
+    kind: &str,
+    detail: &Value,
+) -> Result<()> {
+    sqlx::query!(
+        "insert into event (run_id, kind, detail) values ($1, $2, $3)",
+        run.map(|run| run.0),
+        kind,
+        detail
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("recording an event")?;
+    Ok(())
+}
+
+/// Records what an operator did.
+pub async fn audit(
+    pool: &PgPool,
+    who: &str,
+    action: &str,
+    target: &str,
+    reason: Option<&str>,
+) -> Result<()> {
+    sqlx::query!(
+        "insert into audit (who, action, target, reason) values ($1, $2, $3, $4)",
+        who,
+        action,
+        target,
+        reason
+    )
+    .execute(pool)
+    .await
+    .attempt("recording an action")?;
+    Ok(())
+}

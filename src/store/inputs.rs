@@ -1,0 +1,81 @@
+//! Versions of inputs. A change takes its version under a lock that is held until its transaction
+//! commits, so that versions become visible in order.
+
+use chrono::NaiveDate;
+
+use super::{Attempt, Result, WriteTx};
+use crate::domain::{PortfolioId, Symbol};
+
+/// What changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    /// A portfolio's lots, flows or marks.
+    Book(PortfolioId),
+    /// A symbol's prices.
+    Prices(Symbol),
+    /// A symbol's splits or dividends.
+    Actions(Symbol),
+    /// A profile field that results use.
+    Profile(Symbol),
+    /// Prices of a factor proxy: they touch everybody's factors.
+    ProxyPrices,
+    /// Factor or scenario definitions.
+    Definitions,
+}
+
+impl Changed {
+    fn row(&self) -> (&'static str, String, &'static str) {
+        match self {
+            Self::Book(id) => ("portfolio", id.to_string(), "book"),
+            Self::Prices(symbol) => ("symbol", symbol.to_string(), "prices"),
+            Self::Actions(symbol) => ("symbol", symbol.to_string(), "actions"),
+            Self::Profile(symbol) => ("symbol", symbol.to_string(), "profile"),
+            Self::ProxyPrices => ("all", String::new(), "prices"),
+            Self::Definitions => ("all", String::new(), "definitions"),
+        }
+    }
+}
+
+/// Records changes of inputs, each from its first date on, under one new version. To be called last
+/// in a transaction: the lock on the version is short then.
+pub async fn changed(
+    tx: &mut WriteTx,
+    changes: &[(Changed, NaiveDate)],
+    reason: &str,
+) -> Result<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let version =
+        sqlx::query_scalar!("update data_version set version = version + 1 returning version")
+            .fetch_one(tx.connection())
+            .await
+            .attempt("taking a data version")?;
+    let mut scopes = Vec::with_capacity(changes.len());
+    let mut owners = Vec::with_capacity(changes.len());
+    let mut inputs = Vec::with_capacity(changes.len());
+    let mut dates = Vec::with_capacity(changes.len());
+    for (change, from) in changes {
+        let (scope, owner, input) = change.row();
+        scopes.push(scope.to_owned());
+        owners.push(owner);
+        inputs.push(input.to_owned());
+        dates.push(*from);
+    }
+    sqlx::query!(
+        r#"insert into input_change (version, scope, owner, input, from_date, reason)
+           select $1, scope, owner, input, min(from_date), $2
+           from unnest($3::text[], $4::text[], $5::text[], $6::date[]) as c(scope, owner, input, from_date)
+           group by scope, owner, input"#,
+        version,
+        reason,
+        &scopes,
+        &owners,
+        &inputs,
+        &dates
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("recording changes of inputs")?;
+    Ok(())
+}

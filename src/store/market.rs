@@ -1,0 +1,518 @@
+//! Prices, yields, corporate actions, profiles and fundamentals: what providers answered.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+use super::{Attempt, ReadTx, Result, WriteTx, word};
+use crate::domain::{PriceHistory, Symbol, TradingDate};
+
+/// Rows of `market_data_cache`, as columns.
+#[derive(Debug, Default)]
+pub struct Bars {
+    /// Symbol of each row.
+    pub symbols: Vec<String>,
+    /// Session of each row.
+    pub dates: Vec<NaiveDate>,
+    /// Close of each row.
+    pub closes: Vec<Decimal>,
+    /// Open, where known.
+    pub opens: Vec<Option<Decimal>>,
+    /// High, where known.
+    pub highs: Vec<Option<Decimal>>,
+    /// Low, where known.
+    pub lows: Vec<Option<Decimal>>,
+    /// Volume, where known.
+    pub volumes: Vec<Option<Decimal>>,
+}
+
+/// Stores bars; says per symbol the earliest date with a close that is new or different.
+pub async fn upsert_bars(
+    tx: &mut WriteTx,
+    bars: &Bars,
+    source: &str,
+) -> Result<Vec<(String, NaiveDate)>> {
+    let rows = sqlx::query!(
+        r#"with given as (
+               select symbol, date, close, open, high, low, volume
+               from unnest($1::text[], $2::date[], $3::numeric[], $4::numeric[], $5::numeric[], $6::numeric[], $7::numeric[])
+                    as b(symbol, date, close, open, high, low, volume)
+           ), fresh as (
+               select g.symbol, g.date from given g left join market_data_cache m using (symbol, date)
+               where m.close is distinct from g.close
+           ), stored as (
+               insert into market_data_cache (symbol, date, close, open, high, low, volume, source)
+               select symbol, date, close, open, high, low, volume, $8 from given order by symbol, date
+               on conflict (symbol, date) do update
+               set close = excluded.close, open = excluded.open, high = excluded.high, low = excluded.low,
+                   volume = excluded.volume, source = excluded.source
+               where (market_data_cache.close, market_data_cache.open, market_data_cache.high, market_data_cache.low,
+                      market_data_cache.volume)
+                     is distinct from (excluded.close, excluded.open, excluded.high, excluded.low, excluded.volume)
+           )
+           select symbol as "symbol!", min(date) as "date!" from fresh group by symbol order by symbol"#,
+        &bars.symbols,
+        &bars.dates,
+        &bars.closes,
+        &bars.opens as &[Option<Decimal>],
+        &bars.highs as &[Option<Decimal>],
+        &bars.lows as &[Option<Decimal>],
+        &bars.volumes as &[Option<Decimal>],
+        source
+    )
+    .fetch_all(tx.connection())
+    .await
+    .attempt("storing prices")?;
+    Ok(rows.into_iter().map(|row| (row.symbol, row.date)).collect())
+}
+
+/// Stores yields; says per series the earliest date with a value that is new or different.
+pub async fn upsert_yields(
+    tx: &mut WriteTx,
+    symbols: &[String],
+    dates: &[NaiveDate],
+    yields: &[Decimal],
+    source: &str,
+) -> Result<Vec<(String, NaiveDate)>> {
+    let rows = sqlx::query!(
+        r#"with stored as (
+               insert into yields (symbol, date, yield, source)
+               select symbol, date, yield, $4 from unnest($1::text[], $2::date[], $3::numeric[]) as y(symbol, date, yield)
+               order by symbol, date
+               on conflict (symbol, date) do update set yield = excluded.yield, source = excluded.source
+               where yields.yield <> excluded.yield
+               returning symbol, date
+           )
+           select symbol as "symbol!", min(date) as "date!" from stored group by symbol order by symbol"#,
+        symbols,
+        dates,
+        yields,
+        source
+    )
+    .fetch_all(tx.connection())
+    .await
+    .attempt("storing yields")?;
+    Ok(rows.into_iter().map(|row| (row.symbol, row.date)).collect())
+}
+
+/// Rows of `corporate_actions`, as columns.
+#[derive(Debug, Default)]
+pub struct Actions {
+    /// Symbol of each row.
+    pub symbols: Vec<String>,
+    /// Ex-date of each row.
+    pub ex_dates: Vec<NaiveDate>,
+    /// Shares after the split for one before it.
+    pub splits: Vec<Option<Decimal>>,
+    /// Cash per share after the split of the same day.
+    pub dividends: Vec<Option<Decimal>>,
+}
+
+/// Stores corporate actions; says per symbol the earliest ex-date that is new or different.
+pub async fn upsert_actions(
+    tx: &mut WriteTx,
+    actions: &Actions,
+    source: &str,
+) -> Result<Vec<(String, NaiveDate)>> {
+    let rows = sqlx::query!(
+        r#"with stored as (
+               insert into corporate_actions (symbol, ex_date, split_ratio, cash_dividend, source)
+               select symbol, ex_date, split, dividend, $5
+               from unnest($1::text[], $2::date[], $3::numeric[], $4::numeric[]) as a(symbol, ex_date, split, dividend)
+               order by symbol, ex_date
+               on conflict (symbol, ex_date) do update
+               set split_ratio = excluded.split_ratio, cash_dividend = excluded.cash_dividend, source = excluded.source
+               where (corporate_actions.split_ratio, corporate_actions.cash_dividend)
+                     is distinct from (excluded.split_ratio, excluded.cash_dividend)
+               returning symbol, ex_date
+           )
+           select symbol as "symbol!", min(ex_date) as "date!" from stored group by symbol order by symbol"#,
+        &actions.symbols,
+        &actions.ex_dates,
+        &actions.splits as &[Option<Decimal>],
+        &actions.dividends as &[Option<Decimal>],
+        source
+    )
+    .fetch_all(tx.connection())
+    .await
+    .attempt("storing corporate actions")?;
+    Ok(rows.into_iter().map(|row| (row.symbol, row.date)).collect())
+}
+
+/// Records what a provider answered for sessions: priced where there is a value, else the reason.
+pub async fn record_outcomes(
+    tx: &mut WriteTx,
+    symbols: &[String],
+    dates: &[NaiveDate],
+    outcomes: &[String],
+    reasons: &[Option<String>],
+) -> Result<()> {
+    sqlx::query!(
+        "insert into symbol_outcomes (symbol, date, outcome, reason)
+         select symbol, date, outcome, reason
+         from unnest($1::text[], $2::date[], $3::text[], $4::text[]) as o(symbol, date, outcome, reason)
+         order by symbol, date
+         on conflict (symbol, date) do update set outcome = excluded.outcome, reason = excluded.reason
+         where (symbol_outcomes.outcome, symbol_outcomes.reason) is distinct from (excluded.outcome, excluded.reason)",
+        symbols,
+        dates,
+        outcomes,
+        reasons as &[Option<String>]
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("recording outcomes")?;
+    Ok(())
+}
+
+/// The newest reason why a symbol has no price up to a date.
+pub async fn reasons_without_price(
+    db: &mut ReadTx<'_>,
+    symbols: &[String],
+    as_of: NaiveDate,
+) -> Result<BTreeMap<Symbol, String>> {
+    sqlx::query!(
+        r#"select distinct on (symbol) symbol, coalesce(reason, outcome) as "reason!"
+           from symbol_outcomes
+           where symbol = any($1) and date <= $2 and outcome <> 'priced'
+           order by symbol, date desc"#,
+        symbols,
+        as_of
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading reasons")?
+    .into_iter()
+    .map(|row| Ok((word("symbol_outcomes", &row.symbol)?, row.reason)))
+    .collect()
+}
+
+/// Exact histories for the ledger: closes from the last one before `from` to `to`, all splits and
+/// dividends up to `to`.
+pub async fn histories(
+    db: &mut ReadTx<'_>,
+    symbols: &[String],
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Result<BTreeMap<Symbol, PriceHistory>> {
+    let mut histories: BTreeMap<Symbol, PriceHistory> = BTreeMap::new();
+    let closes = sqlx::query!(
+        r#"select s.symbol as "symbol!", array_agg(m.date order by m.date) as "dates!",
+                  array_agg(m.close order by m.date) as "closes!: Vec<Decimal>"
+           from unnest($1::text[]) as s(symbol)
+           cross join lateral (
+               select coalesce(max(date), $2) as first from market_data_cache where symbol = s.symbol and date < $2
+           ) before
+           join market_data_cache m on m.symbol = s.symbol and m.date between before.first and $3
+           group by s.symbol"#,
+        symbols,
+        from,
+        to
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading prices")?;
+    for row in closes {
+        let history = histories.entry(word("market_data_cache", &row.symbol)?).or_default();
+        let dates = row.dates.into_iter().map(TradingDate::trusted);
+        history.closes = dates.zip(row.closes).collect();
+    }
+    for action in actions(db, symbols, to).await? {
+        let history = histories.entry(action.symbol).or_default();
+        if let Some(split) = action.split {
+            history.splits.push((action.ex_date, split));
+        }
+        if let Some(dividend) = action.dividend {
+            history.dividends.push((action.ex_date, dividend));
+        }
+    }
+    Ok(histories)
+}
+
+/// A split or a dividend.
+#[derive(Debug, Clone)]
+pub struct Action {
+    /// Whose.
+    pub symbol: Symbol,
+    /// First session without the right to it.
+    pub ex_date: TradingDate,
+    /// Shares after for one before.
+    pub split: Option<Decimal>,
+    /// Cash per share after the split of the same day.
+    pub dividend: Option<Decimal>,
+}
+
+/// Corporate actions up to a date, by symbol and ex-date.
+pub async fn actions(
+    db: &mut ReadTx<'_>,
+    symbols: &[String],
+    to: NaiveDate,
+) -> Result<Vec<Action>> {
+    sqlx::query!(
+        "select symbol, ex_date, split_ratio, cash_dividend from corporate_actions
+         where symbol = any($1) and ex_date <= $2 order by symbol, ex_date",
+        symbols,
+        to
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading corporate actions")?
+    .into_iter()
+    .map(|row| {
+        Ok(Action {
+            symbol: word("corporate_actions", &row.symbol)?,
+            ex_date: TradingDate::trusted(row.ex_date),
+            split: row.split_ratio,
+            dividend: row.cash_dividend,
+        })
+    })
+    .collect()
+}
+
+/// A series of closes or yields as numbers, where there are values.
+#[derive(Debug, Clone)]
+pub struct Series {
+    /// Ascending.
+    pub dates: Vec<NaiveDate>,
+    /// Closes in currency, or yields as fractions per year.
+    pub values: Vec<f64>,
+}
+
+/// Closes of a window, for statistics: decimals cross to doubles here, correctly rounded.
+pub async fn closes(
+    db: &mut ReadTx<'_>,
+    symbols: &[String],
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Result<BTreeMap<Symbol, Series>> {
+    sqlx::query!(
+        r#"select symbol, array_agg(date order by date) as "dates!",
+                  array_agg(close::float8 order by date) as "values!"
+           from market_data_cache where symbol = any($1) and date between $2 and $3
+           group by symbol"#,
+        symbols,
+        from,
+        to
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading closes")?
+    .into_iter()
+    .map(|row| {
+        let symbol = word("market_data_cache", &row.symbol)?;
+        Ok((symbol, Series { dates: row.dates, values: row.values }))
+    })
+    .collect()
+}
+
+/// Yields of a window.
+pub async fn yields(
+    db: &mut ReadTx<'_>,
+    symbols: &[String],
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Result<BTreeMap<Symbol, Series>> {
+    sqlx::query!(
+        r#"select symbol, array_agg(date order by date) as "dates!",
+                  array_agg(yield::float8 order by date) as "values!"
+           from yields where symbol = any($1) and date between $2 and $3
+           group by symbol"#,
+        symbols,
+        from,
+        to
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading yields")?
+    .into_iter()
+    .map(|row| {
+        let symbol = word("yields", &row.symbol)?;
+        Ok((symbol, Series { dates: row.dates, values: row.values }))
+    })
+    .collect()
+}
+
+/// A company as results use it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ProfileRow {
+    /// Why there is none.
+    pub reason: Option<String>,
+    /// Name.
+    pub name: Option<String>,
+    /// Sector.
+    pub sector: Option<String>,
+    /// Industry.
+    pub industry: Option<String>,
+    /// Country.
+    pub country: Option<String>,
+    /// Currency.
+    pub currency: Option<String>,
+    /// What it is: EQUITY, ETF, MUTUALFUND, …
+    pub quote_type: Option<String>,
+    /// Beta as the provider has it.
+    pub beta: Option<f64>,
+    /// A fraction per year.
+    pub dividend_yield: Option<f64>,
+    /// In the currency.
+    pub market_cap: Option<Decimal>,
+    /// Prose.
+    pub description: Option<String>,
+}
+
+/// Stores a profile; says whether a field that results use is new or different.
+pub async fn upsert_profile(
+    tx: &mut WriteTx,
+    symbol: &Symbol,
+    profile: &ProfileRow,
+    source: &str,
+    as_of: NaiveDate,
+) -> Result<bool> {
+    let changed = sqlx::query_scalar!(
+        r#"with old as (select * from company_profiles where symbol = $1),
+           stored as (
+               insert into company_profiles (symbol, available, reason, name, sector, industry, country, currency,
+                                             quote_type, beta, dividend_yield, market_cap, description, source, as_of)
+               values ($1, $2::text is null, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+               on conflict (symbol) do update
+               set available = excluded.available, reason = excluded.reason, name = excluded.name,
+                   sector = excluded.sector, industry = excluded.industry, country = excluded.country,
+                   currency = excluded.currency, quote_type = excluded.quote_type, beta = excluded.beta,
+                   dividend_yield = excluded.dividend_yield, market_cap = excluded.market_cap,
+                   description = excluded.description, source = excluded.source, as_of = excluded.as_of
+               where company_profiles.as_of <= excluded.as_of
+               returning sector, quote_type, beta, dividend_yield
+           )
+           select (s.sector, s.quote_type, s.beta, s.dividend_yield)
+                  is distinct from (o.sector, o.quote_type, o.beta, o.dividend_yield) as "changed!"
+           from stored s left join old o on true"#,
+        symbol.as_str(),
+        profile.reason,
+        profile.name,
+        profile.sector,
+        profile.industry,
+        profile.country,
+        profile.currency,
+        profile.quote_type,
+        profile.beta,
+        profile.dividend_yield,
+        profile.market_cap,
+        profile.description,
+        source,
+        as_of
+    )
+    .fetch_optional(tx.connection())
+    .await
+    .attempt("storing a profile")?;
+    Ok(changed.unwrap_or(false))
+}
+
+/// Profiles that are available.
+pub async fn profiles(
+    db: &mut ReadTx<'_>,
+    symbols: &[String],
+) -> Result<BTreeMap<Symbol, ProfileRow>> {
+    sqlx::query!(
+        "select symbol, reason, name, sector, industry, country, currency, quote_type, beta, dividend_yield,
+                market_cap, description
+         from company_profiles where symbol = any($1) and available order by symbol",
+        symbols
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading profiles")?
+    .into_iter()
+    .map(|row| {
+        let profile = ProfileRow {
+            reason: row.reason,
+            name: row.name,
+            sector: row.sector,
+            industry: row.industry,
+            country: row.country,
+            currency: row.currency,
+            quote_type: row.quote_type,
+            beta: row.beta,
+            dividend_yield: row.dividend_yield,
+            market_cap: row.market_cap,
+            description: row.description,
+        };
+        Ok((word("company_profiles", &row.symbol)?, profile))
+    })
+    .collect()
+}
+
+/// Rows of fundamentals, as columns.
+#[derive(Debug, Default)]
+pub struct Statements {
+    /// Symbol of each row.
+    pub symbols: Vec<String>,
+    /// End of the period.
+    pub period_ends: Vec<NaiveDate>,
+    /// Which statement.
+    pub kinds: Vec<String>,
+    /// Which line of it.
+    pub items: Vec<String>,
+    /// In the currency of the company.
+    pub values: Vec<Decimal>,
+}
+
+/// Stores lines of statements.
+pub async fn upsert_statements(tx: &mut WriteTx, rows: &Statements) -> Result<()> {
+    sqlx::query!(
+        "insert into financial_statements (symbol, period_end, kind, item, value)
+         select * from unnest($1::text[], $2::date[], $3::text[], $4::text[], $5::numeric[])
+         on conflict (symbol, period_end, kind, item) do update set value = excluded.value",
+        &rows.symbols,
+        &rows.period_ends,
+        &rows.kinds,
+        &rows.items,
+        &rows.values
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("storing statements")?;
+    Ok(())
+}
+
+/// Stores estimates; `kinds` are not looked at.
+pub async fn upsert_estimates(tx: &mut WriteTx, rows: &Statements) -> Result<()> {
+    sqlx::query!(
+        "insert into financial_estimates (symbol, period_end, item, value)
+         select * from unnest($1::text[], $2::date[], $3::text[], $4::numeric[])
+         on conflict (symbol, period_end, item) do update set value = excluded.value",
+        &rows.symbols,
+        &rows.period_ends,
+        &rows.items,
+        &rows.values
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("storing estimates")?;
+    Ok(())
+}
+
+/// Records that fundamentals were asked for.
+pub async fn record_fundamentals(
+    tx: &mut WriteTx,
+    symbol: &Symbol,
+    as_of: NaiveDate,
+    last_earnings: Option<NaiveDate>,
+    reason: Option<&str>,
+) -> Result<()> {
+    sqlx::query!(
+        "insert into fundamentals_outcomes (symbol, as_of, last_earnings, outcome, reason)
+         values ($1, $2, $3, case when $4::text is null then 'done' else 'not_applicable' end, $4)
+         on conflict (symbol) do update
+         set as_of = excluded.as_of, last_earnings = excluded.last_earnings, outcome = excluded.outcome,
+             reason = excluded.reason
+         where fundamentals_outcomes.as_of <= excluded.as_of",
+        symbol.as_str(),
+        as_of,
+        last_earnings,
+        reason
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("recording fundamentals")?;
+    Ok(())
+}

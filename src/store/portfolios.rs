@@ -1,0 +1,372 @@
+//! Portfolios, their lots, flows and marks: what people import.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::{Attempt, Error, ReadTx, Result, WriteTx, word};
+use crate::domain::{
+    AssetClass, Book, CashFlow, Exit, Lot, OptionTerms, Portfolio, PortfolioId, PositionId, Symbol,
+    TradingDate,
+};
+
+/// Whether the content of a file was imported before; remembers it if not.
+pub async fn remember_import(
+    tx: &mut WriteTx,
+    portfolio: PortfolioId,
+    kind: &str,
+    digest: &str,
+) -> Result<bool> {
+    let done = sqlx::query!(
+        "insert into imports (portfolio_id, kind, digest) values ($1, $2, $3) on conflict do nothing",
+        portfolio.0,
+        kind,
+        digest
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("remembering an import")?;
+    Ok(done.rows_affected() == 0)
+}
+
+/// Forgets earlier files of a kind: the book is no longer what they said.
+pub async fn forget_imports(tx: &mut WriteTx, portfolio: PortfolioId, kind: &str) -> Result<()> {
+    sqlx::query!("delete from imports where portfolio_id = $1 and kind = $2", portfolio.0, kind)
+        .execute(tx.connection())
+        .await
+        .attempt("forgetting imports")?;
+    Ok(())
+}
+
+/// Inserts a portfolio; an error with [`Error::is_unique_violation`] if its id or its name is taken.
+pub async fn insert(tx: &mut WriteTx, portfolio: &Portfolio) -> Result<()> {
+    sqlx::query!(
+        "insert into portfolios (id, name, owner, currency, opening_equity, inception)
+         values ($1, $2, $3, $4, $5, $6)",
+        portfolio.id.0,
+        portfolio.name,
+        portfolio.owner,
+        portfolio.currency,
+        portfolio.opening_equity,
+        portfolio.inception
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("inserting a portfolio")?;
+    Ok(())
+}
+
+/// A portfolio that is not deleted.
+pub async fn get(db: &mut ReadTx<'_>, id: PortfolioId) -> Result<Option<Portfolio>> {
+    let row = sqlx::query!(
+        "select id, name, owner, currency, opening_equity, inception from portfolios
+         where id = $1 and deleted_at is null",
+        id.0
+    )
+    .fetch_optional(db.connection().await?)
+    .await
+    .attempt("reading a portfolio")?;
+    Ok(row.map(|row| Portfolio {
+        id: PortfolioId(row.id),
+        name: row.name,
+        owner: row.owner,
+        currency: row.currency,
+        opening_equity: row.opening_equity,
+        inception: row.inception,
+    }))
+}
+
+/// Every portfolio that is not deleted, by name.
+pub async fn list(db: &mut ReadTx<'_>) -> Result<Vec<Portfolio>> {
+    let rows = sqlx::query!(
+        "select id, name, owner, currency, opening_equity, inception from portfolios
+         where deleted_at is null order by name, id"
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading portfolios")?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Portfolio {
+            id: PortfolioId(row.id),
+            name: row.name,
+            owner: row.owner,
+            currency: row.currency,
+            opening_equity: row.opening_equity,
+            inception: row.inception,
+        })
+        .collect())
+}
+
+/// Inserts lots. `expiry_sessions` holds the last session on or before the expiry of each option.
+pub async fn insert_lots(
+    tx: &mut WriteTx,
+    portfolio: PortfolioId,
+    lots: &[(Lot, Option<TradingDate>)],
+) -> Result<()> {
+    for (lot, expiry_session) in lots {
+        let option = lot.option.as_ref();
+        sqlx::query!(
+            "insert into positions (id, portfolio_id, symbol, position_type, class, subtype, quantity, entry_price,
+                                    entry_date, exit_price, exit_date, underlying, strike, expiry, expiry_session,
+                                    option_right, multiplier)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+             on conflict (id) do update
+             set deleted_at = null, exit_price = excluded.exit_price, exit_date = excluded.exit_date",
+            lot.id.0,
+            portfolio.0,
+            lot.symbol.as_str(),
+            lot.position_type().as_str(),
+            lot.class.as_str(),
+            lot.subtype,
+            lot.quantity,
+            lot.entry_price,
+            lot.entry_date,
+            lot.exit.as_ref().map(|exit| exit.price),
+            lot.exit.as_ref().map(|exit| exit.date),
+            option.map(|terms| terms.underlying.as_str()),
+            option.map(|terms| terms.strike),
+            option.map(|terms| terms.expiry),
+            expiry_session.map(TradingDate::date),
+            option.map(|terms| terms.right.as_str()),
+            lot.multiplier()
+        )
+        .execute(tx.connection())
+        .await
+        .attempt("inserting a lot")?;
+    }
+    Ok(())
+}
+
+/// Gives a lot its exit.
+pub async fn close_lot(tx: &mut WriteTx, id: PositionId, exit: &Exit) -> Result<()> {
+    sqlx::query!(
+        "update positions set exit_price = $2, exit_date = $3 where id = $1",
+        id.0,
+        exit.price,
+        exit.date
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("closing a lot")?;
+    Ok(())
+}
+
+/// Takes lots out of the book; their rows stay.
+pub async fn remove_lots(tx: &mut WriteTx, ids: &[PositionId]) -> Result<()> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    sqlx::query!(
+        "with marks as (delete from position_marks where position_id = any($1)),
+              tagged as (delete from position_tags where position_id = any($1))
+         update positions set deleted_at = now() where id = any($1)",
+        &ids
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("removing lots")?;
+    Ok(())
+}
+
+/// Inserts flows that are not there yet, counting equal ones; says how many were new.
+pub async fn insert_flows(
+    tx: &mut WriteTx,
+    portfolio: PortfolioId,
+    flows: &[CashFlow],
+) -> Result<Vec<NaiveDate>> {
+    let mut seen: BTreeMap<(NaiveDate, String, String, Decimal), i32> = BTreeMap::new();
+    let mut added = Vec::new();
+    for flow in flows {
+        let symbol = flow.symbol.as_ref().map(ToString::to_string).unwrap_or_default();
+        let key = (flow.date, flow.kind.to_string(), symbol.clone(), flow.amount);
+        let occurrence = seen.entry(key).and_modify(|n| *n += 1).or_insert(0);
+        let done = sqlx::query!(
+            "insert into cash_flows (portfolio_id, date, kind, amount, symbol, occurrence)
+             values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
+            portfolio.0,
+            flow.date,
+            flow.kind.as_str(),
+            flow.amount,
+            symbol,
+            *occurrence
+        )
+        .execute(tx.connection())
+        .await
+        .attempt("inserting a flow")?;
+        if done.rows_affected() > 0 {
+            added.push(flow.date);
+        }
+    }
+    Ok(added)
+}
+
+/// Inserts or corrects marks; says the dates of those that are new or different.
+pub async fn upsert_marks(
+    tx: &mut WriteTx,
+    portfolio: PortfolioId,
+    marks: &[(Symbol, NaiveDate, Decimal)],
+) -> Result<Vec<NaiveDate>> {
+    let symbols: Vec<String> = marks.iter().map(|mark| mark.0.to_string()).collect();
+    let dates: Vec<NaiveDate> = marks.iter().map(|mark| mark.1).collect();
+    let prices: Vec<Decimal> = marks.iter().map(|mark| mark.2).collect();
+    sqlx::query_scalar!(
+        "insert into manual_marks (portfolio_id, symbol, date, price)
+         select $1, symbol, date, price from unnest($2::text[], $3::date[], $4::numeric[]) as m(symbol, date, price)
+         on conflict (portfolio_id, symbol, date) do update set price = excluded.price
+         where manual_marks.price <> excluded.price
+         returning date",
+        portfolio.0,
+        &symbols,
+        &dates,
+        &prices
+    )
+    .fetch_all(tx.connection())
+    .await
+    .attempt("inserting marks")
+}
+
+/// Symbols with corporate actions: a dividend flow for one of them would count twice.
+pub async fn with_actions(db: &mut ReadTx<'_>, symbols: &[String]) -> Result<Vec<String>> {
+    sqlx::query_scalar!(
+        "select distinct symbol from corporate_actions where symbol = any($1) and cash_dividend is not null order by 1",
+        symbols
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("looking for corporate actions")
+}
+
+/// The books of portfolios up to a date: every lot that is not deleted, flows and marks.
+pub async fn books(
+    db: &mut ReadTx<'_>,
+    portfolios: &[PortfolioId],
+    as_of: NaiveDate,
+) -> Result<BTreeMap<PortfolioId, Book>> {
+    let ids: Vec<Uuid> = portfolios.iter().map(|id| id.0).collect();
+    let mut books = BTreeMap::new();
+    let heads = sqlx::query!(
+        "select id, opening_equity, inception from portfolios where id = any($1) order by id",
+        &ids
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading portfolios")?;
+    for head in heads {
+        let book = Book {
+            opening_equity: head.opening_equity,
+            inception: head.inception,
+            lots: Vec::new(),
+            flows: Vec::new(),
+            marks: BTreeMap::new(),
+        };
+        books.insert(PortfolioId(head.id), book);
+    }
+    for (portfolio, lot) in lots(db, &ids, as_of).await? {
+        if let Some(book) = books.get_mut(&portfolio) {
+            book.lots.push(lot);
+        }
+    }
+    let flows = sqlx::query!(
+        "select portfolio_id, date, kind, amount, symbol from cash_flows
+         where portfolio_id = any($1) and date <= $2
+         order by portfolio_id, date, kind, symbol, amount, occurrence",
+        &ids,
+        as_of
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading flows")?;
+    for row in flows {
+        let symbol = match row.symbol.as_str() {
+            "" => None,
+            text => Some(word("cash_flows", text)?),
+        };
+        let flow = CashFlow {
+            kind: word("cash_flows", &row.kind)?,
+            date: row.date,
+            amount: row.amount,
+            symbol,
+        };
+        if let Some(book) = books.get_mut(&PortfolioId(row.portfolio_id)) {
+            book.flows.push(flow);
+        }
+    }
+    let marks = sqlx::query!(
+        "select portfolio_id, symbol, date, price from manual_marks
+         where portfolio_id = any($1) and date <= $2 order by portfolio_id, symbol, date",
+        &ids,
+        as_of
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading marks")?;
+    for row in marks {
+        let symbol: Symbol = word("manual_marks", &row.symbol)?;
+        if let Some(book) = books.get_mut(&PortfolioId(row.portfolio_id)) {
+            book.marks.entry(symbol).or_default().push((row.date, row.price));
+        }
+    }
+    Ok(books)
+}
+
+/// Every lot of a portfolio that is not deleted.
+pub async fn all_lots(db: &mut ReadTx<'_>, portfolio: PortfolioId) -> Result<Vec<Lot>> {
+    let found = lots(db, &[portfolio.0], NaiveDate::MAX).await?;
+    Ok(found.into_iter().map(|(_, lot)| lot).collect())
+}
+
+async fn lots(
+    db: &mut ReadTx<'_>,
+    portfolios: &[Uuid],
+    as_of: NaiveDate,
+) -> Result<Vec<(PortfolioId, Lot)>> {
+    // NaiveDate::MAX is beyond what Postgres can hold.
+    let as_of = as_of.min(NaiveDate::from_ymd_opt(9999, 12, 31).unwrap_or(as_of));
+    let rows = sqlx::query!(
+        r#"select id as "id!", portfolio_id as "portfolio_id!", symbol as "symbol!", class as "class!", subtype,
+                  quantity as "quantity!", entry_price as "entry_price!", entry_date as "entry_date!",
+                  exit_price, exit_date, underlying, strike, expiry, option_right
+           from booked_positions($2) where portfolio_id = any($1)
+           order by portfolio_id, symbol, entry_date, id"#,
+        portfolios,
+        as_of
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading lots")?;
+    let mut lots = Vec::with_capacity(rows.len());
+    for row in rows {
+        let class: AssetClass = word("positions", &row.class)?;
+        let exit = match (row.exit_date, row.exit_price) {
+            (Some(date), Some(price)) => Some(Exit { date, price }),
+            _ => None,
+        };
+        let option = match (row.underlying, row.strike, row.expiry, row.option_right) {
+            (Some(underlying), Some(strike), Some(expiry), Some(right)) => Some(OptionTerms {
+                underlying: word("positions", &underlying)?,
+                strike,
+                expiry,
+                right: word("positions", &right)?,
+            }),
+            (None, None, None, None) => None,
+            _ => {
+                let problem = format!("option {} without all its terms", row.id);
+                return Err(Error::Row { table: "positions", problem });
+            }
+        };
+        let lot = Lot {
+            id: PositionId(row.id),
+            symbol: word("positions", &row.symbol)?,
+            class,
+            subtype: row.subtype,
+            quantity: row.quantity,
+            entry_price: row.entry_price,
+            entry_date: row.entry_date,
+            exit,
+            option,
+        };
+        lots.push((PortfolioId(row.portfolio_id), lot));
+    }
+    Ok(lots)
+}

@@ -1,0 +1,110 @@
+//! Headers of sets of results: who may write them, and what they rest on.
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+
+use super::{Attempt, ReadTx, Result, WriteTx};
+use crate::domain::{RunId, TaskEpoch, TradingDate};
+
+/// A set that a task wants to write.
+#[derive(Debug, Clone)]
+pub struct NewSet {
+    /// `symbol-factors`, `portfolio-analytics`, …
+    pub kind: &'static str,
+    /// A portfolio id, a symbol, or `factors`.
+    pub owner: String,
+    /// The date.
+    pub as_of: TradingDate,
+    /// The run.
+    pub run_id: RunId,
+    /// Its order among runs.
+    pub run_seq: i64,
+    /// The attempt.
+    pub at: TaskEpoch,
+    /// The version of the inputs that were seen.
+    pub data_version: i64,
+}
+
+/// What all sets of a commit share.
+#[derive(Debug, Clone)]
+pub struct Provenance {
+    /// Digest of the definitions.
+    pub definitions: String,
+    /// `raw` or `total_return`.
+    pub provider_basis: &'static str,
+    /// Version of the kernels.
+    pub model_version: &'static str,
+    /// Names the conventions.
+    pub convention_id: &'static str,
+}
+
+/// Writes headers, in key order; says which sets are ours to replace. The others are newer: results
+/// of an older run or of older inputs never overwrite them.
+pub async fn replace(
+    tx: &mut WriteTx,
+    sets: &[NewSet],
+    provenance: &Provenance,
+) -> Result<BTreeSet<(String, NaiveDate)>> {
+    let kinds: Vec<String> = sets.iter().map(|set| set.kind.to_owned()).collect();
+    let owners: Vec<String> = sets.iter().map(|set| set.owner.clone()).collect();
+    let dates: Vec<NaiveDate> = sets.iter().map(|set| set.as_of.date()).collect();
+    let runs: Vec<uuid::Uuid> = sets.iter().map(|set| set.run_id.0).collect();
+    let sequence: Vec<i64> = sets.iter().map(|set| set.run_seq).collect();
+    let tasks: Vec<i64> = sets.iter().map(|set| set.at.task.0).collect();
+    let epochs: Vec<i64> = sets.iter().map(|set| set.at.epoch).collect();
+    let versions: Vec<i64> = sets.iter().map(|set| set.data_version).collect();
+    let rows = sqlx::query!(
+        r#"insert into result_set (kind, owner, as_of, run_id, run_seq, task_id, epoch, data_version,
+                                   definitions, provider_basis, model_version, convention_id)
+           select kind, owner, as_of, run_id, run_seq, task_id, epoch, data_version, $9, $10, $11, $12
+           from unnest($1::text[], $2::text[], $3::date[], $4::uuid[], $5::bigint[], $6::bigint[], $7::bigint[],
+                       $8::bigint[])
+                as s(kind, owner, as_of, run_id, run_seq, task_id, epoch, data_version)
+           order by kind, owner, as_of
+           on conflict (kind, owner, as_of) do update
+           set run_id = excluded.run_id, run_seq = excluded.run_seq, task_id = excluded.task_id,
+               epoch = excluded.epoch, data_version = excluded.data_version, definitions = excluded.definitions,
+               provider_basis = excluded.provider_basis, model_version = excluded.model_version,
+               convention_id = excluded.convention_id, computed_at = now()
+           where (excluded.data_version, excluded.run_seq) >= (result_set.data_version, result_set.run_seq)
+           returning owner, as_of"#,
+        &kinds,
+        &owners,
+        &dates,
+        &runs,
+        &sequence,
+        &tasks,
+        &epochs,
+        &versions,
+        provenance.definitions,
+        provenance.provider_basis,
+        provenance.model_version,
+        provenance.convention_id
+    )
+    .fetch_all(tx.connection())
+    .await
+    .attempt("writing the headers of results")?;
+    Ok(rows.into_iter().map(|row| (row.owner, row.as_of)).collect())
+}
+
+/// The lowest version among sets of a date that are stale in this snapshot: results that use them
+/// must not claim to be newer. `None` when all are current.
+pub async fn stale_version(
+    db: &mut ReadTx<'_>,
+    kind: &str,
+    owners: &[String],
+    as_of: NaiveDate,
+) -> Result<Option<i64>> {
+    sqlx::query_scalar!(
+        r#"select min(rs.data_version) from stale_result_sets s
+           join result_set rs using (kind, owner, as_of)
+           where s.kind = $1 and s.owner = any($2) and s.as_of = $3"#,
+        kind,
+        owners,
+        as_of
+    )
+    .fetch_one(db.connection().await?)
+    .await
+    .attempt("looking for stale inputs")
+}

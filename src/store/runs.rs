@@ -1,0 +1,319 @@
+//! Runs: their identity, their scope, their state over committed rows.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::{Attempt, Result, WriteTx, word};
+use crate::domain::{Lane, PhaseName, PortfolioId, RunId, TradingDate, Trigger, Verdict};
+
+/// A run to be inserted.
+#[derive(Debug, Clone)]
+pub struct NewRun<'a> {
+    /// Its id.
+    pub id: RunId,
+    /// What started it.
+    pub trigger: Trigger,
+    /// Who waits for it.
+    pub lane: Lane,
+    /// For people: `nightly/2026-01-07`.
+    pub label: &'a str,
+    /// First date.
+    pub from: TradingDate,
+    /// Last date.
+    pub to: TradingDate,
+    /// Recompute what is current.
+    pub force: bool,
+    /// Whether the scope is every portfolio.
+    pub all_portfolios: bool,
+    /// Digest of the scope.
+    pub scope_hash: &'a str,
+    /// Digest of the canonical request.
+    pub request_hash: &'a str,
+    /// Who asked.
+    pub principal: &'a str,
+    /// The caller's key.
+    pub idempotency_key: Option<&'a str>,
+    /// The run that this one repairs.
+    pub parent: Option<RunId>,
+}
+
+/// A run that an equal request found.
+#[derive(Debug, Clone)]
+pub struct Existing {
+    /// Its id.
+    pub id: RunId,
+    /// Its label.
+    pub label: String,
+    /// Digest of its request.
+    pub request_hash: String,
+}
+
+/// Makes equal requests wait for each other until the transaction ends.
+pub async fn lock_requests(tx: &mut WriteTx, request_hash: &str) -> Result<()> {
+    sqlx::query!("select pg_advisory_xact_lock(hashtextextended($1, 0))", request_hash)
+        .execute(tx.connection())
+        .await
+        .attempt("locking equal requests")?;
+    Ok(())
+}
+
+/// The run of an idempotency key.
+pub async fn by_key(tx: &mut WriteTx, principal: &str, key: &str) -> Result<Option<Existing>> {
+    let row = sqlx::query!(
+        "select id, label, request_hash from run where principal = $1 and idempotency_key = $2",
+        principal,
+        key
+    )
+    .fetch_optional(tx.connection())
+    .await
+    .attempt("looking for the run of a key")?;
+    Ok(row.map(|row| Existing {
+        id: RunId(row.id),
+        label: row.label,
+        request_hash: row.request_hash,
+    }))
+}
+
+/// The run of an equal request that still goes on.
+pub async fn going(tx: &mut WriteTx, request_hash: &str) -> Result<Option<Existing>> {
+    let row = sqlx::query!(
+        "select id, label, request_hash from run where request_hash = $1 and verdict is null
+         order by run_seq limit 1",
+        request_hash
+    )
+    .fetch_optional(tx.connection())
+    .await
+    .attempt("looking for an equal run")?;
+    Ok(row.map(|row| Existing {
+        id: RunId(row.id),
+        label: row.label,
+        request_hash: row.request_hash,
+    }))
+}
+
+/// Inserts a run.
+pub async fn insert(tx: &mut WriteTx, run: &NewRun<'_>) -> Result<()> {
+    sqlx::query!(
+        "insert into run (id, trigger, lane, label, from_date, final_date, force, all_portfolios, scope_hash,
+                          request_hash, principal, idempotency_key, parent_run)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        run.id.0,
+        run.trigger.as_str(),
+        run.lane.as_str(),
+        run.label,
+        run.from.date(),
+        run.to.date(),
+        run.force,
+        run.all_portfolios,
+        run.scope_hash,
+        run.request_hash,
+        run.principal,
+        run.idempotency_key,
+        run.parent.map(|id| id.0)
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("inserting a run")?;
+    Ok(())
+}
+
+/// Freezes the scope of a run.
+pub async fn freeze_scope(
+    tx: &mut WriteTx,
+    run: RunId,
+    portfolios: &[PortfolioId],
+    dates: &[TradingDate],
+    symbols: &[String],
+) -> Result<()> {
+    let portfolios: Vec<Uuid> = portfolios.iter().map(|id| id.0).collect();
+    let dates: Vec<NaiveDate> = dates.iter().map(|date| date.date()).collect();
+    sqlx::query!(
+        "with p as (insert into run_portfolio (run_id, portfolio_id) select $1, unnest($2::uuid[])),
+              d as (insert into run_date (run_id, as_of) select $1, unnest($3::date[]))
+         insert into run_symbol (run_id, symbol) select $1, unnest($4::text[])",
+        run.0,
+        &portfolios,
+        &dates,
+        symbols
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("freezing the scope of a run")?;
+    Ok(())
+}
+
+/// Inserts a phase of a run, with the number of its tasks.
+pub async fn insert_phase(
+    tx: &mut WriteTx,
+    run: RunId,
+    phase: PhaseName,
+    after: &[PhaseName],
+    total: usize,
+) -> Result<()> {
+    let after: Vec<String> = after.iter().map(ToString::to_string).collect();
+    sqlx::query!(
+        "insert into run_phase (run_id, phase, sort_order, after, total) values ($1, $2, $3, $4, $5)",
+        run.0,
+        phase.as_str(),
+        i32::try_from(phase.order()).unwrap_or(i32::MAX),
+        &after,
+        i32::try_from(total).unwrap_or(i32::MAX)
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("inserting a phase")?;
+    Ok(())
+}
+
+/// A run as `status` lists it.
+#[derive(Debug, Clone)]
+pub struct RunRow {
+    /// Its id.
+    pub id: RunId,
+    /// For people.
+    pub label: String,
+    /// What started it.
+    pub trigger: Trigger,
+    /// Its lane.
+    pub lane: Lane,
+    /// First date.
+    pub from: TradingDate,
+    /// Last date.
+    pub to: TradingDate,
+    /// How it ended.
+    pub verdict: Option<Verdict>,
+    /// When it was planned.
+    pub created_at: DateTime<Utc>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Seconds since it was planned, or that it took.
+    pub elapsed_seconds: f64,
+}
+
+/// One run, or the newest ones.
+pub async fn list(pool: &PgPool, id: Option<RunId>, limit: i64) -> Result<Vec<RunRow>> {
+    sqlx::query!(
+        r#"select id, label, trigger, lane, from_date, final_date, verdict, created_at, finished_at,
+                  extract(epoch from coalesce(finished_at, now()) - created_at)::float8 as "elapsed!"
+           from run where $1::uuid is null or id = $1
+           order by run_seq desc limit $2"#,
+        id.map(|id| id.0),
+        limit
+    )
+    .fetch_all(pool)
+    .await
+    .attempt("reading runs")?
+    .into_iter()
+    .map(|row| {
+        Ok(RunRow {
+            id: RunId(row.id),
+            label: row.label,
+            trigger: word("run", &row.trigger)?,
+            lane: word("run", &row.lane)?,
+            from: TradingDate::trusted(row.from_date),
+            to: TradingDate::trusted(row.final_date),
+            verdict: row.verdict.as_deref().map(|text| word("run", text)).transpose()?,
+            created_at: row.created_at,
+            finished_at: row.finished_at,
+            elapsed_seconds: row.elapsed,
+        })
+    })
+    .collect()
+}
+
+/// The states of a phase's tasks.
+#[derive(Debug, Clone)]
+pub struct PhaseRow {
+    /// The phase.
+    pub phase: PhaseName,
+    /// Tasks, without split ones.
+    pub total: i64,
+    /// Committed.
+    pub done: i64,
+    /// Dead.
+    pub dead: i64,
+    /// Cancelled.
+    pub cancelled: i64,
+    /// In workers' hands.
+    pub running: i64,
+    /// Whether it was opened.
+    pub opened_at: Option<DateTime<Utc>>,
+    /// When its last task ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// From opening to its end, or until now.
+    pub elapsed_seconds: Option<f64>,
+}
+
+/// The phases of a run, over committed rows.
+pub async fn phases(pool: &PgPool, run: RunId) -> Result<Vec<PhaseRow>> {
+    sqlx::query!(
+        r#"select p.phase, p.opened_at, p.finished_at,
+                  extract(epoch from coalesce(p.finished_at, now()) - p.opened_at)::float8 as elapsed,
+                  count(t.id) filter (where t.state <> 'split') as "total!",
+                  count(*) filter (where t.state = 'done') as "done!",
+                  count(*) filter (where t.state = 'dead') as "dead!",
+                  count(*) filter (where t.state = 'cancelled') as "cancelled!",
+                  count(*) filter (where t.state = 'running') as "running!"
+           from run_phase p left join task t on t.run_id = p.run_id and t.phase = p.phase
+           where p.run_id = $1
+           group by p.run_id, p.phase
+           order by p.sort_order"#,
+        run.0
+    )
+    .fetch_all(pool)
+    .await
+    .attempt("reading the phases of a run")?
+    .into_iter()
+    .map(|row| {
+        Ok(PhaseRow {
+            phase: word("run_phase", &row.phase)?,
+            total: row.total,
+            done: row.done,
+            dead: row.dead,
+            cancelled: row.cancelled,
+            running: row.running,
+            opened_at: row.opened_at,
+            finished_at: row.finished_at,
+            elapsed_seconds: row.elapsed,
+        })
+    })
+    .collect()
+}
+
+/// Errors of a run's tasks, grouped.
+#[derive(Debug, Clone)]
+pub struct ErrorGroup {
+    /// The phase.
+    pub phase: PhaseName,
+    /// The class.
+    pub class: String,
+    /// One of the messages.
+    pub sample: String,
+    /// How many tasks.
+    pub count: i64,
+}
+
+/// What went wrong in a run, dead tasks only.
+pub async fn errors(pool: &PgPool, run: RunId) -> Result<Vec<ErrorGroup>> {
+    sqlx::query!(
+        r#"select phase, coalesce(error_class, '') as "class!", min(coalesce(error, '')) as "sample!",
+                  count(*) as "count!"
+           from task where run_id = $1 and state = 'dead'
+           group by phase, error_class order by count(*) desc, phase"#,
+        run.0
+    )
+    .fetch_all(pool)
+    .await
+    .attempt("reading the errors of a run")?
+    .into_iter()
+    .map(|row| {
+        Ok(ErrorGroup {
+            phase: word("task", &row.phase)?,
+            class: row.class,
+            sample: row.sample,
+            count: row.count,
+        })
+    })
+    .collect()
+}

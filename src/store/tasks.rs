@@ -1,0 +1,673 @@
+//! The state of tasks: every change is a compare-and-swap on (state, epoch, worker).
+
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+
+use super::{Attempt, ReadTx, Result, WriteTx, word};
+use crate::domain::{Hint, PhaseName, RunId, TaskEpoch, TaskId, TradingDate, WorkerId};
+
+/// A task that is ours.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// The task at its new epoch.
+    pub at: TaskEpoch,
+    /// Its run.
+    pub run_id: RunId,
+    /// The order of the run among all runs.
+    pub run_seq: i64,
+    /// The last date of the run.
+    pub final_date: TradingDate,
+    /// Whether the run recomputes what is current.
+    pub force: bool,
+    /// Its phase.
+    pub phase: PhaseName,
+    /// Its unit.
+    pub unit: String,
+    /// The date of its results, or the last of them.
+    pub as_of: TradingDate,
+    /// What to compute.
+    pub input: serde_json::Value,
+    /// Failures before this attempt.
+    pub attempts: i16,
+    /// Workers it lost before this attempt.
+    pub crashes: i16,
+    /// Seconds until its deadline.
+    pub timeout_seconds: f64,
+}
+
+/// What became of a hint.
+#[derive(Debug)]
+pub enum Answer {
+    /// The task is ours.
+    Claimed(Box<Claimed>),
+    /// The hint is outdated: acknowledge it.
+    Stale,
+    /// The task cannot be taken now (its phase is not open, it is parked, locked, of an unknown
+    /// version): leave the hint alone.
+    NotNow,
+    /// It cost a worker its life before: take it when nothing else runs, and alone.
+    Suspect,
+}
+
+/// A phase that this worker can run.
+#[derive(Debug, Clone)]
+pub struct Capability {
+    /// The phase.
+    pub phase: PhaseName,
+    /// The newest version of its input that is understood.
+    pub version: i16,
+    /// How long one of its tasks may take.
+    pub timeout_seconds: f64,
+}
+
+/// Takes the tasks of all hints of one read. A suspect is taken only with `alone`.
+pub async fn claim(
+    pool: &PgPool,
+    worker: WorkerId,
+    hints: &[TaskEpoch],
+    capabilities: &[Capability],
+    alone: bool,
+) -> Result<Vec<(TaskEpoch, Answer)>> {
+    let ids: Vec<i64> = hints.iter().map(|hint| hint.task.0).collect();
+    let epochs: Vec<i64> = hints.iter().map(|hint| hint.epoch).collect();
+    let phases: Vec<String> = capabilities.iter().map(|c| c.phase.to_string()).collect();
+    let versions: Vec<i16> = capabilities.iter().map(|c| c.version).collect();
+    let timeouts: Vec<f64> = capabilities.iter().map(|c| c.timeout_seconds).collect();
+    let rows = sqlx::query_file!(
+        "src/store/tasks/claim.sql",
+        &ids,
+        &epochs,
+        worker.0,
+        alone,
+        &phases,
+        &versions,
+        &timeouts
+    )
+    .fetch_all(pool)
+    .await
+    .attempt("claiming tasks")?;
+
+    let mut answers = Vec::with_capacity(rows.len());
+    for row in rows {
+        let hint = TaskEpoch { task: TaskId(row.id), epoch: row.hinted };
+        let answer = match (row.epoch, row.input) {
+            (Some(epoch), Some(input)) => Answer::Claimed(Box::new(Claimed {
+                at: TaskEpoch { task: TaskId(row.id), epoch },
+                run_id: RunId(row.run_id),
+                run_seq: row.run_seq,
+                final_date: TradingDate::trusted(row.final_date),
+                force: row.force,
+                phase: word("task", &row.phase)?,
+                unit: row.unit,
+                as_of: TradingDate::trusted(row.as_of),
+                input,
+                attempts: row.attempts,
+                crashes: row.crashes,
+                timeout_seconds: row.timeout_seconds,
+            })),
+            _ if row.stale => Answer::Stale,
+            _ if row.crashes > 0 => Answer::Suspect,
+            _ => Answer::NotNow,
+        };
+        answers.push((hint, answer));
+    }
+    Ok(answers)
+}
+
+/// Ready tasks of open phases, for workers that cannot ask Redis. In order of lane, then age.
+pub async fn claimable(pool: &PgPool, limit: i64, phases: &[String]) -> Result<Vec<TaskEpoch>> {
+    let rows = sqlx::query!(
+        r#"select t.id, t.epoch
+           from run r
+           join run_phase p on p.run_id = r.id and p.opened_at is not null and p.finished_at is null
+           join task t on t.run_id = p.run_id and t.phase = p.phase
+           where r.verdict is null and t.state = 'ready' and t.ready_at <= now() and p.phase = any($2)
+           order by array_position(array['interactive', 'nightly', 'backfill'], r.lane), t.id
+           limit $1
+           for update of t skip locked"#,
+        limit,
+        phases
+    )
+    .fetch_all(pool)
+    .await
+    .attempt("looking for ready tasks")?;
+    Ok(rows.into_iter().map(|row| TaskEpoch { task: TaskId(row.id), epoch: row.epoch }).collect())
+}
+
+/// How long the parts of an attempt took, in milliseconds.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Timings {
+    /// The read transaction.
+    pub load_ms: f32,
+    /// Providers.
+    pub fetch_ms: f32,
+    /// Numbers.
+    pub compute_ms: f32,
+}
+
+/// A task that is about to be completed.
+#[derive(Debug, Clone)]
+pub struct Completion {
+    /// The task at our epoch.
+    pub at: TaskEpoch,
+    /// How it ended: `done`, or a reason why there was nothing to do.
+    pub outcome: String,
+    /// How long it took.
+    pub timings: Timings,
+}
+
+/// The fence: completes the tasks that are still ours and records their attempts. Only results of
+/// tasks in the answer may be written.
+pub async fn complete(
+    tx: &mut WriteTx,
+    worker: WorkerId,
+    completions: &[Completion],
+) -> Result<Vec<TaskEpoch>> {
+    let ids: Vec<i64> = completions.iter().map(|c| c.at.task.0).collect();
+    let epochs: Vec<i64> = completions.iter().map(|c| c.at.epoch).collect();
+    let outcomes: Vec<String> = completions.iter().map(|c| c.outcome.clone()).collect();
+    let load: Vec<f32> = completions.iter().map(|c| c.timings.load_ms).collect();
+    let fetch: Vec<f32> = completions.iter().map(|c| c.timings.fetch_ms).collect();
+    let compute: Vec<f32> = completions.iter().map(|c| c.timings.compute_ms).collect();
+    let rows = sqlx::query!(
+        r#"with locked as (
+               select t.id from task t join unnest($1::bigint[]) m(id) using (id)
+               order by t.id for update of t
+           ), fenced as (
+               update task t
+               set state = 'done', outcome = m.outcome, finished_at = now(), deadline_at = null
+               from unnest($1::bigint[], $2::bigint[], $3::text[], $4::real[], $5::real[], $6::real[])
+                    as m(id, epoch, outcome, load_ms, fetch_ms, compute_ms)
+               join locked using (id)
+               where t.id = m.id and t.epoch = m.epoch and t.worker_id = $7 and t.state = 'running'
+               returning t.id, t.epoch, t.started_at, m.load_ms, m.fetch_ms, m.compute_ms
+           ), recorded as (
+               insert into attempt (task_id, epoch, worker_id, outcome, started_at, load_ms, fetch_ms, compute_ms)
+               select id, epoch, $7, 'committed', started_at, load_ms, fetch_ms, compute_ms from fenced
+           )
+           select id, epoch from fenced order by id"#,
+        &ids,
+        &epochs,
+        &outcomes,
+        &load,
+        &fetch,
+        &compute,
+        worker.0
+    )
+    .fetch_all(tx.connection())
+    .await
+    .attempt("completing tasks")?;
+    Ok(rows.into_iter().map(|row| TaskEpoch { task: TaskId(row.id), epoch: row.epoch }).collect())
+}
+
+/// Says of completed tasks that newer results were there already.
+pub async fn superseded(tx: &mut WriteTx, tasks: &[TaskId]) -> Result<()> {
+    let ids: Vec<i64> = tasks.iter().map(|task| task.0).collect();
+    sqlx::query!("update task set outcome = 'superseded' where id = any($1)", &ids)
+        .execute(tx.connection())
+        .await
+        .attempt("marking superseded tasks")?;
+    Ok(())
+}
+
+/// Whether the attempt was committed: asked when the answer to a COMMIT was lost.
+pub async fn was_committed(pool: &PgPool, at: TaskEpoch) -> Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (select from attempt
+                          where task_id = $1 and epoch = $2 and outcome = 'committed') as "it!""#,
+        at.task.0,
+        at.epoch
+    )
+    .fetch_one(pool)
+    .await
+    .attempt("asking whether a commit happened")
+}
+
+/// Why an attempt ended without a commit.
+#[derive(Debug, Clone)]
+pub struct Failure<'a> {
+    /// `transient`, `rate_limited`, `permanent`, `bug`, `deadline`.
+    pub class: &'a str,
+    /// What happened, for people.
+    pub error: &'a str,
+    /// `failed`, `parked`, `released`, `deadline`.
+    pub outcome: &'a str,
+    /// Whether it counts against the budget of attempts.
+    pub counts: bool,
+    /// When it may be tried again; `None` is never.
+    pub retry_after_seconds: Option<f64>,
+}
+
+/// Ends an attempt of ours without results: back to ready, or dead. Nothing if it was not ours.
+pub async fn give_back(
+    tx: &mut WriteTx,
+    worker: WorkerId,
+    at: TaskEpoch,
+    failure: &Failure<'_>,
+) -> Result<bool> {
+    let row = sqlx::query_scalar!(
+        r#"with fenced as (
+               update task t
+               set state = case when $5::float8 is null then 'dead' else 'ready' end,
+                   attempts = attempts + $6::integer,
+                   ready_at = now() + make_interval(secs => coalesce($5, 0)),
+                   parked_since = case when $4 = 'parked' then coalesce(t.parked_since, now()) end,
+                   finished_at = case when $5 is null then now() end,
+                   deadline_at = null, worker_id = null, error_class = $7, error = $8
+               where t.id = $1 and t.epoch = $2 and t.worker_id = $3 and t.state = 'running'
+               returning t.id, t.epoch, t.started_at
+           )
+           insert into attempt (task_id, epoch, worker_id, outcome, error_class, error, started_at)
+           select id, epoch, $3, $4, $7, $8, started_at from fenced
+           returning task_id"#,
+        at.task.0,
+        at.epoch,
+        worker.0,
+        failure.outcome,
+        failure.retry_after_seconds,
+        i32::from(failure.counts),
+        failure.class,
+        failure.error
+    )
+    .fetch_optional(tx.connection())
+    .await
+    .attempt("giving a task back")?;
+    Ok(row.is_some())
+}
+
+/// How long a task has been parked by rate limits without a break, in seconds.
+pub async fn parked_seconds(tx: &mut WriteTx, task: TaskId) -> Result<f64> {
+    sqlx::query_scalar!(
+        r#"select coalesce(extract(epoch from now() - parked_since)::float8, 0) as "it!" from task where id = $1"#,
+        task.0
+    )
+    .fetch_one(tx.connection())
+    .await
+    .attempt("reading how long a task is parked")
+}
+
+/// A unit of work for the database.
+#[derive(Debug, Clone)]
+pub struct NewTask {
+    /// Names the work inside its phase and date.
+    pub unit: String,
+    /// The date of its results, or the last of them.
+    pub as_of: TradingDate,
+    /// What to compute.
+    pub input: serde_json::Value,
+}
+
+/// Replaces a task by one for each of its elements. Nothing if it was not ours.
+pub async fn split(
+    tx: &mut WriteTx,
+    worker: WorkerId,
+    at: TaskEpoch,
+    failure: &Failure<'_>,
+    elements: &[NewTask],
+) -> Result<bool> {
+    let parent = sqlx::query!(
+        r#"with fenced as (
+               update task t
+               set state = 'split', finished_at = now(), deadline_at = null, worker_id = null,
+                   attempts = attempts + $5::integer, error_class = $6, error = $7
+               where t.id = $1 and t.epoch = $2 and t.worker_id = $3 and t.state = 'running'
+               returning t.id, t.epoch, t.started_at, t.run_id, t.phase, t.input_version
+           ), recorded as (
+               insert into attempt (task_id, epoch, worker_id, outcome, error_class, error, started_at)
+               select id, epoch, $3, $4, $6, $7, started_at from fenced
+           )
+           select run_id, phase, input_version from fenced"#,
+        at.task.0,
+        at.epoch,
+        worker.0,
+        "split",
+        i32::from(failure.counts),
+        failure.class,
+        failure.error
+    )
+    .fetch_optional(tx.connection())
+    .await
+    .attempt("splitting a task")?;
+    let Some(parent) = parent else { return Ok(false) };
+    let phase = word("task", &parent.phase)?;
+    insert_elements(tx, RunId(parent.run_id), phase, parent.input_version, elements).await?;
+    Ok(true)
+}
+
+/// Adds the elements of a split task; the phase's total counts them in its place.
+pub async fn insert_elements(
+    tx: &mut WriteTx,
+    run: RunId,
+    phase: PhaseName,
+    version: i16,
+    elements: &[NewTask],
+) -> Result<()> {
+    insert(tx, run, phase, version, elements).await?;
+    sqlx::query!(
+        "update run_phase set total = total - 1 + $3 where run_id = $1 and phase = $2",
+        run.0,
+        phase.as_str(),
+        i32::try_from(elements.len()).unwrap_or(i32::MAX)
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("counting split tasks")?;
+    Ok(())
+}
+
+/// Inserts the tasks of a phase.
+pub async fn insert(
+    tx: &mut WriteTx,
+    run: RunId,
+    phase: PhaseName,
+    version: i16,
+    tasks: &[NewTask],
+) -> Result<()> {
+    let units: Vec<String> = tasks.iter().map(|task| task.unit.clone()).collect();
+    let dates: Vec<chrono::NaiveDate> = tasks.iter().map(|task| task.as_of.date()).collect();
+    let inputs: Vec<serde_json::Value> = tasks.iter().map(|task| task.input.clone()).collect();
+    sqlx::query!(
+        r#"insert into task (run_id, phase, unit, as_of, input, input_version)
+           select $1, $2, unit, as_of, input, $3
+           from unnest($4::text[], $5::date[], $6::jsonb[]) as t(unit, as_of, input)"#,
+        run.0,
+        phase.as_str(),
+        version,
+        &units,
+        &dates,
+        &inputs
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("inserting tasks")?;
+    Ok(())
+}
+
+/// A row for a hint, as the queries below return it.
+struct HintRow {
+    id: i64,
+    epoch: i64,
+    lane: String,
+    phase: String,
+    label: String,
+    unit: String,
+    attempts: i16,
+    crashes: i16,
+}
+
+fn hint(row: HintRow) -> Result<Hint> {
+    Ok(Hint {
+        at: TaskEpoch { task: TaskId(row.id), epoch: row.epoch },
+        lane: word("run", &row.lane)?,
+        phase: word("task", &row.phase)?,
+        run: row.label,
+        unit: row.unit,
+        attempt: i32::from(row.attempts) + i32::from(row.crashes) + 1,
+    })
+}
+
+/// Every task of an open phase that is ready and due.
+pub async fn ready_of_phase(
+    pool: &PgPool,
+    run: RunId,
+    phase: PhaseName,
+) -> Result<Vec<Hint>> {
+    sqlx::query_as!(
+        HintRow,
+        r#"select t.id, t.epoch, r.lane, t.phase, r.label, t.unit, t.attempts, t.crashes
+           from task t join run r on r.id = t.run_id
+           where t.run_id = $1 and t.phase = $2 and t.state = 'ready' and t.ready_at <= now()
+           order by t.as_of desc, t.id"#,
+        run.0,
+        phase.as_str()
+    )
+    .fetch_all(pool)
+    .await
+    .attempt("reading ready tasks")?
+    .into_iter()
+    .map(hint)
+    .collect()
+}
+
+/// Retries that came due since `since`, and the moment of asking, to ask from next time.
+pub async fn due_since(
+    pool: &PgPool,
+    since: DateTime<Utc>,
+) -> Result<(Vec<Hint>, DateTime<Utc>)> {
+    let now = sqlx::query_scalar!(r#"select now() as "now!""#)
+        .fetch_one(pool)
+        .await
+        .attempt("reading the time")?;
+    let rows = sqlx::query_as!(
+        HintRow,
+        r#"select t.id, t.epoch, r.lane, t.phase, r.label, t.unit, t.attempts, t.crashes
+           from run r
+           join run_phase p on p.run_id = r.id and p.opened_at is not null and p.finished_at is null
+           join task t on t.run_id = p.run_id and t.phase = p.phase
+           where r.verdict is null and t.state = 'ready' and t.ready_at > $1 and t.ready_at <= $2
+             and (t.attempts > 0 or t.crashes > 0 or t.epoch > 0)
+           order by t.id"#,
+        since,
+        now
+    )
+    .fetch_all(pool)
+    .await
+    .attempt("reading due retries")?;
+    Ok((rows.into_iter().map(hint).collect::<Result<_>>()?, now))
+}
+
+/// Claimable tasks that have been ready for a few seconds: each should have a hint.
+pub async fn should_have_hints(pool: &PgPool, ready_seconds: f64) -> Result<Vec<Hint>> {
+    sqlx::query_as!(
+        HintRow,
+        r#"select t.id, t.epoch, r.lane, t.phase, r.label, t.unit, t.attempts, t.crashes
+           from run r
+           join run_phase p on p.run_id = r.id and p.opened_at is not null and p.finished_at is null
+           join task t on t.run_id = p.run_id and t.phase = p.phase
+           where r.verdict is null and t.state = 'ready'
+             and greatest(t.ready_at, p.opened_at) <= now() - make_interval(secs => $1)
+           order by t.id"#,
+        ready_seconds
+    )
+    .fetch_all(pool)
+    .await
+    .attempt("reading claimable tasks")?
+    .into_iter()
+    .map(hint)
+    .collect()
+}
+
+/// Which of these hints can never be claimed: the task is final, unknown, or at another epoch.
+pub async fn outdated(pool: &PgPool, hints: &[TaskEpoch]) -> Result<Vec<TaskEpoch>> {
+    let ids: Vec<i64> = hints.iter().map(|hint| hint.task.0).collect();
+    let epochs: Vec<i64> = hints.iter().map(|hint| hint.epoch).collect();
+    let rows = sqlx::query!(
+        r#"select h.id as "id!", h.epoch as "epoch!"
+           from unnest($1::bigint[], $2::bigint[]) as h(id, epoch)
+           left join task t on t.id = h.id
+           where t.id is null
+              or t.state not in ('ready', 'running')
+              or t.epoch > h.epoch + (t.state = 'running')::integer
+              or t.epoch < h.epoch"#,
+        &ids,
+        &epochs
+    )
+    .fetch_all(pool)
+    .await
+    .attempt("looking for outdated hints")?;
+    Ok(rows.into_iter().map(|row| TaskEpoch { task: TaskId(row.id), epoch: row.epoch }).collect())
+}
+
+/// A running task that its worker cannot finish any more.
+#[derive(Debug)]
+pub struct Orphan {
+    /// The task at the epoch of the attempt that ended.
+    pub at: TaskEpoch,
+    /// Its phase.
+    pub phase: PhaseName,
+    /// Its run.
+    pub run_id: RunId,
+    /// Its input, to split a chunk that dies.
+    pub input: serde_json::Value,
+    /// Version of the input.
+    pub input_version: i16,
+    /// The date.
+    pub as_of: TradingDate,
+    /// Crashes, this one included.
+    pub crashes: i16,
+    /// Attempts, this one included where it counts.
+    pub attempts: i16,
+}
+
+/// Running tasks of workers that are marked lost, locked.
+pub async fn orphans(tx: &mut WriteTx, limit: i64) -> Result<Vec<Orphan>> {
+    sqlx::query!(
+        r#"select t.id, t.epoch, t.phase, t.run_id, t.input, t.input_version, t.as_of, t.crashes, t.attempts
+           from task t join worker w on w.id = t.worker_id
+           where t.state = 'running' and w.lost_at is not null
+           order by t.id limit $1 for update of t skip locked"#,
+        limit
+    )
+    .fetch_all(tx.connection())
+    .await
+    .attempt("reading tasks of lost workers")?
+    .into_iter()
+    .map(|row| {
+        Ok(Orphan {
+            at: TaskEpoch { task: TaskId(row.id), epoch: row.epoch },
+            phase: word("task", &row.phase)?,
+            run_id: RunId(row.run_id),
+            input: row.input,
+            input_version: row.input_version,
+            as_of: TradingDate::trusted(row.as_of),
+            crashes: row.crashes + 1,
+            attempts: row.attempts,
+        })
+    })
+    .collect()
+}
+
+/// Running tasks whose deadline has passed by more than `grace_seconds`, locked.
+pub async fn overdue(tx: &mut WriteTx, grace_seconds: f64, limit: i64) -> Result<Vec<Orphan>> {
+    sqlx::query!(
+        r#"select t.id, t.epoch, t.phase, t.run_id, t.input, t.input_version, t.as_of, t.crashes, t.attempts
+           from task t
+           where t.state = 'running' and t.deadline_at < now() - make_interval(secs => $1)
+           order by t.id limit $2 for update of t skip locked"#,
+        grace_seconds,
+        limit
+    )
+    .fetch_all(tx.connection())
+    .await
+    .attempt("reading overdue tasks")?
+    .into_iter()
+    .map(|row| {
+        Ok(Orphan {
+            at: TaskEpoch { task: TaskId(row.id), epoch: row.epoch },
+            phase: word("task", &row.phase)?,
+            run_id: RunId(row.run_id),
+            input: row.input,
+            input_version: row.input_version,
+            as_of: TradingDate::trusted(row.as_of),
+            crashes: row.crashes,
+            attempts: row.attempts + 1,
+        })
+    })
+    .collect()
+}
+
+/// What the steward does with an orphan.
+#[derive(Debug, Clone, Copy)]
+pub struct Reaping<'a> {
+    /// `ready`, `dead` or `split`.
+    pub state: &'a str,
+    /// `lost` or `deadline`.
+    pub outcome: &'a str,
+    /// The class of error.
+    pub class: &'a str,
+    /// For people.
+    pub error: &'a str,
+    /// Delay of the next attempt.
+    pub delay_seconds: f64,
+}
+
+/// Takes a locked orphan out of `running`: its epoch grows, so that its worker can write nothing.
+pub async fn reap(tx: &mut WriteTx, orphan: &Orphan, how: Reaping<'_>) -> Result<()> {
+    sqlx::query!(
+        r#"with fenced as (
+               update task t
+               set state = $3, epoch = epoch + 1, crashes = $4, attempts = $5, worker_id = null, deadline_at = null,
+                   ready_at = now() + make_interval(secs => $9),
+                   finished_at = case when $3 = 'ready' then null else now() end,
+                   error_class = $7, error = $8
+               from (select id, worker_id, started_at from task where id = $1) old
+               where t.id = $1 and t.epoch = $2 and t.state = 'running' and old.id = t.id
+               returning t.id, old.worker_id, old.started_at
+           )
+           insert into attempt (task_id, epoch, worker_id, outcome, error_class, error, started_at)
+           select id, $2, worker_id, $6, $7, $8, started_at from fenced"#,
+        orphan.at.task.0,
+        orphan.at.epoch,
+        how.state,
+        orphan.crashes,
+        orphan.attempts,
+        how.outcome,
+        how.class,
+        how.error,
+        how.delay_seconds
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("reaping a task")?;
+    Ok(())
+}
+
+/// The readable form of tasks that were just made ready.
+pub async fn hints_of(pool: &PgPool, tasks: &[TaskId]) -> Result<Vec<Hint>> {
+    let ids: Vec<i64> = tasks.iter().map(|task| task.0).collect();
+    sqlx::query_as!(
+        HintRow,
+        r#"select t.id, t.epoch, r.lane, t.phase, r.label, t.unit, t.attempts, t.crashes
+           from task t join run r on r.id = t.run_id
+           where t.id = any($1) and t.state = 'ready' and t.ready_at <= now()
+           order by t.id"#,
+        &ids
+    )
+    .fetch_all(pool)
+    .await
+    .attempt("reading reaped tasks")?
+    .into_iter()
+    .map(hint)
+    .collect()
+}
+
+/// Returns every running task of a worker that stops, without counting an attempt.
+pub async fn release(pool: &PgPool, worker: WorkerId) -> Result<Vec<TaskId>> {
+    let rows = sqlx::query_scalar!(
+        r#"with fenced as (
+               update task t
+               set state = 'ready', epoch = epoch + 1, worker_id = null, deadline_at = null, ready_at = now()
+               where t.worker_id = $1 and t.state = 'running'
+               returning t.id, t.epoch - 1 as epoch, t.started_at
+           )
+           insert into attempt (task_id, epoch, worker_id, outcome, started_at)
+           select id, epoch, $1, 'released', started_at from fenced
+           returning task_id"#,
+        worker.0
+    )
+    .fetch_all(pool)
+    .await
+    .attempt("releasing tasks")?;
+    Ok(rows.into_iter().map(TaskId).collect())
+}
+
+/// The total of unfinished tasks in a snapshot; for tests and the drain of a worker.
+pub async fn unfinished(db: &mut ReadTx<'_>) -> Result<i64> {
+    let connection = db.connection().await?;
+    sqlx::query_scalar!(
+        r#"select count(*) as "n!" from task where state in ('ready', 'running')"#
+    )
+    .fetch_one(connection)
+    .await
+    .attempt("counting unfinished tasks")
+}

@@ -1,0 +1,39 @@
+-- Answers each hint of one read. Rows are locked in id order; what somebody else holds is skipped.
+with hint as (
+    select h.id, h.epoch
+    from unnest($1::bigint[], $2::bigint[]) as h(id, epoch)
+),
+locked as (
+    select t.id, known.timeout
+    from task t
+    join hint h on h.id = t.id and h.epoch = t.epoch
+    join unnest($5::text[], $6::smallint[], $7::float8[]) as known(phase, version, timeout)
+      on known.phase = t.phase and t.input_version <= known.version
+    join run_phase p on p.run_id = t.run_id and p.phase = t.phase
+    where t.state = 'ready' and t.ready_at <= now() and p.opened_at is not null
+      and (t.crashes = 0 or $4)
+      and exists (select from worker w where w.id = $3 and w.lost_at is null and not w.draining)
+    order by t.id
+    for update of t skip locked
+),
+claimed as (
+    update task t
+    set state = 'running', epoch = t.epoch + 1, worker_id = $3, started_at = now(), parked_since = t.parked_since,
+        deadline_at = now() + make_interval(secs => l.timeout)
+    from locked l
+    where t.id = l.id
+    returning t.id, t.epoch, t.input, l.timeout
+)
+select h.id as "id!", h.epoch as "hinted!",
+       c.epoch as "epoch?", c.input as "input?", coalesce(c.timeout, 0) as "timeout_seconds!",
+       (t.id is null or t.state <> 'ready' or t.epoch <> h.epoch) as "stale!",
+       coalesce(t.run_id, gen_random_uuid()) as "run_id!", coalesce(r.run_seq, 0) as "run_seq!",
+       coalesce(r.final_date, current_date) as "final_date!", coalesce(r.force, false) as "force!",
+       coalesce(t.phase, '') as "phase!", coalesce(t.unit, '') as "unit!",
+       coalesce(t.as_of, current_date) as "as_of!",
+       coalesce(t.attempts, 0::smallint) as "attempts!", coalesce(t.crashes, 0::smallint) as "crashes!"
+from hint h
+left join claimed c on c.id = h.id
+left join task t on t.id = h.id
+left join run r on r.id = t.run_id
+order by h.id

@@ -1,0 +1,118 @@
+//! The two transactions of a task: a short read before computing, a short write after it.
+
+use std::time::{Duration, Instant};
+
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+
+use super::{Attempt, Error, Result};
+
+/// A read-only snapshot, opened when first used, that knows which version of the inputs it shows.
+#[derive(Debug)]
+pub struct ReadTx<'c> {
+    source: Source<'c>,
+    version: Option<i64>,
+    limit: Option<i64>,
+    opened: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum Source<'c> {
+    Pool(&'c PgPool),
+    Open(Transaction<'static, Postgres>),
+    Within(&'c mut PgConnection),
+}
+
+impl<'c> ReadTx<'c> {
+    /// A snapshot that begins with the first statement.
+    pub fn lazy(pool: &'c PgPool) -> Self {
+        Self { source: Source::Pool(pool), version: None, limit: None, opened: None }
+    }
+
+    /// Reads inside a transaction that somebody else began.
+    pub fn within(connection: &'c mut PgConnection) -> Self {
+        Self { source: Source::Within(connection), version: None, limit: None, opened: None }
+    }
+
+    pub(in crate::store) async fn connection(&mut self) -> Result<&mut PgConnection> {
+        if let Source::Pool(pool) = self.source {
+            let tx = pool
+                .begin_with("begin isolation level repeatable read read only")
+                .await
+                .attempt("opening a read transaction")?;
+            self.opened = Some(Instant::now());
+            self.source = Source::Open(tx);
+        }
+        match &mut self.source {
+            Source::Open(tx) => Ok(&mut *tx),
+            Source::Within(connection) => Ok(connection),
+            Source::Pool(_) => {
+                Err(Error::Row { table: "transaction", problem: "never opened".into() })
+            }
+        }
+    }
+
+    /// The version of the inputs that this snapshot shows.
+    pub async fn data_version(&mut self) -> Result<i64> {
+        if let Some(version) = self.version {
+            return Ok(version);
+        }
+        let connection = self.connection().await?;
+        let version = sqlx::query_scalar!("select version from data_version")
+            .fetch_one(connection)
+            .await
+            .attempt("reading the data version")?;
+        self.version = Some(version);
+        Ok(version)
+    }
+
+    /// Says that what was read rests on older inputs: results must not claim to be newer than that.
+    pub fn rests_on(&mut self, version: i64) {
+        self.limit = Some(self.limit.map_or(version, |limit| limit.min(version)));
+    }
+
+    /// The version that results computed from this snapshot may claim.
+    pub async fn claimable_version(&mut self) -> Result<i64> {
+        let version = self.data_version().await?;
+        Ok(self.limit.map_or(version, |limit| limit.min(version)))
+    }
+
+    /// Gives the connection back; says how long the transaction was open.
+    pub async fn close(self) -> Result<Duration> {
+        if let Source::Open(tx) = self.source {
+            tx.commit().await.attempt("closing a read transaction")?;
+        }
+        Ok(self.opened.map(|opened| opened.elapsed()).unwrap_or_default())
+    }
+}
+
+/// The transaction that completes tasks and writes their results.
+#[derive(Debug)]
+pub struct WriteTx {
+    tx: Transaction<'static, Postgres>,
+}
+
+impl WriteTx {
+    /// Begins.
+    pub async fn begin(pool: &PgPool) -> Result<Self> {
+        Ok(Self { tx: pool.begin().await.attempt("opening a write transaction")? })
+    }
+
+    pub(in crate::store) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.tx
+    }
+
+    /// A reader inside this transaction: it sees what was written so far.
+    pub fn reader(&mut self) -> ReadTx<'_> {
+        ReadTx::within(&mut self.tx)
+    }
+
+    /// Makes everything visible at once.
+    pub async fn commit(self) -> Result<()> {
+        self.tx.commit().await.attempt("committing")
+    }
+
+    /// Undoes everything.
+    pub async fn rollback(self) -> Result<()> {
+        self.tx.rollback().await.attempt("rolling back")
+    }
+}

@@ -1,0 +1,87 @@
+//! Symbols: which ones a scope needs, and the universe that remembers all of them.
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Attempt, ReadTx, Result, WriteTx, word};
+use crate::domain::{PortfolioId, Symbol};
+
+/// A series that a run needs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Wanted {
+    /// The symbol.
+    pub symbol: Symbol,
+    /// `PUBLIC`, `OPTIONS` (a contract) or `PROXY`.
+    pub class: String,
+    /// A series of yields, not of prices.
+    pub yields: bool,
+}
+
+/// Series of the positions that are live in a window: public ones, underlyings, contracts.
+pub async fn held(
+    db: &mut ReadTx<'_>,
+    portfolios: &[PortfolioId],
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Result<Vec<Wanted>> {
+    let portfolios: Vec<Uuid> = portfolios.iter().map(|id| id.0).collect();
+    sqlx::query!(
+        r#"with live as (
+               select symbol, underlying, class from positions
+               where portfolio_id = any($1) and deleted_at is null and entry_date <= $3
+                 and (exit_date is null or exit_date >= $2) and class <> 'PRIVATE'
+           )
+           select symbol as "symbol!", min(class) as "class!" from (
+               select symbol, class from live
+               union
+               select underlying, 'PUBLIC' from live where underlying is not null
+           ) all_symbols
+           group by symbol order by symbol"#,
+        &portfolios,
+        from,
+        to
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading the symbols of a scope")?
+    .into_iter()
+    .map(|row| {
+        Ok(Wanted { symbol: word("positions", &row.symbol)?, class: row.class, yields: false })
+    })
+    .collect()
+}
+
+/// Registers symbols, in symbol order; what is known already keeps its flags and widens its dates.
+pub async fn ensure(
+    tx: &mut WriteTx,
+    symbols: &[Wanted],
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Result<u64> {
+    let mut sorted: Vec<&Wanted> = symbols.iter().collect();
+    sorted.sort();
+    let names: Vec<String> = sorted.iter().map(|wanted| wanted.symbol.to_string()).collect();
+    let classes: Vec<String> = sorted.iter().map(|wanted| wanted.class.clone()).collect();
+    let aliases: Vec<Option<String>> =
+        sorted.iter().map(|wanted| wanted.symbol.alias().map(String::from)).collect();
+    let done = sqlx::query!(
+        r#"insert into symbol_universe (symbol, class, aliases, first_seen, last_seen)
+           select symbol, class, array_remove(array[alias], null), $4, $5
+           from unnest($1::text[], $2::text[], $3::text[]) as s(symbol, class, alias)
+           on conflict (symbol) do update
+           set first_seen = least(symbol_universe.first_seen, excluded.first_seen),
+               last_seen = greatest(symbol_universe.last_seen, excluded.last_seen)
+           where symbol_universe.first_seen > excluded.first_seen
+              or symbol_universe.last_seen < excluded.last_seen"#,
+        &names,
+        &classes,
+        &aliases as &[Option<String>],
+        from,
+        to
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("registering symbols")?;
+    Ok(done.rows_affected())
+}

@@ -1,0 +1,106 @@
+//! Worker processes: the lease belongs to the process.
+
+use serde_json::Value;
+use sqlx::{PgConnection, PgPool};
+
+use super::{Attempt, Result, WriteTx};
+use crate::domain::WorkerId;
+
+/// Registers a process, with its first lease.
+pub async fn register(
+    pool: &PgPool,
+    worker: WorkerId,
+    host: &str,
+    pid: u32,
+    lease_seconds: f64,
+) -> Result<()> {
+    sqlx::query!(
+        "insert into worker (id, host, pid, version, lease_until)
+         values ($1, $2, $3, $4, now() + make_interval(secs => $5))",
+        worker.0,
+        host,
+        i32::try_from(pid).unwrap_or(i32::MAX),
+        env!("CARGO_PKG_VERSION"),
+        lease_seconds
+    )
+    .execute(pool)
+    .await
+    .attempt("registering the worker")?;
+    Ok(())
+}
+
+/// What a heartbeat learns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pulse {
+    /// The steward gave up on us: start over under a new id.
+    pub lost: bool,
+    /// An operator wants us to drain.
+    pub draining: bool,
+}
+
+/// Renews the lease, unless the worker was marked lost; writes its counters.
+pub async fn heartbeat(
+    connection: &mut PgConnection,
+    worker: WorkerId,
+    lease_seconds: f64,
+    counters: &Value,
+) -> Result<Pulse> {
+    let row = sqlx::query!(
+        "update worker set lease_until = now() + make_interval(secs => $2), counters = $3
+         where id = $1 and lost_at is null returning draining",
+        worker.0,
+        lease_seconds,
+        counters
+    )
+    .fetch_optional(connection)
+    .await
+    .attempt("renewing the lease")?;
+    Ok(Pulse { lost: row.is_none(), draining: row.is_some_and(|row| row.draining) })
+}
+
+/// Removes a worker that has given everything back.
+pub async fn deregister(pool: &PgPool, worker: WorkerId) -> Result<()> {
+    sqlx::query!("delete from worker where id = $1", worker.0)
+        .execute(pool)
+        .await
+        .attempt("removing the worker")?;
+    Ok(())
+}
+
+/// Marks workers lost whose lease ran out. Never earlier than one lease after Postgres started:
+/// after an outage nobody could have renewed.
+pub async fn mark_lost(tx: &mut WriteTx, lease_seconds: f64) -> Result<Vec<WorkerId>> {
+    let rows = sqlx::query_scalar!(
+        "update worker set lost_at = now()
+         where lost_at is null and lease_until < now()
+           and now() > pg_postmaster_start_time() + make_interval(secs => $1)
+         returning id",
+        lease_seconds
+    )
+    .fetch_all(tx.connection())
+    .await
+    .attempt("marking lost workers")?;
+    Ok(rows.into_iter().map(WorkerId).collect())
+}
+
+/// Forgets lost workers without running tasks after an hour.
+pub async fn forget_lost(pool: &PgPool) -> Result<u64> {
+    let done = sqlx::query!(
+        "delete from worker w where w.lost_at < now() - interval '1 hour'
+           and not exists (select from task t where t.worker_id = w.id and t.state = 'running')"
+    )
+    .execute(pool)
+    .await
+    .attempt("forgetting lost workers")?;
+    Ok(done.rows_affected())
+}
+
+/// How many workers hold a lease.
+pub async fn living(pool: &PgPool) -> Result<i64> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "n!" from worker where lost_at is null and lease_until > now()"#
+    )
+    .fetch_one(pool)
+    .await
+    .attempt("counting workers")
+}
