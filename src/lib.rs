@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod analytics;
 pub mod domain;
+pub mod embedded;
 pub mod market_data;
 pub mod queue;
 pub mod store;
