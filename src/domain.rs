@@ -10,6 +10,7 @@ mod ids;
 mod ledger;
 mod lot;
 pub mod money;
+mod option;
 mod pipeline;
 mod portfolio;
 mod symbol;
@@ -26,7 +27,8 @@ pub use definitions::{
 pub use hint::{Hint, TaskEpoch};
 pub use ids::{InstallId, PortfolioId, PositionId, RunId, TaskId, WorkerId};
 pub use ledger::{Book, LedgerDay, LedgerError, ledger, totals};
-pub use lot::{End, Exit, Life, Lot, OptionTerms};
+pub use lot::{End, Exit, Life, Lot};
+pub use option::OptionTerms;
 pub use pipeline::{Lane, PermitClass, PhaseName, TaskState, Trigger, Verdict};
 pub use portfolio::{AssetClass, OptionRight, Portfolio, PositionType};
 pub use symbol::{Symbol, SymbolError};

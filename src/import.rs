@@ -29,11 +29,17 @@ const FACTORS: &str = include_str!("import/defaults/factors.toml");
 const SCENARIOS: &str = include_str!("import/defaults/scenarios.toml");
 
 /// The definitions of a new installation: eight factors and 22 scenarios, three of them inactive.
-#[expect(clippy::missing_panics_doc, reason = "the files are part of the program and tested")]
+#[expect(
+    clippy::missing_panics_doc,
+    reason = "the files are part of the program and tested"
+)]
 pub fn defaults() -> (FactorSet, ScenarioSet) {
     let factors = factors_toml::parse(FACTORS).expect("the built-in factors are right");
     let scenarios = scenarios_toml::parse(SCENARIOS, &factors);
-    (factors, scenarios.expect("the built-in scenarios are right"))
+    (
+        factors,
+        scenarios.expect("the built-in scenarios are right"),
+    )
 }
 
 #[cfg(test)]

@@ -2,9 +2,15 @@
 //! compute, one transaction commits. `ARCHITECTURE.md` is the map.
 
 pub mod clock;
+pub mod config;
 pub mod analytics;
 pub mod domain;
 pub mod embedded;
+pub mod engine;
+pub mod import;
 pub mod market_data;
+pub mod phases;
+pub mod process;
 pub mod queue;
 pub mod store;
+pub mod telemetry;

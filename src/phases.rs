@@ -4,7 +4,10 @@
 //! providers (no database), computes (neither), writes (inside the transaction that completes the
 //! task). The engine runs phases and knows nothing else of them; phases never see the queue.
 
+mod books;
 mod erased;
+mod series;
+mod sets;
 mod units;
 
 pub mod company_profiles;

@@ -25,7 +25,7 @@ pub mod tasks;
 pub mod universe;
 pub mod workers;
 
-pub use connect::{Pools, Settings, connect, install_id, migrate, redact};
+pub use connect::{Pools, Settings, connect, connect_one, install_id, migrate, redact};
 pub use tx::{ReadTx, WriteTx};
 
 /// What can go wrong between us and Postgres.

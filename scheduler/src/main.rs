@@ -1,2 +1,83 @@
-//! placeholder
-fn main() {}
+//! `sigmabatch-scheduler`: plans the runs of the business dates that are due.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use sigmabatch::config::{ClockConfig, LogConfig, PostgresConfig, RedisConfig};
+use sigmabatch::engine::{self, CatchUp, Engine};
+use sigmabatch::{process, telemetry};
+
+/// Plans the runs of the business dates that are due. Running it twice, or twice at once, changes
+/// nothing.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Options {
+    #[command(flatten)]
+    postgres: PostgresConfig,
+    #[command(flatten)]
+    redis: RedisConfig,
+    #[command(flatten)]
+    clock: ClockConfig,
+    #[command(flatten)]
+    log: LogConfig,
+    /// Older dates that are due: latest (newest nightly, older as backfill), all, none
+    #[arg(long, env = "SIGMABATCH_CATCH_UP", default_value = "latest", global = true)]
+    catch_up: CatchUp,
+    #[command(subcommand)]
+    mode: Mode,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+enum Mode {
+    /// Plan what is due, publish the first hints, exit
+    Once,
+    /// Look every few seconds, until stopped
+    Daemon {
+        /// Seconds between two looks
+        #[arg(long, env = "SIGMABATCH_SCHEDULER_SECONDS", default_value_t = 30, value_name = "N")]
+        every: u64,
+    },
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    telemetry::start(&options.log.log, options.log.log_json);
+    let settings = options.postgres.settings("sigmabatch-scheduler")?;
+    let shutdown = process::shutdown().context("listening for signals")?;
+    let engine = process::connect(
+        &settings,
+        options.redis.url()?,
+        &options.redis.prefix,
+        options.clock.clock(),
+    )
+    .await?;
+    match options.mode {
+        Mode::Once => look(&engine, options.catch_up).await,
+        Mode::Daemon { every } => {
+            let mut ticks = tokio::time::interval(Duration::from_secs(every.max(1)));
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    () = shutdown.cancelled() => return Ok(()),
+                    _ = ticks.tick() => {}
+                }
+                if let Err(error) = look(&engine, options.catch_up).await {
+                    tracing::error!(error = format!("{error:#}"), "planning failed; next look will repeat it");
+                }
+            }
+        }
+    }
+}
+
+async fn look(engine: &Engine, catch_up: CatchUp) -> anyhow::Result<()> {
+    let planned = engine::plan_due(engine, catch_up).await?;
+    if planned.is_empty() {
+        tracing::debug!("nothing is due");
+    }
+    for run in planned {
+        engine::start(engine, run.run).await;
+    }
+    Ok(())
+}

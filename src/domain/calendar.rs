@@ -145,7 +145,7 @@ impl Calendar {
 
     /// Whether the closes of `date` may be used at `now`: its session ended 30 minutes ago.
     pub fn is_eligible(self, date: TradingDate, now: DateTime<Utc>) -> bool {
-        self.close_instant(date) + SETTLING <= now
+        now.signed_duration_since(self.close_instant(date)) >= SETTLING
     }
 
     /// The newest session whose closes may be used at `now`.

@@ -152,10 +152,7 @@ impl ScenarioSet {
 fn hash<T: Serialize>(definitions: &[T]) -> String {
     // These types always have a JSON form: texts and numbers only.
     let json = serde_json::to_vec(definitions).unwrap_or_default();
-    Sha256::digest(&json)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    format!("{:x}", Sha256::digest(&json))
 }
 
 #[cfg(test)]

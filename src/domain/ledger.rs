@@ -6,18 +6,20 @@
 //! = realised + change of unrealised + income.
 
 mod bookings;
+mod quotes;
 
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::valuation::{Holding, Quote};
+use super::valuation::Holding;
 use super::{
     Calendar, CalendarError, CashFlow, Life, Lot, LotValue, PositionId, PriceHistory, Symbol,
     TradingDate, money,
 };
 use bookings::Booking;
+use quotes::Quotes;
 
 /// Amounts are exact below this; a book beyond it is refused.
 const MAX_AMOUNT: Decimal = Decimal::from_parts(276_447_232, 23_283, 0, false, 0);
@@ -304,49 +306,9 @@ fn value_all(
     values
 }
 
-/// The close found for every session, per symbol: one walk along both lists.
-#[derive(Default)]
-struct Quotes<'a> {
-    series: Vec<Vec<Option<Quote>>>,
-    indices: BTreeMap<&'a Symbol, usize>,
-}
-
-impl<'a> Quotes<'a> {
-    fn index(
-        &mut self,
-        symbol: &'a Symbol,
-        history: Option<&PriceHistory>,
-        sessions: &[TradingDate],
-        calendar: Calendar,
-    ) -> usize {
-        let series = &mut self.series;
-        *self.indices.entry(symbol).or_insert_with(|| {
-            let closes = history
-                .map(|history| history.closes.as_slice())
-                .unwrap_or_default();
-            // Closes before the first session are looked at once, not walked through.
-            let mut known = sessions
-                .first()
-                .map_or(0, |&day| closes.partition_point(|(date, _)| *date < day));
-            let quote = |&date| {
-                known += closes[known..]
-                    .iter()
-                    .take_while(|(close, _)| *close <= date)
-                    .count();
-                let latest = known.checked_sub(1).and_then(|last| closes.get(last));
-                latest.map(|close| Quote::new(close, date, calendar))
-            };
-            series.push(sessions.iter().map(quote).collect());
-            series.len() - 1
-        })
-    }
-
-    fn at(&self, series: usize, session: usize) -> Option<Quote> {
-        self.series.get(series)?.get(session).copied().flatten()
-    }
-}
-
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod world;

@@ -8,16 +8,12 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AssetClass, Calendar, CalendarError, OptionRight, PositionId, PositionType, Symbol, TradingDate,
+    AssetClass, Calendar, CalendarError, OptionRight, OptionTerms, PositionId, PositionType,
+    Symbol, TradingDate,
 };
 
 /// Shares per listed option contract.
 const CONTRACT_SIZE: Decimal = Decimal::ONE_HUNDRED;
-/// Longest root of an OCC symbol.
-const MAX_ROOT: usize = 6;
-/// Digits of the strike in thousandths in an OCC symbol.
-const STRIKE_DIGITS: usize = 8;
-
 /// One lot of a portfolio.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lot {
@@ -48,19 +44,6 @@ pub struct Exit {
     pub date: NaiveDate,
     /// Price per share, zero for a worthless end. Per share as of the exit, after splits.
     pub price: Decimal,
-}
-
-/// The terms of a listed option.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OptionTerms {
-    /// What it is a right on.
-    pub underlying: Symbol,
-    /// Price of the right, per share.
-    pub strike: Decimal,
-    /// Last day of the right.
-    pub expiry: NaiveDate,
-    /// Call or put.
-    pub right: OptionRight,
 }
 
 /// The sessions between which a lot is held.
@@ -166,32 +149,6 @@ impl Life {
     }
 }
 
-impl OptionTerms {
-    /// The contract's symbol as the Options Clearing Corporation writes it, without padding:
-    /// `IWM250919C00220000`. Nothing if the terms do not fit: a root above six letters or
-    /// digits, a strike with more than three decimals or of 100,000 and more.
-    pub fn occ_symbol(&self) -> Option<Symbol> {
-        let root: String = self
-            .underlying
-            .as_str()
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .collect();
-        let strike = (self.strike * Decimal::ONE_THOUSAND).normalize();
-        let digits = strike.to_string();
-        let fits = (1..=MAX_ROOT).contains(&root.len())
-            && strike.is_sign_positive()
-            && strike.scale() == 0
-            && digits.len() <= STRIKE_DIGITS;
-        let right = match self.right {
-            OptionRight::Call => 'C',
-            OptionRight::Put => 'P',
-        };
-        let symbol = format!("{root}{}{right}{digits:0>8}", self.expiry.format("%y%m%d"));
-        fits.then(|| Symbol::parse(&symbol).ok()).flatten()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,37 +192,6 @@ mod tests {
             class: AssetClass::Options,
             option: Some(option),
             ..lot
-        }
-    }
-
-    #[test]
-    fn contracts_are_named_like_the_clearing_house_does() {
-        let terms = |underlying: &str, strike: &str, right| OptionTerms {
-            underlying: underlying.parse().unwrap(),
-            strike: strike.parse().unwrap(),
-            expiry: day("2025-09-19"),
-            right,
-        };
-        let name = |terms: OptionTerms| terms.occ_symbol().map(String::from);
-        let (call, put) = (OptionRight::Call, OptionRight::Put);
-        assert_eq!(
-            name(terms("IWM", "220", call)).as_deref(),
-            Some("IWM250919C00220000")
-        );
-        assert_eq!(
-            name(terms("IWM", "220.50", put)).as_deref(),
-            Some("IWM250919P00220500")
-        );
-        assert_eq!(
-            name(terms("BRK.B", "0.125", call)).as_deref(),
-            Some("BRKB250919C00000125")
-        );
-        assert_eq!(
-            name(terms("SPX", "99999.999", put)).as_deref(),
-            Some("SPX250919P99999999")
-        );
-        for (underlying, strike) in [("SPX", "100000"), ("SPX", "1.0001"), ("TOOLONG", "5")] {
-            assert_eq!(name(terms(underlying, strike, call)), None);
         }
     }
 

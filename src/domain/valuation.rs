@@ -196,7 +196,10 @@ impl<'a> Holding<'a> {
                 value.price_date = Some(date);
                 value.market_value = rounded(self.shares.saturating_mul(price));
             }
-        } else if let Some((history, quote)) = quoted {
+        } else if let Some((history, quote)) = quoted
+            // An old close from before the entry says less than the price that was paid.
+            && (quote.quality != Quality::Carried || quote.date >= entry)
+        {
             let worth = history.value_per_entry_share(&quote, entry);
             value.market_value = rounded(self.shares.saturating_mul(worth));
             value.price = quote.close;

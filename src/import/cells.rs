@@ -39,7 +39,7 @@ pub(super) struct Number {
     /// First absolute value that is too large.
     pub(super) limit: Decimal,
     pub(super) missing: &'static str,
-    pub(super) not_a_number: &'static str,
+    pub(super) unreadable: &'static str,
     pub(super) out_of_range: &'static str,
     pub(super) decimals: &'static str,
     pub(super) too_large: &'static str,
@@ -72,7 +72,12 @@ impl<'a> Cells<'a> {
         issues: &'a mut Issues,
     ) -> Self {
         let symbol = symbol.map(|text| text.chars().take(64).collect());
-        Self { row, columns, issues, symbol }
+        Self {
+            row,
+            columns,
+            issues,
+            symbol,
+        }
     }
 
     /// The text of a field that is not empty.
@@ -81,8 +86,18 @@ impl<'a> Cells<'a> {
     }
 
     /// Notes a finding.
-    pub(super) fn error(&mut self, column: usize, code: &'static str, message: String, remedy: &str) {
-        let name = self.columns.get(column).map(|column| column.name).unwrap_or_default();
+    pub(super) fn error(
+        &mut self,
+        column: usize,
+        code: &'static str,
+        message: String,
+        remedy: &str,
+    ) {
+        let name = self
+            .columns
+            .get(column)
+            .map(|column| column.name)
+            .unwrap_or_default();
         self.issues.push(Issue {
             line: self.row.line,
             column: name.to_owned(),
@@ -127,7 +142,12 @@ impl<'a> Cells<'a> {
     pub(super) fn number(&mut self, rule: Number) -> Option<Decimal> {
         if self.text(rule.column).is_none() {
             let message = format!("no {}", rule.what);
-            self.error(rule.column, rule.missing, message, "give a plain number such as 1234.56");
+            self.error(
+                rule.column,
+                rule.missing,
+                message,
+                "give a plain number such as 1234.56",
+            );
             return None;
         }
         self.optional_number(rule)
@@ -135,14 +155,24 @@ impl<'a> Cells<'a> {
 
     /// A number that may be left out.
     pub(super) fn optional_number(&mut self, rule: Number) -> Option<Decimal> {
-        let Number { column, what, range, .. } = rule;
+        let Number {
+            column,
+            what,
+            range,
+            ..
+        } = rule;
         let text = self.text(column)?;
         let shown = quoted(text);
         let value = match money::parse(text) {
             Ok(value) => value,
             Err(error) => {
                 let remedy = "write digits with at most one point, no exponent, no separators";
-                self.error(column, rule.not_a_number, format!("{what} {shown} is {error}"), remedy);
+                self.error(
+                    column,
+                    rule.unreadable,
+                    format!("{what} {shown} is {error}"),
+                    remedy,
+                );
                 return None;
             }
         };
@@ -153,7 +183,11 @@ impl<'a> Cells<'a> {
         };
         let (code, message, remedy) = if !right {
             let remedy = "correct it, or remove the row";
-            (rule.out_of_range, format!("{what} {shown} must {needed}"), remedy)
+            (
+                rule.out_of_range,
+                format!("{what} {shown} must {needed}"),
+                remedy,
+            )
         } else if money::decimals(value) > MAX_DECIMALS {
             let message = format!("{what} {shown} has more than {MAX_DECIMALS} decimals");
             (rule.decimals, message, "round it to six decimals")
@@ -170,7 +204,12 @@ impl<'a> Cells<'a> {
     /// A date that must be there.
     pub(super) fn date(&mut self, rule: Date) -> Option<NaiveDate> {
         if self.text(rule.column).is_none() {
-            self.error(rule.column, rule.missing, "no date".into(), "give it as YYYY-MM-DD");
+            self.error(
+                rule.column,
+                rule.missing,
+                "no date".into(),
+                "give it as YYYY-MM-DD",
+            );
             return None;
         }
         self.optional_date(rule)
@@ -202,7 +241,9 @@ fn plain_date(text: &str) -> Option<NaiveDate> {
         _ => byte.is_ascii_digit(),
     };
     let plain = text.len() == 10 && text.bytes().enumerate().all(shape);
-    plain.then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()).flatten()
+    plain
+        .then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok())
+        .flatten()
 }
 
 #[cfg(test)]
@@ -211,8 +252,18 @@ mod tests {
 
     #[test]
     fn only_one_spelling_of_a_date_is_read() {
-        assert_eq!(plain_date("2025-06-30"), NaiveDate::from_ymd_opt(2025, 6, 30));
-        for text in ["2025-6-30", "2025-02-30", "30.06.2025", "06/30/2025", "+025-06-30", "20250630"] {
+        assert_eq!(
+            plain_date("2025-06-30"),
+            NaiveDate::from_ymd_opt(2025, 6, 30)
+        );
+        for text in [
+            "2025-6-30",
+            "2025-02-30",
+            "30.06.2025",
+            "06/30/2025",
+            "+025-06-30",
+            "20250630",
+        ] {
             assert_eq!(plain_date(text), None, "{text}");
         }
     }

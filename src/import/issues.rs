@@ -47,8 +47,19 @@ impl std::error::Error for Rejected {}
 
 impl fmt::Display for Issue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { line, column, code, message, remedy, .. } = self;
-        let at = if column.is_empty() { String::new() } else { format!(", {column}") };
+        let Self {
+            line,
+            column,
+            code,
+            message,
+            remedy,
+            ..
+        } = self;
+        let at = if column.is_empty() {
+            String::new()
+        } else {
+            format!(", {column}")
+        };
         write!(f, "line {line}{at}: {message} ({code}); {remedy}")
     }
 }
@@ -78,7 +89,14 @@ impl Issues {
     /// Notes a finding about the file as a whole.
     pub(super) fn file(&mut self, line: u64, code: &'static str, message: String, remedy: &str) {
         let (column, remedy) = (String::new(), remedy.to_owned());
-        self.push(Issue { line, column, code, symbol: None, message, remedy });
+        self.push(Issue {
+            line,
+            column,
+            code,
+            symbol: None,
+            message,
+            remedy,
+        });
     }
 
     /// Notes that the file lacks a column that every row needs.
@@ -87,13 +105,21 @@ impl Issues {
         self.absent.push(column);
     }
 
+    /// Whether nothing was found so far.
+    pub(super) fn is_empty(&self) -> bool {
+        self.errors.is_empty()
+    }
+
     /// The value, if nothing was found; the findings otherwise.
     pub(super) fn or<T>(mut self, value: T) -> Result<T, Rejected> {
         if self.errors.is_empty() {
             return Ok(value);
         }
         self.errors.sort_by_key(|issue| issue.line);
-        Err(Rejected { errors: self.errors, more: self.more })
+        Err(Rejected {
+            errors: self.errors,
+            more: self.more,
+        })
     }
 }
 
@@ -120,7 +146,10 @@ mod tests {
         assert_eq!((rejected.errors.len(), rejected.more), (MAX_ISSUES, 203));
         assert!(rejected.errors.is_sorted_by_key(|issue| issue.line));
         assert_eq!(rejected.to_string(), "file rejected with 1203 errors");
-        assert_eq!(rejected.errors[0].to_string(), "line 204: wrong (ERR); mend it");
+        assert_eq!(
+            rejected.errors[0].to_string(),
+            "line 204: wrong (ERR); mend it"
+        );
         assert_eq!(Issues::default().or(5), Ok(5));
     }
 

@@ -4,6 +4,8 @@
 //! closed must be an error, not a last field as long as the file. Takes a byte order mark, both
 //! line ends, quoted fields, blank rows, lines that begin with `#`, rows shorter than the header.
 
+mod scanner;
+
 use super::issues::{Issue, Issues, quoted};
 use super::{MAX_BYTES, MAX_ROWS};
 
@@ -11,7 +13,7 @@ const TOO_LARGE: &str = "ERR_CSV_001";
 const EMPTY: &str = "ERR_CSV_003";
 const MISSING_COLUMN: &str = "ERR_CSV_004";
 const UNKNOWN_COLUMN: &str = "ERR_CSV_005";
-const MALFORMED: &str = "ERR_CSV_006";
+const MALFORMED: &str = "ERR_CSV_006"; // a quote never closed, or text after a closed one
 const ENCODING: &str = "ERR_CSV_007";
 const DUPLICATE_COLUMN: &str = "ERR_CSV_008";
 const TOO_MANY_ROWS: &str = "ERR_CSV_009";
@@ -28,12 +30,18 @@ pub(super) struct Column {
 
 /// A column that every file must have.
 pub(super) const fn required(name: &'static str) -> Column {
-    Column { name, required: true }
+    Column {
+        name,
+        required: true,
+    }
 }
 
 /// A column that a file may leave out.
 pub(super) const fn optional(name: &'static str) -> Column {
-    Column { name, required: false }
+    Column {
+        name,
+        required: false,
+    }
 }
 
 /// One row: its fields in the order of the columns asked for, without surrounding white space.
@@ -45,7 +53,10 @@ pub(super) struct Row {
 impl Row {
     /// The field of a column, or nothing if it is empty or the row or file does not have it.
     pub(super) fn get(&self, column: usize) -> Option<&str> {
-        self.fields.get(column).map(String::as_str).filter(|text| !text.is_empty())
+        self.fields
+            .get(column)
+            .map(String::as_str)
+            .filter(|text| !text.is_empty())
     }
 }
 
@@ -61,37 +72,65 @@ pub(super) fn read(bytes: &[u8], columns: &[Column], issues: &mut Issues) -> Vec
         Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
         Err(error) => {
             let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-            let line = 1 + before.iter().filter(|byte| **byte == b'\n').count() as u64;
+            let line = before.split(|byte| *byte == b'\n').count() as u64;
             let message = format!("byte {} of the file is not UTF-8", error.valid_up_to() + 1);
             issues.file(line, ENCODING, message, "save the file as CSV in UTF-8");
             return Vec::new();
         }
     };
-    let mut records = records(text, issues).into_iter();
+    let mut records = scanner::records(text, issues).into_iter();
+    // What could not be read may have been header and rows.
+    let readable = issues.is_empty();
     let Some(header) = records.next() else {
-        issues.file(0, EMPTY, "the file has no header".into(), "begin it with the column names");
+        if readable {
+            let message = "the file has no header".to_owned();
+            issues.file(0, EMPTY, message, "begin it with the column names");
+        }
         return Vec::new();
     };
     let places = places(&header, columns, issues);
-    if records.len() == 0 {
-        issues.file(0, NO_ROWS, "the file has no rows".into(), "add one row per entry");
+    if records.len() == 0 && readable {
+        issues.file(
+            0,
+            NO_ROWS,
+            "the file has no rows".into(),
+            "add one row per entry",
+        );
     }
     if records.len() > MAX_ROWS {
-        let message = format!("the file has {} rows, more than {MAX_ROWS}", records.len());
+        let message = format!("the file has more than {MAX_ROWS} rows");
         issues.file(0, TOO_MANY_ROWS, message, "split it into several files");
         return Vec::new();
     }
     let width = header.fields.len();
     let row = |mut record: Row| {
-        if let Some(extra) = record.fields.iter().skip(width).find(|field| !field.is_empty()) {
+        if let Some(extra) = record
+            .fields
+            .iter()
+            .skip(width)
+            .find(|field| !field.is_empty())
+        {
             let message = format!("more fields than the header has columns: {}", quoted(extra));
-            issues.file(record.line, LONG_ROW, message, "put a field with commas into quotes");
+            issues.file(
+                record.line,
+                LONG_ROW,
+                message,
+                "put a field with commas into quotes",
+            );
         }
         let mut take = |place: &Option<usize>| {
-            place.and_then(|place| record.fields.get_mut(place)).map(std::mem::take)
+            place
+                .and_then(|place| record.fields.get_mut(place))
+                .map(std::mem::take)
         };
-        let fields = places.iter().map(|place| take(place).unwrap_or_default()).collect();
-        Row { line: record.line, fields }
+        let fields = places
+            .iter()
+            .map(|place| take(place).unwrap_or_default())
+            .collect();
+        Row {
+            line: record.line,
+            fields,
+        }
     };
     records.map(row).collect()
 }
@@ -101,16 +140,32 @@ fn places(header: &Row, columns: &[Column], issues: &mut Issues) -> Vec<Option<u
     let line = header.line;
     let issue = |name: &str, code, message, remedy: &str| {
         let (column, remedy) = (name.to_owned(), remedy.to_owned());
-        Issue { line, column, code, symbol: None, message, remedy }
+        Issue {
+            line,
+            column,
+            code,
+            symbol: None,
+            message,
+            remedy,
+        }
     };
-    let width = header.fields.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
+    let width = header
+        .fields
+        .iter()
+        .rposition(|name| !name.is_empty())
+        .map_or(0, |last| last + 1);
     for (index, name) in header.fields.iter().take(width).enumerate() {
         if !columns.iter().any(|column| column.name == name) {
             let known: Vec<_> = columns.iter().map(|column| column.name).collect();
             let remedy = format!("remove or rename it; the columns are: {}", known.join(", "));
             let message = format!("unknown column {}", quoted(name));
             issues.push(issue(name, UNKNOWN_COLUMN, message, &remedy));
-        } else if header.fields.iter().take(index).any(|earlier| earlier == name) {
+        } else if header
+            .fields
+            .iter()
+            .take(index)
+            .any(|earlier| earlier == name)
+        {
             let message = format!("column {} is there twice", quoted(name));
             issues.push(issue(name, DUPLICATE_COLUMN, message, "keep one of them"));
         }
@@ -120,105 +175,14 @@ fn places(header: &Row, columns: &[Column], issues: &mut Issues) -> Vec<Option<u
         if place.is_none() && column.required {
             let message = format!("missing column \"{}\"", column.name);
             let remedy = "add it to the header, spelled exactly so";
-            issues.absent(column.name, issue(column.name, MISSING_COLUMN, message, remedy));
+            issues.absent(
+                column.name,
+                issue(column.name, MISSING_COLUMN, message, remedy),
+            );
         }
         place
     };
     columns.iter().map(place).collect()
-}
-
-/// The records of a text that are neither blank nor comments.
-fn records(text: &str, issues: &mut Issues) -> Vec<Row> {
-    let mut scanner = Scanner { rest: text, line: 1 };
-    let mut records = Vec::new();
-    while !scanner.rest.is_empty() {
-        if scanner.rest.starts_with('#') {
-            scanner.skip_line();
-            continue;
-        }
-        let line = scanner.line;
-        match scanner.record() {
-            Ok(fields) if fields.iter().all(String::is_empty) => {}
-            Ok(fields) => records.push(Row { line, fields }),
-            Err((message, remedy)) => {
-                issues.file(line, MALFORMED, message.to_owned(), remedy);
-                scanner.skip_line();
-            }
-        }
-    }
-    records
-}
-
-type Malformed = (&'static str, &'static str);
-
-/// Reads fields from the front of a text.
-struct Scanner<'a> {
-    rest: &'a str,
-    line: u64,
-}
-
-impl Scanner<'_> {
-    fn record(&mut self) -> Result<Vec<String>, Malformed> {
-        let mut fields = Vec::new();
-        loop {
-            fields.push(self.field()?);
-            if let Some(rest) = self.rest.strip_prefix(',') {
-                self.rest = rest;
-            } else {
-                self.end_line();
-                return Ok(fields);
-            }
-        }
-    }
-
-    /// One field, up to the comma or line end after it.
-    fn field(&mut self) -> Result<String, Malformed> {
-        let trimmed = self.rest.trim_start_matches([' ', '\t']);
-        let Some(inside) = trimmed.strip_prefix('"') else {
-            let end = self.rest.find([',', '\n', '\r']).unwrap_or(self.rest.len());
-            let (field, rest) = self.rest.split_at(end);
-            self.rest = rest;
-            return Ok(field.trim().to_owned());
-        };
-        let mut rest = inside;
-        let mut field = String::new();
-        loop {
-            let Some((part, after)) = rest.split_once('"') else {
-                return Err(("a quote is never closed", "close it, or double it inside a field"));
-            };
-            field.push_str(part);
-            rest = after;
-            match rest.strip_prefix('"') {
-                Some(after) => {
-                    field.push('"');
-                    rest = after;
-                }
-                None => break,
-            }
-        }
-        self.line += field.matches('\n').count() as u64;
-        self.rest = rest.trim_start_matches([' ', '\t']);
-        if !self.rest.is_empty() && !self.rest.starts_with([',', '\n', '\r']) {
-            return Err(("text after a closing quote", "double a quote inside a quoted field"));
-        }
-        Ok(field.trim().to_owned())
-    }
-
-    fn skip_line(&mut self) {
-        let end = self.rest.find(['\n', '\r']).unwrap_or(self.rest.len());
-        self.rest = self.rest.get(end..).unwrap_or_default();
-        self.end_line();
-    }
-
-    fn end_line(&mut self) {
-        for end in ["\r\n", "\n", "\r"] {
-            if let Some(rest) = self.rest.strip_prefix(end) {
-                self.rest = rest;
-                self.line += 1;
-                return;
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -227,22 +191,33 @@ mod tests {
 
     const COLUMNS: &[Column] = &[required("A"), required("B"), optional("C")];
 
-    fn read_text(text: &str) -> (Vec<(u64, String)>, Vec<(u64, &'static str, String)>) {
+    type Rows = Vec<(u64, String)>;
+    type Findings = Vec<(u64, &'static str, String)>;
+
+    fn read_text(text: &str) -> (Rows, Findings) {
         let mut issues = Issues::default();
         let rows = read(text.as_bytes(), COLUMNS, &mut issues);
         let show = |row: &Row| {
             let field = |index| row.get(index).unwrap_or("-").to_owned();
             (row.line, [field(0), field(1), field(2)].join("|"))
         };
-        let errors = issues.or(()).err().map(|rejected| rejected.errors).unwrap_or_default();
-        let errors = errors.into_iter().map(|e| (e.line, e.code, e.column)).collect();
+        let errors = issues
+            .or(())
+            .err()
+            .map(|rejected| rejected.errors)
+            .unwrap_or_default();
+        let errors = errors
+            .into_iter()
+            .map(|e| (e.line, e.code, e.column))
+            .collect();
         (rows.iter().map(show).collect(), errors)
     }
 
     #[test]
     fn every_spelling_of_a_table_is_the_same_table() {
         let row = |line, text: &str| (line, text.to_owned());
-        let (rows, errors) = read_text("\u{feff}# made by hand\r\n\r\n C ,A,B\r\n3,1,2\r\n ,, \r\n");
+        let (rows, errors) =
+            read_text("\u{feff}# made by hand\r\n\r\n C ,A,B\r\n3,1,2\r\n ,, \r\n");
         assert_eq!((rows, errors), (vec![row(4, "1|2|3")], vec![]));
         let (rows, errors) =
             read_text("A,B,C,,\n\"a \"\"1\"\"\",\"x\ny\"\n#no\n  \"q\" ,2,,,\n1\n");
@@ -263,10 +238,10 @@ mod tests {
         assert_eq!(errors("A,b\n1,2"), misspelt);
         assert_eq!(errors("A,B,A\n1,2,3"), [error(1, DUPLICATE_COLUMN, "A")]);
         assert_eq!(errors("A,,B\n1,2,3"), [error(1, UNKNOWN_COLUMN, "")]);
-        assert_eq!(errors("A,B\n1,2,3\n1,2,\n1,2,,4"), [
-            error(2, LONG_ROW, ""),
-            error(4, LONG_ROW, ""),
-        ]);
+        assert_eq!(
+            errors("A,B\n1,2,3\n1,2,\n1,2,,4"),
+            [error(2, LONG_ROW, ""), error(4, LONG_ROW, ""),]
+        );
         assert_eq!(errors("A,B\n1,\"2\n3,4\n")[0], error(2, MALFORMED, ""));
         assert_eq!(errors("A,B\n1,\"2\"3\n3,4\n"), [error(2, MALFORMED, "")]);
         assert_eq!(errors("A,B\n1,\"2\"3\n3,\"4\"5\n").len(), 2);
@@ -277,6 +252,9 @@ mod tests {
         let mut issues = Issues::default();
         assert!(read(b"A,B\n1,2\n1,\xff\n", COLUMNS, &mut issues).is_empty());
         let rejected = issues.or(()).unwrap_err();
-        assert_eq!((rejected.errors[0].line, rejected.errors[0].code), (3, ENCODING));
+        assert_eq!(
+            (rejected.errors[0].line, rejected.errors[0].code),
+            (3, ENCODING)
+        );
     }
 }

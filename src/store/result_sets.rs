@@ -24,19 +24,10 @@ pub struct NewSet {
     pub at: TaskEpoch,
     /// The version of the inputs that were seen.
     pub data_version: i64,
-}
-
-/// What all sets of a commit share.
-#[derive(Debug, Clone)]
-pub struct Provenance {
-    /// Digest of the definitions.
+    /// Digest of the definitions; empty where none are used.
     pub definitions: String,
     /// `raw` or `total_return`.
     pub provider_basis: &'static str,
-    /// Version of the kernels.
-    pub model_version: &'static str,
-    /// Names the conventions.
-    pub convention_id: &'static str,
 }
 
 /// Writes headers, in key order; says which sets are ours to replace. The others are newer: results
@@ -44,7 +35,8 @@ pub struct Provenance {
 pub async fn replace(
     tx: &mut WriteTx,
     sets: &[NewSet],
-    provenance: &Provenance,
+    model_version: &str,
+    convention_id: &str,
 ) -> Result<BTreeSet<(String, NaiveDate)>> {
     let kinds: Vec<String> = sets.iter().map(|set| set.kind.to_owned()).collect();
     let owners: Vec<String> = sets.iter().map(|set| set.owner.clone()).collect();
@@ -54,13 +46,15 @@ pub async fn replace(
     let tasks: Vec<i64> = sets.iter().map(|set| set.at.task.0).collect();
     let epochs: Vec<i64> = sets.iter().map(|set| set.at.epoch).collect();
     let versions: Vec<i64> = sets.iter().map(|set| set.data_version).collect();
+    let definitions: Vec<String> = sets.iter().map(|set| set.definitions.clone()).collect();
+    let bases: Vec<String> = sets.iter().map(|set| set.provider_basis.to_owned()).collect();
     let rows = sqlx::query!(
         r#"insert into result_set (kind, owner, as_of, run_id, run_seq, task_id, epoch, data_version,
                                    definitions, provider_basis, model_version, convention_id)
-           select kind, owner, as_of, run_id, run_seq, task_id, epoch, data_version, $9, $10, $11, $12
+           select kind, owner, as_of, run_id, run_seq, task_id, epoch, data_version, definitions, basis, $11, $12
            from unnest($1::text[], $2::text[], $3::date[], $4::uuid[], $5::bigint[], $6::bigint[], $7::bigint[],
-                       $8::bigint[])
-                as s(kind, owner, as_of, run_id, run_seq, task_id, epoch, data_version)
+                       $8::bigint[], $9::text[], $10::text[])
+                as s(kind, owner, as_of, run_id, run_seq, task_id, epoch, data_version, definitions, basis)
            order by kind, owner, as_of
            on conflict (kind, owner, as_of) do update
            set run_id = excluded.run_id, run_seq = excluded.run_seq, task_id = excluded.task_id,
@@ -77,10 +71,10 @@ pub async fn replace(
         &tasks,
         &epochs,
         &versions,
-        provenance.definitions,
-        provenance.provider_basis,
-        provenance.model_version,
-        provenance.convention_id
+        &definitions,
+        &bases,
+        model_version,
+        convention_id
     )
     .fetch_all(tx.connection())
     .await

@@ -1,2 +1,65 @@
-//! placeholder
-fn main() {}
+//! `sigmabatch-worker`: takes tasks from Redis streams, computes, commits to Postgres.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+use sigmabatch::config::{
+    ClockConfig, LogConfig, MarketDataConfig, PostgresConfig, RedisConfig, WorkerConfig,
+};
+use sigmabatch::engine::{Failpoint, WorkerOptions, run_worker};
+use sigmabatch::market_data::Provider;
+use sigmabatch::{process, telemetry};
+
+/// Takes tasks from Redis streams, computes, commits to Postgres. Start as many as you like.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Options {
+    #[command(flatten)]
+    postgres: PostgresConfig,
+    #[command(flatten)]
+    redis: RedisConfig,
+    #[command(flatten)]
+    market_data: MarketDataConfig,
+    #[command(flatten)]
+    clock: ClockConfig,
+    #[command(flatten)]
+    worker: WorkerConfig,
+    #[command(flatten)]
+    log: LogConfig,
+    /// For tests: die at this point (after-claim, mid-compute, before-commit, after-commit, each with :phase)
+    #[arg(long, env = "SIGMABATCH_FAILPOINT", hide = true)]
+    failpoint: Option<Failpoint>,
+    /// Name of this host, for people
+    #[arg(long, env = "HOSTNAME", default_value = "localhost")]
+    host: String,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    telemetry::start(&options.log.log, options.log.log_json);
+    let settings = options.postgres.settings("sigmabatch-worker")?;
+    let provider = Provider::open(options.market_data.spec()?)?;
+    let shutdown = process::shutdown().context("listening for signals")?;
+    let engine = process::connect(
+        &settings,
+        options.redis.url()?,
+        &options.redis.prefix,
+        options.clock.clock(),
+    )
+    .await?;
+    let worker = WorkerOptions {
+        store: settings,
+        provider: Arc::new(provider),
+        lease: options.worker.lease()?,
+        max_crashes: options.worker.max_crashes,
+        concurrency: options.worker.concurrency,
+        grace: Duration::from_secs(options.worker.grace_seconds),
+        host: options.host,
+        failpoint: options.failpoint,
+    };
+    run_worker(engine, worker, shutdown).await?;
+    Ok(())
+}

@@ -1,152 +1,12 @@
 //! The ledger against a slow simulation that walks through every session of random books: shares
 //! are kept and multiplied, cash is kept and changed, nothing is computed in closed form.
 
-use chrono::Days;
-
 use super::tests::day;
+use super::world::{Dice, World, world};
 use super::*;
-use crate::domain::{AssetClass, Exit, FlowKind, OptionRight, OptionTerms, Quality};
+use crate::domain::{AssetClass, FlowKind, OptionRight, OptionTerms, Quality};
 
 const NYSE: Calendar = Calendar::nyse();
-const SYMBOLS: [&str; 4] = ["AA", "BB", "CC", "DD"];
-/// Ratios whose divisions end, so that the simulation is exact too.
-const RATIOS: [&str; 6] = ["2", "5", "10", "0.1", "0.5", "1.25"];
-/// A Saturday: the first booking is on the Monday.
-const INCEPTION: &str = "2024-01-06";
-
-/// A small deterministic source of numbers (Knuth's multiplier).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: u64) -> u64 {
-        let next = self.0.wrapping_mul(6_364_136_223_846_793_005);
-        self.0 = next.wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
-    }
-
-    fn money(&mut self, most: u64, decimals: u32) -> Decimal {
-        Decimal::new(i64::try_from(1 + self.below(most)).unwrap(), decimals)
-    }
-
-    fn signed(&mut self, value: Decimal) -> Decimal {
-        if self.below(3) == 0 { -value } else { value }
-    }
-
-    fn date(&mut self) -> NaiveDate {
-        day(INCEPTION) + Days::new(self.below(150))
-    }
-
-    fn symbol(&mut self) -> Symbol {
-        SYMBOLS[usize::try_from(self.below(4)).unwrap()]
-            .parse()
-            .unwrap()
-    }
-}
-
-fn history(dice: &mut Dice, sessions: &[TradingDate]) -> PriceHistory {
-    let mut history = PriceHistory::default();
-    let mut price = dice.money(20_000, 2);
-    let mut silent = dice.below(12);
-    for &date in sessions {
-        if dice.below(60) == 0 {
-            let ratio = RATIOS[usize::try_from(dice.below(6)).unwrap()]
-                .parse()
-                .unwrap();
-            history.splits.push((date, ratio));
-        }
-        if dice.below(40) == 0 {
-            history.dividends.push((date, dice.money(200, 2)));
-        }
-        if dice.below(50) == 0 {
-            silent = dice.below(15);
-        }
-        if silent == 0 && dice.below(8) > 0 {
-            price = (price + dice.money(300, 2) - dice.money(300, 2)).max(Decimal::ONE);
-            history.closes.push((date, price));
-        }
-        silent = silent.saturating_sub(1);
-    }
-    history
-}
-
-fn lot(dice: &mut Dice, number: u128) -> Lot {
-    let class = AssetClass::ALL[usize::try_from(dice.below(3)).unwrap()];
-    let quantity = dice.money(50_000, 2);
-    let entry_date = dice.date();
-    let exit = (dice.below(2) == 0).then(|| Exit {
-        date: entry_date + Days::new(dice.below(60)),
-        price: dice.money(30_000, 2),
-    });
-    let option = (class == AssetClass::Options).then(|| OptionTerms {
-        underlying: dice.symbol(),
-        strike: dice.money(30_000, 2),
-        expiry: entry_date + Days::new(dice.below(90)),
-        right: OptionRight::ALL[usize::try_from(dice.below(2)).unwrap()],
-    });
-    Lot {
-        id: PositionId(uuid::Uuid::from_u128(number)),
-        symbol: match class {
-            AssetClass::Public => dice.symbol(),
-            AssetClass::Options => format!("OPT{}", dice.below(3)).parse().unwrap(),
-            AssetClass::Private => "FUND".parse().unwrap(),
-        },
-        class,
-        subtype: None,
-        quantity: dice.signed(quantity),
-        entry_price: dice.money(30_000, 2),
-        entry_date,
-        exit,
-        option,
-    }
-}
-
-struct World {
-    book: Book,
-    histories: BTreeMap<Symbol, PriceHistory>,
-    sessions: Vec<TradingDate>,
-}
-
-fn world(seed: u64) -> World {
-    let mut dice = Dice(seed);
-    let known = NYSE.sessions(day("2023-12-01"), day("2024-06-28")).unwrap();
-    // OPT2 and DD have no prices at all.
-    let mut histories = BTreeMap::new();
-    for symbol in ["AA", "BB", "CC", "OPT0", "OPT1", "FUND"] {
-        histories.insert(symbol.parse().unwrap(), history(&mut dice, &known));
-    }
-    let lots = (0..14).map(|number| lot(&mut dice, number)).collect();
-    let flows = (0..8)
-        .map(|_| {
-            let kind = FlowKind::ALL[usize::try_from(dice.below(5)).unwrap()];
-            let (date, amount) = (dice.date(), dice.money(500_000, 2));
-            CashFlow {
-                kind,
-                date,
-                amount,
-                symbol: None,
-            }
-        })
-        .collect();
-    let mut marks: Vec<_> = (0..4)
-        .map(|_| (dice.date(), dice.money(30_000, 2)))
-        .collect();
-    marks.sort_unstable();
-    let marks = BTreeMap::from([("FUND".parse().unwrap(), marks)]);
-    let inception = day(INCEPTION);
-    let opening_equity = Decimal::from(dice.below(2_000_000));
-    World {
-        book: Book {
-            opening_equity,
-            inception,
-            lots,
-            flows,
-            marks,
-        },
-        histories,
-        sessions: NYSE.sessions(inception, day("2024-06-28")).unwrap(),
-    }
-}
-
 fn product(splits: &[(TradingDate, Decimal)], after: TradingDate, to: TradingDate) -> Decimal {
     let mut product = Decimal::ONE;
     for (ex, ratio) in splits {
@@ -182,6 +42,38 @@ struct Expected {
     positions: Vec<(PositionId, Decimal, Decimal, Quality)>,
 }
 
+/// What one share of the contract is worth inside, in shares of the day.
+fn inside(
+    terms: &OptionTerms,
+    underlying: Option<(Decimal, TradingDate)>,
+    holding: &Holding,
+) -> Option<Decimal> {
+    let (spot, _) = underlying?;
+    let strike = terms.strike / holding.underlying_factor;
+    let inside = match terms.right {
+        OptionRight::Call => spot - strike,
+        OptionRight::Put => strike - spot,
+    };
+    Some(inside.max(Decimal::ZERO))
+}
+
+fn mark(marks: Option<&[(NaiveDate, Decimal)]>, today: TradingDate) -> Option<Decimal> {
+    let mut marks = marks?.iter().rev();
+    marks
+        .find(|(date, _)| *date <= today.date())
+        .map(|(_, price)| *price)
+}
+
+fn quality(date: TradingDate, today: TradingDate) -> Quality {
+    let until = |date| NYSE.sessions(day("2023-12-01"), date).unwrap().len();
+    match until(today.date()) - until(date.date()) {
+        0 => Quality::Close,
+        1..=5 => Quality::Stale,
+        _ => Quality::Carried,
+    }
+}
+
+#[expect(clippy::too_many_lines, reason = "the steps of a day, in their order")]
 fn simulate(world: &World) -> Vec<Expected> {
     let World {
         book,
@@ -200,12 +92,7 @@ fn simulate(world: &World) -> Vec<Expected> {
         let mut positions = Vec::new();
         let (mut long, mut short, mut unrealised) = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
         for (lot, slot) in book.lots.iter().zip(&mut held) {
-            let size = if lot.class == AssetClass::Options {
-                100
-            } else {
-                1
-            };
-            let size = Decimal::from(size);
+            let size = Decimal::from(if lot.option.is_some() { 100 } else { 1 });
             let cost = lot.quantity * lot.entry_price * size;
             let own = histories
                 .get(&lot.symbol)
@@ -216,11 +103,8 @@ fn simulate(world: &World) -> Vec<Expected> {
                 .and_then(|terms| histories.get(&terms.underlying));
             // 1. what happens to shares held since yesterday
             if let Some(holding) = slot.as_mut() {
-                for (_, ratio) in own
-                    .iter()
-                    .flat_map(|o| &o.splits)
-                    .filter(|(ex, _)| *ex == today)
-                {
+                let splits = own.iter().flat_map(|history| &history.splits);
+                for (_, ratio) in splits.filter(|(ex, _)| *ex == today) {
                     holding.shares *= ratio;
                 }
                 let splits = underlying.iter().flat_map(|history| &history.splits);
@@ -246,24 +130,15 @@ fn simulate(world: &World) -> Vec<Expected> {
             let Some(holding) = slot.as_ref() else {
                 continue;
             };
-            let sold = lot
-                .exit
-                .filter(|exit| due(exit.date) || exit.date < today.date());
+            let sold = lot.exit.filter(|exit| due(exit.date));
             let expired = lot.option.as_ref().filter(|terms| terms.expiry < tomorrow);
             let proceeds = match (sold, expired) {
                 (Some(exit), _) => Some(holding.shares * exit.price * size),
-                (None, Some(terms)) => Some(match price(underlying, today) {
-                    None => cost,
-                    Some((spot, _)) => {
-                        let strike = terms.strike / holding.underlying_factor;
-                        let inside = match terms.right {
-                            OptionRight::Call => spot - strike,
-                            OptionRight::Put => strike - spot,
-                        };
-                        let shares = lot.quantity * size * holding.underlying_factor;
-                        shares * inside.max(Decimal::ZERO)
-                    }
-                }),
+                (None, Some(terms)) => {
+                    let inside = inside(terms, price(underlying, today), holding);
+                    let shares = lot.quantity * size * holding.underlying_factor;
+                    Some(inside.map_or(cost, |inside| shares * inside))
+                }
                 (None, None) => None,
             };
             if let Some(proceeds) = proceeds {
@@ -273,24 +148,13 @@ fn simulate(world: &World) -> Vec<Expected> {
                 continue;
             }
             // 4. valued at the close
-            let mark = book.marks.get(&lot.symbol).into_iter().flatten();
-            let mark = mark.rev().find(|(date, _)| *date <= today.date());
-            let (value, quality) = match (lot.class, price(own, today)) {
-                (AssetClass::Private, _) => (
-                    mark.map_or(cost, |(_, mark)| lot.quantity * mark),
-                    Quality::Manual,
-                ),
-                (_, None) => (cost, Quality::Carried),
-                (_, Some((price, date))) => {
-                    let at = |date| NYSE.sessions(day("2023-12-01"), date).unwrap().len();
-                    let quality = match at(today.date()) - at(date.date()) {
-                        0 => Quality::Close,
-                        1..=5 => Quality::Stale,
-                        _ => Quality::Carried,
-                    };
-                    (holding.shares * price * size, quality)
-                }
+            let marks = book.marks.get(&lot.symbol).map(Vec::as_slice);
+            let (price, quality) = match (lot.class, price(own, today)) {
+                (AssetClass::Private, _) => (mark(marks, today), Quality::Manual),
+                (_, None) => (None, Quality::Carried),
+                (_, Some((price, date))) => (Some(price), quality(date, today)),
             };
+            let value = price.map_or(cost, |price| holding.shares * price * size);
             let side = if lot.quantity > Decimal::ZERO {
                 &mut long
             } else {

@@ -246,8 +246,8 @@ fn a_dividend_belongs_to_who_held_the_share_the_evening_before() {
     let dividends = dated(&[(t1, "1")]);
     let splits = dated(&[(t1, "2")]);
     let prices = PriceHistory {
-        dividends,
         splits,
+        dividends,
         ..closes(&[(t0, "10"), (t1, "4"), (t2, "4")])
     };
     let prices = histories(&[("A", prices)]);

@@ -1,0 +1,88 @@
+//! Books with everything that the ledger needs, for the phases that value and account.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Cx, Error, Result, TaskRef};
+use crate::domain::{
+    AssetClass, Book, Calendar, LedgerDay, LedgerError, PortfolioId, PriceHistory, Symbol,
+    TradingDate, ledger, totals,
+};
+use crate::store::{ReadTx, market, portfolios};
+
+/// Books of some portfolios, for some dates.
+pub struct Books {
+    pub(super) books: BTreeMap<PortfolioId, Book>,
+    histories: BTreeMap<Symbol, PriceHistory>,
+    dates: Vec<TradingDate>,
+}
+
+/// Reads books, prices and corporate actions. Nothing of another date's results is read.
+pub(super) async fn load(
+    db: &mut ReadTx<'_>,
+    task: &TaskRef,
+    portfolios: &[PortfolioId],
+    dates: &[TradingDate],
+) -> Result<Books> {
+    let (Some(&first), Some(&last)) = (dates.first(), dates.last()) else {
+        return Err(Error::Permanent("a unit without dates".into()));
+    };
+    let books = portfolios::books(db, portfolios, last.date()).await?;
+    // The day before the first is accounted again, for its value; and an option that expired is
+    // settled at the close of its last session.
+    let calendar = task.calendar;
+    let before = calendar.previous(first).map_err(|error| Error::Permanent(error.to_string()))?;
+    let mut from = before.date();
+    let mut symbols = BTreeSet::new();
+    for lot in books.values().flat_map(|book| &book.lots) {
+        if lot.class == AssetClass::Private {
+            continue;
+        }
+        symbols.insert(lot.symbol.to_string());
+        if let Some(terms) = &lot.option {
+            symbols.insert(terms.underlying.to_string());
+            let expiry = calendar
+                .on_or_before(terms.expiry)
+                .map_err(|error| Error::Permanent(error.to_string()))?;
+            from = from.min(expiry.date());
+        }
+    }
+    let symbols: Vec<String> = symbols.into_iter().collect();
+    let histories = market::histories(db, &symbols, from, last.date()).await?;
+    Ok(Books { books, histories, dates: dates.to_vec() })
+}
+
+impl Books {
+    /// Accounts the dates of the unit, each from inputs alone, with the value of each position.
+    pub(super) fn account(&self, cx: &Cx) -> Result<Vec<(PortfolioId, LedgerDay)>> {
+        self.days(cx, ledger)
+    }
+
+    /// The same without the positions.
+    pub(super) fn totals(&self, cx: &Cx) -> Result<Vec<(PortfolioId, LedgerDay)>> {
+        self.days(cx, totals)
+    }
+
+    fn days(&self, cx: &Cx, keep: Accounting) -> Result<Vec<(PortfolioId, LedgerDay)>> {
+        let (Some(&first), Some(&last)) = (self.dates.first(), self.dates.last()) else {
+            return Ok(Vec::new());
+        };
+        let wanted: BTreeSet<TradingDate> = self.dates.iter().copied().collect();
+        let mut accounted = Vec::new();
+        for (&portfolio, book) in &self.books {
+            cx.check()?;
+            let days = keep(book, &self.histories, cx.calendar, first, last)
+                .map_err(|error| Error::Permanent(format!("ledger of {portfolio}: {error}")))?;
+            let days = days.into_iter().filter(|day| wanted.contains(&day.date));
+            accounted.extend(days.map(|day| (portfolio, day)));
+        }
+        Ok(accounted)
+    }
+}
+
+type Accounting = fn(
+    &Book,
+    &BTreeMap<Symbol, PriceHistory>,
+    Calendar,
+    TradingDate,
+    TradingDate,
+) -> std::result::Result<Vec<LedgerDay>, LedgerError>;

@@ -1,0 +1,121 @@
+//! Phase 0: profiles of companies and funds, where they are no longer fresh at the run's final date.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::units::{PROVIDER_CHUNK, chunk_name, singles};
+use super::{Cx, Done, Phase, Result, Scope, TaskRef, Unit};
+use crate::domain::{PermitClass, PhaseName, Symbol, TaskEpoch, TradingDate};
+use crate::store::inputs::{self, Changed};
+use crate::store::market::{self, ProfileRow};
+use crate::store::{ReadTx, WriteTx, plans};
+
+/// Valuation fields (beta, dividend yield, market cap) are fresh for one session; descriptions, for
+/// three, come with the same answer.
+const FRESH_SESSIONS: usize = 1;
+
+/// The phase.
+pub struct CompanyProfiles;
+
+/// Symbols to ask for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Input {
+    symbols: Vec<Symbol>,
+}
+
+fn units(symbols: &[Symbol], as_of: TradingDate) -> Vec<Unit<Input>> {
+    let chunks = symbols.chunks(PROVIDER_CHUNK);
+    chunks
+        .map(|chunk| Unit {
+            unit: chunk_name("symbols", chunk),
+            as_of,
+            input: Input { symbols: chunk.to_vec() },
+        })
+        .collect()
+}
+
+impl Phase for CompanyProfiles {
+    const NAME: PhaseName = PhaseName::CompanyProfiles;
+    const AFTER: &'static [PhaseName] = &[];
+    const TIMEOUT: Duration = Duration::from_secs(300);
+    const CLASS: PermitClass = PermitClass::Provider;
+    type Input = Input;
+    type Loaded = Vec<Symbol>;
+    type Fetched = Vec<(Symbol, ProfileRow)>;
+    type Output = (Vec<(Symbol, ProfileRow)>, &'static str);
+
+    async fn plan(&self, db: &mut ReadTx<'_>, run: &Scope) -> Result<Vec<Unit<Input>>> {
+        let symbols: Vec<String> = run
+            .symbols
+            .iter()
+            .filter(|wanted| !wanted.yields && wanted.class != "OPTIONS")
+            .map(|wanted| wanted.symbol.to_string())
+            .collect();
+        let oldest = if run.force {
+            chrono::NaiveDate::MAX.min(run.final_date.date() + chrono::Days::new(1))
+        } else {
+            let back = run.calendar.back(run.final_date, FRESH_SESSIONS);
+            back.map_or(run.final_date.date(), TradingDate::date)
+        };
+        let due = plans::without_fresh_profile(db, &symbols, oldest).await?;
+        let due: Vec<Symbol> = due.iter().filter_map(|text| Symbol::parse(text).ok()).collect();
+        Ok(units(&due, run.final_date))
+    }
+
+    async fn load(&self, db: &mut ReadTx<'_>, _: &TaskRef, input: &Input) -> Result<Vec<Symbol>> {
+        db.data_version().await?;
+        Ok(input.symbols.clone())
+    }
+
+    async fn fetch(&self, cx: &Cx, symbols: Vec<Symbol>) -> Result<Vec<(Symbol, ProfileRow)>> {
+        let answers = cx.provider.profiles(&symbols).await?;
+        let rows = answers.into_iter().map(|answer| match answer {
+            Some(profile) => ProfileRow {
+                reason: None,
+                name: profile.name,
+                sector: profile.sector,
+                industry: profile.industry,
+                country: profile.country,
+                currency: profile.currency,
+                quote_type: profile.quote_type,
+                beta: profile.beta,
+                dividend_yield: profile.dividend_yield,
+                market_cap: profile.market_cap,
+                description: profile.description,
+            },
+            None => ProfileRow {
+                reason: Some(format!("no profile from {}", cx.provider.name())),
+                ..ProfileRow::default()
+            },
+        });
+        Ok(symbols.into_iter().zip(rows).collect())
+    }
+
+    fn compute(&self, cx: &Cx, rows: Vec<(Symbol, ProfileRow)>) -> Result<Self::Output> {
+        Ok((rows, cx.provider.name()))
+    }
+
+    async fn commit(
+        &self,
+        tx: &mut WriteTx,
+        done: &[Done<'_, Self::Output>],
+    ) -> Result<Vec<TaskEpoch>> {
+        let mut changes = Vec::new();
+        for one in done {
+            let (rows, source) = one.output;
+            let as_of = one.task.final_date.date();
+            for (symbol, row) in rows {
+                if market::upsert_profile(tx, symbol, row, source, as_of).await? {
+                    changes.push((Changed::Profile(symbol.clone()), as_of));
+                }
+            }
+        }
+        inputs::changed(tx, &changes, "profile").await?;
+        Ok(Vec::new())
+    }
+
+    fn split(input: &Input, as_of: TradingDate) -> Vec<Unit<Input>> {
+        singles("symbols", &input.symbols, as_of, ToString::to_string, |symbols| Input { symbols })
+    }
+}

@@ -1,0 +1,278 @@
+//! Phase 1: prices, yields and corporate actions. Asks providers for the gaps only, and remembers
+//! every answer, so that nobody asks twice and the reason for a hole is known.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use super::units::{PROVIDER_CHUNK, chunk_name, singles};
+use super::{Cx, Done, Error, LOOKBACK_SESSIONS, Phase, Result, Scope, TaskRef, Unit};
+use crate::domain::{PermitClass, PhaseName, Symbol, TaskEpoch, TradingDate};
+use crate::market_data::{PriceAnswer, PriceRequest};
+use crate::store::inputs::{self, Changed};
+use crate::store::market::{self, Actions, Bars};
+use crate::store::universe::Wanted;
+use crate::store::{ReadTx, WriteTx, plans};
+
+/// The phase.
+pub struct MarketData;
+
+/// Series to complete over a range of sessions.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Input {
+    series: Vec<Wanted>,
+    from: NaiveDate,
+    to: NaiveDate,
+}
+
+/// A series with the sessions that are missing.
+pub struct Gap {
+    wanted: Wanted,
+    missing: Vec<NaiveDate>,
+    proxy: bool,
+}
+
+/// What a provider knows of a gap; `None` for a contract that it does not offer.
+pub struct Answered {
+    gap: Gap,
+    answer: Option<PriceAnswer>,
+}
+
+/// Rows to store.
+#[derive(Default)]
+pub struct Output {
+    source: &'static str,
+    bars: Bars,
+    actions: Actions,
+    yields: (Vec<String>, Vec<NaiveDate>, Vec<Decimal>),
+    outcomes: (Vec<String>, Vec<NaiveDate>, Vec<String>, Vec<Option<String>>),
+    proxies: BTreeSet<String>,
+}
+
+/// The first session that results of the scope may look back to.
+fn first_session(run: &Scope) -> Result<Option<TradingDate>> {
+    let Some(first) = run.work_dates().first().copied() else { return Ok(None) };
+    let back = run.calendar.back(first, LOOKBACK_SESSIONS);
+    Ok(Some(back.map_err(|error| Error::Permanent(error.to_string()))?))
+}
+
+impl Phase for MarketData {
+    const NAME: PhaseName = PhaseName::MarketData;
+    const AFTER: &'static [PhaseName] = &[];
+    const TIMEOUT: Duration = Duration::from_secs(600);
+    const CLASS: PermitClass = PermitClass::Provider;
+    type Input = Input;
+    type Loaded = Vec<Gap>;
+    type Fetched = Vec<Answered>;
+    type Output = Output;
+
+    async fn plan(&self, db: &mut ReadTx<'_>, run: &Scope) -> Result<Vec<Unit<Input>>> {
+        let Some(first) = first_session(run)? else { return Ok(Vec::new()) };
+        let (from, to) = (first.date(), run.final_date.date());
+        let sessions = run
+            .calendar
+            .sessions(from, to)
+            .map_err(|error| Error::Permanent(error.to_string()))?;
+        let sessions: Vec<NaiveDate> = sessions.into_iter().map(TradingDate::date).collect();
+        let symbols: Vec<String> = run.symbols.iter().map(|w| w.symbol.to_string()).collect();
+        let gaps = plans::gaps(db, &symbols, &sessions).await?;
+        let series: Vec<Wanted> = run
+            .symbols
+            .iter()
+            .filter(|wanted| run.force || gaps.contains_key(&wanted.symbol))
+            .cloned()
+            .collect();
+        let chunks = series.chunks(PROVIDER_CHUNK);
+        Ok(chunks
+            .map(|chunk| Unit {
+                unit: chunk_name("symbols", chunk.iter().map(|wanted| wanted.symbol.as_str())),
+                as_of: run.final_date,
+                input: Input { series: chunk.to_vec(), from, to },
+            })
+            .collect())
+    }
+
+    async fn load(&self, db: &mut ReadTx<'_>, task: &TaskRef, input: &Input) -> Result<Vec<Gap>> {
+        let sessions = task
+            .calendar
+            .sessions(input.from, input.to)
+            .map_err(|error| Error::Permanent(error.to_string()))?;
+        let sessions: Vec<NaiveDate> = sessions.into_iter().map(TradingDate::date).collect();
+        let symbols: Vec<String> = input.series.iter().map(|w| w.symbol.to_string()).collect();
+        // Another run may have filled a gap since the planner looked.
+        let mut gaps = plans::gaps(db, &symbols, &sessions).await?;
+        let definitions = crate::store::definitions::load(db).await?;
+        let proxies: BTreeSet<&Symbol> = definitions.factors.iter().map(|f| &f.proxy).collect();
+        let mut open = Vec::new();
+        for wanted in &input.series {
+            let missing = gaps.remove(&wanted.symbol).unwrap_or_default();
+            let missing = if task.force { sessions.clone() } else { missing };
+            if !missing.is_empty() {
+                let proxy = proxies.contains(&wanted.symbol);
+                open.push(Gap { wanted: wanted.clone(), missing, proxy });
+            }
+        }
+        Ok(open)
+    }
+
+    async fn fetch(&self, cx: &Cx, gaps: Vec<Gap>) -> Result<Vec<Answered>> {
+        let mut requests = Vec::new();
+        let mut asked = Vec::new();
+        for gap in &gaps {
+            // A contract's own price comes only from a provider that says it has it.
+            let ask = gap.wanted.class != "OPTIONS"
+                || cx.provider.has_series(&gap.wanted.symbol).await?;
+            asked.push(ask);
+            if ask {
+                requests.push(PriceRequest {
+                    symbol: gap.wanted.symbol.clone(),
+                    yields: gap.wanted.yields,
+                    ranges: ranges(cx, &gap.missing)?,
+                });
+            }
+        }
+        let mut answers = cx.provider.prices(&requests).await?.into_iter();
+        let answered = gaps.into_iter().zip(asked).map(|(gap, ask)| Answered {
+            gap,
+            answer: if ask { answers.next() } else { None },
+        });
+        Ok(answered.collect())
+    }
+
+    fn compute(&self, cx: &Cx, answered: Vec<Answered>) -> Result<Output> {
+        let mut output = Output { source: cx.provider.name(), ..Output::default() };
+        for one in &answered {
+            if let Some(answer) = &one.answer {
+                collect(&mut output, &one.gap, answer);
+            }
+        }
+        Ok(output)
+    }
+
+    async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<Vec<TaskEpoch>> {
+        let mut earliest: BTreeMap<Touched, NaiveDate> = BTreeMap::new();
+        let mut note = |what: Touched, from: NaiveDate| {
+            earliest.entry(what).and_modify(|known| *known = (*known).min(from)).or_insert(from);
+        };
+        for one in done {
+            let output = one.output;
+            let bars = market::upsert_bars(tx, &output.bars, output.source).await?;
+            let (symbols, dates, yields) = &output.yields;
+            let yields = market::upsert_yields(tx, symbols, dates, yields, output.source).await?;
+            for (symbol, from) in bars.into_iter().chain(yields) {
+                if output.proxies.contains(&symbol) {
+                    note(Touched::Proxy, from);
+                }
+                note(Touched::Prices(symbol), from);
+            }
+            for (symbol, from) in market::upsert_actions(tx, &output.actions, output.source).await? {
+                if output.proxies.contains(&symbol) {
+                    note(Touched::Proxy, from);
+                }
+                note(Touched::Actions(symbol), from);
+            }
+            let (symbols, dates, outcomes, reasons) = &output.outcomes;
+            market::record_outcomes(tx, symbols, dates, outcomes, reasons).await?;
+        }
+        let mut changes = Vec::with_capacity(earliest.len());
+        for (what, from) in earliest {
+            let parse = |text: &str| {
+                Symbol::parse(text).map_err(|error| Error::Bug(error.to_string()))
+            };
+            let what = match what {
+                Touched::Proxy => Changed::ProxyPrices,
+                Touched::Prices(symbol) => Changed::Prices(parse(&symbol)?),
+                Touched::Actions(symbol) => Changed::Actions(parse(&symbol)?),
+            };
+            changes.push((what, from));
+        }
+        inputs::changed(tx, &changes, "market data").await?;
+        Ok(Vec::new())
+    }
+
+    fn split(input: &Input, as_of: TradingDate) -> Vec<Unit<Input>> {
+        let name = |wanted: &Wanted| wanted.symbol.to_string();
+        singles("symbols", &input.series, as_of, name, |series| Input {
+            series,
+            from: input.from,
+            to: input.to,
+        })
+    }
+
+    fn outcome(output: &Output) -> String {
+        if output.outcomes.0.is_empty() { "nothing missing".into() } else { "done".into() }
+    }
+}
+
+/// Changes in the order in which they are recorded.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Touched {
+    Proxy,
+    Prices(String),
+    Actions(String),
+}
+
+/// Missing sessions as ranges: sessions that follow each other are one range.
+fn ranges(cx: &Cx, missing: &[NaiveDate]) -> Result<Vec<(NaiveDate, NaiveDate)>> {
+    let mut ranges: Vec<(NaiveDate, NaiveDate)> = Vec::new();
+    for &date in missing {
+        let previous = cx.calendar.previous(TradingDate::trusted(date));
+        let previous = previous.map_err(|error| Error::Permanent(error.to_string()))?.date();
+        match ranges.last_mut() {
+            Some(range) if range.1 == previous => range.1 = date,
+            _ => ranges.push((date, date)),
+        }
+    }
+    Ok(ranges)
+}
+
+fn collect(output: &mut Output, gap: &Gap, answer: &PriceAnswer) {
+    let symbol = gap.wanted.symbol.to_string();
+    if gap.proxy {
+        output.proxies.insert(symbol.clone());
+    }
+    let missing: BTreeSet<NaiveDate> = gap.missing.iter().copied().collect();
+    let mut priced = BTreeSet::new();
+    for bar in answer.bars.iter().filter(|bar| missing.contains(&bar.date)) {
+        priced.insert(bar.date);
+        output.bars.symbols.push(symbol.clone());
+        output.bars.dates.push(bar.date);
+        output.bars.closes.push(bar.close);
+        output.bars.opens.push(bar.open);
+        output.bars.highs.push(bar.high);
+        output.bars.lows.push(bar.low);
+        output.bars.volumes.push(bar.volume);
+    }
+    for (date, value) in answer.yields.iter().filter(|(date, _)| missing.contains(date)) {
+        priced.insert(*date);
+        output.yields.0.push(symbol.clone());
+        output.yields.1.push(*date);
+        output.yields.2.push(*value);
+    }
+    for action in answer.actions.iter().filter(|action| missing.contains(&action.ex_date)) {
+        output.actions.symbols.push(symbol.clone());
+        output.actions.ex_dates.push(action.ex_date);
+        output.actions.splits.push(action.split_ratio);
+        output.actions.dividends.push(action.cash_dividend);
+    }
+    for &date in &missing {
+        let reason = if priced.contains(&date) {
+            None
+        } else if !answer.known {
+            Some("the provider does not know the symbol".to_owned())
+        } else if answer.first.is_some_and(|first| date < first) {
+            Some("before the provider's first value".to_owned())
+        } else if answer.last.is_some_and(|last| date > last) {
+            Some("after the provider's last value".to_owned())
+        } else {
+            Some("no value for this session".to_owned())
+        };
+        output.outcomes.0.push(symbol.clone());
+        output.outcomes.1.push(date);
+        output.outcomes.2.push(if reason.is_none() { "priced" } else { "no_data" }.to_owned());
+        output.outcomes.3.push(reason);
+    }
+}

@@ -1,0 +1,81 @@
+//! Phase 3: the exact ledger. Every date is computed from inputs alone, so that no order of dates
+//! or runs can change a cent.
+
+use std::time::Duration;
+
+use super::books::{self, Books};
+use super::position_values::{Input, book_units, single_books};
+use super::{Cx, Done, Phase, Result, Scope, TaskRef, Unit, sets};
+use crate::domain::{PhaseName, TaskEpoch, TradingDate};
+use crate::store::portfolio_results::{self, SnapshotRow};
+use crate::store::{ReadTx, WriteTx};
+
+/// The phase.
+pub struct PnlSnapshots;
+
+impl Phase for PnlSnapshots {
+    const NAME: PhaseName = PhaseName::PnlSnapshots;
+    const AFTER: &'static [PhaseName] = &[PhaseName::PositionValues];
+    const TIMEOUT: Duration = Duration::from_secs(120);
+    type Input = Input;
+    type Loaded = Books;
+    type Fetched = Books;
+    type Output = Vec<SnapshotRow>;
+
+    async fn plan(&self, _: &mut ReadTx<'_>, run: &Scope) -> Result<Vec<Unit<Input>>> {
+        Ok(book_units(run))
+    }
+
+    async fn load(&self, db: &mut ReadTx<'_>, task: &TaskRef, input: &Input) -> Result<Books> {
+        books::load(db, task, &input.portfolios, &input.dates).await
+    }
+
+    async fn fetch(&self, _: &Cx, books: Books) -> Result<Books> {
+        Ok(books)
+    }
+
+    fn compute(&self, cx: &Cx, books: Books) -> Result<Vec<SnapshotRow>> {
+        let days = books.totals(cx)?.into_iter();
+        Ok(days
+            .map(|(portfolio, day)| SnapshotRow {
+                portfolio,
+                as_of: day.date,
+                nav: day.nav,
+                cash: day.cash,
+                long_value: day.long_value,
+                short_value: day.short_value,
+                external_flows: day.external_flows,
+                realised: day.realised,
+                unrealised_change: day.unrealised_change,
+                income: day.income,
+                pnl_day: day.pnl_day,
+                pnl_total: day.pnl_total,
+                return_day: day.return_day,
+                large_flow: day.large_flow,
+            })
+            .collect())
+    }
+
+    async fn commit(
+        &self,
+        tx: &mut WriteTx,
+        done: &[Done<'_, Vec<SnapshotRow>>],
+    ) -> Result<Vec<TaskEpoch>> {
+        let ours = sets::claim(tx, done, |rows| {
+            let wish = |row: &SnapshotRow| {
+                (Self::NAME.as_str(), row.portfolio.to_string(), row.as_of, String::new())
+            };
+            rows.iter().map(wish).collect()
+        })
+        .await?;
+        let rows = done.iter().flat_map(|one| one.output);
+        let rows: Vec<SnapshotRow> =
+            rows.filter(|row| ours.has(row.portfolio, row.as_of)).cloned().collect();
+        portfolio_results::replace_snapshots(tx, &rows).await?;
+        Ok(ours.superseded)
+    }
+
+    fn split(input: &Input, as_of: TradingDate) -> Vec<Unit<Input>> {
+        single_books(input, as_of)
+    }
+}

@@ -1,0 +1,377 @@
+//! Phase 6: everything about one portfolio at one date. Each analytic has its own outcome and its
+//! own panic guard; one that fails costs the others nothing.
+//!
+//! It reads inputs and results of the same date only. A held symbol without a model gets one here,
+//! from the kernel of phase 1.5, and it is stored with the rest: the safety net under the planner.
+
+mod book;
+mod risk;
+mod stress;
+mod volatility;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use self::book::BookView;
+use super::series::{self, Prices, Window};
+use super::symbol_factors::{self, COVARIANCE_OWNER, DateModel, WINDOW};
+use super::units::ids;
+use super::{Cx, Done, LOOKBACK_SESSIONS, Phase, Result, Scope, TaskRef, Unit, sets};
+use crate::domain::{AssetClass, PhaseName, PortfolioId, Symbol, TaskEpoch, TradingDate};
+use crate::store::definitions::Definitions;
+use crate::store::market::ProfileRow;
+use crate::store::portfolio_results::{self, AnalyticsRows, Valued};
+use crate::store::symbol_results::{self, CovarianceRow, JointModel, ModelRow};
+use crate::store::universe::Wanted;
+use crate::store::{ReadTx, WriteTx, definitions, market, result_sets, universe};
+
+/// The phase.
+pub struct PortfolioAnalytics;
+
+/// One portfolio; the date is the task's.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Input {
+    portfolio: PortfolioId,
+}
+
+/// Inputs and same-date results.
+pub struct Loaded {
+    portfolio: PortfolioId,
+    as_of: TradingDate,
+    values: Vec<Valued>,
+    /// Net asset value and cash.
+    money: Option<(Decimal, Decimal)>,
+    covariance: Option<CovarianceRow>,
+    models: BTreeMap<Symbol, JointModel>,
+    window: Window,
+    prices: Prices,
+    profiles: BTreeMap<Symbol, ProfileRow>,
+    reasons: BTreeMap<Symbol, String>,
+    definitions: Definitions,
+}
+
+/// Rows to write.
+pub struct Output {
+    rows: AnalyticsRows,
+    /// Models that were missing.
+    models: Vec<ModelRow>,
+    definitions: String,
+}
+
+/// How an analytic ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    NotApplicable(String),
+    Insufficient(String),
+    TimedOut(String),
+    Failed(String),
+}
+
+impl Outcome {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::NotApplicable(_) => "not_applicable",
+            Self::Insufficient(_) => "insufficient_data",
+            Self::TimedOut(_) => "timed_out",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Done => None,
+            Self::NotApplicable(why)
+            | Self::Insufficient(why)
+            | Self::TimedOut(why)
+            | Self::Failed(why) => Some(why),
+        }
+    }
+
+    fn is_strict(&self) -> bool {
+        matches!(self, Self::Done | Self::NotApplicable(_) | Self::Insufficient(_))
+    }
+}
+
+/// Runs an analytic; a panic is its failure alone.
+fn guarded<T>(analytic: &str, run: impl FnOnce() -> T, failed: impl FnOnce(String) -> T) -> T {
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)) {
+        Ok(value) => value,
+        Err(panic) => {
+            let text = panic
+                .downcast_ref::<&str>()
+                .map(|text| (*text).to_owned())
+                .or_else(|| panic.downcast_ref::<String>().cloned())
+                .unwrap_or_default();
+            tracing::error!(analytic, panic = text, "an analytic panicked");
+            failed(format!("{analytic} panicked: {text}"))
+        }
+    }
+}
+
+impl Phase for PortfolioAnalytics {
+    const NAME: PhaseName = PhaseName::PortfolioAnalytics;
+    const AFTER: &'static [PhaseName] = &[
+        PhaseName::SymbolFactors,
+        PhaseName::PnlSnapshots,
+        PhaseName::PositionUpdates,
+        PhaseName::SectorTags,
+    ];
+    // Stress has 90 seconds of its own; the rest is milliseconds.
+    const TIMEOUT: Duration = Duration::from_secs(180);
+    type Input = Input;
+    type Loaded = Loaded;
+    type Fetched = Loaded;
+    type Output = Output;
+
+    async fn plan(&self, _: &mut ReadTx<'_>, run: &Scope) -> Result<Vec<Unit<Input>>> {
+        let mut units = Vec::new();
+        for (&portfolio, dates) in &run.work {
+            units.extend(dates.iter().map(|&as_of| Unit {
+                unit: format!("portfolio:{portfolio}"),
+                as_of,
+                input: Input { portfolio },
+            }));
+        }
+        Ok(units)
+    }
+
+    async fn load(&self, db: &mut ReadTx<'_>, task: &TaskRef, input: &Input) -> Result<Loaded> {
+        let (portfolio, as_of) = (input.portfolio, task.as_of);
+        let date = as_of.date();
+        let values = portfolio_results::values(db, portfolio, date).await?;
+        let money = portfolio_results::nav_and_cash(db, portfolio, date).await?;
+        let definitions = definitions::load(db).await?;
+
+        let mut symbols: Vec<Symbol> = values
+            .iter()
+            .filter(|valued| valued.class != AssetClass::Private)
+            .map(|valued| valued.underlying.as_ref().unwrap_or(&valued.symbol).clone())
+            .collect();
+        symbols.sort();
+        symbols.dedup();
+        let names: Vec<String> = symbols.iter().map(ToString::to_string).collect();
+
+        // What stands on stale results must not claim to be newer than they are.
+        let book = ids(&[portfolio]).collect::<Vec<_>>();
+        let factors = [COVARIANCE_OWNER.to_owned()];
+        for (kind, owners) in [
+            ("position-values", &book[..]),
+            ("pnl-snapshots", &book[..]),
+            ("symbol-factors", &names[..]),
+            ("factor-covariance", &factors[..]),
+        ] {
+            if let Some(version) = result_sets::stale_version(db, kind, owners, date).await? {
+                db.rests_on(version);
+            }
+        }
+
+        let covariance = symbol_results::covariance(db, date).await?;
+        let models = symbol_results::joint_models(db, &names, date).await?;
+        let window = symbol_factors::window(task.calendar, as_of, as_of, LOOKBACK_SESSIONS - 1)?;
+        let prices = series::load(db, &window, &symbols, &definitions.factors).await?;
+        let profiles = market::profiles(db, &names).await?;
+        let reasons = market::reasons_without_price(db, &names, date).await?;
+        Ok(Loaded {
+            portfolio,
+            as_of,
+            values,
+            money,
+            covariance,
+            models,
+            window,
+            prices,
+            profiles,
+            reasons,
+            definitions,
+        })
+    }
+
+    async fn fetch(&self, _: &Cx, loaded: Loaded) -> Result<Loaded> {
+        Ok(loaded)
+    }
+
+    fn compute(&self, cx: &Cx, mut loaded: Loaded) -> Result<Output> {
+        let models = safety_net(&mut loaded)?;
+        let rows = analyse(cx, &loaded)?;
+        Ok(Output { rows, models, definitions: loaded.definitions.hash })
+    }
+
+    async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<Vec<TaskEpoch>> {
+        rescue(tx, done).await?;
+        let ours = sets::claim(tx, done, |output| {
+            let owner = output.rows.portfolio.to_string();
+            vec![(Self::NAME.as_str(), owner, output.rows.as_of, output.definitions.clone())]
+        })
+        .await?;
+        let rows = done.iter().map(|one| &one.output.rows);
+        let rows: Vec<&AnalyticsRows> =
+            rows.filter(|rows| ours.has(rows.portfolio, rows.as_of)).collect();
+        portfolio_results::replace_analytics(tx, &rows).await?;
+        Ok(ours.superseded)
+    }
+}
+
+/// Models of held symbols that phase 1.5 knows nothing of, computed with its kernel.
+fn safety_net(loaded: &mut Loaded) -> Result<Vec<ModelRow>> {
+    let mut missing: Vec<Symbol> = Vec::new();
+    for valued in &loaded.values {
+        let symbol = valued.underlying.as_ref().unwrap_or(&valued.symbol);
+        if valued.class != AssetClass::Private && !loaded.models.contains_key(symbol) {
+            missing.push(symbol.clone());
+        }
+    }
+    missing.sort();
+    missing.dedup();
+    if missing.is_empty() {
+        return Ok(Vec::new());
+    }
+    let factors = &loaded.definitions.factors;
+    let mut proxies = Vec::with_capacity(factors.len());
+    for factor in factors {
+        proxies.push(loaded.window.proxy_returns(&loaded.prices, factor)?);
+    }
+    let last = loaded.window.sessions.len() - 1;
+    let span = last + 1 - WINDOW..=last;
+    let dated = DateModel::new(factors, &proxies, span.clone());
+    let mut rows = Vec::new();
+    for symbol in missing {
+        let returns = loaded.window.returns(&loaded.prices, &symbol)?;
+        let profile = loaded.profiles.get(&symbol);
+        let row =
+            symbol_factors::fit(&dated, &symbol, loaded.as_of, &returns[span.clone()], profile);
+        let betas = row
+            .exposures
+            .iter()
+            .filter(|exposure| exposure.model == "joint")
+            .map(|e| (e.factor.clone(), (e.beta, e.std_error.unwrap_or(0.0))));
+        let model = JointModel {
+            reason: row.reason.clone(),
+            alpha: row.alpha.unwrap_or(0.0),
+            specific_variance: row.specific_variance.unwrap_or(0.0),
+            betas: betas.collect(),
+        };
+        loaded.models.insert(symbol, model);
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+/// Stores what the safety net caught: the symbol in the universe, its model under its own header.
+async fn rescue(tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<()> {
+    if done.iter().all(|one| one.output.models.is_empty()) {
+        return Ok(());
+    }
+    for one in done {
+        let wanted: Vec<Wanted> = one
+            .output
+            .models
+            .iter()
+            .map(|row| Wanted { symbol: row.symbol.clone(), class: "PUBLIC".into(), yields: false })
+            .collect();
+        let date = one.task.as_of.date();
+        universe::ensure(tx, &wanted, date, date).await?;
+    }
+    // Two portfolios of a commit may miss the same symbol: the first row stands for both.
+    let mut claimed = std::collections::BTreeSet::new();
+    for one in done {
+        let fresh: Vec<&ModelRow> = one
+            .output
+            .models
+            .iter()
+            .filter(|row| claimed.insert((row.symbol.clone(), row.as_of)))
+            .collect();
+        let ours = sets::claim(tx, std::slice::from_ref(one), |output| {
+            let wish = |row: &&ModelRow| {
+                let kind = PhaseName::SymbolFactors.as_str();
+                (kind, row.symbol.to_string(), row.as_of, output.definitions.clone())
+            };
+            fresh.iter().map(wish).collect()
+        })
+        .await?;
+        let rows: Vec<&ModelRow> =
+            fresh.iter().copied().filter(|row| ours.has(&row.symbol, row.as_of)).collect();
+        symbol_results::replace_models(tx, &rows).await?;
+    }
+    Ok(())
+}
+
+/// All analytics of the book.
+fn analyse(cx: &Cx, loaded: &Loaded) -> Result<AnalyticsRows> {
+    cx.check()?;
+    let view = BookView::new(loaded);
+    let snapshot = match loaded.money {
+        Some(_) => Outcome::Done,
+        None => Outcome::Insufficient("no snapshot of this date".to_owned()),
+    };
+    let marks = match loaded.money {
+        Some(_) => Outcome::Done,
+        None => Outcome::Insufficient("no values of this date".to_owned()),
+    };
+    let betas = view.betas_outcome();
+    let exposures = guarded("factors", || risk::exposures(&view, loaded), risk::Exposures::failed);
+    cx.check()?;
+    let (volatility, volatility_outcome) = guarded(
+        "volatility",
+        || volatility::volatility(&view, loaded),
+        |why| (None, Outcome::Failed(why)),
+    );
+    let (correlation, correlation_outcome) = guarded(
+        "correlation",
+        || volatility::correlation(&view, loaded),
+        |why| (None, Outcome::Failed(why)),
+    );
+    let (concentration, concentration_outcome) =
+        guarded("concentration", || book::concentration(&view), |why| {
+            (None, Outcome::Failed(why))
+        });
+    let sectors = guarded("sectors", || book::sectors(&view, loaded), |_| Vec::new());
+    cx.check()?;
+    let (stress, stress_outcome) = guarded(
+        "stress",
+        || stress::stress(&view, loaded, &cx.cancel),
+        |why| (Vec::new(), Outcome::Failed(why)),
+    );
+    cx.check()?;
+
+    let names =
+        ["snapshot", "marks", "betas", "factors", "volatility", "correlation", "concentration", "stress"];
+    let outcomes = [
+        snapshot,
+        marks,
+        betas,
+        exposures.outcome,
+        volatility_outcome,
+        correlation_outcome,
+        concentration_outcome,
+        stress_outcome,
+    ];
+    let reasons: BTreeMap<&str, &str> = names
+        .iter()
+        .zip(&outcomes)
+        .filter_map(|(name, outcome)| outcome.reason().map(|reason| (*name, reason)))
+        .collect();
+    Ok(AnalyticsRows {
+        portfolio: loaded.portfolio,
+        as_of: loaded.as_of,
+        strict: outcomes.iter().all(Outcome::is_strict),
+        reasons: json!(reasons),
+        missing: json!(view.missing),
+        coverage: view.coverage,
+        factors: exposures.factors,
+        position_factors: exposures.positions,
+        risk: exposures.risk,
+        contributions: exposures.contributions,
+        volatility,
+        correlation,
+        concentration,
+        sectors,
+        stress,
+        outcomes: outcomes.map(|outcome| outcome.word().to_owned()),
+    })
+}

@@ -1,0 +1,240 @@
+//! The book as analytics see it: exposures per instrument, what is modelled, what is left out and why.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+
+use super::{Loaded, Outcome};
+use crate::analytics::concentration::{Exposure, concentration as concentrate};
+use crate::domain::{AssetClass, Quality, Symbol, money};
+use crate::phases::sector_tags::{UNCLASSIFIED, sector_of};
+use crate::store::portfolio_results::{SectorRow, Valued};
+use crate::store::symbol_results::JointModel;
+
+/// Long and short value of an instrument, added in decimals and converted once.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sides {
+    pub(super) long: Decimal,
+    pub(super) short: Decimal,
+}
+
+impl Sides {
+    fn add(&mut self, value: Decimal) {
+        if value.is_sign_negative() {
+            self.short += value;
+        } else {
+            self.long += value;
+        }
+    }
+
+    pub(super) fn net(self) -> Decimal {
+        self.long + self.short
+    }
+
+    pub(super) fn gross(self) -> Decimal {
+        self.long - self.short
+    }
+}
+
+/// An instrument that market analytics can use.
+pub(super) struct Modelled<'a> {
+    pub(super) symbol: &'a Symbol,
+    /// Net exposure X in the portfolio's currency.
+    pub(super) exposure: f64,
+    /// X over net asset value; zero where that is not positive.
+    pub(super) weight: f64,
+    pub(super) gross: f64,
+    pub(super) model: &'a JointModel,
+    /// Slopes in the order of the covariance's factors.
+    pub(super) betas: Vec<f64>,
+    pub(super) errors: Vec<f64>,
+}
+
+/// A portfolio at a date, for all analytics.
+pub(super) struct BookView<'a> {
+    /// Net asset value, where it is positive.
+    pub(super) nav: Option<f64>,
+    /// Why ratios are missing.
+    pub(super) no_ratios: Option<String>,
+    pub(super) cash: Decimal,
+    pub(super) values: &'a [Valued],
+    /// Every instrument by symbol; contracts stand alone.
+    pub(super) instruments: BTreeMap<&'a Symbol, Sides>,
+    /// Instruments with prices of their own that can be correlated, by symbol.
+    pub(super) priced: Vec<(&'a Symbol, Sides)>,
+    pub(super) modelled: Vec<Modelled<'a>>,
+    /// Gross of everything, as a number.
+    pub(super) gross: f64,
+    /// Modelled gross over gross.
+    pub(super) coverage: Option<f64>,
+    /// Symbol → why it is left out.
+    pub(super) missing: BTreeMap<String, String>,
+    market_positions: bool,
+}
+
+impl<'a> BookView<'a> {
+    pub(super) fn new(loaded: &'a Loaded) -> Self {
+        let mut instruments: BTreeMap<&Symbol, Sides> = BTreeMap::new();
+        let mut priced: BTreeMap<&Symbol, Sides> = BTreeMap::new();
+        let mut missing = BTreeMap::new();
+        for valued in &loaded.values {
+            instruments.entry(&valued.symbol).or_default().add(valued.market_value);
+            match why_left_out(loaded, valued) {
+                Some(why) => {
+                    missing.insert(valued.symbol.to_string(), why);
+                }
+                None => priced.entry(&valued.symbol).or_default().add(valued.market_value),
+            }
+        }
+        let nav = loaded.money.map(|(nav, _)| nav);
+        let positive = nav.filter(|nav| *nav > Decimal::ZERO).map(money::to_f64);
+        let factors = loaded.covariance.as_ref().map_or(&[][..], |row| &row.factors[..]);
+        let mut modelled = Vec::new();
+        for (&symbol, &sides) in &priced {
+            let Some(model) = loaded.models.get(symbol) else { continue };
+            if let Some(why) = &model.reason {
+                missing.insert(symbol.to_string(), why.clone());
+                continue;
+            }
+            let of = |factor: &String| model.betas.get(factor).copied().unwrap_or((0.0, 0.0));
+            let (betas, errors) = factors.iter().map(of).unzip();
+            let exposure = money::to_f64(sides.net());
+            modelled.push(Modelled {
+                symbol,
+                exposure,
+                weight: positive.map_or(0.0, |nav| exposure / nav),
+                gross: money::to_f64(sides.gross()),
+                model,
+                betas,
+                errors,
+            });
+        }
+        let gross: Decimal = instruments.values().map(|sides| sides.gross()).sum();
+        let gross = money::to_f64(gross);
+        let covered: f64 = modelled.iter().map(|one| one.gross).sum();
+        Self {
+            nav: positive,
+            no_ratios: match nav {
+                None => Some("no snapshot of this date".to_owned()),
+                Some(_) if positive.is_none() => Some("nonpositive_nav".to_owned()),
+                Some(_) => None,
+            },
+            cash: loaded.money.map_or(Decimal::ZERO, |(_, cash)| cash),
+            values: &loaded.values,
+            market_positions: loaded.values.iter().any(|v| v.class == AssetClass::Public),
+            coverage: crate::analytics::risk::coverage(covered, gross).map(|c| c.clamp(0.0, 1.0)),
+            instruments,
+            priced: priced.into_iter().collect(),
+            modelled,
+            gross,
+            missing,
+        }
+    }
+
+    /// Why market analytics have nothing to work on, if so.
+    pub(super) fn nothing_to_model(&self) -> Option<Outcome> {
+        if !self.market_positions {
+            let why = if self.values.is_empty() {
+                "no positions"
+            } else if self.values.iter().all(|valued| valued.class == AssetClass::Private) {
+                "private assets only"
+            } else {
+                "no position with prices of its own"
+            };
+            return Some(Outcome::NotApplicable(why.to_owned()));
+        }
+        if self.modelled.is_empty() {
+            let why = self.missing.iter().next();
+            let why = why.map_or_else(
+                || "no symbol has a factor model".to_owned(),
+                |(symbol, why)| format!("no symbol has a factor model; {symbol}: {why}"),
+            );
+            return Some(Outcome::Insufficient(why));
+        }
+        None
+    }
+
+    pub(super) fn betas_outcome(&self) -> Outcome {
+        if let Some(outcome) = self.nothing_to_model() {
+            return outcome;
+        }
+        let public = self.values.iter().filter(|valued| valued.class == AssetClass::Public);
+        let mut without: Vec<&str> = public
+            .map(|valued| valued.symbol.as_str())
+            .filter(|symbol| self.missing.contains_key(*symbol))
+            .collect();
+        without.sort_unstable();
+        without.dedup();
+        if without.is_empty() {
+            return Outcome::Done;
+        }
+        Outcome::Insufficient(format!("no factor model for {}", without.join(", ")))
+    }
+}
+
+/// Why market analytics leave a position out; `None` for one with prices.
+fn why_left_out(loaded: &Loaded, valued: &Valued) -> Option<String> {
+    match valued.class {
+        AssetClass::Private => Some("private: not applicable to market numbers".to_owned()),
+        AssetClass::Options => Some("option: not applicable until options are modelled".to_owned()),
+        AssetClass::Public if valued.quality == Quality::Carried => {
+            let reason = loaded.reasons.get(&valued.symbol).map_or("no price", String::as_str);
+            let since = valued.price_date.map_or_else(
+                || "carried at cost".to_owned(),
+                |date| format!("carried at its close of {date}"),
+            );
+            Some(format!("{reason}; {since}"))
+        }
+        AssetClass::Public => None,
+    }
+}
+
+/// Gross, HHI, effective names, top 3, top 10, instruments.
+pub(super) type ConcentrationRow = (Decimal, f64, f64, f64, f64, i32);
+
+/// Concentration by instrument: every position counts, private ones too.
+pub(super) fn concentration(view: &BookView<'_>) -> (Option<ConcentrationRow>, Outcome) {
+    let exposures: Vec<Exposure> = view
+        .instruments
+        .values()
+        .map(|sides| Exposure {
+            long: money::to_f64(sides.long),
+            short: money::to_f64(-sides.short),
+        })
+        .collect();
+    let gross: Decimal = view.instruments.values().map(|sides| sides.gross()).sum();
+    match concentrate(&exposures) {
+        Ok(Some(c)) => {
+            let names = i32::try_from(c.names).unwrap_or(i32::MAX);
+            (Some((gross, c.hhi, c.effective_names, c.top_3, c.top_10, names)), Outcome::Done)
+        }
+        Ok(None) => (None, Outcome::NotApplicable("no positions".to_owned())),
+        Err(error) => (None, Outcome::Failed(error.to_string())),
+    }
+}
+
+/// Sector buckets by market value; net weights and cash add up to the net asset value.
+pub(super) fn sectors(view: &BookView<'_>, loaded: &Loaded) -> Vec<SectorRow> {
+    let mut buckets: BTreeMap<String, Sides> = BTreeMap::new();
+    for valued in view.values {
+        let symbol = valued.underlying.as_ref().unwrap_or(&valued.symbol);
+        let sector = match valued.class {
+            AssetClass::Private => UNCLASSIFIED,
+            _ => sector_of(loaded.profiles.get(symbol)),
+        };
+        buckets.entry(sector.to_owned()).or_default().add(valued.market_value);
+    }
+    if loaded.money.is_some() {
+        buckets.entry("Cash".to_owned()).or_default().add(view.cash);
+    }
+    let weight = |sides: Sides| view.nav.map(|nav| money::to_f64(sides.net()) / nav);
+    buckets
+        .into_iter()
+        .map(|(sector, sides)| SectorRow {
+            sector,
+            long: sides.long,
+            short: sides.short,
+            net_weight: weight(sides),
+        })
+        .collect()
+}

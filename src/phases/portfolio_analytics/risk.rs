@@ -1,0 +1,191 @@
+//! Factor exposures and the risk decomposition.
+
+use rust_decimal::Decimal;
+
+use super::book::BookView;
+use super::{Loaded, Outcome};
+use crate::analytics::linalg::Matrix;
+use crate::analytics::risk::{Underlying, decompose, portfolio_beta};
+use crate::domain::{AssetClass, money};
+use crate::store::portfolio_results::{ContributionRow, FactorRow, PositionFactorRow, RiskRow};
+use crate::store::symbol_results::CovarianceRow;
+
+/// Below this share of gross a number is flagged.
+const LOW_COVERAGE: f64 = 0.8;
+
+/// What the factor model says of a book.
+pub(super) struct Exposures {
+    pub(super) factors: Vec<FactorRow>,
+    pub(super) positions: Vec<PositionFactorRow>,
+    pub(super) risk: Option<RiskRow>,
+    pub(super) contributions: Vec<ContributionRow>,
+    pub(super) outcome: Outcome,
+}
+
+impl Exposures {
+    fn none(outcome: Outcome) -> Self {
+        Self {
+            factors: Vec::new(),
+            positions: Vec::new(),
+            risk: None,
+            contributions: Vec::new(),
+            outcome,
+        }
+    }
+
+    pub(super) fn failed(why: String) -> Self {
+        Self::none(Outcome::Failed(why))
+    }
+}
+
+/// An amount of money that came out of statistics.
+pub(super) fn amount(value: f64) -> Decimal {
+    money::from_f64(value).unwrap_or_default()
+}
+
+/// Flags of a number that rests on part of the book.
+pub(super) fn coverage_flags(coverage: f64) -> Vec<String> {
+    if coverage < LOW_COVERAGE { vec!["low_coverage".to_owned()] } else { Vec::new() }
+}
+
+pub(super) fn exposures(view: &BookView<'_>, loaded: &Loaded) -> Exposures {
+    if let Some(outcome) = view.nothing_to_model() {
+        return Exposures::none(outcome);
+    }
+    let covariance = match &loaded.covariance {
+        None => {
+            let why = "no factor covariance of this date".to_owned();
+            return Exposures::none(Outcome::Insufficient(why));
+        }
+        Some(row) => match &row.reason {
+            Some(why) => return Exposures::none(Outcome::Insufficient(why.clone())),
+            None => row,
+        },
+    };
+    let mut all = Exposures::none(Outcome::Done);
+    all.factors = factor_rows(view, loaded, covariance);
+    all.positions = position_rows(view, covariance);
+    match &view.no_ratios {
+        Some(why) => all.outcome = Outcome::NotApplicable(why.clone()),
+        None => match risk(view, covariance) {
+            Ok((risk, contributions)) => {
+                all.risk = Some(risk);
+                all.contributions = contributions;
+            }
+            Err(why) => all.outcome = Outcome::Failed(why),
+        },
+    }
+    all
+}
+
+fn factor_rows(
+    view: &BookView<'_>,
+    loaded: &Loaded,
+    covariance: &CovarianceRow,
+) -> Vec<FactorRow> {
+    let mut rows = Vec::new();
+    for factor in &loaded.definitions.factors {
+        let Some(at) = covariance.factors.iter().position(|name| *name == factor.name) else {
+            let why = covariance.unavailable.get(&factor.name).and_then(|why| why.as_str());
+            rows.push(FactorRow {
+                factor: factor.name.clone(),
+                beta: None,
+                std_error: None,
+                dollar: None,
+                coverage: None,
+                reason: Some(format!("unavailable: {}", why.unwrap_or("no series"))),
+            });
+            continue;
+        };
+        let slopes: Vec<(f64, Option<(f64, f64)>)> = view
+            .modelled
+            .iter()
+            .map(|one| (one.weight, Some((one.betas[at], one.errors[at]))))
+            .collect();
+        let dollar: f64 = view.modelled.iter().map(|one| one.exposure * one.betas[at]).sum();
+        let of_book = portfolio_beta(&slopes).ok().filter(|_| view.nav.is_some());
+        rows.push(FactorRow {
+            factor: factor.name.clone(),
+            beta: of_book.as_ref().map(|book| book.beta),
+            std_error: of_book.as_ref().map(|book| book.standard_error),
+            dollar: Some(amount(dollar)),
+            coverage: view.coverage,
+            reason: if of_book.is_none() { view.no_ratios.clone() } else { None },
+        });
+    }
+    rows
+}
+
+fn position_rows(view: &BookView<'_>, covariance: &CovarianceRow) -> Vec<PositionFactorRow> {
+    let mut rows = Vec::new();
+    for valued in view.values.iter().filter(|valued| valued.class == AssetClass::Public) {
+        let at = view.modelled.binary_search_by(|one| one.symbol.cmp(&valued.symbol));
+        let Ok(at) = at else { continue };
+        let exposure = money::to_f64(valued.market_value);
+        for (factor, beta) in covariance.factors.iter().zip(&view.modelled[at].betas) {
+            rows.push(PositionFactorRow {
+                position: valued.position,
+                factor: factor.clone(),
+                beta: *beta,
+                dollar: amount(exposure * beta),
+            });
+        }
+    }
+    rows
+}
+
+fn risk(
+    view: &BookView<'_>,
+    covariance: &CovarianceRow,
+) -> Result<(RiskRow, Vec<ContributionRow>), String> {
+    let size = covariance.factors.len();
+    let f = Matrix::new(size, size, covariance.covariance.clone()).map_err(|e| e.to_string())?;
+    let underlyings: Vec<Underlying<'_>> = view
+        .modelled
+        .iter()
+        .map(|one| Underlying {
+            weight: one.weight,
+            betas: &one.betas,
+            specific_variance: one.model.specific_variance,
+        })
+        .collect();
+    let risk = decompose(&underlyings, &f).map_err(|error| error.to_string())?;
+    let coverage = view.coverage.unwrap_or(0.0);
+    let row = RiskRow {
+        volatility: risk.sigma,
+        factor_variance: risk.factor_variance,
+        specific_variance: risk.specific_variance,
+        systematic_share: risk.systematic_share,
+        diversification_ratio: risk.diversification_ratio_squared,
+        effective_bets: risk.effective_bets,
+        coverage,
+        n: covariance.n,
+        flags: coverage_flags(coverage),
+    };
+    let share = |contribution: f64| (risk.sigma > 0.0).then(|| contribution / risk.sigma);
+    let slopes = f.multiply_vector(&risk.betas).map_err(|error| error.to_string())?;
+    let mut rows = Vec::new();
+    for (at, factor) in covariance.factors.iter().enumerate() {
+        let contribution = risk.factor_contributions[at];
+        rows.push(ContributionRow {
+            kind: "factor",
+            name: factor.clone(),
+            exposure: risk.betas[at],
+            marginal: if risk.sigma > 0.0 { slopes[at] / risk.sigma } else { 0.0 },
+            contribution,
+            share: share(contribution),
+        });
+    }
+    for (at, one) in view.modelled.iter().enumerate() {
+        let contribution = risk.contributions[at];
+        rows.push(ContributionRow {
+            kind: "underlying",
+            name: one.symbol.to_string(),
+            exposure: one.weight,
+            marginal: risk.marginals[at],
+            contribution,
+            share: share(contribution),
+        });
+    }
+    Ok((row, rows))
+}

@@ -1,0 +1,174 @@
+//! Stress tests: every active scenario in both legs, within 90 seconds.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::book::BookView;
+use super::risk::amount;
+use super::{Loaded, Outcome};
+use crate::analytics::linalg::Matrix;
+use crate::analytics::stress::{self, Shock, ShockKind, StressModel};
+use crate::analytics::stress_pnl::{instrument_move, profit_and_loss};
+use crate::clock::Deadline;
+use crate::domain::{self, FactorRole, INTEREST_RATE};
+use crate::store::portfolio_results::StressRow;
+use crate::store::symbol_results::CovarianceRow;
+
+/// What one portfolio may take; scenarios that do not fit are recorded as timed out.
+const LIMIT: Duration = Duration::from_secs(90);
+
+pub(super) fn stress(
+    view: &BookView<'_>,
+    loaded: &Loaded,
+    cancel: &CancellationToken,
+) -> (Vec<StressRow>, Outcome) {
+    let active = loaded.definitions.scenarios.iter().filter(|scenario| scenario.active);
+    if let Some(outcome) = view.nothing_to_model() {
+        let rows = active.map(|scenario| left_out(scenario, &outcome)).collect();
+        return (rows, outcome);
+    }
+    let (covariance, model) = match model(loaded) {
+        Ok(found) => found,
+        Err(outcome) => {
+            let rows = active.map(|scenario| left_out(scenario, &outcome)).collect();
+            return (rows, outcome);
+        }
+    };
+    let until = Deadline::after(LIMIT);
+    let mut rows = Vec::new();
+    let mut outcome = Outcome::Done;
+    for scenario in active {
+        if until.passed() || cancel.is_cancelled() {
+            let late = Outcome::TimedOut(format!("not within {} seconds", LIMIT.as_secs()));
+            rows.push(left_out(scenario, &late));
+            outcome = late;
+            continue;
+        }
+        let row = one(view, loaded, covariance, &model, scenario);
+        if row.outcome == "failed" {
+            outcome = Outcome::Failed(row.reason.clone().unwrap_or_default());
+        }
+        rows.push(row);
+    }
+    if rows.is_empty() {
+        outcome = Outcome::NotApplicable("no active scenario".to_owned());
+    } else if rows.iter().all(|row| row.outcome == "insufficient_data") {
+        let why = rows.iter().find_map(|row| row.reason.clone());
+        outcome = Outcome::Insufficient(why.unwrap_or_default());
+    }
+    (rows, outcome)
+}
+
+fn model(loaded: &Loaded) -> Result<(&CovarianceRow, StressModel), Outcome> {
+    let missing = "no factor covariance of this date";
+    let row = loaded.covariance.as_ref();
+    let row = row.ok_or_else(|| Outcome::Insufficient(missing.to_owned()))?;
+    if let Some(why) = &row.reason {
+        return Err(Outcome::Insufficient(why.clone()));
+    }
+    let failed = |error: crate::analytics::Error| Outcome::Failed(error.to_string());
+    let market = row.roles.iter().position(|role| role == "market");
+    let market = market.ok_or_else(|| Outcome::Insufficient("no market factor".to_owned()))?;
+    let size = row.factors.len();
+    let covariance = Matrix::new(size, size, row.proxy_covariance.clone()).map_err(failed)?;
+    let model = StressModel::new(market, row.market_slopes.clone(), covariance).map_err(failed)?;
+    Ok((row, model))
+}
+
+fn left_out(scenario: &domain::Scenario, outcome: &Outcome) -> StressRow {
+    StressRow {
+        scenario: scenario.id.clone(),
+        outcome: outcome.word(),
+        reason: outcome.reason().map(ToOwned::to_owned),
+        pnl: None,
+        fractions: [None; 2],
+        floored: None,
+        plausibility: None,
+        implausible: None,
+        coverage: None,
+    }
+}
+
+fn one(
+    view: &BookView<'_>,
+    loaded: &Loaded,
+    covariance: &CovarianceRow,
+    model: &StressModel,
+    scenario: &domain::Scenario,
+) -> StressRow {
+    let shocks = match shocks(loaded, covariance, scenario) {
+        Ok(shocks) => shocks,
+        Err(outcome) => return left_out(scenario, &outcome),
+    };
+    match legs(view, model, &shocks) {
+        Ok((legs, plausibility)) => {
+            let fraction = |pnl: f64| view.nav.map(|nav| pnl / nav);
+            StressRow {
+                scenario: scenario.id.clone(),
+                outcome: "done",
+                reason: None,
+                pnl: Some(legs.map(|leg| amount(leg.0))),
+                fractions: legs.map(|leg| fraction(leg.0)),
+                floored: Some(legs.map(|leg| amount(leg.1))),
+                plausibility: Some((plausibility.distance, plausibility.tail)),
+                implausible: Some(plausibility.implausible),
+                coverage: view.coverage,
+            }
+        }
+        Err(error) => left_out(scenario, &Outcome::Failed(error.to_string())),
+    }
+}
+
+/// Shocks as rows over the factors that have a series.
+fn shocks(
+    loaded: &Loaded,
+    covariance: &CovarianceRow,
+    scenario: &domain::Scenario,
+) -> Result<Vec<Shock>, Outcome> {
+    let mut rows = Vec::with_capacity(scenario.shocks.len());
+    for shock in &scenario.shocks {
+        let factor = loaded.definitions.factors.iter().find(|factor| {
+            factor.name == shock.factor
+                || (shock.factor == INTEREST_RATE && factor.role == FactorRole::Rates)
+        });
+        let Some(factor) = factor else {
+            let why = format!("factor {} is not defined", shock.factor);
+            return Err(Outcome::Insufficient(why));
+        };
+        let Some(at) = covariance.factors.iter().position(|name| *name == factor.name) else {
+            let why = format!("factor {} has no series ({})", factor.name, factor.proxy);
+            return Err(Outcome::Insufficient(why));
+        };
+        let kind = match shock.kind {
+            domain::ShockKind::TotalReturn => ShockKind::TotalReturn,
+            domain::ShockKind::MarketRelative => ShockKind::MarketRelative,
+            domain::ShockKind::YieldChange => ShockKind::YieldChange {
+                duration: factor.duration.unwrap_or(0.0),
+                convexity: factor.convexity.unwrap_or(0.0),
+            },
+        };
+        rows.push(Shock { factor: at, kind, size: shock.value });
+    }
+    Ok(rows)
+}
+
+/// Profit and loss with the floored part: direct, then propagated.
+type Legs = [(f64, f64); 2];
+
+fn legs(
+    view: &BookView<'_>,
+    model: &StressModel,
+    shocks: &[Shock],
+) -> Result<(Legs, stress::Plausibility), crate::analytics::Error> {
+    let moves = model.scenario(shocks)?;
+    let leg = |factor_moves: &[f64]| {
+        let mut positions = Vec::with_capacity(view.modelled.len());
+        for one in &view.modelled {
+            positions.push((one.exposure, instrument_move(&one.betas, factor_moves)?));
+        }
+        let total = profit_and_loss(&positions);
+        Ok::<_, crate::analytics::Error>((total.amount, total.floored))
+    };
+    Ok(([leg(&moves.direct)?, leg(&moves.propagated)?], moves.plausibility))
+}

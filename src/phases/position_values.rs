@@ -1,0 +1,105 @@
+//! Phase 2.5: the value of every live position at every date.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::books::{self, Books};
+use super::units::{BOOK_DATE_CHUNK, PORTFOLIO_CHUNK, chunk_name, ids, rectangles, singles};
+use super::{Cx, Done, Phase, Result, Scope, TaskRef, Unit, sets};
+use crate::domain::{PhaseName, PortfolioId, TaskEpoch, TradingDate};
+use crate::store::portfolio_results::{self, ValueRow};
+use crate::store::{ReadTx, WriteTx};
+
+/// The phase.
+pub struct PositionValues;
+
+/// Portfolios and dates.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Input {
+    pub(super) portfolios: Vec<PortfolioId>,
+    pub(super) dates: Vec<TradingDate>,
+}
+
+/// Chunks of portfolios that need the same dates.
+pub(super) fn book_units(run: &Scope) -> Vec<Unit<Input>> {
+    let mut units = Vec::new();
+    for (portfolios, dates) in rectangles(&run.work, PORTFOLIO_CHUNK, BOOK_DATE_CHUNK) {
+        let Some(&as_of) = dates.last() else { continue };
+        let content = ids(&portfolios).chain(dates.iter().map(ToString::to_string));
+        let unit = chunk_name("portfolios", content);
+        units.push(Unit { unit, as_of, input: Input { portfolios, dates } });
+    }
+    units
+}
+
+/// One unit for each portfolio of a chunk that died.
+pub(super) fn single_books(input: &Input, as_of: TradingDate) -> Vec<Unit<Input>> {
+    singles("portfolios", &input.portfolios, as_of, ToString::to_string, |portfolios| Input {
+        portfolios,
+        dates: input.dates.clone(),
+    })
+}
+
+/// Values by set; a set may be empty.
+pub struct Output {
+    sets: Vec<(PortfolioId, TradingDate)>,
+    rows: Vec<ValueRow>,
+}
+
+impl Phase for PositionValues {
+    const NAME: PhaseName = PhaseName::PositionValues;
+    const AFTER: &'static [PhaseName] = &[PhaseName::MarketData];
+    const TIMEOUT: Duration = Duration::from_secs(120);
+    type Input = Input;
+    type Loaded = Books;
+    type Fetched = Books;
+    type Output = Output;
+
+    async fn plan(&self, _: &mut ReadTx<'_>, run: &Scope) -> Result<Vec<Unit<Input>>> {
+        Ok(book_units(run))
+    }
+
+    async fn load(&self, db: &mut ReadTx<'_>, task: &TaskRef, input: &Input) -> Result<Books> {
+        books::load(db, task, &input.portfolios, &input.dates).await
+    }
+
+    async fn fetch(&self, _: &Cx, books: Books) -> Result<Books> {
+        Ok(books)
+    }
+
+    fn compute(&self, cx: &Cx, books: Books) -> Result<Output> {
+        let mut output = Output { sets: Vec::new(), rows: Vec::new() };
+        for (portfolio, day) in books.account(cx)? {
+            output.sets.push((portfolio, day.date));
+            output.rows.extend(day.positions.into_iter().map(|(position, value)| ValueRow {
+                portfolio,
+                as_of: day.date,
+                position,
+                value,
+            }));
+        }
+        Ok(output)
+    }
+
+    async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<Vec<TaskEpoch>> {
+        let ours = sets::claim(tx, done, |output| {
+            let wish = |set: &(PortfolioId, TradingDate)| {
+                (Self::NAME.as_str(), set.0.to_string(), set.1, String::new())
+            };
+            output.sets.iter().map(wish).collect()
+        })
+        .await?;
+        let sets = done.iter().flat_map(|one| &one.output.sets).copied();
+        let sets: Vec<_> = sets.filter(|set| ours.has(set.0, set.1)).collect();
+        let rows = done.iter().flat_map(|one| &one.output.rows);
+        let rows: Vec<ValueRow> =
+            rows.filter(|row| ours.has(row.portfolio, row.as_of)).cloned().collect();
+        portfolio_results::replace_values(tx, &sets, &rows).await?;
+        Ok(ours.superseded)
+    }
+
+    fn split(input: &Input, as_of: TradingDate) -> Vec<Unit<Input>> {
+        single_books(input, as_of)
+    }
+}

@@ -1,0 +1,103 @@
+//! Phase 5: one sector tag for each live position, from its profile.
+
+use std::time::Duration;
+
+use super::position_updates::{Input, final_units, single_finals};
+use super::{Cx, Done, Phase, Result, Scope, TaskRef, Unit, sets};
+use crate::domain::{PhaseName, PortfolioId, PositionId, TaskEpoch, TradingDate};
+use crate::store::market::{self, ProfileRow};
+use crate::store::{ReadTx, WriteTx, portfolio_results};
+
+/// The bucket of what has no sector.
+pub(super) const UNCLASSIFIED: &str = "Unclassified";
+/// The bucket of funds.
+pub(super) const ETF: &str = "ETF";
+
+/// The sector of an instrument: its profile's, `ETF`, or `Unclassified`.
+pub(super) fn sector_of(profile: Option<&ProfileRow>) -> &str {
+    let Some(profile) = profile else { return UNCLASSIFIED };
+    match (&profile.sector, profile.quote_type.as_deref()) {
+        (Some(sector), _) if !sector.is_empty() => sector,
+        (_, Some(kind)) if kind.eq_ignore_ascii_case("ETF") => ETF,
+        _ => UNCLASSIFIED,
+    }
+}
+
+/// The phase.
+pub struct SectorTags;
+
+/// Tags of portfolios; a portfolio may have none.
+pub struct Tags {
+    as_of: TradingDate,
+    portfolios: Vec<(PortfolioId, Vec<(PositionId, String)>)>,
+}
+
+impl Phase for SectorTags {
+    const NAME: PhaseName = PhaseName::SectorTags;
+    const AFTER: &'static [PhaseName] = &[PhaseName::CompanyProfiles];
+    const TIMEOUT: Duration = Duration::from_secs(60);
+    type Input = Input;
+    type Loaded = Tags;
+    type Fetched = Tags;
+    type Output = Tags;
+
+    async fn plan(&self, _: &mut ReadTx<'_>, run: &Scope) -> Result<Vec<Unit<Input>>> {
+        Ok(final_units(run))
+    }
+
+    async fn load(&self, db: &mut ReadTx<'_>, task: &TaskRef, input: &Input) -> Result<Tags> {
+        let as_of = task.as_of;
+        let live = portfolio_results::live_positions(db, &input.portfolios, as_of.date()).await?;
+        let mut symbols: Vec<String> =
+            live.values().flatten().map(|(_, symbol, _)| symbol.to_string()).collect();
+        symbols.sort();
+        symbols.dedup();
+        let profiles = market::profiles(db, &symbols).await?;
+        let tags = input.portfolios.iter().map(|id| {
+            let positions = live.get(id).map_or(&[][..], Vec::as_slice);
+            let tagged = positions.iter().map(|(position, symbol, _)| {
+                (*position, sector_of(profiles.get(symbol)).to_owned())
+            });
+            (*id, tagged.collect())
+        });
+        Ok(Tags { as_of, portfolios: tags.collect() })
+    }
+
+    async fn fetch(&self, _: &Cx, tags: Tags) -> Result<Tags> {
+        Ok(tags)
+    }
+
+    fn compute(&self, _: &Cx, tags: Tags) -> Result<Tags> {
+        Ok(tags)
+    }
+
+    async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Tags>]) -> Result<Vec<TaskEpoch>> {
+        let ours = sets::claim(tx, done, |tags| {
+            let wish = |(id, _): &(PortfolioId, Vec<(PositionId, String)>)| {
+                (Self::NAME.as_str(), id.to_string(), tags.as_of, String::new())
+            };
+            tags.portfolios.iter().map(wish).collect()
+        })
+        .await?;
+        // Tags have no date: those of the newest date stay.
+        let mut newest: std::collections::BTreeMap<PortfolioId, (TradingDate, &[(PositionId, String)])> =
+            std::collections::BTreeMap::new();
+        for tags in done.iter().map(|one| one.output) {
+            for (id, positions) in &tags.portfolios {
+                let known = newest.get(id).is_some_and(|(date, _)| *date >= tags.as_of);
+                if ours.has(id, tags.as_of) && !known {
+                    newest.insert(*id, (tags.as_of, positions));
+                }
+            }
+        }
+        let portfolios: Vec<PortfolioId> = newest.keys().copied().collect();
+        let tags: Vec<(PositionId, String)> =
+            newest.values().flat_map(|(_, positions)| positions.iter().cloned()).collect();
+        portfolio_results::replace_sector_tags(tx, &portfolios, &tags).await?;
+        Ok(ours.superseded)
+    }
+
+    fn split(input: &Input, as_of: TradingDate) -> Vec<Unit<Input>> {
+        single_finals(input, as_of)
+    }
+}

@@ -1,0 +1,236 @@
+//! Phase 1.5: betas per symbol, and the factor covariance of each date.
+
+mod model;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub(super) use model::{DateModel, covariance_row, fit, reason};
+
+use super::series::{self, Prices, Window};
+use super::sets;
+use super::units::{DATE_CHUNK, SYMBOL_CHUNK, chunk_name, rectangles, singles};
+use super::{Cx, Done, Error, MODEL_VERSION, Phase, Result, Scope, TaskRef, Unit};
+use crate::domain::{Calendar, Factor, PhaseName, Symbol, TaskEpoch, TradingDate};
+use crate::store::market::ProfileRow;
+use crate::store::symbol_results::{self, CovarianceRow, ModelRow};
+use crate::store::{ReadTx, WriteTx, definitions, market, plans};
+
+/// Sessions of the window behind a beta.
+pub(super) const WINDOW: usize = 252;
+/// Owner of the factor covariance among result sets.
+pub(super) const COVARIANCE_OWNER: &str = "factors";
+
+/// The phase.
+pub struct SymbolFactors;
+
+/// Betas of symbols, or the factor covariance, for some dates.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    /// Betas.
+    Symbols {
+        /// Whose.
+        symbols: Vec<Symbol>,
+        /// At most 21.
+        dates: Vec<TradingDate>,
+    },
+    /// The covariance of the factors.
+    Covariance {
+        /// At most 21.
+        dates: Vec<TradingDate>,
+    },
+}
+
+impl Input {
+    fn dates(&self) -> &[TradingDate] {
+        match self {
+            Self::Symbols { dates, .. } | Self::Covariance { dates } => dates,
+        }
+    }
+
+    fn symbols(&self) -> &[Symbol] {
+        match self {
+            Self::Symbols { symbols, .. } => symbols,
+            Self::Covariance { .. } => &[],
+        }
+    }
+}
+
+/// Prices of the symbols and of the factors' proxies.
+pub struct Loaded {
+    input: Input,
+    window: Window,
+    prices: Prices,
+    factors: Vec<Factor>,
+    profiles: std::collections::BTreeMap<Symbol, ProfileRow>,
+    definitions: String,
+}
+
+/// Models and covariances.
+pub struct Output {
+    models: Vec<ModelRow>,
+    covariances: Vec<CovarianceRow>,
+    definitions: String,
+}
+
+/// The sessions that returns of a window of `returns` sessions up to `last` need, when the first
+/// date is `first`.
+pub(super) fn window(
+    calendar: Calendar,
+    first: TradingDate,
+    last: TradingDate,
+    returns: usize,
+) -> Result<Window> {
+    let sessions = calendar
+        .back(first, returns)
+        .and_then(|from| calendar.sessions(from.date(), last.date()))
+        .map_err(|error| Error::Permanent(error.to_string()))?;
+    Ok(Window { sessions })
+}
+
+impl Phase for SymbolFactors {
+    const NAME: PhaseName = PhaseName::SymbolFactors;
+    const AFTER: &'static [PhaseName] = &[PhaseName::MarketData, PhaseName::CompanyProfiles];
+    const TIMEOUT: Duration = Duration::from_secs(300);
+    type Input = Input;
+    type Loaded = Loaded;
+    type Fetched = Loaded;
+    type Output = Output;
+
+    async fn plan(&self, db: &mut ReadTx<'_>, run: &Scope) -> Result<Vec<Unit<Input>>> {
+        let dates = run.work_dates();
+        if dates.is_empty() {
+            return Ok(Vec::new());
+        }
+        let symbols: Vec<String> = run
+            .symbols
+            .iter()
+            .filter(|wanted| wanted.class == "PUBLIC" && !wanted.yields)
+            .map(|wanted| wanted.symbol.to_string())
+            .collect();
+        let kind = Self::NAME.as_str();
+        let lacking =
+            plans::symbols_lacking(db, kind, &symbols, &dates, MODEL_VERSION, run.force).await?;
+        let mut units = Vec::new();
+        for (symbols, dates) in rectangles(&lacking, SYMBOL_CHUNK, DATE_CHUNK) {
+            let symbols: Vec<Symbol> =
+                symbols.iter().filter_map(|text| Symbol::parse(text).ok()).collect();
+            let content = symbols.iter().map(ToString::to_string);
+            let name = chunk_name("symbols", content.chain(dates.iter().map(ToString::to_string)));
+            let Some(&as_of) = dates.last() else { continue };
+            units.push(Unit { unit: name, as_of, input: Input::Symbols { symbols, dates } });
+        }
+        let owner = [COVARIANCE_OWNER.to_owned()];
+        let lacking = plans::symbols_lacking(
+            db,
+            "factor-covariance",
+            &owner,
+            &dates,
+            MODEL_VERSION,
+            run.force,
+        )
+        .await?;
+        for (_, dates) in rectangles(&lacking, 1, DATE_CHUNK) {
+            let Some(&as_of) = dates.last() else { continue };
+            let name = chunk_name("covariance", dates.iter().map(ToString::to_string));
+            units.push(Unit { unit: name, as_of, input: Input::Covariance { dates } });
+        }
+        Ok(units)
+    }
+
+    async fn load(&self, db: &mut ReadTx<'_>, task: &TaskRef, input: &Input) -> Result<Loaded> {
+        let dates = input.dates();
+        let (Some(&first), Some(&last)) = (dates.first(), dates.last()) else {
+            return Err(Error::Permanent("a unit without dates".into()));
+        };
+        let window = window(task.calendar, first, last, WINDOW)?;
+        let definitions = definitions::load(db).await?;
+        let prices = series::load(db, &window, input.symbols(), &definitions.factors).await?;
+        let names: Vec<String> = input.symbols().iter().map(ToString::to_string).collect();
+        let profiles = market::profiles(db, &names).await?;
+        Ok(Loaded {
+            input: input.clone(),
+            window,
+            prices,
+            factors: definitions.factors,
+            profiles,
+            definitions: definitions.hash,
+        })
+    }
+
+    async fn fetch(&self, _: &Cx, loaded: Loaded) -> Result<Loaded> {
+        Ok(loaded)
+    }
+
+    fn compute(&self, cx: &Cx, loaded: Loaded) -> Result<Output> {
+        let Loaded { input, window, prices, factors, profiles, definitions } = loaded;
+        let proxies = model::proxies(&window, &prices, &factors)?;
+        let mut returns = Vec::new();
+        for symbol in input.symbols() {
+            returns.push((symbol, window.returns(&prices, symbol)?));
+        }
+        let mut output = Output { models: Vec::new(), covariances: Vec::new(), definitions };
+        for &date in input.dates() {
+            cx.check()?;
+            let Some(at) = window.position(date) else {
+                return Err(Error::Bug(format!("{date} is outside its window")));
+            };
+            let span = at + 1 - WINDOW..=at;
+            let dated = DateModel::new(&factors, &proxies, span.clone());
+            match &input {
+                Input::Covariance { .. } => output.covariances.push(covariance_row(&dated, date)),
+                Input::Symbols { .. } => {
+                    for (symbol, returns) in &returns {
+                        let profile = profiles.get(*symbol);
+                        let row = fit(&dated, symbol, date, &returns[span.clone()], profile);
+                        output.models.push(row);
+                    }
+                }
+            }
+        }
+        Ok(output)
+    }
+
+    async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<Vec<TaskEpoch>> {
+        let mut ours = sets::claim(tx, done, |output| {
+            let wish = |row: &ModelRow| {
+                (Self::NAME.as_str(), row.symbol.to_string(), row.as_of, output.definitions.clone())
+            };
+            output.models.iter().map(wish).collect()
+        })
+        .await?;
+        let models = done.iter().flat_map(|one| &one.output.models);
+        let models: Vec<&ModelRow> =
+            models.filter(|row| ours.has(&row.symbol, row.as_of)).collect();
+        symbol_results::replace_models(tx, &models).await?;
+
+        let covariances = sets::claim(tx, done, |output| {
+            let wish = |row: &CovarianceRow| {
+                let hash = output.definitions.clone();
+                ("factor-covariance", COVARIANCE_OWNER.to_owned(), row.as_of, hash)
+            };
+            output.covariances.iter().map(wish).collect()
+        })
+        .await?;
+        let rows = done.iter().flat_map(|one| &one.output.covariances);
+        let rows: Vec<&CovarianceRow> =
+            rows.filter(|row| covariances.has(COVARIANCE_OWNER, row.as_of)).collect();
+        symbol_results::replace_covariances(tx, &rows).await?;
+        ours.superseded.extend(covariances.superseded);
+        Ok(ours.superseded)
+    }
+
+    fn split(input: &Input, as_of: TradingDate) -> Vec<Unit<Input>> {
+        match input {
+            Input::Symbols { symbols, dates } => {
+                singles("symbols", symbols, as_of, ToString::to_string, |symbols| Input::Symbols {
+                    symbols,
+                    dates: dates.clone(),
+                })
+            }
+            Input::Covariance { .. } => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Phase 1.75: price and period returns per symbol and date.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::Datelike;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use super::series::{self, Prices, Window};
+use super::symbol_factors::window;
+use super::units::{DATE_CHUNK, SYMBOL_CHUNK, chunk_name, rectangles, singles};
+use super::{Cx, Done, Error, MODEL_VERSION, Phase, Result, Scope, TaskRef, Unit, sets};
+use crate::analytics::period::period_returns;
+use crate::domain::{PhaseName, PriceHistory, Symbol, TaskEpoch, TradingDate};
+use crate::store::symbol_results::{self, MetricsRow};
+use crate::store::{ReadTx, WriteTx, market, plans};
+
+/// Sessions that reach back over a year and its anchor date.
+const YEAR_SESSIONS: usize = 275;
+/// Day number of 1970-01-01 counted from the year 1.
+const EPOCH_DAYS: i32 = 719_163;
+
+/// The phase.
+pub struct SymbolMetrics;
+
+/// Symbols and at most 21 dates.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Input {
+    symbols: Vec<Symbol>,
+    dates: Vec<TradingDate>,
+}
+
+/// Prices of a bit more than a year.
+pub struct Loaded {
+    input: Input,
+    window: Window,
+    prices: Prices,
+    exact: BTreeMap<Symbol, PriceHistory>,
+    reasons: BTreeMap<Symbol, String>,
+}
+
+impl Phase for SymbolMetrics {
+    const NAME: PhaseName = PhaseName::SymbolMetrics;
+    const AFTER: &'static [PhaseName] = &[PhaseName::SymbolFactors];
+    const TIMEOUT: Duration = Duration::from_secs(120);
+    type Input = Input;
+    type Loaded = Loaded;
+    type Fetched = Loaded;
+    type Output = Vec<MetricsRow>;
+
+    async fn plan(&self, db: &mut ReadTx<'_>, run: &Scope) -> Result<Vec<Unit<Input>>> {
+        let symbols: Vec<String> = run
+            .symbols
+            .iter()
+            .filter(|wanted| wanted.class == "PUBLIC" && !wanted.yields)
+            .map(|wanted| wanted.symbol.to_string())
+            .collect();
+        let (kind, dates) = (Self::NAME.as_str(), run.work_dates());
+        let lacking =
+            plans::symbols_lacking(db, kind, &symbols, &dates, MODEL_VERSION, run.force).await?;
+        let mut units = Vec::new();
+        for (symbols, dates) in rectangles(&lacking, SYMBOL_CHUNK, DATE_CHUNK) {
+            let symbols: Vec<Symbol> =
+                symbols.iter().filter_map(|text| Symbol::parse(text).ok()).collect();
+            let content = symbols.iter().map(ToString::to_string);
+            let name = chunk_name("symbols", content.chain(dates.iter().map(ToString::to_string)));
+            let Some(&as_of) = dates.last() else { continue };
+            units.push(Unit { unit: name, as_of, input: Input { symbols, dates } });
+        }
+        Ok(units)
+    }
+
+    async fn load(&self, db: &mut ReadTx<'_>, task: &TaskRef, input: &Input) -> Result<Loaded> {
+        let (Some(&first), Some(&last)) = (input.dates.first(), input.dates.last()) else {
+            return Err(Error::Permanent("a unit without dates".into()));
+        };
+        let window = window(task.calendar, first, last, YEAR_SESSIONS)?;
+        let prices = series::load(db, &window, &input.symbols, &[]).await?;
+        let names: Vec<String> = input.symbols.iter().map(ToString::to_string).collect();
+        let exact = market::histories(db, &names, first.date(), last.date()).await?;
+        let reasons = market::reasons_without_price(db, &names, last.date()).await?;
+        Ok(Loaded { input: input.clone(), window, prices, exact, reasons })
+    }
+
+    async fn fetch(&self, _: &Cx, loaded: Loaded) -> Result<Loaded> {
+        Ok(loaded)
+    }
+
+    fn compute(&self, cx: &Cx, loaded: Loaded) -> Result<Vec<MetricsRow>> {
+        let Loaded { input, window, prices, exact, reasons } = loaded;
+        let days: Vec<i32> = window
+            .sessions
+            .iter()
+            .map(|session| session.date().num_days_from_ce() - EPOCH_DAYS)
+            .collect();
+        let mut rows = Vec::with_capacity(input.symbols.len() * input.dates.len());
+        for symbol in &input.symbols {
+            cx.check()?;
+            let index = window.index(&prices, symbol)?;
+            for &as_of in &input.dates {
+                let Some(at) = window.position(as_of) else {
+                    return Err(Error::Bug(format!("{as_of} is outside its window")));
+                };
+                let returns = period_returns(&days[..=at], &index[..=at])
+                    .map_err(|error| Error::Permanent(format!("metrics of {symbol}: {error}")))?;
+                let close = exact.get(symbol).and_then(|history| close_of(history, as_of));
+                let missing = || {
+                    let known = reasons.get(symbol).cloned();
+                    known.unwrap_or_else(|| "no close for this session".to_owned())
+                };
+                rows.push(MetricsRow {
+                    symbol: symbol.clone(),
+                    as_of,
+                    close,
+                    returns: [
+                        returns.one_day,
+                        returns.month_to_date,
+                        returns.year_to_date,
+                        returns.one_month,
+                        returns.three_months,
+                        returns.one_year,
+                    ],
+                    reason: if close.is_none() { Some(missing()) } else { None },
+                });
+            }
+        }
+        Ok(rows)
+    }
+
+    async fn commit(
+        &self,
+        tx: &mut WriteTx,
+        done: &[Done<'_, Vec<MetricsRow>>],
+    ) -> Result<Vec<TaskEpoch>> {
+        let ours = sets::claim(tx, done, |rows| {
+            let wish =
+                |row: &MetricsRow| (Self::NAME.as_str(), row.symbol.to_string(), row.as_of, String::new());
+            rows.iter().map(wish).collect()
+        })
+        .await?;
+        let rows = done.iter().flat_map(|one| one.output);
+        let rows: Vec<&MetricsRow> = rows.filter(|row| ours.has(&row.symbol, row.as_of)).collect();
+        symbol_results::replace_metrics(tx, &rows).await?;
+        Ok(ours.superseded)
+    }
+
+    fn split(input: &Input, as_of: TradingDate) -> Vec<Unit<Input>> {
+        singles("symbols", &input.symbols, as_of, ToString::to_string, |symbols| Input {
+            symbols,
+            dates: input.dates.clone(),
+        })
+    }
+}
+
+fn close_of(history: &PriceHistory, on: TradingDate) -> Option<Decimal> {
+    let at = history.closes.binary_search_by_key(&on, |(date, _)| *date).ok()?;
+    history.closes.get(at).map(|(_, close)| *close)
+}

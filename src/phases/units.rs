@@ -1,0 +1,109 @@
+//! Cutting work into units: the same scope gives the same units with the same names.
+
+use sha2::{Digest, Sha256};
+
+use super::Unit;
+use crate::domain::{PortfolioId, TradingDate};
+use std::collections::BTreeMap;
+
+/// Symbols of one task that asks a provider.
+pub(super) const PROVIDER_CHUNK: usize = 50;
+/// Symbols of one task that computes.
+pub(super) const SYMBOL_CHUNK: usize = 20;
+/// Dates of one task that computes per symbol: about a month.
+pub(super) const DATE_CHUNK: usize = 21;
+/// Portfolios of one task.
+pub(super) const PORTFOLIO_CHUNK: usize = 20;
+/// Dates of one task that keeps books: about a quarter.
+pub(super) const BOOK_DATE_CHUNK: usize = 63;
+
+/// The name of a chunk: what it holds, and a digest of its sorted content.
+pub(super) fn chunk_name<T: AsRef<str>>(what: &str, content: impl IntoIterator<Item = T>) -> String {
+    let mut digest = Sha256::new();
+    let mut count = 0_usize;
+    for item in content {
+        digest.update(item.as_ref().as_bytes());
+        digest.update(b"\n");
+        count += 1;
+    }
+    let hex: String = digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    format!("{what}:{count}:{hex}")
+}
+
+/// Groups owners that need the same dates, then cuts both into chunks: (owners, dates).
+pub(super) fn rectangles<T: Clone + Ord>(
+    work: &BTreeMap<T, Vec<TradingDate>>,
+    owners: usize,
+    dates: usize,
+) -> Vec<(Vec<T>, Vec<TradingDate>)> {
+    let mut groups: BTreeMap<&[TradingDate], Vec<T>> = BTreeMap::new();
+    for (owner, needed) in work {
+        groups.entry(needed).or_default().push(owner.clone());
+    }
+    let mut cut = Vec::new();
+    for (needed, members) in groups {
+        for some in members.chunks(owners) {
+            for days in needed.chunks(dates) {
+                cut.push((some.to_vec(), days.to_vec()));
+            }
+        }
+    }
+    cut
+}
+
+/// One unit per element of a chunk that died.
+pub(super) fn singles<T: Clone, I>(
+    what: &str,
+    elements: &[T],
+    as_of: TradingDate,
+    name: impl Fn(&T) -> String,
+    input: impl Fn(Vec<T>) -> I,
+) -> Vec<Unit<I>> {
+    elements
+        .iter()
+        .map(|element| Unit {
+            unit: chunk_name(what, [name(element)]),
+            as_of,
+            input: input(vec![element.clone()]),
+        })
+        .collect()
+}
+
+/// Ids as text, for names of chunks.
+pub(super) fn ids(portfolios: &[PortfolioId]) -> impl Iterator<Item = String> {
+    portfolios.iter().map(ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::NaiveDate;
+
+    fn date(day: u32) -> TradingDate {
+        TradingDate::trusted(NaiveDate::from_ymd_opt(2016, 3, day).unwrap())
+    }
+
+    #[test]
+    fn owners_with_the_same_dates_share_a_rectangle() {
+        let work = BTreeMap::from([
+            ("a", vec![date(1), date(2), date(3)]),
+            ("b", vec![date(3)]),
+            ("c", vec![date(1), date(2), date(3)]),
+        ]);
+        let cut = rectangles(&work, 10, 2);
+        assert_eq!(
+            cut,
+            vec![
+                (vec!["a", "c"], vec![date(1), date(2)]),
+                (vec!["a", "c"], vec![date(3)]),
+                (vec!["b"], vec![date(3)]),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_chunk_is_named_by_its_content() {
+        assert_eq!(chunk_name("symbols", ["A", "B"]), chunk_name("symbols", ["A", "B"]));
+        assert_ne!(chunk_name("symbols", ["A", "B"]), chunk_name("symbols", ["AB"]));
+    }
+}

@@ -1,0 +1,36 @@
+//! What the three binaries share: connecting, and stopping when asked.
+
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::engine::{self, Engine};
+use crate::queue::Queue;
+use crate::store::{self, Settings};
+
+/// Connects to Postgres and prepares Redis.
+pub async fn connect(
+    settings: &Settings,
+    redis_url: &str,
+    prefix: &str,
+    clock: Clock,
+) -> Result<Engine, engine::Error> {
+    let pools = store::connect(settings).await?;
+    let install = store::install_id(&pools).await?;
+    let queue = Queue::open(redis_url, prefix, install)?;
+    Ok(Engine::new(pools, queue, clock))
+}
+
+/// Cancelled by SIGTERM, SIGINT or SIGHUP.
+pub fn shutdown() -> std::io::Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let token = CancellationToken::new();
+    for kind in [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()] {
+        let mut signals = signal(kind)?;
+        let token = token.clone();
+        tokio::spawn(async move {
+            signals.recv().await;
+            token.cancel();
+        });
+    }
+    Ok(token)
+}
