@@ -18,7 +18,7 @@ pub use announce::announce;
 pub use planner::{Dates, PlanError, Planned, Request, Selection, plan};
 pub use scheduler::{CatchUp, Due, due, plan_due};
 pub use watch::{PhaseProgress, RunProgress, progress, start};
-pub use worker::{Failpoint, Moment, WorkerOptions, run as run_worker};
+pub use worker::{Failpoint, Moment, Probe, WorkerOptions, run as run_worker};
 
 use crate::clock::Clock;
 use crate::domain::{Calendar, PhaseName};

@@ -42,6 +42,18 @@ pub struct WorkerOptions {
     pub host: String,
     /// For tests: the process dies here.
     pub failpoint: Option<Failpoint>,
+    /// For tests: called at the beginning of every computation, on its thread.
+    pub probe: Option<Probe>,
+}
+
+/// Looks at the world while a task computes.
+#[derive(Clone)]
+pub struct Probe(pub Arc<dyn Fn(PhaseName) + Send + Sync>);
+
+impl std::fmt::Debug for Probe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Probe")
+    }
 }
 
 /// A point at which a worker under test kills itself.
@@ -191,7 +203,13 @@ async fn live(
     parts.spawn(over.clone().run_until_cancelled_owned(steward.serve()));
 
     let tasks = TaskTracker::new();
-    let end = intake::take_in(&life, finished, &tasks, &drain, &reconcile).await;
+    let take_in = |class, finished| {
+        intake::take_in(&life, class, finished, &tasks, &drain, &reconcile)
+    };
+    let (end, _) = tokio::join!(
+        take_in(PermitClass::Cpu, finished.clone()),
+        take_in(PermitClass::Provider, finished)
+    );
     tasks.close();
     if matches!(end, End::Drained) {
         tracing::info!(running = tasks.len(), "draining");

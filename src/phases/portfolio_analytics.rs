@@ -19,7 +19,6 @@ use serde_json::json;
 use self::book::BookView;
 use super::series::{self, Prices, Window};
 use super::symbol_factors::{self, COVARIANCE_OWNER, DateModel, WINDOW};
-use super::units::ids;
 use super::{Cx, Done, LOOKBACK_SESSIONS, Phase, Result, Scope, TaskRef, Unit, sets};
 use crate::domain::{AssetClass, PhaseName, PortfolioId, Symbol, TaskEpoch, TradingDate};
 use crate::store::definitions::Definitions;
@@ -158,17 +157,15 @@ impl Phase for PortfolioAnalytics {
         let names: Vec<String> = symbols.iter().map(ToString::to_string).collect();
 
         // What stands on stale results must not claim to be newer than they are.
-        let book = ids(&[portfolio]).collect::<Vec<_>>();
-        let factors = [COVARIANCE_OWNER.to_owned()];
-        for (kind, owners) in [
-            ("position-values", &book[..]),
-            ("pnl-snapshots", &book[..]),
-            ("symbol-factors", &names[..]),
-            ("factor-covariance", &factors[..]),
-        ] {
-            if let Some(version) = result_sets::stale_version(db, kind, owners, date).await? {
-                db.rests_on(version);
-            }
+        let book = portfolio.to_string();
+        let mut used = vec![
+            (PhaseName::PositionValues.as_str(), book.as_str()),
+            (PhaseName::PnlSnapshots.as_str(), book.as_str()),
+            ("factor-covariance", COVARIANCE_OWNER),
+        ];
+        used.extend(names.iter().map(|name| (PhaseName::SymbolFactors.as_str(), name.as_str())));
+        if let Some(version) = result_sets::stale_version(db, &used, date).await? {
+            db.rests_on(version);
         }
 
         let covariance = symbol_results::covariance(db, date).await?;

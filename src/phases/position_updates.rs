@@ -64,9 +64,8 @@ impl Phase for PositionUpdates {
         let as_of = task.as_of;
         let owners: Vec<String> = ids(&input.portfolios).collect();
         let kind = PhaseName::PositionValues.as_str();
-        if let Some(version) =
-            result_sets::stale_version(db, kind, &owners, as_of.date()).await?
-        {
+        let used: Vec<(&str, &str)> = owners.iter().map(|owner| (kind, owner.as_str())).collect();
+        if let Some(version) = result_sets::stale_version(db, &used, as_of.date()).await? {
             db.rests_on(version);
         }
         let mut rows = Vec::new();

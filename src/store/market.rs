@@ -287,9 +287,9 @@ pub async fn closes(
     to: NaiveDate,
 ) -> Result<BTreeMap<Symbol, Series>> {
     sqlx::query!(
-        r#"select symbol, array_agg(date order by date) as "dates!",
-                  array_agg(close::float8 order by date) as "values!"
-           from market_data_cache where symbol = any($1) and date between $2 and $3
+        r#"select symbol, array_agg(date) as "dates!", array_agg(close::float8) as "values!"
+           from (select symbol, date, close from market_data_cache
+                 where symbol = any($1) and date between $2 and $3 order by symbol, date) sorted
            group by symbol"#,
         symbols,
         from,
@@ -314,9 +314,9 @@ pub async fn yields(
     to: NaiveDate,
 ) -> Result<BTreeMap<Symbol, Series>> {
     sqlx::query!(
-        r#"select symbol, array_agg(date order by date) as "dates!",
-                  array_agg(yield::float8 order by date) as "values!"
-           from yields where symbol = any($1) and date between $2 and $3
+        r#"select symbol, array_agg(date) as "dates!", array_agg(yield::float8) as "values!"
+           from (select symbol, date, yield from yields
+                 where symbol = any($1) and date between $2 and $3 order by symbol, date) sorted
            group by symbol"#,
         symbols,
         from,

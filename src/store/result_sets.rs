@@ -83,19 +83,22 @@ pub async fn replace(
 }
 
 /// The lowest version among sets of a date that are stale in this snapshot: results that use them
-/// must not claim to be newer. `None` when all are current.
+/// must not claim to be newer. `None` when all are current. `used` names sets by kind and owner.
 pub async fn stale_version(
     db: &mut ReadTx<'_>,
-    kind: &str,
-    owners: &[String],
+    used: &[(&str, &str)],
     as_of: NaiveDate,
 ) -> Result<Option<i64>> {
+    let kinds: Vec<String> = used.iter().map(|(kind, _)| (*kind).to_owned()).collect();
+    let owners: Vec<String> = used.iter().map(|(_, owner)| (*owner).to_owned()).collect();
     sqlx::query_scalar!(
-        r#"select min(rs.data_version) from stale_result_sets s
-           join result_set rs using (kind, owner, as_of)
-           where s.kind = $1 and s.owner = any($2) and s.as_of = $3"#,
-        kind,
-        owners,
+        r#"select min(rs.data_version)
+           from unnest($1::text[], $2::text[]) as used(kind, owner)
+           join result_set rs on rs.kind = used.kind and rs.owner = used.owner and rs.as_of = $3
+           where exists (select from stale_result_sets s
+                         where s.kind = rs.kind and s.owner = rs.owner and s.as_of = rs.as_of)"#,
+        &kinds,
+        &owners,
         as_of
     )
     .fetch_one(db.connection().await?)

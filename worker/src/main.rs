@@ -59,6 +59,7 @@ async fn main() -> anyhow::Result<()> {
         grace: Duration::from_secs(options.worker.grace_seconds),
         host: options.host,
         failpoint: options.failpoint,
+        probe: None,
     };
     run_worker(engine, worker, shutdown).await?;
     Ok(())

@@ -1,4 +1,6 @@
-//! Intake: permits first, then hints, then one claim for all hints of a read.
+//! Intake: permits first, then hints, then one claim for all hints of a read. One loop for each class
+//! of permits, each with a reader of its own: a blocking read for one class must not keep the
+//! other waiting.
 //!
 //! With Redis away for ten seconds, tasks are claimed straight from Postgres until it is back.
 
@@ -30,12 +32,13 @@ const CLAIM: usize = 64;
 
 pub(super) async fn take_in(
     life: &Arc<Life>,
+    class: PermitClass,
     finished: mpsc::Sender<Finished>,
     tasks: &TaskTracker,
     drain: &CancellationToken,
     reconcile: &Notify,
 ) -> End {
-    let mut intake = Intake::new(life, finished);
+    let mut intake = Intake::new(life, class, finished);
     loop {
         if life.abandon.is_cancelled() {
             return End::Lost;
@@ -43,8 +46,11 @@ pub(super) async fn take_in(
         if drain.is_cancelled() {
             return End::Drained;
         }
-        let Some(permits) = intake.permits(drain).await else { continue };
-        let found = intake.find(&permits, reconcile).await;
+        let permits = intake.permits(drain).await;
+        if permits.is_empty() {
+            continue;
+        }
+        let found = intake.find(permits.len(), reconcile).await;
         if life.abandon.is_cancelled() || found.is_empty() {
             continue;
         }
@@ -52,17 +58,14 @@ pub(super) async fn take_in(
     }
 }
 
-/// Free permits, taken before anything is read.
-struct Permits {
-    cpu: Vec<OwnedSemaphorePermit>,
-    provider: Vec<OwnedSemaphorePermit>,
-}
-
 /// Hints with the entries that carry them; none where Postgres was asked directly.
 type Hints = BTreeMap<TaskEpoch, Vec<Entry>>;
 
 struct Intake<'a> {
     life: &'a Arc<Life>,
+    class: PermitClass,
+    /// Phases of the class.
+    phases: Vec<PhaseName>,
     /// To the committers, who end when the last sender is gone.
     finished: mpsc::Sender<Finished>,
     capabilities: Vec<Capability>,
@@ -77,16 +80,21 @@ struct Intake<'a> {
 }
 
 impl<'a> Intake<'a> {
-    fn new(life: &'a Arc<Life>, finished: mpsc::Sender<Finished>) -> Self {
-        let capabilities = life.engine.registry.iter().map(|phase| Capability {
-            phase: phase.name(),
-            version: phase.version(),
-            timeout_seconds: phase.timeout().as_secs_f64(),
-        });
+    fn new(life: &'a Arc<Life>, class: PermitClass, finished: mpsc::Sender<Finished>) -> Self {
+        let own = life.engine.registry.iter().filter(|phase| phase.class() == class);
+        let capabilities: Vec<Capability> = own
+            .map(|phase| Capability {
+                phase: phase.name(),
+                version: phase.version(),
+                timeout_seconds: phase.timeout().as_secs_f64(),
+            })
+            .collect();
         Self {
             life,
+            class,
+            phases: capabilities.iter().map(|capability| capability.phase).collect(),
             finished,
-            capabilities: capabilities.collect(),
+            capabilities,
             reader: None,
             away_since: None,
             backoff: BACKOFF.0,
@@ -95,37 +103,24 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// Waits for a permit of any class, then takes all that are free.
-    async fn permits(&self, drain: &CancellationToken) -> Option<Permits> {
-        let take = |class: PermitClass| {
-            let semaphore = self.life.permits(class);
-            let mut permits = Vec::new();
-            while permits.len() < CLAIM
-                && let Ok(permit) = Arc::clone(semaphore).try_acquire_owned()
-            {
-                permits.push(permit);
-            }
-            permits
-        };
-        let mut permits =
-            Permits { cpu: take(PermitClass::Cpu), provider: take(PermitClass::Provider) };
-        if permits.cpu.is_empty() && permits.provider.is_empty() {
-            tokio::select! {
-                () = drain.cancelled() => return None,
-                () = self.life.abandon.cancelled() => return None,
-                Ok(permit) = Arc::clone(&self.life.cpu).acquire_owned() => permits.cpu.push(permit),
-                Ok(permit) = Arc::clone(&self.life.provider).acquire_owned() => permits.provider.push(permit),
-            }
+    /// Waits for a permit, then takes all that are free.
+    async fn permits(&self, drain: &CancellationToken) -> Vec<OwnedSemaphorePermit> {
+        let semaphore = self.life.permits(self.class);
+        let mut permits = Vec::new();
+        tokio::select! {
+            () = drain.cancelled() => {}
+            () = self.life.abandon.cancelled() => {}
+            Ok(permit) = Arc::clone(semaphore).acquire_owned() => permits.push(permit),
         }
-        Some(permits)
+        while permits.len() < CLAIM
+            && let Ok(permit) = Arc::clone(semaphore).try_acquire_owned()
+        {
+            permits.push(permit);
+        }
+        permits
     }
 
-    fn phases(&self, class: PermitClass) -> Vec<PhaseName> {
-        let all = self.life.engine.registry.iter();
-        all.filter(|phase| phase.class() == class).map(|phase| phase.name()).collect()
-    }
-
-    async fn find(&mut self, permits: &Permits, reconcile: &Notify) -> Hints {
+    async fn find(&mut self, free: usize, reconcile: &Notify) -> Hints {
         if let Some(suspect) = self.take_suspect() {
             return BTreeMap::from([suspect]);
         }
@@ -133,18 +128,7 @@ impl<'a> Intake<'a> {
             let kept = self.surplus.drain(..).collect();
             return self.sort(kept).await;
         }
-        let wanted = [
-            Wanted {
-                class: PermitClass::Cpu,
-                phases: self.phases(PermitClass::Cpu),
-                free: permits.cpu.len(),
-            },
-            Wanted {
-                class: PermitClass::Provider,
-                phases: self.phases(PermitClass::Provider),
-                free: permits.provider.len(),
-            },
-        ];
+        let wanted = [Wanted { class: self.class, phases: self.phases.clone(), free }];
         match self.read(&wanted).await {
             Ok(read) => {
                 self.redis_is_back();
@@ -163,7 +147,7 @@ impl<'a> Intake<'a> {
                 let away = self.away_since.map(|since| since.elapsed()).unwrap_or_default();
                 if away >= PATIENCE {
                     self.life.counters.redis_down.store(1, Ordering::Relaxed);
-                    self.ask_postgres(permits).await
+                    self.ask_postgres(free).await
                 } else {
                     tokio::time::sleep(self.backoff).await;
                     self.backoff = (self.backoff * 2).min(BACKOFF.1);
@@ -239,11 +223,10 @@ impl<'a> Intake<'a> {
         hints
     }
 
-    async fn ask_postgres(&self, permits: &Permits) -> Hints {
+    async fn ask_postgres(&self, free: usize) -> Hints {
         tokio::time::sleep(DIRECT_POLL).await;
-        let limit = permits.cpu.len().max(1);
-        let phases: Vec<String> = self.capabilities.iter().map(|c| c.phase.to_string()).collect();
-        let limit = i64::try_from(limit).unwrap_or(1);
+        let phases: Vec<String> = self.phases.iter().map(ToString::to_string).collect();
+        let limit = i64::try_from(free).unwrap_or(1);
         match tasks::claimable(&self.life.engine.pools.control, limit, &phases).await {
             Ok(found) => found.into_iter().map(|at| (at, Vec::new())).collect(),
             Err(error) => {
@@ -253,11 +236,15 @@ impl<'a> Intake<'a> {
         }
     }
 
-    async fn claim(&mut self, mut hints: Hints, mut permits: Permits, tasks: &TaskTracker) {
+    async fn claim(
+        &mut self,
+        mut hints: Hints,
+        mut permits: Vec<OwnedSemaphorePermit>,
+        tasks: &TaskTracker,
+    ) {
         let alone = self.life.counters.in_hand.load(Ordering::Relaxed) == 0 && hints.len() == 1;
         // What goes beyond the permits waits for the next round.
-        let most = permits.cpu.len() + permits.provider.len();
-        while hints.len() > most {
+        while hints.len() > permits.len() {
             if let Some((_, entries)) = hints.pop_last() {
                 self.surplus.extend(entries);
             }
@@ -282,16 +269,7 @@ impl<'a> Intake<'a> {
                 Answer::Claimed(claimed) => {
                     count(&self.life.counters.claimed);
                     count(&self.life.counters.in_hand);
-                    let class = self
-                        .life
-                        .engine
-                        .phase(claimed.phase)
-                        .map_or(PermitClass::Cpu, |phase| phase.class());
-                    let (own, other) = match class {
-                        PermitClass::Cpu => (&mut permits.cpu, &mut permits.provider),
-                        PermitClass::Provider => (&mut permits.provider, &mut permits.cpu),
-                    };
-                    let permit = own.pop().or_else(|| other.pop());
+                    let permit = permits.pop();
                     let life = Arc::clone(self.life);
                     tasks.spawn(task::run(life, self.finished.clone(), *claimed, entries, permit));
                 }

@@ -119,6 +119,9 @@ async fn work(life: &Arc<Life>, claimed: &Claimed, cx: &Cx) -> Result<Worked, Er
         let (life, cx, name) = (Arc::clone(life), cx.clone(), claimed.phase);
         let computed = tokio::task::spawn_blocking(move || {
             life.failpoint(Moment::MidCompute, name);
+            if let Some(probe) = &life.options.probe {
+                (probe.0)(name);
+            }
             let phase =
                 life.engine.phase(name).map_err(|error| Error::Bug(error.to_string()))?;
             phase.compute(&cx, fetched)
