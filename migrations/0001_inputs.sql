@@ -93,7 +93,8 @@ create table manual_marks (
     portfolio_id uuid not null references portfolios (id),
     symbol       text not null,
     date         date not null,
-    price        numeric not null check (price > 0),
+    -- Zero for what was written off.
+    price        numeric not null check (price >= 0),
     primary key (portfolio_id, symbol, date)
 );
 

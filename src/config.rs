@@ -1,153 +1,361 @@
-//! Settings of the processes: flags with environment names, read once in `main`. `--help` is the
-//! reference.
+//! Settings as flags with environment names, in groups that each binary flattens into its own
+//! command line: `--help` is the reference. Nothing else of the program reads the environment.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 
 use crate::clock::Clock;
+use crate::domain::InstallId;
+use crate::market_data::{self, Provider};
+use crate::queue::{self, DEFAULT_PREFIX, Keys, Queue};
 use crate::store;
 
-/// How to reach Postgres.
-#[derive(Args, Clone)]
-pub struct PostgresConfig {
-    /// Postgres: postgres://user:password@host:5432/database
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL", global = true)]
-    pub database_url: Option<String>,
-    /// Longest wait for a connection; then a visible error that is retried
-    #[arg(long, env = "SIGMABATCH_ACQUIRE_TIMEOUT_SECONDS", default_value_t = 120, value_name = "N", global = true)]
-    pub acquire_timeout_seconds: u64,
-    /// Longest time of one statement
-    #[arg(long, env = "SIGMABATCH_STATEMENT_TIMEOUT_SECONDS", default_value_t = 60, value_name = "N", global = true)]
-    pub statement_timeout_seconds: u64,
+/// A setting that is missing or wrong, with what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting without a default that this command needs.
+    #[error("{name} is not set; {remedy}")]
+    NotSet {
+        /// Its environment name.
+        name: &'static str,
+        /// How to set it.
+        remedy: &'static str,
+    },
+    /// A Redis setting that cannot be used.
+    #[error(transparent)]
+    Queue(#[from] queue::Error),
+    /// A provider that cannot be opened.
+    #[error(transparent)]
+    MarketData(#[from] market_data::Error),
 }
 
-impl std::fmt::Debug for PostgresConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PostgresConfig")
-            .field("database_url", &self.database_url.as_deref().map(store::redact))
-            .field("acquire_timeout_seconds", &self.acquire_timeout_seconds)
-            .field("statement_timeout_seconds", &self.statement_timeout_seconds)
-            .finish()
+/// The URL of a service, whose passwords are never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ServiceUrl(String);
+
+impl ServiceUrl {
+    /// The URL with its passwords: for connecting and for the environment of child processes.
+    pub fn reveal(&self) -> &str {
+        &self.0
     }
 }
 
+impl FromStr for ServiceUrl {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for ServiceUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&store::redact(&self.0))
+    }
+}
+
+impl fmt::Debug for ServiceUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// How to reach Postgres.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Postgres")]
+pub struct PostgresConfig {
+    /// Where Postgres is: `postgres://user:password@host:5432/database`.
+    #[arg(
+        long,
+        global = true,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub database_url: Option<ServiceUrl>,
+    /// How long to wait for a connection before a visible error that is tried again.
+    #[arg(
+        long,
+        global = true,
+        env = "SIGMABATCH_ACQUIRE_TIMEOUT_SECONDS",
+        default_value_t = 120,
+        value_name = "SECONDS",
+        value_parser = whole(1, 3_600),
+    )]
+    pub acquire_timeout_seconds: u32,
+    /// How long one statement may take.
+    #[arg(
+        long,
+        global = true,
+        env = "SIGMABATCH_STATEMENT_TIMEOUT_SECONDS",
+        default_value_t = 60,
+        value_name = "SECONDS",
+        value_parser = whole(1, 3_600),
+    )]
+    pub statement_timeout_seconds: u32,
+}
+
 impl PostgresConfig {
-    /// The settings, under the name that `pg_stat_activity` shows; an error where no URL is given.
-    pub fn settings(&self, application: &str) -> Result<store::Settings, Missing> {
-        let url = self.database_url.clone().ok_or(Missing("DATABASE_URL"))?;
-        Ok(store::Settings {
-            url,
+    /// The settings of a process that calls itself `application`.
+    pub fn settings(&self, application: &str) -> Result<store::Settings, Error> {
+        let url = self.database_url.as_ref().ok_or(Error::NotSet {
+            name: "DATABASE_URL",
+            remedy: "set it to postgres://user:password@host:5432/database, \
+                     or put `sigmabatch services --` before the command to try it on private servers",
+        })?;
+        Ok(self.settings_of(url.reveal(), application))
+    }
+
+    /// The same settings for another database.
+    pub fn settings_of(&self, url: &str, application: &str) -> store::Settings {
+        store::Settings {
+            url: url.to_owned(),
             application: application.to_owned(),
-            acquire_timeout: Duration::from_secs(self.acquire_timeout_seconds),
-            statement_timeout: Duration::from_secs(self.statement_timeout_seconds),
-        })
+            acquire_timeout: seconds(self.acquire_timeout_seconds),
+            statement_timeout: seconds(self.statement_timeout_seconds),
+        }
     }
 }
 
 /// How to reach Redis.
-#[derive(Args, Clone)]
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Redis")]
 pub struct RedisConfig {
-    /// Redis: redis://:password@host:6379/0
-    #[arg(long, env = "REDIS_URL", hide_env_values = true, value_name = "URL", global = true)]
-    pub redis_url: Option<String>,
-    /// Prefix of all keys: {prefix}:nightly:phase-6
-    #[arg(long, env = "SIGMABATCH_PREFIX", default_value = crate::queue::DEFAULT_PREFIX, value_name = "PREFIX", global = true)]
+    /// Where Redis is: `redis://:password@host:6379/0`.
+    #[arg(
+        long,
+        global = true,
+        env = "REDIS_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub redis_url: Option<ServiceUrl>,
+    /// Prefix of every key, so that installations can share a Redis.
+    #[arg(
+        long,
+        global = true,
+        env = "SIGMABATCH_PREFIX",
+        default_value = DEFAULT_PREFIX,
+        value_name = "NAME",
+        value_parser = prefix,
+    )]
     pub prefix: String,
 }
 
-impl std::fmt::Debug for RedisConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RedisConfig")
-            .field("redis_url", &self.redis_url.as_deref().map(store::redact))
-            .field("prefix", &self.prefix)
-            .finish()
-    }
-}
-
 impl RedisConfig {
-    /// The URL; an error where none is given.
-    pub fn url(&self) -> Result<&str, Missing> {
-        self.redis_url.as_deref().ok_or(Missing("REDIS_URL"))
+    /// The key names.
+    pub fn keys(&self) -> Result<Keys, Error> {
+        Ok(Keys::new(&self.prefix)?)
+    }
+
+    /// The URL with its passwords, for connecting.
+    pub fn reveal(&self) -> Result<&str, Error> {
+        let url = self.redis_url.as_ref().ok_or(Error::NotSet {
+            name: "REDIS_URL",
+            remedy: "set it to redis://:password@host:6379/0, \
+                     or put `sigmabatch services --` before the command to try it on private servers",
+        })?;
+        Ok(url.reveal())
+    }
+
+    /// Redis for an installation; connects when first needed.
+    pub fn queue(&self, install: InstallId) -> Result<Queue, Error> {
+        Ok(Queue::open(self.reveal()?, &self.prefix, install)?)
     }
 }
 
 /// Where prices come from.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Market data")]
 pub struct MarketDataConfig {
-    /// Provider of prices: files:DIR
-    #[arg(long, env = "MARKET_DATA", value_name = "PROVIDER", global = true)]
+    /// The provider: `files:DIR`, a folder with prices/, provider.toml and more (see README).
+    #[arg(long, global = true, env = "MARKET_DATA", value_name = "PROVIDER")]
     pub market_data: Option<String>,
 }
 
 impl MarketDataConfig {
-    /// The provider's name and place; an error where none is given.
-    pub fn spec(&self) -> Result<&str, Missing> {
-        self.market_data.as_deref().ok_or(Missing("MARKET_DATA"))
+    /// Opens the provider.
+    pub fn provider(&self) -> Result<Provider, Error> {
+        let text = self.market_data.as_deref().ok_or(Error::NotSet {
+            name: "MARKET_DATA",
+            remedy: "set it to files:DIR, for example files:data/market",
+        })?;
+        Ok(Provider::open(text)?)
+    }
+}
+
+/// How a worker works.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Worker")]
+pub struct WorkerConfig {
+    /// A worker that is not heard of for this long has lost its tasks.
+    #[arg(
+        long,
+        env = "SIGMABATCH_LEASE_SECONDS",
+        default_value_t = 30,
+        value_name = "SECONDS",
+        value_parser = whole(1, 3_600),
+    )]
+    pub lease_seconds: u32,
+    /// Workers that a task may take down before it is dead.
+    #[arg(
+        long,
+        env = "SIGMABATCH_MAX_CRASHES",
+        default_value_t = 3,
+        value_name = "N",
+        value_parser = clap::value_parser!(i16).range(1..=100),
+    )]
+    pub max_crashes: i16,
+    /// Tasks in hand at once; those that compute are limited by the cores.
+    #[arg(
+        long,
+        env = "SIGMABATCH_CONCURRENCY",
+        default_value_t = 16,
+        value_name = "N",
+        value_parser = whole(1, 1_024),
+    )]
+    pub concurrency: u32,
+    /// How long tasks may go on after SIGTERM before they are given back.
+    #[arg(
+        long,
+        env = "SIGMABATCH_GRACE_SECONDS",
+        default_value_t = 25,
+        value_name = "SECONDS",
+        value_parser = whole(0, 3_600),
+    )]
+    pub grace_seconds: u32,
+}
+
+impl WorkerConfig {
+    /// The lease of the process.
+    pub fn lease(&self) -> Duration {
+        seconds(self.lease_seconds)
+    }
+
+    /// The time between SIGTERM and giving tasks back.
+    pub fn grace(&self) -> Duration {
+        seconds(self.grace_seconds)
     }
 }
 
 /// What time it is.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Time")]
 pub struct ClockConfig {
-    /// Instant at which this process's clock starts (RFC 3339); moves business dates and "not in the future" only
-    #[arg(long, env = "SIGMABATCH_NOW", value_name = "INSTANT", global = true)]
+    /// Instant at which the clock starts and runs on (RFC 3339): it moves business dates and "not in
+    /// the future" only; leases and retries stay on the time of Postgres.
+    #[arg(
+        long,
+        global = true,
+        env = "SIGMABATCH_NOW",
+        value_name = "INSTANT",
+        value_parser = instant,
+    )]
     pub now: Option<DateTime<Utc>>,
 }
 
 impl ClockConfig {
-    /// The clock.
+    /// Starts the clock.
     pub fn clock(&self) -> Clock {
         self.now.map_or_else(Clock::system, Clock::starting_at)
     }
 }
 
-/// How a worker behaves.
-#[derive(Debug, Clone, Args)]
-pub struct WorkerConfig {
-    /// A worker without heartbeat for so long is lost; it beats three times as often
-    #[arg(long, env = "SIGMABATCH_LEASE_SECONDS", default_value_t = 30.0, value_name = "N")]
-    pub lease_seconds: f64,
-    /// Lost workers that one task may cost before it is dead as poison
-    #[arg(long, env = "SIGMABATCH_MAX_CRASHES", default_value_t = 3, value_name = "N")]
-    pub max_crashes: i16,
-    /// Tasks in hand at once
-    #[arg(long, env = "SIGMABATCH_CONCURRENCY", default_value_t = 16, value_name = "N")]
-    pub concurrency: usize,
-    /// How long running tasks may finish after SIGTERM
-    #[arg(long, env = "SIGMABATCH_GRACE_SECONDS", default_value_t = 25, value_name = "N")]
-    pub grace_seconds: u64,
-}
-
-impl WorkerConfig {
-    /// The lease; an error where it is shorter than a heartbeat can be.
-    pub fn lease(&self) -> Result<Duration, Unusable> {
-        if self.lease_seconds.is_finite() && (0.3..=86_400.0).contains(&self.lease_seconds) {
-            Ok(Duration::from_secs_f64(self.lease_seconds))
-        } else {
-            Err(Unusable(format!("a lease of {} seconds: use 0.3 to 86400", self.lease_seconds)))
-        }
-    }
-}
-
 /// What is logged.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Logs")]
 pub struct LogConfig {
-    /// Level or filter: error, warn, info, debug, sigmabatch=trace
-    #[arg(long, env = "SIGMABATCH_LOG", default_value = "info", value_name = "FILTER", global = true)]
+    /// Level or filter: error, warn, info, debug, sigmabatch=trace.
+    #[arg(long, global = true, env = "SIGMABATCH_LOG", default_value = "info", value_name = "FILTER")]
     pub log: String,
-    /// Log lines as JSON
-    #[arg(long, env = "SIGMABATCH_LOG_JSON", global = true)]
+    /// Log lines as JSON.
+    #[arg(long, global = true, env = "SIGMABATCH_LOG_JSON")]
     pub log_json: bool,
 }
 
-/// A setting that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unusable(String);
+fn seconds(seconds: u32) -> Duration {
+    Duration::from_secs(u64::from(seconds))
+}
 
-/// A setting without which the command cannot work.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is not set: give the flag or the environment variable, or run the command under `sigmabatch services --`")]
-pub struct Missing(pub &'static str);
+fn whole(least: u64, most: u64) -> RangedU64ValueParser<u32> {
+    RangedU64ValueParser::new().range(least..=most)
+}
+
+fn prefix(text: &str) -> Result<String, queue::Error> {
+    Keys::new(text).map(|_| text.to_owned())
+}
+
+fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|instant| instant.to_utc())
+        .map_err(|_| "not an instant such as 2016-12-30T22:00:00Z".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct All {
+        #[command(flatten)]
+        postgres: PostgresConfig,
+        #[command(flatten)]
+        redis: RedisConfig,
+        #[command(flatten)]
+        market_data: MarketDataConfig,
+        #[command(flatten)]
+        worker: WorkerConfig,
+        #[command(flatten)]
+        clock: ClockConfig,
+    }
+
+    fn parse(arguments: &[&str]) -> Result<All, clap::Error> {
+        All::try_parse_from(std::iter::once(&"test").chain(arguments))
+    }
+
+    #[test]
+    fn passwords_are_not_in_debug_output() {
+        let all = parse(&[
+            "--database-url=postgres://me:s3cret@host/db",
+            "--redis-url=redis://:s3cret@host/0",
+        ])
+        .unwrap();
+        let settings = all.postgres.settings("test").unwrap();
+        let text = format!("{all:?} {all:#?} {settings:?}");
+        assert!(!text.contains("s3cret"), "{text}");
+        assert!(text.contains("postgres://me:***@host/db"), "{text}");
+        assert_eq!(settings.url, "postgres://me:s3cret@host/db");
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_reference() {
+        let all = parse(&["--database-url=x", "--redis-url=x"]).unwrap();
+        assert_eq!(all.worker.lease(), Duration::from_secs(30));
+        assert_eq!(all.worker.grace(), Duration::from_secs(25));
+        assert_eq!((all.worker.max_crashes, all.worker.concurrency), (3, 16));
+        assert_eq!(all.redis.prefix, "sigmabatch");
+        assert_eq!(all.postgres.acquire_timeout_seconds, 120);
+        assert_eq!(all.postgres.statement_timeout_seconds, 60);
+    }
+
+    #[test]
+    fn wrong_values_are_refused_with_the_reason() {
+        for (argument, reason) in [
+            ("--lease-seconds=0", "0 is not in 1..=3600"),
+            ("--prefix=a b", "has a character outside"),
+            ("--now=yesterday", "2016-12-30T22:00:00Z"),
+        ] {
+            let error = parse(&[argument]).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+        let clock = parse(&["--now=2016-12-30T17:00:00-05:00"]).unwrap().clock;
+        assert_eq!(clock.now.unwrap().to_rfc3339(), "2016-12-30T22:00:00+00:00");
+    }
+}

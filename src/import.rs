@@ -41,6 +41,3 @@ pub fn defaults() -> (FactorSet, ScenarioSet) {
         scenarios.expect("the built-in scenarios are right"),
     )
 }
-
-#[cfg(test)]
-mod tests;

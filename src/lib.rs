@@ -1,6 +1,7 @@
 //! sigmabatch computes a night of portfolio analytics: Postgres decides, Redis suggests, workers
 //! compute, one transaction commits. `ARCHITECTURE.md` is the map.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod analytics;

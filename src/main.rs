@@ -1,2 +1,92 @@
-//! placeholder
-fn main() {}
+//! `sigmabatch`: the operator's command line.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use sigmabatch::cli::{self, Cli, Command, Error, ImportCommand, Output, RedisCommand, demo};
+use sigmabatch::{embedded, telemetry};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    telemetry::start(&cli.settings.log.log, cli.settings.log.log_json);
+    let json = cli.json;
+    match run(cli).await {
+        Ok(output) => {
+            // A reader that went away (`| head`) is no error.
+            let _ = std::io::stdout().write_all(output.text.as_bytes());
+            ExitCode::from(output.code)
+        }
+        Err(error) => {
+            let text = error.render(json);
+            let _ = if json {
+                std::io::stdout().write_all(text.as_bytes())
+            } else {
+                std::io::stderr().write_all(text.as_bytes())
+            };
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<Output, Error> {
+    let (settings, json) = (&cli.settings, cli.json);
+    let clock = settings.clock.clock();
+    let pools = || cli::connect_migrated(&settings.postgres, "sigmabatch-cli");
+    match &cli.command {
+        Command::Demo(args) => {
+            let programs = std::env::current_exe().ok();
+            let programs = programs.and_then(|path| path.parent().map(ToOwned::to_owned));
+            let place = demo::Place {
+                programs: programs.unwrap_or_default(),
+                services: embedded::Options {
+                    data_dir: args.keep.clone(),
+                    temp_dir: args.temp_dir.clone(),
+                    path: args.path.clone(),
+                    durable: true,
+                },
+            };
+            demo::demo(settings, args, &place).await
+        }
+        Command::Services(args) => {
+            let code = cli::services::run(settings, args).await?;
+            Ok(Output { text: String::new(), code })
+        }
+        Command::Migrate => {
+            let pools = cli::connect(&settings.postgres, "sigmabatch-cli").await?;
+            cli::migrate::run(&pools, json).await
+        }
+        Command::Import(import) => match import {
+            ImportCommand::Portfolio(args) => {
+                let receipt = cli::import::portfolio(&pools().await?, &clock, args).await?;
+                let mut output = receipt.output(json);
+                if args.run {
+                    let run = cli::run::onboard(settings, receipt.portfolio.id, json).await?;
+                    output.text.push_str(&run.text);
+                    output.code = run.code;
+                }
+                Ok(output)
+            }
+            ImportCommand::Flows(args) => {
+                Ok(cli::import::flows(&pools().await?, &clock, args).await?.output(json))
+            }
+            ImportCommand::Marks(args) => {
+                Ok(cli::import::marks(&pools().await?, &clock, args).await?.output(json))
+            }
+            ImportCommand::Factors(args) => {
+                let receipts = cli::import::factors(&pools().await?, args).await?;
+                Ok(cli::import::DefinitionsReceipt::output(&receipts, json))
+            }
+            ImportCommand::Scenarios(args) => {
+                let receipts = cli::import::scenarios(&pools().await?, args).await?;
+                Ok(cli::import::DefinitionsReceipt::output(&receipts, json))
+            }
+        },
+        Command::Run(args) => cli::run::run(settings, args, json).await,
+        Command::Status(args) => cli::status::run(&pools().await?, &clock, args, json).await,
+        Command::Show(args) => cli::show::run(&pools().await?, args, json).await,
+        Command::Digest(args) => cli::digest::run(&pools().await?, args, json).await,
+        Command::Redis(RedisCommand::Explain) => cli::redis::explain(&settings.redis, json),
+    }
+}

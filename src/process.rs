@@ -34,3 +34,12 @@ pub fn shutdown() -> std::io::Result<CancellationToken> {
     }
     Ok(token)
 }
+
+/// Cancels `token` when standard input ends: a child whose parent is gone has nobody to work for.
+pub fn stop_with_stdin(token: CancellationToken) {
+    std::thread::spawn(move || {
+        // An error ends the wait as well.
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        token.cancel();
+    });
+}

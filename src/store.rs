@@ -6,6 +6,7 @@
 mod connect;
 mod tx;
 
+pub mod databases;
 pub mod definitions;
 pub mod digest;
 pub mod events;

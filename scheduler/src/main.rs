@@ -48,7 +48,7 @@ async fn main() -> anyhow::Result<()> {
     let shutdown = process::shutdown().context("listening for signals")?;
     let engine = process::connect(
         &settings,
-        options.redis.url()?,
+        options.redis.reveal()?,
         &options.redis.prefix,
         options.clock.clock(),
     )

@@ -196,18 +196,18 @@ impl<'a> Holding<'a> {
                 value.price_date = Some(date);
                 value.market_value = rounded(self.shares.saturating_mul(price));
             }
-        } else if let Some((history, quote)) = quoted
-            // An old close from before the entry says less than the price that was paid.
-            && (quote.quality != Quality::Carried || quote.date >= entry)
-        {
-            let worth = history.value_per_entry_share(&quote, entry);
-            value.market_value = rounded(self.shares.saturating_mul(worth));
-            value.price = quote.close;
-            value.price_date = Some(quote.date.date());
-            value.quality = quote.quality;
-            if !history.splits.is_empty() {
-                value.quantity = lot.quantity.saturating_mul(history.split_factor(entry, on));
+        } else if let Some((history, quote)) = quoted {
+            let since = history.split_factor(entry, on);
+            value.quantity = lot.quantity.saturating_mul(since);
+            if quote.quality == Quality::Carried && quote.date < entry {
+                // An old close from before the entry says less than the price that was paid.
+                value.price = divided(lot.entry_price, since);
+            } else {
+                let worth = history.value_per_entry_share(&quote, entry);
+                value.market_value = rounded(self.shares.saturating_mul(worth));
                 value.price = divided(quote.close, history.split_factor(quote.date, on));
+                value.price_date = Some(quote.date.date());
+                value.quality = quote.quality;
             }
         }
         value.unrealised = value.market_value.saturating_sub(cost);

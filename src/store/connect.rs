@@ -18,7 +18,7 @@ const LOCK_TIMEOUT_SECONDS: u32 = 5;
 const TCP_USER_TIMEOUT_SECONDS: u32 = 15;
 
 /// How to reach Postgres.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     /// `postgres://…`
     pub url: String,
@@ -28,6 +28,16 @@ pub struct Settings {
     pub acquire_timeout: Duration,
     /// How long one statement may take.
     pub statement_timeout: Duration,
+}
+
+impl std::fmt::Debug for Settings {
+    /// Without the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings")
+            .field("url", &redact(&self.url))
+            .field("application", &self.application)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The pools of a process, one for each purpose, so that none can starve another.
@@ -126,17 +136,27 @@ pub async fn install_id(pools: &Pools) -> Result<InstallId> {
     Ok(InstallId(row.id))
 }
 
-/// The URL with its password part replaced.
+/// The URL with its passwords replaced: the one of the user, and the one of a parameter.
 pub fn redact(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return "(no URL)".to_owned() };
-    match rest.rsplit_once('@') {
+    let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+    let place = match place.rsplit_once('@') {
         Some((user, host)) => {
             let name = user.split(':').next().unwrap_or("");
             let mask = if user.contains(':') { ":***" } else { "" };
-            format!("{scheme}://{name}{mask}@{host}")
+            format!("{name}{mask}@{host}")
         }
-        None => url.to_owned(),
-    }
+        None => place.to_owned(),
+    };
+    let parameters: Vec<String> = parameters
+        .split('&')
+        .map(|pair| match pair.split_once('=') {
+            Some((key, _)) if key.contains("password") => format!("{key}=***"),
+            _ => pair.to_owned(),
+        })
+        .collect();
+    let mark = if rest.contains('?') { "?" } else { "" };
+    format!("{scheme}://{place}{mark}{}", parameters.join("&"))
 }
 
 #[cfg(test)]
@@ -148,5 +168,10 @@ mod tests {
         assert_eq!(redact("postgres://me:s3cr@t@host:5432/db"), "postgres://me:***@host:5432/db");
         assert_eq!(redact("redis://:pw@host/0"), "redis://:***@host/0");
         assert_eq!(redact("redis://host/0"), "redis://host/0");
+        assert_eq!(
+            redact("postgres://me@host/db?sslmode=disable&password=s3c&application_name=a@b"),
+            "postgres://me@host/db?sslmode=disable&password=***&application_name=a@b"
+        );
+        assert_eq!(redact("me:s3cret"), "(no URL)");
     }
 }

@@ -79,12 +79,22 @@ pub async fn load(db: &mut ReadTx<'_>) -> Result<Definitions> {
     Ok(Definitions { factors, scenarios, hash })
 }
 
-/// The hash of a set that is installed, if any.
-pub async fn installed(db: &mut ReadTx<'_>, kind: &str) -> Result<Option<String>> {
-    sqlx::query_scalar!("select hash from definition_sets where kind = $1", kind)
+/// Version and hash of a set that is installed, if any.
+pub async fn installed(db: &mut ReadTx<'_>, kind: &str) -> Result<Option<(String, String)>> {
+    let row = sqlx::query!("select version, hash from definition_sets where kind = $1", kind)
         .fetch_optional(db.connection().await?)
         .await
-        .attempt("reading the installed definitions")
+        .attempt("reading the installed definitions")?;
+    Ok(row.map(|row| (row.version, row.hash)))
+}
+
+/// Makes replacements of definitions wait for each other until the transaction ends; readers go on.
+pub async fn lock(tx: &mut WriteTx) -> Result<()> {
+    sqlx::query!("lock table definition_sets in share row exclusive mode")
+        .execute(tx.connection())
+        .await
+        .attempt("locking the definitions")?;
+    Ok(())
 }
 
 async fn install(tx: &mut WriteTx, kind: &str, version: &str, hash: &str) -> Result<()> {

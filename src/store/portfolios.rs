@@ -1,6 +1,6 @@
 //! Portfolios, their lots, flows and marks: what people import.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -76,6 +76,28 @@ pub async fn get(db: &mut ReadTx<'_>, id: PortfolioId) -> Result<Option<Portfoli
         opening_equity: row.opening_equity,
         inception: row.inception,
     }))
+}
+
+/// Portfolios of a name that are not deleted: one for each owner.
+pub async fn named(db: &mut ReadTx<'_>, name: &str) -> Result<Vec<PortfolioId>> {
+    let ids = sqlx::query_scalar!(
+        "select id from portfolios where name = $1 and deleted_at is null order by id",
+        name
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("looking for a portfolio by its name")?;
+    Ok(ids.into_iter().map(PortfolioId).collect())
+}
+
+/// Makes imports into a portfolio wait for each other until the transaction ends, whether it
+/// exists or not.
+pub async fn lock(tx: &mut WriteTx, id: PortfolioId) -> Result<()> {
+    sqlx::query!("select pg_advisory_xact_lock(hashtextextended('import ' || $1, 0))", id.to_string())
+        .execute(tx.connection())
+        .await
+        .attempt("locking a portfolio")?;
+    Ok(())
 }
 
 /// Every portfolio that is not deleted, by name.
@@ -154,6 +176,15 @@ pub async fn close_lot(tx: &mut WriteTx, id: PositionId, exit: &Exit) -> Result<
     Ok(())
 }
 
+/// Takes the exit of a lot away.
+pub async fn reopen_lot(tx: &mut WriteTx, id: PositionId) -> Result<()> {
+    sqlx::query!("update positions set exit_price = null, exit_date = null where id = $1", id.0)
+        .execute(tx.connection())
+        .await
+        .attempt("reopening a lot")?;
+    Ok(())
+}
+
 /// Takes lots out of the book; their rows stay.
 pub async fn remove_lots(tx: &mut WriteTx, ids: &[PositionId]) -> Result<()> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
@@ -226,15 +257,18 @@ pub async fn upsert_marks(
     .attempt("inserting marks")
 }
 
-/// Symbols with corporate actions: a dividend flow for one of them would count twice.
-pub async fn with_actions(db: &mut ReadTx<'_>, symbols: &[String]) -> Result<Vec<String>> {
+/// Symbols whose corporate actions have cash dividends: a dividend flow for one of them would count
+/// twice.
+pub async fn with_dividends(db: &mut ReadTx<'_>) -> Result<BTreeSet<Symbol>> {
     sqlx::query_scalar!(
-        "select distinct symbol from corporate_actions where symbol = any($1) and cash_dividend is not null order by 1",
-        symbols
+        "select distinct symbol from corporate_actions where cash_dividend is not null"
     )
     .fetch_all(db.connection().await?)
     .await
-    .attempt("looking for corporate actions")
+    .attempt("looking for symbols with dividends")?
+    .iter()
+    .map(|symbol| word("corporate_actions", symbol))
+    .collect()
 }
 
 /// The books of portfolios up to a date: every lot that is not deleted, flows and marks.

@@ -1,7 +1,6 @@
 //! `sigmabatch-worker`: takes tasks from Redis streams, computes, commits to Postgres.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
@@ -9,7 +8,6 @@ use sigmabatch::config::{
     ClockConfig, LogConfig, MarketDataConfig, PostgresConfig, RedisConfig, WorkerConfig,
 };
 use sigmabatch::engine::{Failpoint, WorkerOptions, run_worker};
-use sigmabatch::market_data::Provider;
 use sigmabatch::{process, telemetry};
 
 /// Takes tasks from Redis streams, computes, commits to Postgres. Start as many as you like.
@@ -31,6 +29,9 @@ struct Options {
     /// For tests: die at this point (after-claim, mid-compute, before-commit, after-commit, each with :phase)
     #[arg(long, env = "SIGMABATCH_FAILPOINT", hide = true)]
     failpoint: Option<Failpoint>,
+    /// For parents: stop when standard input ends, so that nothing is left behind
+    #[arg(long, hide = true)]
+    until_stdin_closes: bool,
     /// Name of this host, for people
     #[arg(long, env = "HOSTNAME", default_value = "localhost")]
     host: String,
@@ -41,11 +42,14 @@ async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     telemetry::start(&options.log.log, options.log.log_json);
     let settings = options.postgres.settings("sigmabatch-worker")?;
-    let provider = Provider::open(options.market_data.spec()?)?;
+    let provider = options.market_data.provider()?;
     let shutdown = process::shutdown().context("listening for signals")?;
+    if options.until_stdin_closes {
+        process::stop_with_stdin(shutdown.clone());
+    }
     let engine = process::connect(
         &settings,
-        options.redis.url()?,
+        options.redis.reveal()?,
         &options.redis.prefix,
         options.clock.clock(),
     )
@@ -53,10 +57,10 @@ async fn main() -> anyhow::Result<()> {
     let worker = WorkerOptions {
         store: settings,
         provider: Arc::new(provider),
-        lease: options.worker.lease()?,
+        lease: options.worker.lease(),
         max_crashes: options.worker.max_crashes,
-        concurrency: options.worker.concurrency,
-        grace: Duration::from_secs(options.worker.grace_seconds),
+        concurrency: options.worker.concurrency as usize,
+        grace: options.worker.grace(),
         host: options.host,
         failpoint: options.failpoint,
         probe: None,

@@ -152,6 +152,11 @@ fn simulate(world: &World) -> Vec<Expected> {
             let (price, quality) = match (lot.class, price(own, today)) {
                 (AssetClass::Private, _) => (mark(marks, today), Quality::Manual),
                 (_, None) => (None, Quality::Carried),
+                (_, Some((_, date)))
+                    if quality(date, today) == Quality::Carried && date.date() < lot.entry_date =>
+                {
+                    (None, Quality::Carried)
+                }
                 (_, Some((price, date))) => (Some(price), quality(date, today)),
             };
             let value = price.map_or(cost, |price| holding.shares * price * size);

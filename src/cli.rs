@@ -1,0 +1,70 @@
+//! The operator's command line: the tree of commands, and one module for each that reads the
+//! arguments, does the work and says what happened.
+//!
+//! Modules return an [`Output`] or an [`Error`]; `main` prints it and exits with its code. Every
+//! command has a page for people and, with `--json`, a document with stable keys.
+
+mod arguments;
+mod error;
+mod find;
+mod output;
+mod progress;
+mod text;
+
+pub mod demo;
+pub mod digest;
+pub mod import;
+pub mod migrate;
+pub mod redis;
+pub mod run;
+pub mod services;
+pub mod show;
+pub mod status;
+
+use std::time::Duration;
+
+pub use arguments::{
+    Cli, Command, DemoArgs, DigestArgs, GlobalSettings, ImportCommand, RedisCommand, RunArgs,
+    ServicesArgs, ShowArgs, StatusArgs,
+};
+pub use error::Error;
+pub use find::portfolio as find_portfolio;
+pub use output::{Output, exit};
+pub use text::{Column, date, duration, fixed, left, money, percent, right, signed, table};
+
+use crate::config::PostgresConfig;
+use crate::engine::Engine;
+use crate::store::{self, Pools};
+
+/// A person waits at the terminal: a database that does not answer within this is said to be away.
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
+
+/// Connects to Postgres, without the patience that a worker has.
+pub async fn connect(config: &PostgresConfig, application: &str) -> Result<Pools, Error> {
+    let settings = config.settings(application)?;
+    let away = || Error::Away {
+        url: store::redact(&settings.url),
+    };
+    let first = tokio::time::timeout(FIRST_ANSWER, store::connect_one(&settings)).await;
+    match first {
+        Ok(Ok(connection)) => drop(connection),
+        Ok(Err(error)) => return Err(error.into()),
+        Err(_) => return Err(away()),
+    }
+    Ok(store::connect(&settings).await?)
+}
+
+/// Connects to a Postgres whose schema is up to date.
+pub async fn connect_migrated(config: &PostgresConfig, application: &str) -> Result<Pools, Error> {
+    let pools = connect(config, application).await?;
+    store::install_id(&pools).await?;
+    Ok(pools)
+}
+
+/// Connects to a migrated Postgres and prepares Redis, to plan.
+pub async fn engine(settings: &GlobalSettings) -> Result<Engine, Error> {
+    let pools = connect_migrated(&settings.postgres, "sigmabatch-cli").await?;
+    let install = store::install_id(&pools).await?;
+    let queue = settings.redis.queue(install)?;
+    Ok(Engine::new(pools, queue, settings.clock.clock()))
+}

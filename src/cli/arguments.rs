@@ -1,0 +1,244 @@
+//! The tree of commands and their arguments.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+
+use super::import::{DefinitionsArgs, FactorsArgs, LinesArgs, PortfolioArgs};
+use crate::config::{ClockConfig, LogConfig, MarketDataConfig, PostgresConfig, RedisConfig};
+use crate::domain::Lane;
+
+/// Nightly portfolio analytics on Redis streams and Postgres.
+#[derive(Debug, Parser)]
+#[command(name = "sigmabatch", version, about, propagate_version = true)]
+#[command(after_help = "\
+Exit codes: 0 done, 1 failed or rejected, 2 wrong command, 3 a run that is only partly complete.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Print one JSON document with stable keys instead of a page.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Settings.
+    #[command(flatten)]
+    pub settings: GlobalSettings,
+}
+
+/// Settings that every command takes, before or after its name.
+#[derive(Debug, Clone, Args)]
+pub struct GlobalSettings {
+    /// Postgres.
+    #[command(flatten)]
+    pub postgres: PostgresConfig,
+    /// Redis.
+    #[command(flatten)]
+    pub redis: RedisConfig,
+    /// Prices.
+    #[command(flatten)]
+    pub market_data: MarketDataConfig,
+    /// The time of day.
+    #[command(flatten)]
+    pub clock: ClockConfig,
+    /// Logs.
+    #[command(flatten)]
+    pub log: LogConfig,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// A night of analytics on real prices, on private services, from import to summary.
+    Demo(DemoArgs),
+    /// Runs a command on a private Postgres and Redis (or on those of `DATABASE_URL` and `REDIS_URL`).
+    Services(ServicesArgs),
+    /// Brings the schema up to date; a new database gets the default factors and scenarios.
+    Migrate,
+    /// Imports portfolios, cash flows, marks, factors and scenarios.
+    #[command(subcommand)]
+    Import(ImportCommand),
+    /// Plans a run and, with --wait, waits for its end.
+    Run(RunArgs),
+    /// How runs are doing: phases, errors, what is missing and why, workers, gaps.
+    Status(StatusArgs),
+    /// A portfolio's newest published numbers, or those of a date.
+    Show(ShowArgs),
+    /// Hashes all results: equal data give equal digests.
+    Digest(DigestArgs),
+    /// What is in Redis.
+    #[command(subcommand)]
+    Redis(RedisCommand),
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// The folder with market/, portfolios/, factors.toml and scenarios.toml.
+    #[arg(long, default_value = "data", value_name = "DIR")]
+    pub data: PathBuf,
+    /// Keep the night's database and Redis in this folder, to look further afterwards.
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+    /// Where fresh folders go.
+    #[arg(long, env = "TMPDIR", hide = true)]
+    pub temp_dir: Option<PathBuf>,
+    /// Where the servers are looked for.
+    #[arg(long, env = "PATH", hide = true, hide_env_values = true)]
+    pub path: Option<OsString>,
+}
+
+/// `services`.
+#[derive(Debug, Args)]
+pub struct ServicesArgs {
+    /// Keep all data in this folder; without it, a fresh folder that is removed at the end.
+    #[arg(long = "data", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Postgres does not wait for the disk: for tests.
+    #[arg(long)]
+    pub fast: bool,
+    /// Where fresh folders go.
+    #[arg(long, env = "TMPDIR", hide = true)]
+    pub temp_dir: Option<PathBuf>,
+    /// Where the servers are looked for.
+    #[arg(long, env = "PATH", hide = true, hide_env_values = true)]
+    pub path: Option<OsString>,
+    /// The command and its arguments.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// `import`.
+#[derive(Debug, Subcommand)]
+pub enum ImportCommand {
+    /// A portfolio: one row per lot. With --update, the difference to its book.
+    Portfolio(PortfolioArgs),
+    /// Cash flows of a portfolio: Date, Type, Amount, Symbol.
+    Flows(LinesArgs),
+    /// Prices of private assets: Symbol, Date, Price.
+    Marks(LinesArgs),
+    /// Factor definitions: they replace all that there are.
+    Factors(FactorsArgs),
+    /// Stress scenarios: they replace all that there are.
+    Scenarios(DefinitionsArgs),
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The session to compute; without dates, the newest whose closes are final.
+    #[arg(long, conflicts_with_all = ["from", "to"], value_name = "DATE")]
+    pub date: Option<NaiveDate>,
+    /// First session of a range.
+    #[arg(long, requires = "to", value_name = "DATE")]
+    pub from: Option<NaiveDate>,
+    /// Last session of a range.
+    #[arg(long, requires = "from", value_name = "DATE")]
+    pub to: Option<NaiveDate>,
+    /// Only this portfolio, by id or name; may be repeated. Without it, all.
+    #[arg(long = "portfolio", value_name = "PORTFOLIO")]
+    pub portfolios: Vec<String>,
+    /// Who waits: interactive (one date), nightly or backfill (many dates).
+    #[arg(long, value_parser = lane())]
+    pub lane: Option<Lane>,
+    /// Compute also what is current.
+    #[arg(long)]
+    pub force: bool,
+    /// Show progress and wait for the end.
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// A run, by id or label; without it, the newest one in detail.
+    pub run: Option<String>,
+}
+
+/// `show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The portfolio, by id or by its name if only one has it.
+    pub portfolio: String,
+    /// The session; without it, the newest that is published.
+    #[arg(long, value_name = "DATE")]
+    pub date: Option<NaiveDate>,
+}
+
+/// `digest`.
+#[derive(Debug, Args)]
+pub struct DigestArgs {
+    /// Only this portfolio, by id or name.
+    #[arg(long)]
+    pub portfolio: Option<String>,
+    /// Only this session.
+    #[arg(long, value_name = "DATE")]
+    pub date: Option<NaiveDate>,
+}
+
+/// `redis`.
+#[derive(Debug, Subcommand)]
+pub enum RedisCommand {
+    /// The keys, what they mean, and what to type into redis-cli.
+    Explain,
+}
+
+fn lane() -> impl TypedValueParser<Value = Lane> {
+    PossibleValuesParser::new(Lane::ALL.iter().map(|lane| lane.as_str()))
+        .try_map(|text| text.parse::<Lane>())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once("sigmabatch").chain(line.split(' ')))
+    }
+
+    #[test]
+    fn the_tree_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn dates_of_a_run_are_one_or_a_range() {
+        assert!(parse("run").is_ok() && parse("run --date 2016-12-30 --wait").is_ok());
+        assert!(parse("run --from 2016-01-05 --to 2016-12-29 --lane backfill").is_ok());
+        assert!(parse("run --from 2016-01-05").is_err());
+        assert!(parse("run --date 2016-12-30 --from 2016-01-05 --to 2016-12-29").is_err());
+        assert!(parse("run --lane slow").is_err());
+    }
+
+    #[test]
+    fn settings_stand_before_or_after_the_command() {
+        for line in ["--prefix x --json show book", "show book --json --prefix x"] {
+            let cli = parse(line).unwrap();
+            assert!(cli.json && cli.settings.redis.prefix == "x");
+        }
+    }
+
+    #[test]
+    fn a_new_portfolio_needs_its_opening_and_an_update_refuses_one() {
+        let new = "import portfolio f.csv --name N --equity 250000 --inception 2016-01-04";
+        assert!(parse(new).is_ok() && parse(&format!("{new} --run")).is_ok());
+        assert!(parse("import portfolio f.csv --name N").is_err());
+        assert!(parse("import portfolio f.csv --name N --update --dry-run").is_ok());
+        assert!(parse("import portfolio f.csv --name N --update --equity 5").is_err());
+        assert!(parse(&format!("{new} --dry-run")).is_err());
+        assert!(parse(&new.replace("250000", "2.5e5")).is_err());
+    }
+
+    #[test]
+    fn help_prints_no_environment_values_of_urls() {
+        let help = Cli::command().render_long_help().to_string();
+        for name in ["DATABASE_URL", "REDIS_URL", "MARKET_DATA", "SIGMABATCH_NOW"] {
+            assert!(help.contains(&format!("[env: {name}")), "{name}: {help}");
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! `demo`: a whole night on real prices, through a real scheduler, real streams and two real
+//! worker processes; then the same night with one of them killed in the middle.
+
+mod summary;
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use tokio::process::{Child, Command};
+
+use super::{DemoArgs, Error, GlobalSettings, Output, exit, run};
+use crate::clock::Clock;
+use crate::config::PostgresConfig;
+use crate::domain::{PortfolioId, RunId, Trigger, Verdict};
+use crate::embedded::{Options, Services};
+use crate::engine::{self, Dates, Engine, PlanError, Request, Selection};
+use crate::process;
+use crate::store::digest::Digest;
+use crate::store::{self, ReadTx, databases, runs};
+
+/// The night: half an hour and more after the close of 2016-12-30 in New York.
+const NOW: &str = "2016-12-30T22:30:00Z";
+const NIGHT: (i32, u32, u32) = (2016, 12, 30);
+const BACKFILL: ((i32, u32, u32), (i32, u32, u32)) = ((2016, 1, 5), (2016, 12, 29));
+const LEASE_SECONDS: &str = "3";
+const DATABASE: &str = "sigmabatch_demo";
+const KILLED_DATABASE: &str = "sigmabatch_demo_killed";
+/// Where the kill strikes: so many of phase 6's tasks are done.
+const KILL_AT: f64 = 0.3;
+
+/// The books of the demo: file, name, equity, id, flows.
+type Book = (&'static str, &'static str, u32, Option<&'static str>, Option<&'static str>);
+const BOOKS: [Book; 3] = [
+    ("diversified.csv", "Diversified", 1_000_000, None, Some("diversified_flows.csv")),
+    ("long_short.csv", "Long Short", 500_000, None, None),
+    ("testscotty.csv", "Testscotty", 250_000, Some("98518c7d-ea23-593b-aaed-9c0be7f3a66f"), None),
+];
+const OWNER: &str = "demo";
+
+/// Where the programs are and where the demo's servers keep their data.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The folder of the three programs.
+    pub programs: PathBuf,
+    /// Options of the private services.
+    pub services: Options,
+}
+
+/// One world of the demo: a database, a key prefix.
+struct World {
+    settings: store::Settings,
+    redis_url: String,
+    prefix: String,
+    market_data: String,
+    engine: Engine,
+}
+
+/// What an undisturbed night took.
+struct Night {
+    tasks: i64,
+    seconds: f64,
+    worker_mib: Vec<f64>,
+    single_seconds: f64,
+    digest: Digest,
+    ids: Vec<PortfolioId>,
+}
+
+/// Runs the demo on private services, or on those that were given.
+pub async fn demo(
+    settings: &GlobalSettings,
+    args: &DemoArgs,
+    place: &Place,
+) -> Result<Output, Error> {
+    for needed in ["market", "portfolios", "factors.toml", "scenarios.toml"] {
+        if !args.data.join(needed).exists() {
+            return Err(Error::not_there(
+                format!("{} is missing", args.data.join(needed).display()),
+                "run the demo in the project's folder, or point --data at its data folder",
+            ));
+        }
+    }
+    let given = (&settings.postgres.database_url, &settings.redis.redis_url);
+    if let (Some(database), Some(redis)) = given {
+        say("using the Postgres and Redis of DATABASE_URL and REDIS_URL, in databases of the demo's own");
+        return two_nights(settings, args, place, database.reveal(), redis.reveal(), None).await;
+    }
+    let started = Instant::now();
+    let services = Services::start(&place.services).await?;
+    say(&format!("services up in {:.1} s: a private Postgres and Redis", started.elapsed().as_secs_f64()));
+    let (database, redis) = (services.database_url(), services.redis_url());
+    let folder = services.data_dir().to_path_buf();
+    let kept = place.services.data_dir.is_some().then_some(folder.as_path());
+    let output = tokio::select! {
+        output = two_nights(settings, args, place, &database, &redis, kept) => output,
+        _ = tokio::signal::ctrl_c() => {
+            Err(Error::not_there("interrupted", "nothing is left running; start the demo again"))
+        }
+    };
+    services.stop().await?;
+    output
+}
+
+async fn two_nights(
+    settings: &GlobalSettings,
+    args: &DemoArgs,
+    place: &Place,
+    database: &str,
+    redis: &str,
+    kept: Option<&Path>,
+) -> Result<Output, Error> {
+    let data = args.data.canonicalize().unwrap_or_else(|_| args.data.clone());
+    let world = |name: &'static str, prefix: &'static str| {
+        World::new(&settings.postgres, database, redis, name, prefix, &data)
+    };
+    let quiet = world(DATABASE, "demo").await?;
+    say("\nAn undisturbed night");
+    let night = quiet.undisturbed(&data, place).await?;
+    say("\nThe same night, with one of two workers killed in the middle");
+    let killed = world(KILLED_DATABASE, "demo-killed").await?;
+    let (verdict, seconds, digest) = killed.disturbed(&data, place).await?;
+    killed.remove(database, KILLED_DATABASE).await?;
+
+    let same = digest.total == night.digest.total;
+    let mut text = summary::page(&quiet.engine, &night, kept, place, args).await?;
+    text.push_str(&summary::kill(verdict, seconds, &night.digest, &digest));
+    if kept.is_none() {
+        quiet.remove(database, DATABASE).await?;
+    } else {
+        quiet.engine.pools.close().await;
+    }
+    let code = if same && verdict == Verdict::Succeeded { exit::SUCCEEDED } else { exit::FAILED };
+    Ok(Output { text, code })
+}
+
+impl World {
+    async fn new(
+        config: &PostgresConfig,
+        database: &str,
+        redis: &str,
+        name: &str,
+        prefix: &str,
+        data: &Path,
+    ) -> Result<Self, Error> {
+        databases::remove(database, name).await?;
+        let url = databases::create(database, name).await?;
+        let settings = config.settings_of(&url, "sigmabatch-demo");
+        let pools = store::connect(&settings).await?;
+        super::migrate::run(&pools, false).await?;
+        pools.close().await;
+        let clock = Clock::starting_at(NOW.parse().unwrap_or_default());
+        let engine = process::connect(&settings, redis, prefix, clock).await.map_err(PlanError::from)?;
+        engine.queue.wipe().await?;
+        let market_data = format!("files:{}", data.join("market").display());
+        let (redis_url, prefix) = (redis.to_owned(), prefix.to_owned());
+        Ok(Self { settings, redis_url, prefix, market_data, engine })
+    }
+
+    async fn remove(self, database: &str, name: &str) -> Result<(), Error> {
+        self.engine.queue.wipe().await?;
+        self.engine.pools.close().await;
+        Ok(databases::remove(database, name).await?)
+    }
+
+    async fn import(&self, data: &Path) -> Result<Vec<PortfolioId>, Error> {
+        use super::import::{self, DefinitionsArgs, FactorsArgs, LinesArgs, PortfolioArgs};
+        let (pools, clock) = (&self.engine.pools, &self.engine.clock);
+        let factors = FactorsArgs {
+            file: data.join("factors.toml"),
+            scenarios: Some(data.join("scenarios.toml")),
+        };
+        import::factors(pools, &factors).await?;
+        import::scenarios(pools, &DefinitionsArgs { file: data.join("scenarios.toml") }).await?;
+        let mut ids = Vec::new();
+        for (file, name, equity, id, flows) in BOOKS {
+            let book = PortfolioArgs {
+                file: data.join("portfolios").join(file),
+                name: Some(name.to_owned()),
+                equity: Some(Decimal::from(equity)),
+                inception: NaiveDate::from_ymd_opt(2016, 1, 4),
+                id: id.and_then(|id| id.parse().ok()),
+                owner: OWNER.to_owned(),
+                currency: "USD".to_owned(),
+                update: false,
+                dry_run: false,
+                run: false,
+            };
+            let receipt = import::portfolio(pools, clock, &book).await?;
+            let id = receipt.portfolio.id;
+            ids.push(id);
+            if let Some(flows) = flows {
+                let flows = LinesArgs {
+                    file: data.join("portfolios").join(flows),
+                    portfolio: id.to_string(),
+                };
+                import::flows(pools, clock, &flows).await?;
+            }
+            say(&format!("  imported {name}: {} lots", receipt.added.len()));
+        }
+        Ok(ids)
+    }
+
+    fn program(&self, place: &Place, name: &str) -> Command {
+        let mut command = Command::new(place.programs.join(name));
+        command
+            .env("DATABASE_URL", &self.settings.url)
+            .env("REDIS_URL", &self.redis_url)
+            .env("MARKET_DATA", &self.market_data)
+            .env("SIGMABATCH_PREFIX", &self.prefix)
+            .env("SIGMABATCH_NOW", NOW)
+            .env("SIGMABATCH_LEASE_SECONDS", LEASE_SECONDS)
+            .env("SIGMABATCH_LOG", "error")
+            .kill_on_drop(true);
+        command
+    }
+
+    fn start_worker(&self, place: &Place) -> Result<Child, Error> {
+        let mut command = self.program(place, "sigmabatch-worker");
+        // It stops when our end of the pipe closes, whatever becomes of us.
+        let child = command.arg("--until-stdin-closes").stdin(Stdio::piped()).spawn();
+        child.map_err(|source| Error::Start { program: "sigmabatch-worker", source })
+    }
+
+    async fn plan(
+        &self,
+        portfolios: Selection,
+        dates: Dates,
+        force: bool,
+    ) -> Result<RunId, Error> {
+        let request = Request {
+            trigger: Trigger::Cli,
+            portfolios,
+            dates,
+            lane: None,
+            force,
+            principal: "demo".to_owned(),
+            idempotency_key: None,
+        };
+        let planned = engine::plan(&self.engine, &request).await?;
+        engine::start(&self.engine, planned.run).await;
+        Ok(planned.run)
+    }
+
+    async fn backfill(&self) -> Result<RunId, Error> {
+        let ((y, m, d), (to_y, to_m, to_d)) = BACKFILL;
+        let from = NaiveDate::from_ymd_opt(y, m, d).unwrap_or_default();
+        let to = NaiveDate::from_ymd_opt(to_y, to_m, to_d).unwrap_or_default();
+        self.plan(Selection::All, Dates::Range(from, to), false).await
+    }
+
+    /// The scheduler finds the newest session, whose closes are final, and plans its night.
+    async fn nightly(&self, place: &Place) -> Result<RunId, Error> {
+        let mut command = self.program(place, "sigmabatch-scheduler");
+        let status = command.arg("once").status().await;
+        let status =
+            status.map_err(|source| Error::Start { program: "sigmabatch-scheduler", source })?;
+        let newest = runs::list(&self.engine.pools.control, None, 1).await?.pop();
+        match newest {
+            Some(run) if status.success() && run.trigger == Trigger::Nightly => Ok(run.id),
+            _ => Err(Error::not_there(
+                format!("the scheduler planned no night ({status})"),
+                "its messages are above",
+            )),
+        }
+    }
+
+    async fn undisturbed(&self, data: &Path, place: &Place) -> Result<Night, Error> {
+        let ids = self.import(data).await?;
+        let mut workers = [self.start_worker(place)?, self.start_worker(place)?];
+        let started = Instant::now();
+        say("  backfill of the 250 sessions from 2016-01-05 to 2016-12-29");
+        let backfill = self.backfill().await?;
+        run::wait_for(&self.engine, backfill, true).await?;
+        say("  nightly run of 2016-12-30, planned by sigmabatch-scheduler");
+        let nightly = self.nightly(place).await?;
+        run::wait_for(&self.engine, nightly, true).await?;
+        let seconds = started.elapsed().as_secs_f64();
+        let worker_mib = workers.iter().filter_map(|child| peak_mib(child.id()?)).collect();
+
+        let single = Instant::now();
+        let (y, m, d) = NIGHT;
+        let night = Dates::On(NaiveDate::from_ymd_opt(y, m, d).unwrap_or_default());
+        let again = self.plan(Selection::Only(vec![ids[2]]), night, true).await?;
+        run::wait_for(&self.engine, again, false).await?;
+        let single_seconds = single.elapsed().as_secs_f64();
+
+        let mut tasks = 0;
+        for run in [backfill, nightly] {
+            let phases = runs::phases(&self.engine.pools.control, run).await?;
+            tasks += phases.iter().map(|phase| phase.done).sum::<i64>();
+        }
+        for worker in &mut workers {
+            stop(worker).await;
+        }
+        let digest = self.digest().await?;
+        Ok(Night { tasks, seconds, worker_mib, single_seconds, digest, ids })
+    }
+
+    async fn disturbed(&self, data: &Path, place: &Place) -> Result<(Verdict, f64, Digest), Error> {
+        self.import(data).await?;
+        let (mut victim, mut survivor) = (self.start_worker(place)?, self.start_worker(place)?);
+        let started = Instant::now();
+        let backfill = self.backfill().await?;
+        loop {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let progress = engine::progress(&self.engine, backfill).await.map_err(PlanError::from)?;
+            let Some(progress) = progress else { continue };
+            let last = progress.phases.last();
+            let share = last.map_or(0.0, |phase| phase.done as f64 / phase.total.max(1) as f64);
+            if share >= KILL_AT || progress.verdict.is_some() {
+                say(&format!("  SIGKILL to worker {} with {:.0} % of phase 6 done", victim.id().unwrap_or(0), share * 100.0));
+                break;
+            }
+        }
+        // Nothing to do when it is gone already.
+        let _ = victim.kill().await;
+        let first = run::wait_for(&self.engine, backfill, true).await?;
+        let nightly = self.nightly(place).await?;
+        let second = run::wait_for(&self.engine, nightly, true).await?;
+        let seconds = started.elapsed().as_secs_f64();
+        stop(&mut survivor).await;
+        let verdict = if first == Verdict::Succeeded { second } else { first };
+        Ok((verdict, seconds, self.digest().await?))
+    }
+
+    async fn digest(&self) -> Result<Digest, Error> {
+        let mut db = ReadTx::lazy(&self.engine.pools.load);
+        let digest = store::digest::digest(&mut db, None, None).await?;
+        db.close().await?;
+        Ok(digest)
+    }
+}
+
+/// Lets a worker drain: it sees the end of its standard input.
+async fn stop(worker: &mut Child) {
+    drop(worker.stdin.take());
+    if tokio::time::timeout(Duration::from_secs(30), worker.wait()).await.is_err() {
+        let _ = worker.kill().await;
+    }
+}
+
+/// The most memory that a process had, in MiB, where the system tells.
+fn peak_mib(pid: u32) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024.0)
+}
+
+/// A line for people, beside the output.
+fn say(line: &str) {
+    use std::io::Write;
+    // A closed standard error is no reason to stop.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

@@ -1,0 +1,349 @@
+//! `import portfolio`: a new book, or the difference to one.
+
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use clap::Args;
+use rust_decimal::Decimal;
+
+use super::receipt::{LotLine, PortfolioReceipt, Status};
+use super::{digest, file_name, read, rejected};
+use crate::cli::{Error, find};
+use crate::clock::Clock;
+use crate::domain::{Calendar, Lot, Portfolio, PortfolioId, TradingDate, money};
+use crate::import::changes::{self, BookChange};
+use crate::import::portfolio_csv::{self, Context};
+use crate::store::inputs::{self, Changed};
+use crate::store::{self, Pools, WriteTx, portfolios};
+
+/// The owner where none is named.
+pub const DEFAULT_OWNER: &str = "default";
+
+/// `import portfolio`.
+#[derive(Debug, Args)]
+pub struct PortfolioArgs {
+    /// The CSV file: one row per lot.
+    pub file: PathBuf,
+    /// Its name; with the owner it is the identity, unless --id is given.
+    #[arg(long, required_unless_present = "update")]
+    pub name: Option<String>,
+    /// Equity before the first booking.
+    #[arg(long, required_unless_present = "update", conflicts_with = "update", value_parser = equity)]
+    pub equity: Option<Decimal>,
+    /// First day of the book.
+    #[arg(
+        long,
+        required_unless_present = "update",
+        conflicts_with = "update",
+        value_name = "DATE"
+    )]
+    pub inception: Option<NaiveDate>,
+    /// Its id; without it, a uuid made of owner and name.
+    #[arg(long, value_name = "UUID")]
+    pub id: Option<PortfolioId>,
+    /// Whose it is.
+    #[arg(long, default_value = DEFAULT_OWNER)]
+    pub owner: String,
+    /// In which everything is counted.
+    #[arg(long, default_value = "USD", conflicts_with = "update", value_parser = currency)]
+    pub currency: String,
+    /// Change the book of an existing portfolio to what the file says.
+    #[arg(long)]
+    pub update: bool,
+    /// Only show what an update would change.
+    #[arg(long, requires = "update", conflicts_with_all = ["equity", "inception", "run"])]
+    pub dry_run: bool,
+    /// Plan a run of the portfolio afterwards.
+    #[arg(long)]
+    pub run: bool,
+}
+
+/// Imports a portfolio, or updates its book; says what happened.
+pub async fn portfolio(
+    pools: &Pools,
+    clock: &Clock,
+    args: &PortfolioArgs,
+) -> Result<PortfolioReceipt, Error> {
+    let today = Calendar::nyse().new_york_date(clock.now());
+    let bytes = read(&args.file)?;
+    let mut tx = WriteTx::begin(&pools.control).await?;
+    let receipt = if args.update {
+        let id = existing(&mut tx, args).await?;
+        portfolios::lock(&mut tx, id).await?;
+        update(&mut tx, args, id, &bytes, today).await?
+    } else {
+        let wanted = wanted(args, today)?;
+        portfolios::lock(&mut tx, wanted.id).await?;
+        match portfolios::get(&mut tx.reader(), wanted.id).await? {
+            Some(known) => again(&mut tx, args, &wanted, &known, &bytes, today).await?,
+            None => create(&mut tx, args, wanted, &bytes, today).await?,
+        }
+    };
+    match receipt.status {
+        Status::Created | Status::Updated => tx.commit().await?,
+        Status::Unchanged | Status::DryRun => tx.rollback().await?,
+    }
+    Ok(receipt)
+}
+
+/// The portfolio that the arguments describe.
+fn wanted(args: &PortfolioArgs, today: NaiveDate) -> Result<Portfolio, Error> {
+    let (Some(name), Some(opening_equity), Some(inception)) =
+        (&args.name, args.equity, args.inception)
+    else {
+        return Err(Error::misuse(
+            "a new portfolio needs its opening",
+            "give --name, --equity and --inception, or --update to change an existing one",
+        ));
+    };
+    let (name, owner) = (name.trim().to_owned(), args.owner.trim().to_owned());
+    if name.is_empty() || name.parse::<PortfolioId>().is_ok() {
+        let message = format!("{name:?} is no name for a portfolio");
+        return Err(Error::misuse(message, "give a name that is no uuid"));
+    }
+    if inception > today {
+        let message = format!("inception {inception} is after today, {today}");
+        return Err(Error::misuse(message, "give the first day of the book"));
+    }
+    // Beyond the calendar there is no session to begin with.
+    Calendar::nyse().on_or_after(inception)?;
+    let id = args.id.unwrap_or_else(|| PortfolioId::of(&owner, &name));
+    let currency = args.currency.clone();
+    Ok(Portfolio {
+        id,
+        name,
+        owner,
+        currency,
+        opening_equity,
+        inception,
+    })
+}
+
+async fn create(
+    tx: &mut WriteTx,
+    args: &PortfolioArgs,
+    portfolio: Portfolio,
+    bytes: &[u8],
+    today: NaiveDate,
+) -> Result<PortfolioReceipt, Error> {
+    let lots = parse(args, bytes, &portfolio, today)?;
+    match portfolios::insert(tx, &portfolio).await {
+        Err(error) if error.is_unique_violation() => return Err(taken(&portfolio)),
+        done => done?,
+    }
+    portfolios::insert_lots(tx, portfolio.id, &with_expiries(&lots)?).await?;
+    remember(tx, portfolio.id, bytes).await?;
+    let reason = format!("import of {}", file_name(&args.file));
+    let change = (Changed::Book(portfolio.id), portfolio.inception);
+    inputs::changed(tx, &[change], &reason).await?;
+    Ok(PortfolioReceipt {
+        status: Status::Created,
+        added: lots.iter().map(LotLine::of).collect(),
+        from_date: Some(portfolio.inception),
+        file: args.file.clone(),
+        portfolio,
+        closed: Vec::new(),
+        reopened: Vec::new(),
+        removed: Vec::new(),
+        unchanged: 0,
+    })
+}
+
+/// The portfolio exists: the same file again changes nothing, another one needs `--update`.
+async fn again(
+    tx: &mut WriteTx,
+    args: &PortfolioArgs,
+    wanted: &Portfolio,
+    known: &Portfolio,
+    bytes: &[u8],
+    today: NaiveDate,
+) -> Result<PortfolioReceipt, Error> {
+    let differences = differences(wanted, known);
+    if !differences.is_empty() {
+        let message = format!(
+            "portfolio {:?} exists already with other terms: {differences}",
+            known.name
+        );
+        let remedy = "give the terms it has, or another --name (and --id) for a new portfolio";
+        return Err(Error::misuse(message, remedy));
+    }
+    let lots = parse(args, bytes, known, today)?;
+    let book = portfolios::all_lots(&mut tx.reader(), known.id).await?;
+    let receipt = receipt(args, known.clone(), &book, &changes::compare(&book, &lots));
+    if receipt.status != Status::Unchanged {
+        let message = format!(
+            "portfolio {:?} exists already with another book: {}",
+            known.name,
+            receipt.counts()
+        );
+        let remedy = "--update changes the book to what the file says; --update --dry-run shows the difference";
+        return Err(Error::misuse(message, remedy));
+    }
+    Ok(receipt)
+}
+
+async fn update(
+    tx: &mut WriteTx,
+    args: &PortfolioArgs,
+    id: PortfolioId,
+    bytes: &[u8],
+    today: NaiveDate,
+) -> Result<PortfolioReceipt, Error> {
+    let Some(known) = portfolios::get(&mut tx.reader(), id).await? else {
+        return Err(Error::misuse(
+            format!("no portfolio {id}"),
+            "it was deleted just now",
+        ));
+    };
+    let lots = parse(args, bytes, &known, today)?;
+    let book = portfolios::all_lots(&mut tx.reader(), id).await?;
+    let change = changes::compare(&book, &lots);
+    let receipt = receipt(args, known, &book, &change);
+    if let (Some(from), false) = (change.from_date, args.dry_run) {
+        apply(tx, id, &change).await?;
+        portfolios::forget_imports(tx, id, "portfolio").await?;
+        remember(tx, id, bytes).await?;
+        let reason = format!("update from {}", file_name(&args.file));
+        inputs::changed(tx, &[(Changed::Book(id), from)], &reason).await?;
+    }
+    Ok(receipt)
+}
+
+async fn apply(tx: &mut WriteTx, id: PortfolioId, change: &BookChange) -> Result<(), Error> {
+    portfolios::remove_lots(tx, &change.removed).await?;
+    for (lot, exit) in &change.closed {
+        portfolios::close_lot(tx, *lot, exit).await?;
+    }
+    for lot in &change.reopened {
+        portfolios::reopen_lot(tx, *lot).await?;
+    }
+    portfolios::insert_lots(tx, id, &with_expiries(&change.added)?).await?;
+    Ok(())
+}
+
+/// What an update changes, or would change.
+fn receipt(
+    args: &PortfolioArgs,
+    portfolio: Portfolio,
+    book: &[Lot],
+    change: &BookChange,
+) -> PortfolioReceipt {
+    let line = |id| book.iter().find(|lot| lot.id == id).map(LotLine::of);
+    let lines = |ids: &[crate::domain::PositionId]| ids.iter().filter_map(|id| line(*id)).collect();
+    let closed = change.closed.iter().filter_map(|(id, exit)| {
+        line(*id).map(|line| LotLine {
+            exit: Some(*exit),
+            ..line
+        })
+    });
+    let status = match (change.is_empty(), args.dry_run) {
+        (true, _) => Status::Unchanged,
+        (false, true) => Status::DryRun,
+        (false, false) => Status::Updated,
+    };
+    PortfolioReceipt {
+        status,
+        file: args.file.clone(),
+        portfolio,
+        added: change.added.iter().map(LotLine::of).collect(),
+        closed: closed.collect(),
+        reopened: lines(&change.reopened),
+        removed: lines(&change.removed),
+        unchanged: change.unchanged.len(),
+        from_date: change.from_date,
+    }
+}
+
+/// The portfolio that an update means: by id, by owner and name, or by its only name.
+async fn existing(tx: &mut WriteTx, args: &PortfolioArgs) -> Result<PortfolioId, Error> {
+    let mut db = tx.reader();
+    match (args.id, &args.name) {
+        (Some(id), _) => find::portfolio(&mut db, &id.to_string()).await,
+        (None, Some(name)) => {
+            let made = PortfolioId::of(args.owner.trim(), name.trim());
+            match portfolios::get(&mut db, made).await? {
+                Some(portfolio) => Ok(portfolio.id),
+                None => find::portfolio(&mut db, name).await,
+            }
+        }
+        (None, None) => Err(Error::misuse(
+            "an update of which portfolio?",
+            "name it with --id or --name",
+        )),
+    }
+}
+
+fn parse(
+    args: &PortfolioArgs,
+    bytes: &[u8],
+    portfolio: &Portfolio,
+    today: NaiveDate,
+) -> Result<Vec<Lot>, Error> {
+    let context = Context {
+        portfolio: portfolio.id,
+        inception: portfolio.inception,
+        today,
+    };
+    portfolio_csv::parse(bytes, &context).map_err(rejected(&args.file))
+}
+
+/// Each lot with the session on which its option becomes cash.
+fn with_expiries(lots: &[Lot]) -> Result<Vec<(Lot, Option<TradingDate>)>, Error> {
+    let calendar = Calendar::nyse();
+    lots.iter()
+        .map(|lot| {
+            let expiry = lot
+                .option
+                .as_ref()
+                .map(|terms| calendar.on_or_before(terms.expiry));
+            Ok((lot.clone(), expiry.transpose()?))
+        })
+        .collect()
+}
+
+async fn remember(tx: &mut WriteTx, id: PortfolioId, bytes: &[u8]) -> store::Result<bool> {
+    portfolios::remember_import(tx, id, "portfolio", &digest(bytes)).await
+}
+
+fn taken(portfolio: &Portfolio) -> Error {
+    let Portfolio {
+        name, owner, id, ..
+    } = portfolio;
+    let message = format!(
+        "the name {name:?} of owner {owner:?} is taken by a portfolio with another id, or id {id} by a deleted one"
+    );
+    Error::misuse(message, "choose another --name or --id")
+}
+
+/// The terms in which a portfolio is another than the one that was described.
+fn differences(wanted: &Portfolio, known: &Portfolio) -> String {
+    let terms = |portfolio: &Portfolio| {
+        [
+            ("name", portfolio.name.clone()),
+            ("owner", portfolio.owner.clone()),
+            ("currency", portfolio.currency.clone()),
+            ("equity", portfolio.opening_equity.normalize().to_string()),
+            ("inception", portfolio.inception.to_string()),
+        ]
+    };
+    let pairs = terms(known).into_iter().zip(terms(wanted));
+    let different = pairs
+        .filter(|(known, wanted)| known != wanted)
+        .map(|((term, known), (_, wanted))| format!("{term} {known}, not {wanted}"));
+    different.collect::<Vec<_>>().join("; ")
+}
+
+fn equity(text: &str) -> Result<Decimal, String> {
+    let value = money::parse(text).map_err(|error| error.to_string())?;
+    if value <= Decimal::ZERO || money::decimals(value) > 6 {
+        return Err("not above zero with at most six decimals".to_owned());
+    }
+    Ok(value)
+}
+
+fn currency(text: &str) -> Result<String, String> {
+    let three = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
+    three
+        .then(|| text.to_ascii_uppercase())
+        .ok_or_else(|| "not three letters such as USD".to_owned())
+}

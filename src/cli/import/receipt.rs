@@ -1,0 +1,362 @@
+//! What an import did, for people and as JSON.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use crate::cli::output::Output;
+use crate::cli::text::{count, date, indented, left, money, plain, right, table};
+use crate::domain::{Exit, Lot, Portfolio, PortfolioId, PositionId, Symbol};
+
+/// Most lots that a page lists of each kind; JSON has all.
+const LISTED: usize = 20;
+
+/// What became of an import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// A new portfolio.
+    Created,
+    /// Something changed.
+    Updated,
+    /// Everything was there already.
+    Unchanged,
+    /// Something would change.
+    DryRun,
+}
+
+impl Status {
+    /// The word in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+            Self::DryRun => "dry_run",
+        }
+    }
+}
+
+/// A lot, as a receipt names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LotLine {
+    /// Its id.
+    pub id: PositionId,
+    /// Its symbol.
+    pub symbol: Symbol,
+    /// Signed.
+    pub quantity: Decimal,
+    /// Per share.
+    pub entry_price: Decimal,
+    /// When it was opened.
+    pub entry_date: NaiveDate,
+    /// How it ended.
+    pub exit: Option<Exit>,
+}
+
+impl LotLine {
+    /// The line of a lot.
+    pub fn of(lot: &Lot) -> Self {
+        Self {
+            id: lot.id,
+            symbol: lot.symbol.clone(),
+            quantity: lot.quantity,
+            entry_price: lot.entry_price,
+            entry_date: lot.entry_date,
+            exit: lot.exit,
+        }
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "position_id": self.id,
+            "symbol": self.symbol,
+            "quantity": self.quantity.normalize().to_string(),
+            "entry_price": self.entry_price.normalize().to_string(),
+            "entry_date": self.entry_date,
+            "exit_date": self.exit.map(|exit| exit.date),
+            "exit_price": self.exit.map(|exit| exit.price.normalize().to_string()),
+        })
+    }
+}
+
+/// What `import portfolio` did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortfolioReceipt {
+    /// What became of it.
+    pub status: Status,
+    /// The file.
+    pub file: PathBuf,
+    /// The portfolio.
+    pub portfolio: Portfolio,
+    /// Lots that came.
+    pub added: Vec<LotLine>,
+    /// Lots that got an exit, or another one.
+    pub closed: Vec<LotLine>,
+    /// Lots whose exit was taken away, with that exit.
+    pub reopened: Vec<LotLine>,
+    /// Lots that went.
+    pub removed: Vec<LotLine>,
+    /// Lots that are as they were.
+    pub unchanged: usize,
+    /// The earliest day whose numbers change.
+    pub from_date: Option<NaiveDate>,
+}
+
+impl PortfolioReceipt {
+    /// `2 lots added, 1 lot closed`.
+    pub fn counts(&self) -> String {
+        let kinds = self
+            .kinds()
+            .into_iter()
+            .filter(|(_, lots)| !lots.is_empty());
+        let counts: Vec<String> = kinds
+            .map(|(kind, lots)| format!("{} {kind}", count(lots.len(), "lot")))
+            .collect();
+        if counts.is_empty() {
+            "no difference".to_owned()
+        } else {
+            counts.join(", ")
+        }
+    }
+
+    fn kinds(&self) -> [(&'static str, &[LotLine]); 4] {
+        [
+            ("added", &self.added),
+            ("closed", &self.closed),
+            ("reopened", &self.reopened),
+            ("removed", &self.removed),
+        ]
+    }
+
+    /// The page or the document.
+    pub fn output(&self, json: bool) -> Output {
+        Output::either(json, || self.document(), || self.page())
+    }
+
+    /// The document.
+    pub fn document(&self) -> Value {
+        let lines = |lots: &[LotLine]| lots.iter().map(LotLine::json).collect::<Vec<_>>();
+        json!({
+            "status": self.status.as_str(),
+            "portfolio_id": self.portfolio.id,
+            "name": self.portfolio.name,
+            "owner": self.portfolio.owner,
+            "currency": self.portfolio.currency,
+            "opening_equity": self.portfolio.opening_equity.normalize().to_string(),
+            "inception": self.portfolio.inception,
+            "file": self.file.display().to_string(),
+            "from_date": self.from_date,
+            "added": lines(&self.added),
+            "closed": lines(&self.closed),
+            "reopened": lines(&self.reopened),
+            "removed": lines(&self.removed),
+            "unchanged": self.unchanged,
+        })
+    }
+
+    /// The page.
+    pub fn page(&self) -> String {
+        let Portfolio {
+            id,
+            name,
+            owner,
+            currency,
+            opening_equity,
+            inception,
+        } = &self.portfolio;
+        let file = self.file.display();
+        let mut page = match self.status {
+            Status::Created => {
+                let symbols: std::collections::BTreeSet<_> =
+                    self.added.iter().map(|lot| &lot.symbol).collect();
+                return format!(
+                    "imported portfolio {name:?} of owner {owner:?}\n  id         {id}\n  lots       {} in {}\n  \
+                     equity     {} {currency} before {inception}\n",
+                    count(self.added.len(), "lot"),
+                    count(symbols.len(), "symbol"),
+                    money(*opening_equity),
+                );
+            }
+            Status::Unchanged => {
+                return format!(
+                    "{file} is the book of portfolio {name:?} already ({id}): nothing was changed\n"
+                );
+            }
+            Status::Updated => format!("updated portfolio {name:?} ({id}): {}\n", self.counts()),
+            Status::DryRun => {
+                format!(
+                    "{file} would change portfolio {name:?} ({id}): {}\n",
+                    self.counts()
+                )
+            }
+        };
+        let rows = self.kinds().into_iter().flat_map(|(kind, lots)| {
+            lots.iter().take(LISTED).map(move |lot| {
+                vec![
+                    kind.to_owned(),
+                    lot.symbol.to_string(),
+                    plain(lot.quantity, 0),
+                    plain(lot.entry_price, 2),
+                    lot.entry_date.to_string(),
+                    date(lot.exit.map(|exit| exit.date)),
+                ]
+            })
+        });
+        let columns = [
+            left(""),
+            left("symbol"),
+            right("quantity"),
+            right("entry"),
+            left("from"),
+            left("to"),
+        ];
+        page.push_str(&indented(&table(&columns, rows)));
+        let hidden: usize = self
+            .kinds()
+            .iter()
+            .map(|(_, lots)| lots.len().saturating_sub(LISTED))
+            .sum();
+        if hidden > 0 {
+            let _ = writeln!(page, "  … and {} more", count(hidden, "lot"));
+        }
+        let _ = writeln!(page, "  {} unchanged", count(self.unchanged, "lot"));
+        if let Some(from) = self.from_date {
+            let verb = if self.status == Status::DryRun {
+                "would be"
+            } else {
+                "are"
+            };
+            let _ = writeln!(
+                page,
+                "  results from {from} on {verb} out of date: run them again"
+            );
+        }
+        page
+    }
+}
+
+/// What `import flows` or `import marks` did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinesReceipt {
+    /// What became of it.
+    pub status: Status,
+    /// `flows` or `marks`.
+    pub kind: &'static str,
+    /// The file.
+    pub file: PathBuf,
+    /// Whose.
+    pub portfolio: PortfolioId,
+    /// Its name.
+    pub name: String,
+    /// Rows of the file.
+    pub rows: usize,
+    /// Those that were new or different.
+    pub changed: usize,
+    /// The earliest day whose numbers change.
+    pub from_date: Option<NaiveDate>,
+}
+
+impl LinesReceipt {
+    /// The page or the document.
+    pub fn output(&self, json: bool) -> Output {
+        Output::either(json, || self.document(), || self.page())
+    }
+
+    /// The document.
+    pub fn document(&self) -> Value {
+        json!({
+            "status": self.status.as_str(),
+            "kind": self.kind,
+            "portfolio_id": self.portfolio,
+            "name": self.name,
+            "file": self.file.display().to_string(),
+            "rows": self.rows,
+            "changed": self.changed,
+            "from_date": self.from_date,
+        })
+    }
+
+    /// The page.
+    pub fn page(&self) -> String {
+        let Self {
+            kind,
+            name,
+            rows,
+            changed,
+            ..
+        } = self;
+        let file = self.file.display();
+        let noun = kind.trim_end_matches('s');
+        match self.from_date {
+            None => format!(
+                "{file} was imported before: all {} of {name:?} are there, nothing was changed\n",
+                count(*rows, noun)
+            ),
+            Some(from) => format!(
+                "imported {} of {} into portfolio {name:?}\n  results from {from} on are out of date: run them again\n",
+                count(*changed, noun),
+                count(*rows, "row"),
+            ),
+        }
+    }
+}
+
+/// What `import factors` or `import scenarios` did with one of the sets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DefinitionsReceipt {
+    /// What became of it.
+    pub status: Status,
+    /// `factors` or `scenarios`.
+    pub kind: &'static str,
+    /// The file.
+    pub file: PathBuf,
+    /// As its author calls it.
+    pub version: String,
+    /// Of its content.
+    pub hash: String,
+    /// How many definitions.
+    pub count: usize,
+}
+
+impl DefinitionsReceipt {
+    /// The page or the document of all sets of a command.
+    pub fn output(receipts: &[Self], json: bool) -> Output {
+        let documents = || receipts.iter().map(Self::document).collect::<Vec<_>>();
+        Output::either(
+            json,
+            || json!({ "definitions": documents() }),
+            || receipts.iter().map(Self::page).collect(),
+        )
+    }
+
+    fn document(&self) -> Value {
+        json!({
+            "status": self.status.as_str(),
+            "kind": self.kind,
+            "file": self.file.display().to_string(),
+            "version": self.version,
+            "hash": self.hash,
+            "count": self.count,
+        })
+    }
+
+    fn page(&self) -> String {
+        let Self { kind, version, .. } = self;
+        let set = format!(
+            "{} of version {version:?}",
+            count(self.count, kind.trim_end_matches('s'))
+        );
+        let file = self.file.display();
+        match self.status {
+            Status::Unchanged => {
+                format!("{file} is in force already ({set}): nothing was changed\n")
+            }
+            _ => format!(
+                "installed {set} from {file}\n  all results that rest on {kind} are out of date: run them again\n"
+            ),
+        }
+    }
+}

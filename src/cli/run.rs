@@ -1,0 +1,178 @@
+//! `run`: plans a run through the one planner and, if asked, waits for its end.
+
+use std::io::IsTerminal;
+
+use serde_json::{Value, json};
+
+use super::progress::Progress;
+use super::{Error, GlobalSettings, Output, RunArgs, exit, find_portfolio};
+use crate::domain::{PortfolioId, RunId, Trigger, Verdict};
+use crate::engine::{self, Dates, Engine, PlanError, Planned, Request, Selection};
+use crate::store::{self, ReadTx};
+
+/// Who asks, when a person does at the command line.
+const PRINCIPAL: &str = "cli";
+
+/// Plans the run; with `--wait` its verdict decides the exit code.
+pub async fn run(
+    settings: &GlobalSettings,
+    args: &RunArgs,
+    json: bool,
+) -> Result<Output, Error> {
+    let engine = super::engine(settings).await?;
+    let mut portfolios = Vec::new();
+    for text in &args.portfolios {
+        let mut db = ReadTx::lazy(&engine.pools.control);
+        portfolios.push(find_portfolio(&mut db, text).await?);
+        db.close().await?;
+    }
+    let dates = match (args.date, args.from, args.to) {
+        (Some(date), ..) => Dates::On(date),
+        (None, Some(from), Some(to)) => Dates::Range(from, to),
+        _ => Dates::Newest,
+    };
+    let request = Request {
+        trigger: Trigger::Cli,
+        portfolios: if portfolios.is_empty() { Selection::All } else { Selection::Only(portfolios) },
+        dates,
+        lane: args.lane,
+        force: args.force,
+        principal: PRINCIPAL.to_owned(),
+        idempotency_key: None,
+    };
+    plan(&engine, &request, args.wait, json).await
+}
+
+/// Plans all dates of a portfolio that was just imported.
+pub async fn onboard(
+    settings: &GlobalSettings,
+    portfolio: PortfolioId,
+    json: bool,
+) -> Result<Output, Error> {
+    let engine = super::engine(settings).await?;
+    let request = Request {
+        trigger: Trigger::Onboarding,
+        portfolios: Selection::Only(vec![portfolio]),
+        dates: Dates::SinceInception,
+        lane: None,
+        force: false,
+        principal: PRINCIPAL.to_owned(),
+        idempotency_key: None,
+    };
+    plan(&engine, &request, false, json).await
+}
+
+async fn plan(
+    engine: &Engine,
+    request: &Request,
+    wait: bool,
+    json: bool,
+) -> Result<Output, Error> {
+    let planned = engine::plan(engine, request).await.map_err(explain)?;
+    engine::start(engine, planned.run).await;
+    let living = store::workers::living(&engine.pools.control).await?;
+    if living == 0 {
+        say("no worker is alive: start one with `sigmabatch-worker` (it needs DATABASE_URL, REDIS_URL and MARKET_DATA)");
+    }
+    let mut document = document(&planned, living);
+    if !wait {
+        return Ok(Output::either(json, || document, || page(&planned)));
+    }
+    if !json {
+        say(page(&planned).trim_end());
+    }
+    let verdict = wait_for(engine, planned.run, !json).await?;
+    let seconds = engine::progress(engine, planned.run).await.map_err(PlanError::from)?.map(|p| p.elapsed_seconds);
+    document["verdict"] = json!(verdict.as_str());
+    document["seconds"] = json!(seconds);
+    let text = format!("{} {verdict} in {}\n", planned.label, super::duration(seconds.unwrap_or(0.0)));
+    let mut output = Output::either(json, || document, || text);
+    output.code = match verdict {
+        Verdict::Succeeded => exit::SUCCEEDED,
+        Verdict::Partial => exit::PARTIAL,
+        Verdict::Failed | Verdict::Cancelled => exit::FAILED,
+    };
+    Ok(output)
+}
+
+/// Waits until the run has a verdict, showing its progress on standard error.
+pub async fn wait_for(engine: &Engine, run: RunId, show: bool) -> Result<Verdict, Error> {
+    let mut bars = Progress::new(show, std::io::stderr().is_terminal());
+    let mut ticks = tokio::time::interval(std::time::Duration::from_millis(50));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let progress = engine::progress(engine, run).await.map_err(PlanError::from)?;
+        let progress = progress.ok_or_else(|| {
+            Error::not_there(format!("run {run} is gone"), "`sigmabatch status` lists the runs")
+        })?;
+        bars.show(&progress);
+        if let Some(verdict) = progress.verdict {
+            bars.finish();
+            return Ok(verdict);
+        }
+    }
+}
+
+/// A line for people, beside the output.
+fn say(line: &str) {
+    use std::io::Write;
+    // A closed standard error is no reason to stop.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+fn explain(error: PlanError) -> Error {
+    let remedy = match &error {
+        PlanError::NotEligible { .. } => "choose an earlier date, or wait until then",
+        PlanError::NoSession(_) | PlanError::EmptyRange(..) => "choose a day on which the NYSE is open",
+        PlanError::Reversed(..) => "swap --from and --to",
+        PlanError::UnknownPortfolio(_) => "`sigmabatch status` lists the portfolios",
+        PlanError::NoPortfolio => "`sigmabatch import portfolio --help` says how",
+        PlanError::KeyReused(_) => "use another key",
+        PlanError::Calendar(_) => "choose a date inside the calendar",
+        PlanError::Engine(_) => return Error::Engine(error),
+    };
+    Error::misuse(error.to_string(), remedy)
+}
+
+fn document(planned: &Planned, workers: i64) -> Value {
+    let tasks: serde_json::Map<String, Value> =
+        planned.tasks.iter().map(|(phase, n)| (phase.to_string(), json!(n))).collect();
+    json!({
+        "run_id": planned.run,
+        "label": planned.label,
+        "existing": planned.existing,
+        "dates": planned.dates,
+        "portfolios": planned.portfolios,
+        "symbols": planned.symbols,
+        "tasks": tasks,
+        "workers": workers,
+        "verdict": Value::Null,
+        "seconds": Value::Null,
+    })
+}
+
+fn page(planned: &Planned) -> String {
+    let total: usize = planned.tasks.iter().map(|(_, n)| n).sum();
+    if planned.existing {
+        return format!("{} goes on already: run {}\n", planned.label, planned.run);
+    }
+    if total == 0 {
+        return format!("{}: everything is current, nothing to do (run {})\n", planned.label, planned.run);
+    }
+    let phases: Vec<String> = planned
+        .tasks
+        .iter()
+        .filter(|(_, n)| *n > 0)
+        .map(|(phase, n)| format!("{} {phase} {n}", phase.number()))
+        .collect();
+    format!(
+        "{}: {total} tasks for {} portfolios, {} symbols, {} sessions (run {})\n  {}\n",
+        planned.label,
+        planned.portfolios,
+        planned.symbols,
+        planned.dates.len(),
+        planned.run,
+        phases.join(" · ")
+    )
+}

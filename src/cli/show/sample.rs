@@ -1,0 +1,221 @@
+//! A report made by hand, for the tests of the page and of the document.
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+use crate::domain::{AssetClass, Portfolio, PortfolioId, PositionId, Quality, RunId};
+use crate::store::reports::{
+    Completeness, Concentration, Contribution, Correlation, Entry, Factor, Position, Provenance,
+    Published, Report, Risk, Sector, Snapshot, Stress, Volatility,
+};
+
+fn decimal(text: &str) -> Decimal {
+    text.parse().unwrap()
+}
+
+fn position(symbol: &str, value: Decimal, quality: Quality) -> Position {
+    let id = PortfolioId::of("desk", "sample");
+    let beta = ("Market".to_owned(), 1.21);
+    Position {
+        id: PositionId::of(id, symbol, 0),
+        symbol: symbol.parse().unwrap(),
+        position_type: "LONG".into(),
+        class: AssetClass::Public,
+        underlying: None,
+        entry_date: "2016-01-04".parse().unwrap(),
+        quantity: decimal("1500.00"),
+        price: decimal("24.041"),
+        price_date: None,
+        quality,
+        market_value: value,
+        cost: decimal("200000"),
+        unrealised: value - decimal("200000"),
+        sector: Some("Technology".into()),
+        betas: if quality == Quality::Close {
+            [beta].into()
+        } else {
+            [].into()
+        },
+    }
+}
+
+fn factor(name: &str, role: &str, beta: Option<f64>, reason: Option<&str>) -> Factor {
+    Factor {
+        factor: name.into(),
+        role: Some(role.into()),
+        beta,
+        std_error: beta.map(|_| 0.034),
+        dollar: beta.map(|_| decimal("1042716.04")),
+        coverage: Some(0.965),
+        reason: reason.map(String::from),
+    }
+}
+
+fn stress(scenario: &str, name: &str, propagated: f64, tail_p: f64) -> Stress {
+    Stress {
+        scenario: scenario.into(),
+        name: name.into(),
+        outcome: "done".into(),
+        reason: None,
+        direct_pnl: Some(decimal("-361000.5")),
+        propagated_pnl: Some(decimal("-372543.21")),
+        direct: Some(propagated + 0.01),
+        propagated: Some(propagated),
+        direct_floored: Some(Decimal::ZERO),
+        propagated_floored: Some(Decimal::ZERO),
+        mahalanobis: Some(2.3),
+        tail_p: Some(tail_p),
+        implausible: Some(tail_p < 1e-4),
+        coverage: Some(0.965),
+    }
+}
+
+/// A small book: one stock that is modelled, one fund without data.
+pub(super) fn report() -> Report {
+    let as_of: NaiveDate = "2016-12-30".parse().unwrap();
+    let names = [
+        "snapshot",
+        "marks",
+        "betas",
+        "factors",
+        "volatility",
+        "correlation",
+        "concentration",
+        "stress",
+    ];
+    let done = |name| Entry {
+        name,
+        outcome: "done".into(),
+        reason: None,
+    };
+    Report {
+        portfolio: Portfolio {
+            id: PortfolioId::of("desk", "sample"),
+            name: "sample".into(),
+            owner: "desk".into(),
+            currency: "USD".into(),
+            opening_equity: decimal("1000000"),
+            inception: "2016-01-04".parse().unwrap(),
+        },
+        published: Published {
+            as_of,
+            run: RunId(uuid::Uuid::nil()),
+            strict: true,
+        },
+        provenance: Provenance {
+            definitions: "factors demo-2016.1 0123456789abcdef".into(),
+            provider_basis: "total_return".into(),
+            model_version: "1".into(),
+            convention_id: "simple-252-v1".into(),
+            computed_at: "2016-12-30T22:00:05Z".parse().unwrap(),
+        },
+        snapshot: Snapshot {
+            nav: decimal("1012345.67"),
+            cash: decimal("-5000.00"),
+            long_value: decimal("1017345.67"),
+            short_value: Decimal::ZERO,
+            external_flows: Decimal::ZERO,
+            realised: Decimal::ZERO,
+            unrealised_change: decimal("-1234.5"),
+            income: decimal("30.5"),
+            pnl_day: decimal("-1204"),
+            pnl_total: decimal("12345.67"),
+            return_day: Some(-0.001_188),
+            large_flow: false,
+        },
+        completeness: Completeness {
+            entries: names.into_iter().map(done).collect(),
+            missing: [("GGIPX".into(), "no data at the provider".into())].into(),
+            coverage: Some(0.965),
+            strict: true,
+        },
+        positions: vec![
+            position("AAPL", decimal("253086.4175"), Quality::Close),
+            position("GGIPX", decimal("35000"), Quality::Carried),
+        ],
+        factors: vec![
+            factor("Market", "market", Some(1.03), None),
+            factor("Growth", "style", None, Some("IWF has no series")),
+        ],
+        risk: Some(Risk {
+            volatility: 0.142,
+            factor_variance: 0.0175,
+            specific_variance: 0.0027,
+            systematic_share: Some(0.866),
+            diversification_ratio: Some(1.7),
+            effective_bets: Some(2.2),
+            coverage: 0.965,
+            n: 252,
+            flags: Vec::new(),
+        }),
+        contributions: vec![
+            Contribution {
+                kind: "factor".into(),
+                name: "Market".into(),
+                exposure: 1.03,
+                marginal: 0.12,
+                contribution: 0.1236,
+                share: Some(0.87),
+            },
+            Contribution {
+                kind: "underlying".into(),
+                name: "AAPL".into(),
+                exposure: 0.25,
+                marginal: 0.568,
+                contribution: 0.142,
+                share: Some(1.0),
+            },
+        ],
+        volatility: Some(Volatility {
+            realised_21: Some(0.098),
+            realised_63: Some(0.121),
+            forecast_21: None,
+            percentile: Some(0.12),
+            trend_ratio: Some(0.84),
+            trend: Some("falling".into()),
+            n: 251,
+            filled: 0,
+            coverage: 0.965,
+            flags: Vec::new(),
+            reasons: [("forecast_21".into(), "have 20, need 60".into())].into(),
+        }),
+        correlation: Some(Correlation {
+            symbols: vec!["AAPL".into(), "MSFT".into()],
+            upper: vec![Some(0.412)],
+            n: vec![252],
+            clusters: vec![Some(1), Some(2)],
+            average: Some(0.412),
+            shrinkage: Some(0.05),
+        }),
+        concentration: Some(Concentration {
+            gross: decimal("1017345.67"),
+            hhi: 1_234.5,
+            effective_names: 8.1,
+            top_3: 0.43,
+            top_10: 0.97,
+            instruments: 12,
+        }),
+        sectors: vec![
+            Sector {
+                sector: "Technology".into(),
+                long_value: decimal("1017345.67"),
+                short_value: Decimal::ZERO,
+                net_value: decimal("1017345.67"),
+                gross_value: decimal("1017345.67"),
+                net_weight: Some(1.004_939),
+            },
+            Sector {
+                sector: "Cash".into(),
+                long_value: Decimal::ZERO,
+                short_value: decimal("-5000"),
+                net_value: decimal("-5000"),
+                gross_value: decimal("5000"),
+                net_weight: Some(-0.004_939),
+            },
+        ],
+        stress: vec![
+            stress("market_down_35", "Market Crash 35%", -0.368, 0.0004),
+            stress("dotcom", "Dot-com Bust", -0.512, 1e-9),
+        ],
+    }
+}

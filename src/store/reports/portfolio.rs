@@ -1,0 +1,425 @@
+//! A portfolio at a date: header, book and completeness; the analytics are next door.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use super::analytics::{
+    self, Concentration, Contribution, Correlation, Factor, Risk, Sector, Stress, Volatility,
+};
+use crate::domain::{AssetClass, Portfolio, PortfolioId, PositionId, Quality, RunId, Symbol};
+use crate::store::{Attempt, ReadTx, Result, portfolios, word};
+
+/// A date that readers may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Published {
+    /// The date.
+    pub as_of: NaiveDate,
+    /// The run whose analytics are shown.
+    pub run: RunId,
+    /// Whether nothing failed.
+    pub strict: bool,
+}
+
+/// Everything that is published of a portfolio at a date.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Whose.
+    pub portfolio: Portfolio,
+    /// Which date, and which run.
+    pub published: Published,
+    /// What the numbers rest on.
+    pub provenance: Provenance,
+    /// Values of the ledger.
+    pub snapshot: Snapshot,
+    /// What is there, and why the rest is not.
+    pub completeness: Completeness,
+    /// Lots, by symbol.
+    pub positions: Vec<Position>,
+    /// Exposures, in the order of the definitions.
+    pub factors: Vec<Factor>,
+    /// The risk model's view.
+    pub risk: Option<Risk>,
+    /// Its contributions, largest first.
+    pub contributions: Vec<Contribution>,
+    /// Volatility of the return series.
+    pub volatility: Option<Volatility>,
+    /// Correlations of the instruments.
+    pub correlation: Option<Correlation>,
+    /// How much hangs on few names.
+    pub concentration: Option<Concentration>,
+    /// Sector buckets, largest first.
+    pub sectors: Vec<Sector>,
+    /// Stress tests, in the order of the definitions.
+    pub stress: Vec<Stress>,
+}
+
+/// What the numbers of a date rest on.
+#[derive(Debug, Clone)]
+pub struct Provenance {
+    /// Versions and hashes of the definitions.
+    pub definitions: String,
+    /// `raw` or `total_return`.
+    pub provider_basis: String,
+    /// Version of the kernels.
+    pub model_version: String,
+    /// Names the conventions.
+    pub convention_id: String,
+    /// When it was committed.
+    pub computed_at: DateTime<Utc>,
+}
+
+/// The ledger of a date, in the portfolio's currency.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// cash + long + short.
+    pub nav: Decimal,
+    /// May be negative.
+    pub cash: Decimal,
+    /// At least zero.
+    pub long_value: Decimal,
+    /// At most zero.
+    pub short_value: Decimal,
+    /// Contributions less withdrawals of the day.
+    pub external_flows: Decimal,
+    /// Gains of what was sold.
+    pub realised: Decimal,
+    /// Change of gains of what is held.
+    pub unrealised_change: Decimal,
+    /// Dividends, interest, fees.
+    pub income: Decimal,
+    /// The sum of the three.
+    pub pnl_day: Decimal,
+    /// Since inception.
+    pub pnl_total: Decimal,
+    /// A fraction of the net asset value of the session before.
+    pub return_day: Option<f64>,
+    /// A flow above a tenth of the value.
+    pub large_flow: bool,
+}
+
+/// One entry of the completeness vector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// `snapshot`, `marks`, `betas`, …
+    pub name: &'static str,
+    /// `done`, `not_applicable`, `insufficient_data`, `timed_out` or `failed`.
+    pub outcome: String,
+    /// Why it is not done.
+    pub reason: Option<String>,
+}
+
+/// What is there of a date, and why the rest is not.
+#[derive(Debug, Clone, Default)]
+pub struct Completeness {
+    /// The vector.
+    pub entries: Vec<Entry>,
+    /// Symbol → why it is left out of market numbers.
+    pub missing: BTreeMap<String, String>,
+    /// Modelled gross over gross, a fraction.
+    pub coverage: Option<f64>,
+    /// Every entry is done, not applicable or short of data.
+    pub strict: bool,
+}
+
+impl Completeness {
+    /// Why an entry is not done; for an entry that is, nothing.
+    pub fn reason(&self, name: &str) -> Option<String> {
+        let entry = self.entries.iter().find(|entry| entry.name == name)?;
+        if entry.outcome == "done" {
+            return None;
+        }
+        Some(
+            entry
+                .reason
+                .clone()
+                .unwrap_or_else(|| entry.outcome.clone()),
+        )
+    }
+}
+
+/// A lot with its value at the date.
+#[derive(Debug, Clone)]
+pub struct Position {
+    /// Which lot.
+    pub id: PositionId,
+    /// Its symbol.
+    pub symbol: Symbol,
+    /// LONG, SHORT, LC, …
+    pub position_type: String,
+    /// Its class.
+    pub class: AssetClass,
+    /// Underlying of an option.
+    pub underlying: Option<String>,
+    /// When it was opened.
+    pub entry_date: NaiveDate,
+    /// After splits; shorts negative.
+    pub quantity: Decimal,
+    /// Of one unit.
+    pub price: Decimal,
+    /// Session of the price.
+    pub price_date: Option<NaiveDate>,
+    /// How good the price is.
+    pub quality: Quality,
+    /// Signed.
+    pub market_value: Decimal,
+    /// Signed.
+    pub cost: Decimal,
+    /// Value less cost.
+    pub unrealised: Decimal,
+    /// From the profile.
+    pub sector: Option<String>,
+    /// Factor → slope of the joint model; empty where it is not modelled.
+    pub betas: BTreeMap<String, f64>,
+}
+
+/// The newest date that readers may see.
+pub async fn newest_published(
+    db: &mut ReadTx<'_>,
+    portfolio: PortfolioId,
+) -> Result<Option<Published>> {
+    let row = sqlx::query!(
+        r#"select as_of as "as_of!", run_id as "run_id!", strict as "strict!" from published_dates
+           where portfolio_id = $1 order by as_of desc limit 1"#,
+        portfolio.0
+    )
+    .fetch_optional(db.connection().await?)
+    .await
+    .attempt("looking for the newest published date")?;
+    Ok(row.map(|row| Published {
+        as_of: row.as_of,
+        run: RunId(row.run_id),
+        strict: row.strict,
+    }))
+}
+
+/// A date, if readers may see it.
+pub async fn published(
+    db: &mut ReadTx<'_>,
+    portfolio: PortfolioId,
+    as_of: NaiveDate,
+) -> Result<Option<Published>> {
+    let row = sqlx::query!(
+        r#"select run_id as "run_id!", strict as "strict!" from published_dates
+           where portfolio_id = $1 and as_of = $2"#,
+        portfolio.0,
+        as_of
+    )
+    .fetch_optional(db.connection().await?)
+    .await
+    .attempt("looking for a published date")?;
+    Ok(row.map(|row| Published {
+        as_of,
+        run: RunId(row.run_id),
+        strict: row.strict,
+    }))
+}
+
+/// Why readers do not see a date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unpublished {
+    /// Nothing was computed, or not all of what readers need.
+    NotComputed,
+    /// It was computed, but an input has changed since.
+    Stale,
+}
+
+/// Why a date that is not published is not.
+pub async fn why_unpublished(
+    db: &mut ReadTx<'_>,
+    portfolio: PortfolioId,
+    as_of: NaiveDate,
+) -> Result<Unpublished> {
+    let computed = sqlx::query_scalar!(
+        r#"select exists (select from portfolio_snapshots where portfolio_id = $1 and as_of = $2)
+                  and exists (select from completeness where portfolio_id = $1 and as_of = $2) as "computed!""#,
+        portfolio.0,
+        as_of
+    )
+    .fetch_one(db.connection().await?)
+    .await
+    .attempt("looking for results")?;
+    Ok(if computed {
+        Unpublished::Stale
+    } else {
+        Unpublished::NotComputed
+    })
+}
+
+/// Everything of a portfolio at a published date; nothing if a row of it is gone.
+pub async fn portfolio(
+    db: &mut ReadTx<'_>,
+    id: PortfolioId,
+    published: Published,
+) -> Result<Option<Report>> {
+    let as_of = published.as_of;
+    let Some(portfolio) = portfolios::get(db, id).await? else {
+        return Ok(None);
+    };
+    let Some(snapshot) = snapshot(db, id, as_of).await? else {
+        return Ok(None);
+    };
+    let Some(completeness) = completeness(db, id, as_of).await? else {
+        return Ok(None);
+    };
+    let Some(provenance) = provenance(db, id, as_of).await? else {
+        return Ok(None);
+    };
+    Ok(Some(Report {
+        portfolio,
+        published,
+        provenance,
+        snapshot,
+        completeness,
+        positions: positions(db, id, as_of).await?,
+        factors: analytics::factors(db, id, as_of).await?,
+        risk: analytics::risk(db, id, as_of).await?,
+        contributions: analytics::contributions(db, id, as_of).await?,
+        volatility: analytics::volatility(db, id, as_of).await?,
+        correlation: analytics::correlation(db, id, as_of).await?,
+        concentration: analytics::concentration(db, id, as_of).await?,
+        sectors: analytics::sectors(db, id, as_of).await?,
+        stress: analytics::stress(db, id, as_of).await?,
+    }))
+}
+
+async fn snapshot(
+    db: &mut ReadTx<'_>,
+    id: PortfolioId,
+    as_of: NaiveDate,
+) -> Result<Option<Snapshot>> {
+    sqlx::query_as!(
+        Snapshot,
+        "select nav, cash, long_value, short_value, external_flows, realised, unrealised_change, income, pnl_day,
+                pnl_total, return_day, large_flow
+         from portfolio_snapshots where portfolio_id = $1 and as_of = $2",
+        id.0,
+        as_of
+    )
+    .fetch_optional(db.connection().await?)
+    .await
+    .attempt("reading a snapshot")
+}
+
+async fn provenance(
+    db: &mut ReadTx<'_>,
+    id: PortfolioId,
+    as_of: NaiveDate,
+) -> Result<Option<Provenance>> {
+    sqlx::query_as!(
+        Provenance,
+        "select definitions, provider_basis, model_version, convention_id, computed_at from result_set
+         where kind = 'portfolio-analytics' and owner = $1 and as_of = $2",
+        id.to_string(),
+        as_of
+    )
+    .fetch_optional(db.connection().await?)
+    .await
+    .attempt("reading the header of a result")
+}
+
+async fn completeness(
+    db: &mut ReadTx<'_>,
+    id: PortfolioId,
+    as_of: NaiveDate,
+) -> Result<Option<Completeness>> {
+    let row = sqlx::query!(
+        "select snapshot, marks, betas, factors, volatility, correlation, concentration, stress, reasons, missing,
+                coverage, strict
+         from completeness where portfolio_id = $1 and as_of = $2",
+        id.0,
+        as_of
+    )
+    .fetch_optional(db.connection().await?)
+    .await
+    .attempt("reading completeness")?;
+    Ok(row.map(|row| {
+        let mut reasons = texts(&row.reasons);
+        let mut entry = |name, outcome| Entry {
+            name,
+            outcome,
+            reason: reasons.remove(name),
+        };
+        let entries = vec![
+            entry("snapshot", row.snapshot),
+            entry("marks", row.marks),
+            entry("betas", row.betas),
+            entry("factors", row.factors),
+            entry("volatility", row.volatility),
+            entry("correlation", row.correlation),
+            entry("concentration", row.concentration),
+            entry("stress", row.stress),
+        ];
+        let missing = texts(&row.missing);
+        Completeness {
+            entries,
+            missing,
+            coverage: row.coverage,
+            strict: row.strict,
+        }
+    }))
+}
+
+/// A JSON object of texts; what is no text is shown as JSON.
+pub(super) fn texts(object: &Value) -> BTreeMap<String, String> {
+    let pairs = object.as_object().into_iter().flatten();
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
+    pairs
+        .map(|(key, value)| (key.clone(), text(value)))
+        .collect()
+}
+
+async fn positions(
+    db: &mut ReadTx<'_>,
+    id: PortfolioId,
+    as_of: NaiveDate,
+) -> Result<Vec<Position>> {
+    sqlx::query!(
+        r#"select v.position_id, p.symbol, p.position_type, p.class, p.underlying, p.entry_date, v.quantity, v.price,
+                  v.price_date, v.quality, v.market_value, v.cost, v.unrealised, t.tag as "sector?",
+                  e.factors as "factors?: Vec<String>", e.betas as "betas?: Vec<f64>"
+           from position_values v
+           join positions p on p.id = v.position_id
+           left join position_tags t on t.position_id = v.position_id and t.kind = 'sector'
+           left join lateral (
+               select array_agg(x.factor order by x.factor) as factors, array_agg(x.beta order by x.factor) as betas
+               from position_factor_exposures x
+               where x.portfolio_id = v.portfolio_id and x.as_of = v.as_of and x.position_id = v.position_id
+           ) e on true
+           where v.portfolio_id = $1 and v.as_of = $2
+           order by p.symbol collate "C", p.entry_date, v.position_id"#,
+        id.0,
+        as_of
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading positions")?
+    .into_iter()
+    .map(|row| {
+        let names = row.factors.unwrap_or_default().into_iter();
+        Ok(Position {
+            id: PositionId(row.position_id),
+            symbol: word("positions", &row.symbol)?,
+            position_type: row.position_type,
+            class: word("positions", &row.class)?,
+            underlying: row.underlying,
+            entry_date: row.entry_date,
+            quantity: row.quantity,
+            price: row.price,
+            price_date: row.price_date,
+            quality: word("position_values", &row.quality)?,
+            market_value: row.market_value,
+            cost: row.cost,
+            unrealised: row.unrealised,
+            sector: row.sector,
+            betas: names.zip(row.betas.unwrap_or_default()).collect(),
+        })
+    })
+    .collect()
+}
