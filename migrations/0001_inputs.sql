@@ -3,9 +3,11 @@
 
 -- One row. Entries of another install are dropped: a staging worker never runs the night of production.
 create table install (
-    only_row   boolean primary key default true check (only_row),
-    id         text not null default substr(replace(gen_random_uuid()::text, '-', ''), 1, 8),
-    created_at timestamptz not null default now()
+    only_row       boolean primary key default true check (only_row),
+    id             text not null default substr(replace(gen_random_uuid()::text, '-', ''), 1, 8),
+    -- The newest migration says its number here.
+    schema_version bigint not null default 0,
+    created_at     timestamptz not null default now()
 );
 insert into install default values;
 

@@ -363,3 +363,5 @@ join result_set rs on rs.kind = 'portfolio-analytics' and rs.owner = s.portfolio
 where not exists (
     select from stale_result_sets x
     where x.kind in ('portfolio-analytics', 'pnl-snapshots') and x.owner = rs.owner and x.as_of = rs.as_of);
+
+update install set schema_version = 3;

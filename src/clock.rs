@@ -22,7 +22,10 @@ impl Clock {
 
     /// A clock that shows `start` now and runs on from there.
     pub fn starting_at(start: DateTime<Utc>) -> Self {
-        Self { start, since: Instant::now() }
+        Self {
+            start,
+            since: Instant::now(),
+        }
     }
 
     /// The current instant.

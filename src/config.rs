@@ -271,7 +271,13 @@ impl ClockConfig {
 #[command(next_help_heading = "Logs")]
 pub struct LogConfig {
     /// Level or filter: error, warn, info, debug, sigmabatch=trace.
-    #[arg(long, global = true, env = "SIGMABATCH_LOG", default_value = "info", value_name = "FILTER")]
+    #[arg(
+        long,
+        global = true,
+        env = "SIGMABATCH_LOG",
+        default_value = "info",
+        value_name = "FILTER"
+    )]
     pub log: String,
     /// Log lines as JSON.
     #[arg(long, global = true, env = "SIGMABATCH_LOG_JSON")]

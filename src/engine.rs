@@ -99,7 +99,9 @@ const FIRST_RETRY_DELAY: Duration = Duration::from_secs(2);
 /// alone, so that tasks which failed together do not come back together.
 pub(crate) fn retry_delay(failures: i16, seed: i64) -> Duration {
     let doublings = u32::from(failures.clamp(1, 16).unsigned_abs()) - 1;
-    let full = FIRST_RETRY_DELAY.saturating_mul(1 << doublings).min(MAX_RETRY_DELAY);
+    let full = FIRST_RETRY_DELAY
+        .saturating_mul(1 << doublings)
+        .min(MAX_RETRY_DELAY);
     // A multiplicative hash: the top bits are well spread even for consecutive ids.
     let hash = seed.unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
     let spread = 0.5 + 0.5 * (hash as f64 / f64::from(u32::MAX));
@@ -113,9 +115,14 @@ mod tests {
     #[test]
     fn retries_wait_longer_each_time_up_to_ten_minutes() {
         for seed in [1, 2, 90_211] {
-            let delays: Vec<f64> = (1..=12).map(|n| retry_delay(n, seed).as_secs_f64()).collect();
+            let delays: Vec<f64> = (1..=12)
+                .map(|n| retry_delay(n, seed).as_secs_f64())
+                .collect();
             assert!((1.0..=2.0).contains(&delays[0]), "{delays:?}");
-            assert!(delays.windows(2).all(|pair| pair[0] <= pair[1]), "{delays:?}");
+            assert!(
+                delays.windows(2).all(|pair| pair[0] <= pair[1]),
+                "{delays:?}"
+            );
             assert!((300.0..=600.0).contains(&delays[11]), "{delays:?}");
         }
         assert_ne!(retry_delay(1, 1), retry_delay(1, 2));

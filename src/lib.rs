@@ -1,10 +1,10 @@
 //! sigmabatch computes a night of portfolio analytics: Postgres decides, Redis suggests, workers
 //! compute, one transaction commits. `ARCHITECTURE.md` is the map.
 
+pub mod analytics;
 pub mod cli;
 pub mod clock;
 pub mod config;
-pub mod analytics;
 pub mod domain;
 pub mod embedded;
 pub mod engine;

@@ -51,7 +51,10 @@ async fn run(cli: Cli) -> Result<Output, Error> {
         }
         Command::Services(args) => {
             let code = cli::services::run(settings, args).await?;
-            Ok(Output { text: String::new(), code })
+            Ok(Output {
+                text: String::new(),
+                code,
+            })
         }
         Command::Migrate => {
             let pools = cli::connect(&settings.postgres, "sigmabatch-cli").await?;
@@ -68,12 +71,12 @@ async fn run(cli: Cli) -> Result<Output, Error> {
                 }
                 Ok(output)
             }
-            ImportCommand::Flows(args) => {
-                Ok(cli::import::flows(&pools().await?, &clock, args).await?.output(json))
-            }
-            ImportCommand::Marks(args) => {
-                Ok(cli::import::marks(&pools().await?, &clock, args).await?.output(json))
-            }
+            ImportCommand::Flows(args) => Ok(cli::import::flows(&pools().await?, &clock, args)
+                .await?
+                .output(json)),
+            ImportCommand::Marks(args) => Ok(cli::import::marks(&pools().await?, &clock, args)
+                .await?
+                .output(json)),
             ImportCommand::Factors(args) => {
                 let receipts = cli::import::factors(&pools().await?, args).await?;
                 Ok(cli::import::DefinitionsReceipt::output(&receipts, json))

@@ -164,7 +164,10 @@ impl Scope {
 
     /// Symbols with a series of prices, without yields.
     pub fn priced_symbols(&self) -> impl Iterator<Item = &Symbol> {
-        self.symbols.iter().filter(|wanted| !wanted.yields).map(|wanted| &wanted.symbol)
+        self.symbols
+            .iter()
+            .filter(|wanted| !wanted.yields)
+            .map(|wanted| &wanted.symbol)
     }
 }
 
@@ -280,6 +283,9 @@ impl Error {
 
 impl From<crate::market_data::Error> for Error {
     fn from(error: crate::market_data::Error) -> Self {
-        Self::Transient { what: error.to_string(), after: None }
+        Self::Transient {
+            what: error.to_string(),
+            after: None,
+        }
     }
 }

@@ -66,16 +66,17 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     fn sqlstate(&self) -> Option<String> {
         match self {
-            Self::Database { source, .. } => {
-                source.as_database_error().and_then(|error| error.code().map(Into::into))
-            }
+            Self::Database { source, .. } => source
+                .as_database_error()
+                .and_then(|error| error.code().map(Into::into)),
             _ => None,
         }
     }
 
     /// Whether the data is at fault (SQLSTATE class 22 or 23), so that trying again cannot help.
     pub fn is_data(&self) -> bool {
-        self.sqlstate().is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+        self.sqlstate()
+            .is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
     }
 
     /// Whether a unique key was hit.
@@ -100,5 +101,8 @@ fn word<T: std::str::FromStr<Err = E>, E: std::fmt::Display>(
     table: &'static str,
     text: &str,
 ) -> Result<T> {
-    text.parse().map_err(|error: E| Error::Row { table, problem: error.to_string() })
+    text.parse().map_err(|error: E| Error::Row {
+        table,
+        problem: error.to_string(),
+    })
 }

@@ -22,7 +22,12 @@ struct Options {
     #[command(flatten)]
     log: LogConfig,
     /// Older dates that are due: latest (newest nightly, older as backfill), all, none
-    #[arg(long, env = "SIGMABATCH_CATCH_UP", default_value = "latest", global = true)]
+    #[arg(
+        long,
+        env = "SIGMABATCH_CATCH_UP",
+        default_value = "latest",
+        global = true
+    )]
     catch_up: CatchUp,
     #[command(subcommand)]
     mode: Mode,
@@ -35,7 +40,12 @@ enum Mode {
     /// Look every few seconds, until stopped
     Daemon {
         /// Seconds between two looks
-        #[arg(long, env = "SIGMABATCH_SCHEDULER_SECONDS", default_value_t = 30, value_name = "N")]
+        #[arg(
+            long,
+            env = "SIGMABATCH_SCHEDULER_SECONDS",
+            default_value_t = 30,
+            value_name = "N"
+        )]
         every: u64,
     },
 }
@@ -64,7 +74,10 @@ async fn main() -> anyhow::Result<()> {
                     _ = ticks.tick() => {}
                 }
                 if let Err(error) = look(&engine, options.catch_up).await {
-                    tracing::error!(error = format!("{error:#}"), "planning failed; next look will repeat it");
+                    tracing::error!(
+                        error = format!("{error:#}"),
+                        "planning failed; next look will repeat it"
+                    );
                 }
             }
         }

@@ -32,11 +32,29 @@ const KILLED_DATABASE: &str = "sigmabatch_demo_killed";
 const KILL_AT: f64 = 0.3;
 
 /// The books of the demo: file, name, equity, id, flows.
-type Book = (&'static str, &'static str, u32, Option<&'static str>, Option<&'static str>);
+type Book = (
+    &'static str,
+    &'static str,
+    u32,
+    Option<&'static str>,
+    Option<&'static str>,
+);
 const BOOKS: [Book; 3] = [
-    ("diversified.csv", "Diversified", 1_000_000, None, Some("diversified_flows.csv")),
+    (
+        "diversified.csv",
+        "Diversified",
+        1_000_000,
+        None,
+        Some("diversified_flows.csv"),
+    ),
     ("long_short.csv", "Long Short", 500_000, None, None),
-    ("testscotty.csv", "Testscotty", 250_000, Some("98518c7d-ea23-593b-aaed-9c0be7f3a66f"), None),
+    (
+        "testscotty.csv",
+        "Testscotty",
+        250_000,
+        Some("98518c7d-ea23-593b-aaed-9c0be7f3a66f"),
+        None,
+    ),
 ];
 const OWNER: &str = "demo";
 
@@ -84,15 +102,32 @@ pub async fn demo(
     }
     let given = (&settings.postgres.database_url, &settings.redis.redis_url);
     if let (Some(database), Some(redis)) = given {
-        say("using the Postgres and Redis of DATABASE_URL and REDIS_URL, in databases of the demo's own");
-        return two_nights(settings, args, place, database.reveal(), redis.reveal(), None).await;
+        say(
+            "using the Postgres and Redis of DATABASE_URL and REDIS_URL, in databases of the demo's own",
+        );
+        return two_nights(
+            settings,
+            args,
+            place,
+            database.reveal(),
+            redis.reveal(),
+            None,
+        )
+        .await;
     }
     let started = Instant::now();
     let services = Services::start(&place.services).await?;
-    say(&format!("services up in {:.1} s: a private Postgres and Redis", started.elapsed().as_secs_f64()));
+    say(&format!(
+        "services up in {:.1} s: a private Postgres and Redis",
+        started.elapsed().as_secs_f64()
+    ));
     let (database, redis) = (services.database_url(), services.redis_url());
     let folder = services.data_dir().to_path_buf();
-    let kept = place.services.data_dir.is_some().then_some(folder.as_path());
+    let kept = place
+        .services
+        .data_dir
+        .is_some()
+        .then_some(folder.as_path());
     let output = tokio::select! {
         output = two_nights(settings, args, place, &database, &redis, kept) => output,
         _ = tokio::signal::ctrl_c() => {
@@ -111,7 +146,10 @@ async fn two_nights(
     redis: &str,
     kept: Option<&Path>,
 ) -> Result<Output, Error> {
-    let data = args.data.canonicalize().unwrap_or_else(|_| args.data.clone());
+    let data = args
+        .data
+        .canonicalize()
+        .unwrap_or_else(|_| args.data.clone());
     let world = |name: &'static str, prefix: &'static str| {
         World::new(&settings.postgres, database, redis, name, prefix, &data)
     };
@@ -131,7 +169,11 @@ async fn two_nights(
     } else {
         quiet.engine.pools.close().await;
     }
-    let code = if same && verdict == Verdict::Succeeded { exit::SUCCEEDED } else { exit::FAILED };
+    let code = if same && verdict == Verdict::Succeeded {
+        exit::SUCCEEDED
+    } else {
+        exit::FAILED
+    };
     Ok(Output { text, code })
 }
 
@@ -151,11 +193,19 @@ impl World {
         super::migrate::run(&pools, false).await?;
         pools.close().await;
         let clock = Clock::starting_at(NOW.parse().unwrap_or_default());
-        let engine = process::connect(&settings, redis, prefix, clock).await.map_err(PlanError::from)?;
+        let engine = process::connect(&settings, redis, prefix, clock)
+            .await
+            .map_err(PlanError::from)?;
         engine.queue.wipe().await?;
         let market_data = format!("files:{}", data.join("market").display());
         let (redis_url, prefix) = (redis.to_owned(), prefix.to_owned());
-        Ok(Self { settings, redis_url, prefix, market_data, engine })
+        Ok(Self {
+            settings,
+            redis_url,
+            prefix,
+            market_data,
+            engine,
+        })
     }
 
     async fn remove(self, database: &str, name: &str) -> Result<(), Error> {
@@ -172,7 +222,13 @@ impl World {
             scenarios: Some(data.join("scenarios.toml")),
         };
         import::factors(pools, &factors).await?;
-        import::scenarios(pools, &DefinitionsArgs { file: data.join("scenarios.toml") }).await?;
+        import::scenarios(
+            pools,
+            &DefinitionsArgs {
+                file: data.join("scenarios.toml"),
+            },
+        )
+        .await?;
         let mut ids = Vec::new();
         for (file, name, equity, id, flows) in BOOKS {
             let book = PortfolioArgs {
@@ -219,16 +275,17 @@ impl World {
     fn start_worker(&self, place: &Place) -> Result<Child, Error> {
         let mut command = self.program(place, "sigmabatch-worker");
         // It stops when our end of the pipe closes, whatever becomes of us.
-        let child = command.arg("--until-stdin-closes").stdin(Stdio::piped()).spawn();
-        child.map_err(|source| Error::Start { program: "sigmabatch-worker", source })
+        let child = command
+            .arg("--until-stdin-closes")
+            .stdin(Stdio::piped())
+            .spawn();
+        child.map_err(|source| Error::Start {
+            program: "sigmabatch-worker",
+            source,
+        })
     }
 
-    async fn plan(
-        &self,
-        portfolios: Selection,
-        dates: Dates,
-        force: bool,
-    ) -> Result<RunId, Error> {
+    async fn plan(&self, portfolios: Selection, dates: Dates, force: bool) -> Result<RunId, Error> {
         let request = Request {
             trigger: Trigger::Cli,
             portfolios,
@@ -247,15 +304,18 @@ impl World {
         let ((y, m, d), (to_y, to_m, to_d)) = BACKFILL;
         let from = NaiveDate::from_ymd_opt(y, m, d).unwrap_or_default();
         let to = NaiveDate::from_ymd_opt(to_y, to_m, to_d).unwrap_or_default();
-        self.plan(Selection::All, Dates::Range(from, to), false).await
+        self.plan(Selection::All, Dates::Range(from, to), false)
+            .await
     }
 
     /// The scheduler finds the newest session, whose closes are final, and plans its night.
     async fn nightly(&self, place: &Place) -> Result<RunId, Error> {
         let mut command = self.program(place, "sigmabatch-scheduler");
         let status = command.arg("once").status().await;
-        let status =
-            status.map_err(|source| Error::Start { program: "sigmabatch-scheduler", source })?;
+        let status = status.map_err(|source| Error::Start {
+            program: "sigmabatch-scheduler",
+            source,
+        })?;
         let newest = runs::list(&self.engine.pools.control, None, 1).await?.pop();
         match newest {
             Some(run) if status.success() && run.trigger == Trigger::Nightly => Ok(run.id),
@@ -277,12 +337,17 @@ impl World {
         let nightly = self.nightly(place).await?;
         run::wait_for(&self.engine, nightly, true).await?;
         let seconds = started.elapsed().as_secs_f64();
-        let worker_mib = workers.iter().filter_map(|child| peak_mib(child.id()?)).collect();
+        let worker_mib = workers
+            .iter()
+            .filter_map(|child| peak_mib(child.id()?))
+            .collect();
 
         let single = Instant::now();
         let (y, m, d) = NIGHT;
         let night = Dates::On(NaiveDate::from_ymd_opt(y, m, d).unwrap_or_default());
-        let again = self.plan(Selection::Only(vec![ids[2]]), night, true).await?;
+        let again = self
+            .plan(Selection::Only(vec![ids[2]]), night, true)
+            .await?;
         run::wait_for(&self.engine, again, false).await?;
         let single_seconds = single.elapsed().as_secs_f64();
 
@@ -295,7 +360,14 @@ impl World {
             stop(worker).await;
         }
         let digest = self.digest().await?;
-        Ok(Night { tasks, seconds, worker_mib, single_seconds, digest, ids })
+        Ok(Night {
+            tasks,
+            seconds,
+            worker_mib,
+            single_seconds,
+            digest,
+            ids,
+        })
     }
 
     async fn disturbed(&self, data: &Path, place: &Place) -> Result<(Verdict, f64, Digest), Error> {
@@ -305,12 +377,18 @@ impl World {
         let backfill = self.backfill().await?;
         loop {
             tokio::time::sleep(Duration::from_millis(20)).await;
-            let progress = engine::progress(&self.engine, backfill).await.map_err(PlanError::from)?;
+            let progress = engine::progress(&self.engine, backfill)
+                .await
+                .map_err(PlanError::from)?;
             let Some(progress) = progress else { continue };
             let last = progress.phases.last();
             let share = last.map_or(0.0, |phase| phase.done as f64 / phase.total.max(1) as f64);
             if share >= KILL_AT || progress.verdict.is_some() {
-                say(&format!("  SIGKILL to worker {} with {:.0} % of phase 6 done", victim.id().unwrap_or(0), share * 100.0));
+                say(&format!(
+                    "  SIGKILL to worker {} with {:.0} % of phase 6 done",
+                    victim.id().unwrap_or(0),
+                    share * 100.0
+                ));
                 break;
             }
         }
@@ -321,7 +399,11 @@ impl World {
         let second = run::wait_for(&self.engine, nightly, true).await?;
         let seconds = started.elapsed().as_secs_f64();
         stop(&mut survivor).await;
-        let verdict = if first == Verdict::Succeeded { second } else { first };
+        let verdict = if first == Verdict::Succeeded {
+            second
+        } else {
+            first
+        };
         Ok((verdict, seconds, self.digest().await?))
     }
 
@@ -336,7 +418,10 @@ impl World {
 /// Lets a worker drain: it sees the end of its standard input.
 async fn stop(worker: &mut Child) {
     drop(worker.stdin.take());
-    if tokio::time::timeout(Duration::from_secs(30), worker.wait()).await.is_err() {
+    if tokio::time::timeout(Duration::from_secs(30), worker.wait())
+        .await
+        .is_err()
+    {
         let _ = worker.kill().await;
     }
 }
@@ -344,7 +429,9 @@ async fn stop(worker: &mut Child) {
 /// The most memory that a process had, in MiB, where the system tells.
 fn peak_mib(pid: u32) -> Option<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib / 1024.0)
 }

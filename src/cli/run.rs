@@ -14,11 +14,7 @@ use crate::store::{self, ReadTx};
 const PRINCIPAL: &str = "cli";
 
 /// Plans the run; with `--wait` its verdict decides the exit code.
-pub async fn run(
-    settings: &GlobalSettings,
-    args: &RunArgs,
-    json: bool,
-) -> Result<Output, Error> {
+pub async fn run(settings: &GlobalSettings, args: &RunArgs, json: bool) -> Result<Output, Error> {
     let engine = super::engine(settings).await?;
     let mut portfolios = Vec::new();
     for text in &args.portfolios {
@@ -33,7 +29,11 @@ pub async fn run(
     };
     let request = Request {
         trigger: Trigger::Cli,
-        portfolios: if portfolios.is_empty() { Selection::All } else { Selection::Only(portfolios) },
+        portfolios: if portfolios.is_empty() {
+            Selection::All
+        } else {
+            Selection::Only(portfolios)
+        },
         dates,
         lane: args.lane,
         force: args.force,
@@ -62,17 +62,14 @@ pub async fn onboard(
     plan(&engine, &request, false, json).await
 }
 
-async fn plan(
-    engine: &Engine,
-    request: &Request,
-    wait: bool,
-    json: bool,
-) -> Result<Output, Error> {
+async fn plan(engine: &Engine, request: &Request, wait: bool, json: bool) -> Result<Output, Error> {
     let planned = engine::plan(engine, request).await.map_err(explain)?;
     engine::start(engine, planned.run).await;
     let living = store::workers::living(&engine.pools.control).await?;
     if living == 0 {
-        say("no worker is alive: start one with `sigmabatch-worker` (it needs DATABASE_URL, REDIS_URL and MARKET_DATA)");
+        say(
+            "no worker is alive: start one with `sigmabatch-worker` (it needs DATABASE_URL, REDIS_URL and MARKET_DATA)",
+        );
     }
     let mut document = document(&planned, living);
     if !wait {
@@ -82,10 +79,17 @@ async fn plan(
         say(page(&planned).trim_end());
     }
     let verdict = wait_for(engine, planned.run, !json).await?;
-    let seconds = engine::progress(engine, planned.run).await.map_err(PlanError::from)?.map(|p| p.elapsed_seconds);
+    let seconds = engine::progress(engine, planned.run)
+        .await
+        .map_err(PlanError::from)?
+        .map(|p| p.elapsed_seconds);
     document["verdict"] = json!(verdict.as_str());
     document["seconds"] = json!(seconds);
-    let text = format!("{} {verdict} in {}\n", planned.label, super::duration(seconds.unwrap_or(0.0)));
+    let text = format!(
+        "{} {verdict} in {}\n",
+        planned.label,
+        super::duration(seconds.unwrap_or(0.0))
+    );
     let mut output = Output::either(json, || document, || text);
     output.code = match verdict {
         Verdict::Succeeded => exit::SUCCEEDED,
@@ -102,9 +106,14 @@ pub async fn wait_for(engine: &Engine, run: RunId, show: bool) -> Result<Verdict
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let progress = engine::progress(engine, run).await.map_err(PlanError::from)?;
+        let progress = engine::progress(engine, run)
+            .await
+            .map_err(PlanError::from)?;
         let progress = progress.ok_or_else(|| {
-            Error::not_there(format!("run {run} is gone"), "`sigmabatch status` lists the runs")
+            Error::not_there(
+                format!("run {run} is gone"),
+                "`sigmabatch status` lists the runs",
+            )
         })?;
         bars.show(&progress);
         if let Some(verdict) = progress.verdict {
@@ -124,7 +133,9 @@ fn say(line: &str) {
 fn explain(error: PlanError) -> Error {
     let remedy = match &error {
         PlanError::NotEligible { .. } => "choose an earlier date, or wait until then",
-        PlanError::NoSession(_) | PlanError::EmptyRange(..) => "choose a day on which the NYSE is open",
+        PlanError::NoSession(_) | PlanError::EmptyRange(..) => {
+            "choose a day on which the NYSE is open"
+        }
         PlanError::Reversed(..) => "swap --from and --to",
         PlanError::UnknownPortfolio(_) => "`sigmabatch status` lists the portfolios",
         PlanError::NoPortfolio => "`sigmabatch import portfolio --help` says how",
@@ -136,8 +147,11 @@ fn explain(error: PlanError) -> Error {
 }
 
 fn document(planned: &Planned, workers: i64) -> Value {
-    let tasks: serde_json::Map<String, Value> =
-        planned.tasks.iter().map(|(phase, n)| (phase.to_string(), json!(n))).collect();
+    let tasks: serde_json::Map<String, Value> = planned
+        .tasks
+        .iter()
+        .map(|(phase, n)| (phase.to_string(), json!(n)))
+        .collect();
     json!({
         "run_id": planned.run,
         "label": planned.label,
@@ -158,7 +172,10 @@ fn page(planned: &Planned) -> String {
         return format!("{} goes on already: run {}\n", planned.label, planned.run);
     }
     if total == 0 {
-        return format!("{}: everything is current, nothing to do (run {})\n", planned.label, planned.run);
+        return format!(
+            "{}: everything is current, nothing to do (run {})\n",
+            planned.label, planned.run
+        );
     }
     let phases: Vec<String> = planned
         .tasks

@@ -64,7 +64,10 @@ impl RunId {
 impl PortfolioId {
     /// The identity of a portfolio without `--id`: the same owner and name are the same portfolio.
     pub fn of(owner: &str, name: &str) -> Self {
-        Self(Uuid::new_v5(&NAMESPACE, format!("portfolio\0{owner}\0{name}").as_bytes()))
+        Self(Uuid::new_v5(
+            &NAMESPACE,
+            format!("portfolio\0{owner}\0{name}").as_bytes(),
+        ))
     }
 }
 

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 const MAX_LENGTH: usize = 32;
 
 /// An instrument's symbol: upper case, 1 to 32 characters of `[A-Z0-9._^=-]`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type,
+)]
 #[serde(try_from = "String", into = "String")]
 #[sqlx(transparent)]
 pub struct Symbol(String);
@@ -52,7 +54,11 @@ impl Symbol {
 
     /// The other spelling of a share class (`BRK.B`, `BRK-B`), where there is one.
     pub fn alias(&self) -> Option<Self> {
-        let (from, to) = if self.0.contains('.') { ('.', "-") } else { ('-', ".") };
+        let (from, to) = if self.0.contains('.') {
+            ('.', "-")
+        } else {
+            ('-', ".")
+        };
         let (stem, class) = self.0.split_once(from)?;
         let share_class = class.len() <= 2 && class.chars().all(|c| c.is_ascii_uppercase());
         (share_class && !stem.is_empty() && !class.is_empty())
@@ -98,7 +104,15 @@ mod tests {
 
     #[test]
     fn tickers_that_look_like_something_else_are_symbols() {
-        for text in ["EQIX", "REIT", "BRK.B", "BF-B", "^GSPC", "EURUSD=X", "IWM250919C00220000"] {
+        for text in [
+            "EQIX",
+            "REIT",
+            "BRK.B",
+            "BF-B",
+            "^GSPC",
+            "EURUSD=X",
+            "IWM250919C00220000",
+        ] {
             assert_eq!(Symbol::parse(text).unwrap().as_str(), text);
         }
         assert_eq!(Symbol::parse(" aapl ").unwrap().as_str(), "AAPL");

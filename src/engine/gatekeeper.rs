@@ -32,8 +32,11 @@ pub(super) async fn keep(engine: Engine, mut touched: mpsc::UnboundedReceiver<To
                 Ok(received) => received,
                 Err(_elapsed) => {
                     let now = Instant::now();
-                    let ripe: Vec<Touched> =
-                        due.iter().filter(|(_, at)| **at <= now).map(|(key, _)| *key).collect();
+                    let ripe: Vec<Touched> = due
+                        .iter()
+                        .filter(|(_, at)| **at <= now)
+                        .map(|(key, _)| *key)
+                        .collect();
                     let runs: std::collections::BTreeSet<RunId> =
                         ripe.iter().map(|(run, _)| *run).collect();
                     for key in ripe {
@@ -51,7 +54,9 @@ pub(super) async fn keep(engine: Engine, mut touched: mpsc::UnboundedReceiver<To
             },
         };
         let Some(key) = received else { return };
-        let earliest = asked.get(&key).map_or_else(Instant::now, |at| *at + INTERVAL);
+        let earliest = asked
+            .get(&key)
+            .map_or_else(Instant::now, |at| *at + INTERVAL);
         due.entry(key).or_insert(earliest);
     }
 }

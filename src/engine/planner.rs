@@ -179,11 +179,13 @@ async fn plan_within(
     let inceptions = active.iter().map(|portfolio| portfolio.inception);
     let mut dates = dates(engine, request.dates, inceptions)?;
     let ids: Vec<PortfolioId> = active.iter().map(|portfolio| portfolio.id).collect();
-    let lane = request.lane.unwrap_or(match (request.trigger, dates.len()) {
-        (Trigger::Nightly, _) => Lane::Nightly,
-        (Trigger::Onboarding, _) | (_, 1) => Lane::Interactive,
-        _ => Lane::Backfill,
-    });
+    let lane = request
+        .lane
+        .unwrap_or(match (request.trigger, dates.len()) {
+            (Trigger::Nightly, _) => Lane::Nightly,
+            (Trigger::Onboarding, _) | (_, 1) => Lane::Interactive,
+            _ => Lane::Backfill,
+        });
 
     // An equal request means equal choices, whatever "all" or "newest" stand for at the moment.
     let request_hash = digest(&[
@@ -218,8 +220,11 @@ async fn plan_within(
     let mut db = tx.reader();
     if !repair.is_empty() {
         let lacking = plans::lacking(&mut db, &ids, repair, MODEL_VERSION, false).await?;
-        let all: BTreeSet<TradingDate> =
-            lacking.into_values().flatten().chain(dates.iter().copied()).collect();
+        let all: BTreeSet<TradingDate> = lacking
+            .into_values()
+            .flatten()
+            .chain(dates.iter().copied())
+            .collect();
         dates = all.into_iter().collect();
     }
     let (Some(&from), Some(&to)) = (dates.first(), dates.last()) else {
@@ -236,7 +241,11 @@ async fn plan_within(
             if symbols.iter().all(|wanted| wanted.symbol != factor.proxy) {
                 let yields = factor.kind == crate::domain::SeriesKind::Yield;
                 let symbol = factor.proxy.clone();
-                symbols.push(Wanted { symbol, class: "PROXY".into(), yields });
+                symbols.push(Wanted {
+                    symbol,
+                    class: "PROXY".into(),
+                    yields,
+                });
             }
         }
         symbols.sort();
@@ -263,7 +272,10 @@ async fn plan_within(
         parent: None,
     };
     runs::insert(tx, &new_run).await?;
-    let names: Vec<String> = symbols.iter().map(|wanted| wanted.symbol.to_string()).collect();
+    let names: Vec<String> = symbols
+        .iter()
+        .map(|wanted| wanted.symbol.to_string())
+        .collect();
     runs::freeze_scope(tx, run, &ids, &dates, &names).await?;
 
     let scope = Scope {
@@ -300,11 +312,18 @@ async fn insert_tasks(
         let units = phase
             .plan(&mut tx.reader(), scope)
             .await
-            .map_err(|source| Error::Plan { phase: name, source })?;
+            .map_err(|source| Error::Plan {
+                phase: name,
+                source,
+            })?;
         runs::insert_phase(tx, run, name, phase.after(), units.len()).await?;
         let new: Vec<NewTask> = units
             .into_iter()
-            .map(|unit| NewTask { unit: unit.unit, as_of: unit.as_of, input: unit.input })
+            .map(|unit| NewTask {
+                unit: unit.unit,
+                as_of: unit.as_of,
+                input: unit.input,
+            })
             .collect();
         tasks::insert(tx, run, name, phase.version(), &new).await?;
         planned.push((name, new.len()));
@@ -323,8 +342,11 @@ async fn portfolios(
     let active = plans::active(&mut tx.reader(), only).await?;
     if let Some(ids) = only {
         let known: BTreeSet<PortfolioId> = active.iter().map(|portfolio| portfolio.id).collect();
-        let mut unknown: Vec<PortfolioId> =
-            ids.iter().copied().filter(|id| !known.contains(id)).collect();
+        let mut unknown: Vec<PortfolioId> = ids
+            .iter()
+            .copied()
+            .filter(|id| !known.contains(id))
+            .collect();
         unknown.sort();
         unknown.dedup();
         if !unknown.is_empty() {
@@ -356,7 +378,10 @@ fn dates(
                 return Err(PlanError::Reversed(from, to));
             }
             let sessions = calendar.sessions(from, to)?;
-            let last = sessions.last().copied().ok_or(PlanError::EmptyRange(from, to))?;
+            let last = sessions
+                .last()
+                .copied()
+                .ok_or(PlanError::EmptyRange(from, to))?;
             eligible(calendar, last, now)?;
             Ok(sessions)
         }
@@ -394,7 +419,11 @@ fn label(trigger: Trigger, lane: Lane, from: TradingDate, to: TradingDate) -> St
     if trigger == Trigger::Nightly {
         return format!("nightly/{to}");
     }
-    if from == to { format!("{lane}/{to}") } else { format!("{lane}/{from}..{to}") }
+    if from == to {
+        format!("{lane}/{to}")
+    } else {
+        format!("{lane}/{from}..{to}")
+    }
 }
 
 fn digest(parts: &[&str]) -> String {
@@ -403,5 +432,9 @@ fn digest(parts: &[&str]) -> String {
         digest.update(part.as_bytes());
         digest.update([0]);
     }
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

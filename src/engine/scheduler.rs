@@ -26,7 +26,9 @@ impl std::str::FromStr for CatchUp {
             "latest" => Ok(Self::Latest),
             "all" => Ok(Self::All),
             "none" => Ok(Self::None),
-            other => Err(format!("\"{other}\" is no catch-up policy (latest, all, none)")),
+            other => Err(format!(
+                "\"{other}\" is no catch-up policy (latest, all, none)"
+            )),
         }
     }
 }
@@ -52,13 +54,20 @@ pub async fn due(engine: &Engine) -> Result<Option<Due>, PlanError> {
         }
     };
     let mut undecided = schedule::undecided(&engine.pools.control, &candidates).await?;
-    let Some(newest) = undecided.pop() else { return Ok(None) };
-    Ok(Some(Due { newest, older: undecided }))
+    let Some(newest) = undecided.pop() else {
+        return Ok(None);
+    };
+    Ok(Some(Due {
+        newest,
+        older: undecided,
+    }))
 }
 
 /// Plans what is due. Running it twice, or twice at once, changes nothing.
 pub async fn plan_due(engine: &Engine, policy: CatchUp) -> Result<Vec<Planned>, PlanError> {
-    let Some(due) = due(engine).await? else { return Ok(Vec::new()) };
+    let Some(due) = due(engine).await? else {
+        return Ok(Vec::new());
+    };
     let mut planned = Vec::new();
     match policy {
         CatchUp::Latest if !due.older.is_empty() => {

@@ -64,7 +64,11 @@ impl Steward {
             match store::steward::hold(pool, self.worker, lease_seconds).await {
                 Ok(Some(number)) if term.as_ref().is_none_or(|term| term.number != number) => {
                     tracing::info!(term = number, worker = %self.worker.consumer(), "steward");
-                    term = Some(Term { number, ticks: 0, due_since: DateTime::UNIX_EPOCH });
+                    term = Some(Term {
+                        number,
+                        ticks: 0,
+                        due_since: DateTime::UNIX_EPOCH,
+                    });
                 }
                 Ok(Some(_)) => {}
                 Ok(None) => term = None,
@@ -108,7 +112,8 @@ impl Steward {
             self.engine.queue.ensure().await?;
         }
         if wiped || urgent || term.ticks.is_multiple_of(RECONCILE_TICKS) {
-            self.reconcile(if wiped { 0.0 } else { HINT_GRACE_SECONDS }).await?;
+            self.reconcile(if wiped { 0.0 } else { HINT_GRACE_SECONDS })
+                .await?;
         }
         if term.ticks % CLEAN_UP_TICKS == CLEAN_UP_TICKS - 1 {
             self.engine.queue.forget_consumers(CONSUMER_IDLE_MS).await?;
@@ -159,8 +164,16 @@ impl Steward {
                 (true, false) => "lost",
                 _ => "deadline",
             };
-            let error = if crashed { "its worker was lost" } else { "its deadline passed" };
-            let elements = if exhausted { self.elements(orphan)? } else { Vec::new() };
+            let error = if crashed {
+                "its worker was lost"
+            } else {
+                "its deadline passed"
+            };
+            let elements = if exhausted {
+                self.elements(orphan)?
+            } else {
+                Vec::new()
+            };
             let state = match (exhausted, elements.len() > 1) {
                 (false, _) => "ready",
                 (true, true) => "split",
@@ -171,8 +184,13 @@ impl Steward {
             } else {
                 retry_delay(orphan.attempts, orphan.at.task.0)
             };
-            let how =
-                Reaping { state, outcome, class, error, delay_seconds: delay.as_secs_f64() };
+            let how = Reaping {
+                state,
+                outcome,
+                class,
+                error,
+                delay_seconds: delay.as_secs_f64(),
+            };
             tasks::reap(tx, orphan, how).await?;
             match state {
                 "ready" => ready.push(orphan.at.task),
@@ -198,7 +216,11 @@ impl Steward {
         let units = phase.split(&orphan.input, orphan.as_of).unwrap_or_default();
         Ok(units
             .into_iter()
-            .map(|unit| NewTask { unit: unit.unit, as_of: unit.as_of, input: unit.input })
+            .map(|unit| NewTask {
+                unit: unit.unit,
+                as_of: unit.as_of,
+                input: unit.input,
+            })
             .collect())
     }
 
@@ -236,7 +258,12 @@ impl Steward {
         let hinted: Vec<TaskEpoch> = carried.keys().copied().collect();
         let mut drop = useless;
         for at in tasks::outdated(pool, &hinted).await? {
-            drop.extend(carried.remove(&at).map(|(_, entries)| entries).unwrap_or_default());
+            drop.extend(
+                carried
+                    .remove(&at)
+                    .map(|(_, entries)| entries)
+                    .unwrap_or_default(),
+            );
         }
         let mut missing: Vec<Hint> = Vec::new();
         for hint in tasks::should_have_hints(pool, ready_seconds).await? {
@@ -251,7 +278,11 @@ impl Steward {
         }
         self.engine.queue.replace(&drop, &missing).await?;
         if !missing.is_empty() || !drop.is_empty() {
-            tracing::info!(republished = missing.len(), removed = drop.len(), "streams reconciled");
+            tracing::info!(
+                republished = missing.len(),
+                removed = drop.len(),
+                "streams reconciled"
+            );
         }
         let queues = serde_json::json!({
             "at": self.engine.clock.now(),

@@ -31,14 +31,19 @@ pub struct RunProgress {
 /// Where a run stands.
 pub async fn progress(engine: &Engine, run: RunId) -> Result<Option<RunProgress>, Error> {
     let pool = &engine.pools.control;
-    let Some(row) = runs::list(pool, Some(run), 1).await?.pop() else { return Ok(None) };
+    let Some(row) = runs::list(pool, Some(run), 1).await?.pop() else {
+        return Ok(None);
+    };
     let count = |n: i64| u64::try_from(n).unwrap_or(0);
-    let phases = runs::phases(pool, run).await?.into_iter().map(|phase| PhaseProgress {
-        phase: phase.phase,
-        total: count(phase.total),
-        done: count(phase.done + phase.dead + phase.cancelled),
-        dead: count(phase.dead),
-    });
+    let phases = runs::phases(pool, run)
+        .await?
+        .into_iter()
+        .map(|phase| PhaseProgress {
+            phase: phase.phase,
+            total: count(phase.total),
+            done: count(phase.done + phase.dead + phase.cancelled),
+            dead: count(phase.dead),
+        });
     Ok(Some(RunProgress {
         phases: phases.collect(),
         verdict: row.verdict,

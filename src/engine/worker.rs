@@ -83,9 +83,14 @@ impl std::str::FromStr for Failpoint {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (at, phase) = match text.split_once(':') {
-            Some((at, phase)) => {
-                (at, Some(phase.parse::<PhaseName>().map_err(|error| error.to_string())?))
-            }
+            Some((at, phase)) => (
+                at,
+                Some(
+                    phase
+                        .parse::<PhaseName>()
+                        .map_err(|error| error.to_string())?,
+                ),
+            ),
             None => (text, None),
         };
         let at = match at {
@@ -184,8 +189,8 @@ async fn live(
     // Parts that end with this life.
     let over = CancellationToken::new();
     let drain = shutdown.child_token();
-    let mut heart =
-        heartbeat::start(&life, drain.clone(), over.clone()).map_err(|e| Error::Start("heartbeat", e))?;
+    let mut heart = heartbeat::start(&life, drain.clone(), over.clone())
+        .map_err(|e| Error::Start("heartbeat", e))?;
     let parts = TaskTracker::new();
     parts.spawn(gatekeeper::keep(engine.clone(), touches));
     let commits = Arc::new(tokio::sync::Mutex::new(commits));
@@ -203,9 +208,8 @@ async fn live(
     parts.spawn(over.clone().run_until_cancelled_owned(steward.serve()));
 
     let tasks = TaskTracker::new();
-    let take_in = |class, finished| {
-        intake::take_in(&life, class, finished, &tasks, &drain, &reconcile)
-    };
+    let take_in =
+        |class, finished| intake::take_in(&life, class, finished, &tasks, &drain, &reconcile);
     let (end, _) = tokio::join!(
         take_in(PermitClass::Cpu, finished.clone()),
         take_in(PermitClass::Provider, finished)
@@ -213,8 +217,14 @@ async fn live(
     tasks.close();
     if matches!(end, End::Drained) {
         tracing::info!(running = tasks.len(), "draining");
-        if tokio::time::timeout(options.grace, tasks.wait()).await.is_err() {
-            tracing::warn!(running = tasks.len(), "grace is over: giving running tasks back");
+        if tokio::time::timeout(options.grace, tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                running = tasks.len(),
+                "grace is over: giving running tasks back"
+            );
         }
     }
     abandon.cancel();

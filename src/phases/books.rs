@@ -30,7 +30,9 @@ pub(super) async fn load(
     // The day before the first is accounted again, for its value; and an option that expired is
     // settled at the close of its last session.
     let calendar = task.calendar;
-    let before = calendar.previous(first).map_err(|error| Error::Permanent(error.to_string()))?;
+    let before = calendar
+        .previous(first)
+        .map_err(|error| Error::Permanent(error.to_string()))?;
     let mut from = before.date();
     let mut symbols = BTreeSet::new();
     for lot in books.values().flat_map(|book| &book.lots) {
@@ -48,7 +50,11 @@ pub(super) async fn load(
     }
     let symbols: Vec<String> = symbols.into_iter().collect();
     let histories = market::histories(db, &symbols, from, last.date()).await?;
-    Ok(Books { books, histories, dates: dates.to_vec() })
+    Ok(Books {
+        books,
+        histories,
+        dates: dates.to_vec(),
+    })
 }
 
 impl Books {

@@ -30,7 +30,9 @@ fn units(symbols: &[Symbol], as_of: TradingDate) -> Vec<Unit<Input>> {
         .map(|chunk| Unit {
             unit: chunk_name("symbols", chunk),
             as_of,
-            input: Input { symbols: chunk.to_vec() },
+            input: Input {
+                symbols: chunk.to_vec(),
+            },
         })
         .collect()
 }
@@ -59,7 +61,10 @@ impl Phase for CompanyProfiles {
             back.map_or(run.final_date.date(), TradingDate::date)
         };
         let due = plans::without_fresh_profile(db, &symbols, oldest).await?;
-        let due: Vec<Symbol> = due.iter().filter_map(|text| Symbol::parse(text).ok()).collect();
+        let due: Vec<Symbol> = due
+            .iter()
+            .filter_map(|text| Symbol::parse(text).ok())
+            .collect();
         Ok(units(&due, run.final_date))
     }
 
@@ -116,6 +121,12 @@ impl Phase for CompanyProfiles {
     }
 
     fn split(input: &Input, as_of: TradingDate) -> Vec<Unit<Input>> {
-        singles("symbols", &input.symbols, as_of, ToString::to_string, |symbols| Input { symbols })
+        singles(
+            "symbols",
+            &input.symbols,
+            as_of,
+            ToString::to_string,
+            |symbols| Input { symbols },
+        )
     }
 }

@@ -81,7 +81,11 @@ fn write<I: serde::Serialize>(phase: PhaseName, units: Vec<Unit<I>>) -> Result<V
     for unit in units {
         let input = serde_json::to_value(&unit.input)
             .map_err(|error| Error::Bug(format!("input of {phase} cannot be written: {error}")))?;
-        written.push(Unit { unit: unit.unit, as_of: unit.as_of, input });
+        written.push(Unit {
+            unit: unit.unit,
+            as_of: unit.as_of,
+            input,
+        });
     }
     Ok(written)
 }
@@ -131,13 +135,17 @@ impl<P: Phase> AnyPhase for P {
 
     fn fetch<'a>(&'a self, cx: &'a Cx, loaded: AnySend) -> BoxFuture<'a, Result<AnySend>> {
         Box::pin(async move {
-            let loaded = loaded.downcast::<P::Loaded>().map_err(|_| mixed_up(P::NAME))?;
+            let loaded = loaded
+                .downcast::<P::Loaded>()
+                .map_err(|_| mixed_up(P::NAME))?;
             Ok(Box::new(Phase::fetch(self, cx, *loaded).await?) as AnySend)
         })
     }
 
     fn compute(&self, cx: &Cx, fetched: AnySend) -> Result<AnyValue> {
-        let fetched = fetched.downcast::<P::Fetched>().map_err(|_| mixed_up(P::NAME))?;
+        let fetched = fetched
+            .downcast::<P::Fetched>()
+            .map_err(|_| mixed_up(P::NAME))?;
         Ok(Box::new(Phase::compute(self, cx, *fetched)?))
     }
 
@@ -149,9 +157,15 @@ impl<P: Phase> AnyPhase for P {
         Box::pin(async move {
             let mut typed = Vec::with_capacity(done.len());
             for one in done {
-                let output =
-                    one.output.downcast_ref::<P::Output>().ok_or_else(|| mixed_up(P::NAME))?;
-                typed.push(Done { task: one.task, data_version: one.data_version, output });
+                let output = one
+                    .output
+                    .downcast_ref::<P::Output>()
+                    .ok_or_else(|| mixed_up(P::NAME))?;
+                typed.push(Done {
+                    task: one.task,
+                    data_version: one.data_version,
+                    output,
+                });
             }
             Phase::commit(self, tx, &typed).await
         })
@@ -162,6 +176,9 @@ impl<P: Phase> AnyPhase for P {
     }
 
     fn outcome(&self, output: &AnyValue) -> Result<String> {
-        output.downcast_ref::<P::Output>().map(P::outcome).ok_or_else(|| mixed_up(P::NAME))
+        output
+            .downcast_ref::<P::Output>()
+            .map(P::outcome)
+            .ok_or_else(|| mixed_up(P::NAME))
     }
 }

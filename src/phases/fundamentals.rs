@@ -45,13 +45,18 @@ impl Phase for Fundamentals {
         } else {
             plans::fundamentals_due(db, &symbols, run.final_date.date()).await?
         };
-        let due: Vec<Symbol> = due.iter().filter_map(|text| Symbol::parse(text).ok()).collect();
+        let due: Vec<Symbol> = due
+            .iter()
+            .filter_map(|text| Symbol::parse(text).ok())
+            .collect();
         let chunks = due.chunks(PROVIDER_CHUNK);
         Ok(chunks
             .map(|chunk| Unit {
                 unit: chunk_name("symbols", chunk),
                 as_of: run.final_date,
-                input: Input { symbols: chunk.to_vec() },
+                input: Input {
+                    symbols: chunk.to_vec(),
+                },
             })
             .collect())
     }
@@ -94,7 +99,9 @@ impl Phase for Fundamentals {
         for one in done {
             for (symbol, answer) in one.output {
                 let earnings = answer.as_ref().and_then(|answer| answer.last_earnings);
-                let reason = answer.is_none().then_some("no fundamentals from the provider");
+                let reason = answer
+                    .is_none()
+                    .then_some("no fundamentals from the provider");
                 let as_of = one.task.final_date.date();
                 market::record_fundamentals(tx, symbol, as_of, earnings, reason).await?;
             }
@@ -103,11 +110,21 @@ impl Phase for Fundamentals {
     }
 
     fn split(input: &Input, as_of: TradingDate) -> Vec<Unit<Input>> {
-        singles("symbols", &input.symbols, as_of, ToString::to_string, |symbols| Input { symbols })
+        singles(
+            "symbols",
+            &input.symbols,
+            as_of,
+            ToString::to_string,
+            |symbols| Input { symbols },
+        )
     }
 
     fn outcome(answers: &Answers) -> String {
         let found = answers.iter().any(|(_, answer)| answer.is_some());
-        if found { "done".to_owned() } else { "not_applicable".to_owned() }
+        if found {
+            "done".to_owned()
+        } else {
+            "not_applicable".to_owned()
+        }
     }
 }

@@ -48,15 +48,24 @@ pub struct Output {
     bars: Bars,
     actions: Actions,
     yields: (Vec<String>, Vec<NaiveDate>, Vec<Decimal>),
-    outcomes: (Vec<String>, Vec<NaiveDate>, Vec<String>, Vec<Option<String>>),
+    outcomes: (
+        Vec<String>,
+        Vec<NaiveDate>,
+        Vec<String>,
+        Vec<Option<String>>,
+    ),
     proxies: BTreeSet<String>,
 }
 
 /// The first session that results of the scope may look back to.
 fn first_session(run: &Scope) -> Result<Option<TradingDate>> {
-    let Some(first) = run.work_dates().first().copied() else { return Ok(None) };
+    let Some(first) = run.work_dates().first().copied() else {
+        return Ok(None);
+    };
     let back = run.calendar.back(first, LOOKBACK_SESSIONS);
-    Ok(Some(back.map_err(|error| Error::Permanent(error.to_string()))?))
+    Ok(Some(
+        back.map_err(|error| Error::Permanent(error.to_string()))?,
+    ))
 }
 
 impl Phase for MarketData {
@@ -70,7 +79,9 @@ impl Phase for MarketData {
     type Output = Output;
 
     async fn plan(&self, db: &mut ReadTx<'_>, run: &Scope) -> Result<Vec<Unit<Input>>> {
-        let Some(first) = first_session(run)? else { return Ok(Vec::new()) };
+        let Some(first) = first_session(run)? else {
+            return Ok(Vec::new());
+        };
         let (from, to) = (first.date(), run.final_date.date());
         let sessions = run
             .calendar
@@ -90,7 +101,11 @@ impl Phase for MarketData {
             .map(|chunk| Unit {
                 unit: chunk_name("symbols", chunk.iter().map(|wanted| wanted.symbol.as_str())),
                 as_of: run.final_date,
-                input: Input { series: chunk.to_vec(), from, to },
+                input: Input {
+                    series: chunk.to_vec(),
+                    from,
+                    to,
+                },
             })
             .collect())
     }
@@ -109,10 +124,18 @@ impl Phase for MarketData {
         let mut open = Vec::new();
         for wanted in &input.series {
             let missing = gaps.remove(&wanted.symbol).unwrap_or_default();
-            let missing = if task.force { sessions.clone() } else { missing };
+            let missing = if task.force {
+                sessions.clone()
+            } else {
+                missing
+            };
             if !missing.is_empty() {
                 let proxy = proxies.contains(&wanted.symbol);
-                open.push(Gap { wanted: wanted.clone(), missing, proxy });
+                open.push(Gap {
+                    wanted: wanted.clone(),
+                    missing,
+                    proxy,
+                });
             }
         }
         Ok(open)
@@ -123,8 +146,8 @@ impl Phase for MarketData {
         let mut asked = Vec::new();
         for gap in &gaps {
             // A contract's own price comes only from a provider that says it has it.
-            let ask = gap.wanted.class != "OPTIONS"
-                || cx.provider.has_series(&gap.wanted.symbol).await?;
+            let ask =
+                gap.wanted.class != "OPTIONS" || cx.provider.has_series(&gap.wanted.symbol).await?;
             asked.push(ask);
             if ask {
                 requests.push(PriceRequest {
@@ -143,7 +166,10 @@ impl Phase for MarketData {
     }
 
     fn compute(&self, cx: &Cx, answered: Vec<Answered>) -> Result<Output> {
-        let mut output = Output { source: cx.provider.name(), ..Output::default() };
+        let mut output = Output {
+            source: cx.provider.name(),
+            ..Output::default()
+        };
         for one in &answered {
             if let Some(answer) = &one.answer {
                 collect(&mut output, &one.gap, answer);
@@ -155,7 +181,10 @@ impl Phase for MarketData {
     async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<Vec<TaskEpoch>> {
         let mut earliest: BTreeMap<Touched, NaiveDate> = BTreeMap::new();
         let mut note = |what: Touched, from: NaiveDate| {
-            earliest.entry(what).and_modify(|known| *known = (*known).min(from)).or_insert(from);
+            earliest
+                .entry(what)
+                .and_modify(|known| *known = (*known).min(from))
+                .or_insert(from);
         };
         for one in done {
             let output = one.output;
@@ -168,7 +197,8 @@ impl Phase for MarketData {
                 }
                 note(Touched::Prices(symbol), from);
             }
-            for (symbol, from) in market::upsert_actions(tx, &output.actions, output.source).await? {
+            for (symbol, from) in market::upsert_actions(tx, &output.actions, output.source).await?
+            {
                 if output.proxies.contains(&symbol) {
                     note(Touched::Proxy, from);
                 }
@@ -179,9 +209,8 @@ impl Phase for MarketData {
         }
         let mut changes = Vec::with_capacity(earliest.len());
         for (what, from) in earliest {
-            let parse = |text: &str| {
-                Symbol::parse(text).map_err(|error| Error::Bug(error.to_string()))
-            };
+            let parse =
+                |text: &str| Symbol::parse(text).map_err(|error| Error::Bug(error.to_string()));
             let what = match what {
                 Touched::Proxy => Changed::ProxyPrices,
                 Touched::Prices(symbol) => Changed::Prices(parse(&symbol)?),
@@ -203,7 +232,11 @@ impl Phase for MarketData {
     }
 
     fn outcome(output: &Output) -> String {
-        if output.outcomes.0.is_empty() { "nothing missing".into() } else { "done".into() }
+        if output.outcomes.0.is_empty() {
+            "nothing missing".into()
+        } else {
+            "done".into()
+        }
     }
 }
 
@@ -220,7 +253,9 @@ fn ranges(cx: &Cx, missing: &[NaiveDate]) -> Result<Vec<(NaiveDate, NaiveDate)>>
     let mut ranges: Vec<(NaiveDate, NaiveDate)> = Vec::new();
     for &date in missing {
         let previous = cx.calendar.previous(TradingDate::trusted(date));
-        let previous = previous.map_err(|error| Error::Permanent(error.to_string()))?.date();
+        let previous = previous
+            .map_err(|error| Error::Permanent(error.to_string()))?
+            .date();
         match ranges.last_mut() {
             Some(range) if range.1 == previous => range.1 = date,
             _ => ranges.push((date, date)),
@@ -246,13 +281,21 @@ fn collect(output: &mut Output, gap: &Gap, answer: &PriceAnswer) {
         output.bars.lows.push(bar.low);
         output.bars.volumes.push(bar.volume);
     }
-    for (date, value) in answer.yields.iter().filter(|(date, _)| missing.contains(date)) {
+    for (date, value) in answer
+        .yields
+        .iter()
+        .filter(|(date, _)| missing.contains(date))
+    {
         priced.insert(*date);
         output.yields.0.push(symbol.clone());
         output.yields.1.push(*date);
         output.yields.2.push(*value);
     }
-    for action in answer.actions.iter().filter(|action| missing.contains(&action.ex_date)) {
+    for action in answer
+        .actions
+        .iter()
+        .filter(|action| missing.contains(&action.ex_date))
+    {
         output.actions.symbols.push(symbol.clone());
         output.actions.ex_dates.push(action.ex_date);
         output.actions.splits.push(action.split_ratio);
@@ -272,7 +315,14 @@ fn collect(output: &mut Output, gap: &Gap, answer: &PriceAnswer) {
         };
         output.outcomes.0.push(symbol.clone());
         output.outcomes.1.push(date);
-        output.outcomes.2.push(if reason.is_none() { "priced" } else { "no_data" }.to_owned());
+        output.outcomes.2.push(
+            if reason.is_none() {
+                "priced"
+            } else {
+                "no_data"
+            }
+            .to_owned(),
+        );
         output.outcomes.3.push(reason);
     }
 }

@@ -63,14 +63,21 @@ impl Phase for PnlSnapshots {
     ) -> Result<Vec<TaskEpoch>> {
         let ours = sets::claim(tx, done, |rows| {
             let wish = |row: &SnapshotRow| {
-                (Self::NAME.as_str(), row.portfolio.to_string(), row.as_of, String::new())
+                (
+                    Self::NAME.as_str(),
+                    row.portfolio.to_string(),
+                    row.as_of,
+                    String::new(),
+                )
             };
             rows.iter().map(wish).collect()
         })
         .await?;
         let rows = done.iter().flat_map(|one| one.output);
-        let rows: Vec<SnapshotRow> =
-            rows.filter(|row| ours.has(row.portfolio, row.as_of)).cloned().collect();
+        let rows: Vec<SnapshotRow> = rows
+            .filter(|row| ours.has(row.portfolio, row.as_of))
+            .cloned()
+            .collect();
         portfolio_results::replace_snapshots(tx, &rows).await?;
         Ok(ours.superseded)
     }

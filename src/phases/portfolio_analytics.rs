@@ -93,7 +93,10 @@ impl Outcome {
     }
 
     fn is_strict(&self) -> bool {
-        matches!(self, Self::Done | Self::NotApplicable(_) | Self::Insufficient(_))
+        matches!(
+            self,
+            Self::Done | Self::NotApplicable(_) | Self::Insufficient(_)
+        )
     }
 }
 
@@ -163,7 +166,11 @@ impl Phase for PortfolioAnalytics {
             (PhaseName::PnlSnapshots.as_str(), book.as_str()),
             ("factor-covariance", COVARIANCE_OWNER),
         ];
-        used.extend(names.iter().map(|name| (PhaseName::SymbolFactors.as_str(), name.as_str())));
+        used.extend(
+            names
+                .iter()
+                .map(|name| (PhaseName::SymbolFactors.as_str(), name.as_str())),
+        );
         if let Some(version) = result_sets::stale_version(db, &used, date).await? {
             db.rests_on(version);
         }
@@ -196,19 +203,29 @@ impl Phase for PortfolioAnalytics {
     fn compute(&self, cx: &Cx, mut loaded: Loaded) -> Result<Output> {
         let models = safety_net(&mut loaded)?;
         let rows = analyse(cx, &loaded)?;
-        Ok(Output { rows, models, definitions: loaded.definitions.hash })
+        Ok(Output {
+            rows,
+            models,
+            definitions: loaded.definitions.hash,
+        })
     }
 
     async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<Vec<TaskEpoch>> {
         rescue(tx, done).await?;
         let ours = sets::claim(tx, done, |output| {
             let owner = output.rows.portfolio.to_string();
-            vec![(Self::NAME.as_str(), owner, output.rows.as_of, output.definitions.clone())]
+            vec![(
+                Self::NAME.as_str(),
+                owner,
+                output.rows.as_of,
+                output.definitions.clone(),
+            )]
         })
         .await?;
         let rows = done.iter().map(|one| &one.output.rows);
-        let rows: Vec<&AnalyticsRows> =
-            rows.filter(|rows| ours.has(rows.portfolio, rows.as_of)).collect();
+        let rows: Vec<&AnalyticsRows> = rows
+            .filter(|rows| ours.has(rows.portfolio, rows.as_of))
+            .collect();
         portfolio_results::replace_analytics(tx, &rows).await?;
         Ok(ours.superseded)
     }
@@ -240,8 +257,13 @@ fn safety_net(loaded: &mut Loaded) -> Result<Vec<ModelRow>> {
     for symbol in missing {
         let returns = loaded.window.returns(&loaded.prices, &symbol)?;
         let profile = loaded.profiles.get(&symbol);
-        let row =
-            symbol_factors::fit(&dated, &symbol, loaded.as_of, &returns[span.clone()], profile);
+        let row = symbol_factors::fit(
+            &dated,
+            &symbol,
+            loaded.as_of,
+            &returns[span.clone()],
+            profile,
+        );
         let betas = row
             .exposures
             .iter()
@@ -269,7 +291,11 @@ async fn rescue(tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<()> {
             .output
             .models
             .iter()
-            .map(|row| Wanted { symbol: row.symbol.clone(), class: "PUBLIC".into(), yields: false })
+            .map(|row| Wanted {
+                symbol: row.symbol.clone(),
+                class: "PUBLIC".into(),
+                yields: false,
+            })
             .collect();
         let date = one.task.as_of.date();
         universe::ensure(tx, &wanted, date, date).await?;
@@ -286,13 +312,21 @@ async fn rescue(tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<()> {
         let ours = sets::claim(tx, std::slice::from_ref(one), |output| {
             let wish = |row: &&ModelRow| {
                 let kind = PhaseName::SymbolFactors.as_str();
-                (kind, row.symbol.to_string(), row.as_of, output.definitions.clone())
+                (
+                    kind,
+                    row.symbol.to_string(),
+                    row.as_of,
+                    output.definitions.clone(),
+                )
             };
             fresh.iter().map(wish).collect()
         })
         .await?;
-        let rows: Vec<&ModelRow> =
-            fresh.iter().copied().filter(|row| ours.has(&row.symbol, row.as_of)).collect();
+        let rows: Vec<&ModelRow> = fresh
+            .iter()
+            .copied()
+            .filter(|row| ours.has(&row.symbol, row.as_of))
+            .collect();
         symbol_results::replace_models(tx, &rows).await?;
     }
     Ok(())
@@ -311,7 +345,11 @@ fn analyse(cx: &Cx, loaded: &Loaded) -> Result<AnalyticsRows> {
         None => Outcome::Insufficient("no values of this date".to_owned()),
     };
     let betas = view.betas_outcome();
-    let exposures = guarded("factors", || risk::exposures(&view, loaded), risk::Exposures::failed);
+    let exposures = guarded(
+        "factors",
+        || risk::exposures(&view, loaded),
+        risk::Exposures::failed,
+    );
     cx.check()?;
     let (volatility, volatility_outcome) = guarded(
         "volatility",
@@ -323,10 +361,11 @@ fn analyse(cx: &Cx, loaded: &Loaded) -> Result<AnalyticsRows> {
         || volatility::correlation(&view, loaded),
         |why| (None, Outcome::Failed(why)),
     );
-    let (concentration, concentration_outcome) =
-        guarded("concentration", || book::concentration(&view), |why| {
-            (None, Outcome::Failed(why))
-        });
+    let (concentration, concentration_outcome) = guarded(
+        "concentration",
+        || book::concentration(&view),
+        |why| (None, Outcome::Failed(why)),
+    );
     let sectors = guarded("sectors", || book::sectors(&view, loaded), |_| Vec::new());
     cx.check()?;
     let (stress, stress_outcome) = guarded(
@@ -336,8 +375,16 @@ fn analyse(cx: &Cx, loaded: &Loaded) -> Result<AnalyticsRows> {
     );
     cx.check()?;
 
-    let names =
-        ["snapshot", "marks", "betas", "factors", "volatility", "correlation", "concentration", "stress"];
+    let names = [
+        "snapshot",
+        "marks",
+        "betas",
+        "factors",
+        "volatility",
+        "correlation",
+        "concentration",
+        "stress",
+    ];
     let outcomes = [
         snapshot,
         marks,

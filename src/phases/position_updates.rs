@@ -28,16 +28,22 @@ pub(super) fn final_units(run: &Scope) -> Vec<Unit<Input>> {
         .map(|chunk| Unit {
             unit: chunk_name("portfolios", ids(chunk)),
             as_of: run.final_date,
-            input: Input { portfolios: chunk.to_vec() },
+            input: Input {
+                portfolios: chunk.to_vec(),
+            },
         })
         .collect()
 }
 
 /// One unit for each portfolio of a chunk that died.
 pub(super) fn single_finals(input: &Input, as_of: TradingDate) -> Vec<Unit<Input>> {
-    singles("portfolios", &input.portfolios, as_of, ToString::to_string, |portfolios| Input {
-        portfolios,
-    })
+    singles(
+        "portfolios",
+        &input.portfolios,
+        as_of,
+        ToString::to_string,
+        |portfolios| Input { portfolios },
+    )
 }
 
 /// Marks of portfolios; a portfolio may have none.
@@ -86,7 +92,11 @@ impl Phase for PositionUpdates {
                 },
             }));
         }
-        Ok(Marks { portfolios: input.portfolios.clone(), as_of, rows })
+        Ok(Marks {
+            portfolios: input.portfolios.clone(),
+            as_of,
+            rows,
+        })
     }
 
     async fn fetch(&self, _: &Cx, marks: Marks) -> Result<Marks> {
@@ -99,14 +109,22 @@ impl Phase for PositionUpdates {
 
     async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Marks>]) -> Result<Vec<TaskEpoch>> {
         let ours = sets::claim(tx, done, |marks| {
-            let wish =
-                |id: &PortfolioId| (Self::NAME.as_str(), id.to_string(), marks.as_of, String::new());
+            let wish = |id: &PortfolioId| {
+                (
+                    Self::NAME.as_str(),
+                    id.to_string(),
+                    marks.as_of,
+                    String::new(),
+                )
+            };
             marks.portfolios.iter().map(wish).collect()
         })
         .await?;
         let rows = done.iter().flat_map(|one| &one.output.rows);
-        let mut rows: Vec<ValueRow> =
-            rows.filter(|row| ours.has(row.portfolio, row.as_of)).cloned().collect();
+        let mut rows: Vec<ValueRow> = rows
+            .filter(|row| ours.has(row.portfolio, row.as_of))
+            .cloned()
+            .collect();
         // Two runs of one portfolio may end in one commit: the newest date of a position counts.
         rows.sort_by_key(|row| (row.position, std::cmp::Reverse(row.as_of)));
         rows.dedup_by_key(|row| row.position);

@@ -28,17 +28,27 @@ pub(super) fn book_units(run: &Scope) -> Vec<Unit<Input>> {
         let Some(&as_of) = dates.last() else { continue };
         let content = ids(&portfolios).chain(dates.iter().map(ToString::to_string));
         let unit = chunk_name("portfolios", content);
-        units.push(Unit { unit, as_of, input: Input { portfolios, dates } });
+        units.push(Unit {
+            unit,
+            as_of,
+            input: Input { portfolios, dates },
+        });
     }
     units
 }
 
 /// One unit for each portfolio of a chunk that died.
 pub(super) fn single_books(input: &Input, as_of: TradingDate) -> Vec<Unit<Input>> {
-    singles("portfolios", &input.portfolios, as_of, ToString::to_string, |portfolios| Input {
-        portfolios,
-        dates: input.dates.clone(),
-    })
+    singles(
+        "portfolios",
+        &input.portfolios,
+        as_of,
+        ToString::to_string,
+        |portfolios| Input {
+            portfolios,
+            dates: input.dates.clone(),
+        },
+    )
 }
 
 /// Values by set; a set may be empty.
@@ -69,15 +79,20 @@ impl Phase for PositionValues {
     }
 
     fn compute(&self, cx: &Cx, books: Books) -> Result<Output> {
-        let mut output = Output { sets: Vec::new(), rows: Vec::new() };
+        let mut output = Output {
+            sets: Vec::new(),
+            rows: Vec::new(),
+        };
         for (portfolio, day) in books.account(cx)? {
             output.sets.push((portfolio, day.date));
-            output.rows.extend(day.positions.into_iter().map(|(position, value)| ValueRow {
-                portfolio,
-                as_of: day.date,
-                position,
-                value,
-            }));
+            output
+                .rows
+                .extend(day.positions.into_iter().map(|(position, value)| ValueRow {
+                    portfolio,
+                    as_of: day.date,
+                    position,
+                    value,
+                }));
         }
         Ok(output)
     }
@@ -93,8 +108,10 @@ impl Phase for PositionValues {
         let sets = done.iter().flat_map(|one| &one.output.sets).copied();
         let sets: Vec<_> = sets.filter(|set| ours.has(set.0, set.1)).collect();
         let rows = done.iter().flat_map(|one| &one.output.rows);
-        let rows: Vec<ValueRow> =
-            rows.filter(|row| ours.has(row.portfolio, row.as_of)).cloned().collect();
+        let rows: Vec<ValueRow> = rows
+            .filter(|row| ours.has(row.portfolio, row.as_of))
+            .cloned()
+            .collect();
         portfolio_results::replace_values(tx, &sets, &rows).await?;
         Ok(ours.superseded)
     }

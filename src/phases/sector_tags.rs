@@ -15,7 +15,9 @@ pub(super) const ETF: &str = "ETF";
 
 /// The sector of an instrument: its profile's, `ETF`, or `Unclassified`.
 pub(super) fn sector_of(profile: Option<&ProfileRow>) -> &str {
-    let Some(profile) = profile else { return UNCLASSIFIED };
+    let Some(profile) = profile else {
+        return UNCLASSIFIED;
+    };
     match (&profile.sector, profile.quote_type.as_deref()) {
         (Some(sector), _) if !sector.is_empty() => sector,
         (_, Some(kind)) if kind.eq_ignore_ascii_case("ETF") => ETF,
@@ -48,8 +50,11 @@ impl Phase for SectorTags {
     async fn load(&self, db: &mut ReadTx<'_>, task: &TaskRef, input: &Input) -> Result<Tags> {
         let as_of = task.as_of;
         let live = portfolio_results::live_positions(db, &input.portfolios, as_of.date()).await?;
-        let mut symbols: Vec<String> =
-            live.values().flatten().map(|(_, symbol, _)| symbol.to_string()).collect();
+        let mut symbols: Vec<String> = live
+            .values()
+            .flatten()
+            .map(|(_, symbol, _)| symbol.to_string())
+            .collect();
         symbols.sort();
         symbols.dedup();
         let profiles = market::profiles(db, &symbols).await?;
@@ -60,7 +65,10 @@ impl Phase for SectorTags {
             });
             (*id, tagged.collect())
         });
-        Ok(Tags { as_of, portfolios: tags.collect() })
+        Ok(Tags {
+            as_of,
+            portfolios: tags.collect(),
+        })
     }
 
     async fn fetch(&self, _: &Cx, tags: Tags) -> Result<Tags> {
@@ -74,14 +82,21 @@ impl Phase for SectorTags {
     async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Tags>]) -> Result<Vec<TaskEpoch>> {
         let ours = sets::claim(tx, done, |tags| {
             let wish = |(id, _): &(PortfolioId, Vec<(PositionId, String)>)| {
-                (Self::NAME.as_str(), id.to_string(), tags.as_of, String::new())
+                (
+                    Self::NAME.as_str(),
+                    id.to_string(),
+                    tags.as_of,
+                    String::new(),
+                )
             };
             tags.portfolios.iter().map(wish).collect()
         })
         .await?;
         // Tags have no date: those of the newest date stay.
-        let mut newest: std::collections::BTreeMap<PortfolioId, (TradingDate, &[(PositionId, String)])> =
-            std::collections::BTreeMap::new();
+        let mut newest: std::collections::BTreeMap<
+            PortfolioId,
+            (TradingDate, &[(PositionId, String)]),
+        > = std::collections::BTreeMap::new();
         for tags in done.iter().map(|one| one.output) {
             for (id, positions) in &tags.portfolios {
                 let known = newest.get(id).is_some_and(|(date, _)| *date >= tags.as_of);
@@ -91,8 +106,10 @@ impl Phase for SectorTags {
             }
         }
         let portfolios: Vec<PortfolioId> = newest.keys().copied().collect();
-        let tags: Vec<(PositionId, String)> =
-            newest.values().flat_map(|(_, positions)| positions.iter().cloned()).collect();
+        let tags: Vec<(PositionId, String)> = newest
+            .values()
+            .flat_map(|(_, positions)| positions.iter().cloned())
+            .collect();
         portfolio_results::replace_sector_tags(tx, &portfolios, &tags).await?;
         Ok(ours.superseded)
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::analytics::returns;
 use crate::domain::{Factor, Symbol, TradingDate, money};
 use crate::phases::{Error, Result};
-use crate::store::market::{self, Action, Series};
 use crate::store::ReadTx;
+use crate::store::market::{self, Action, Series};
 
 /// Consecutive sessions, ascending.
 #[derive(Debug, Clone)]
@@ -79,8 +79,10 @@ impl Window {
             return self.returns(prices, &factor.proxy);
         }
         let yields = self.aligned(prices.yields.get(&factor.proxy));
-        let (duration, convexity) =
-            (factor.duration.unwrap_or(0.0), factor.convexity.unwrap_or(0.0));
+        let (duration, convexity) = (
+            factor.duration.unwrap_or(0.0),
+            factor.convexity.unwrap_or(0.0),
+        );
         returns::yield_returns(&yields, duration, convexity)
             .map_err(|error| Error::Permanent(format!("returns of {}: {error}", factor.proxy)))
     }
@@ -110,9 +112,16 @@ pub(super) async fn load(
     let yields = market::yields(db, &yielding, from.date(), to.date()).await?;
     let mut actions: BTreeMap<Symbol, Vec<Action>> = BTreeMap::new();
     for action in market::actions(db, &priced, to.date()).await? {
-        actions.entry(action.symbol.clone()).or_default().push(action);
+        actions
+            .entry(action.symbol.clone())
+            .or_default()
+            .push(action);
     }
-    Ok(Prices { closes, yields, actions })
+    Ok(Prices {
+        closes,
+        yields,
+        actions,
+    })
 }
 
 #[cfg(test)]
@@ -123,14 +132,19 @@ mod tests {
     #[test]
     fn a_hole_stays_a_hole() {
         let day = |d| NaiveDate::from_ymd_opt(2016, 3, d).unwrap();
-        let window = Window { sessions: [7, 8, 9, 10].map(|d| TradingDate::trusted(day(d))).to_vec() };
+        let window = Window {
+            sessions: [7, 8, 9, 10].map(|d| TradingDate::trusted(day(d))).to_vec(),
+        };
         let symbol = Symbol::parse("A").unwrap();
         let series = Series {
             // The 6th is before the window, the 12th after it.
             dates: [6, 7, 8, 10, 12].map(day).to_vec(),
             values: vec![90.0, 100.0, 101.0, 103.0, 110.0],
         };
-        let prices = Prices { closes: BTreeMap::from([(symbol.clone(), series)]), ..Prices::default() };
+        let prices = Prices {
+            closes: BTreeMap::from([(symbol.clone(), series)]),
+            ..Prices::default()
+        };
         let returns = window.returns(&prices, &symbol).unwrap();
         assert!((returns[1] - 0.01).abs() < 1e-15);
         assert!(returns[0].is_nan() && returns[2].is_nan() && returns[3].is_nan());

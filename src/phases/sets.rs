@@ -56,5 +56,8 @@ pub(super) async fn claim<O>(
             superseded.remove(&at);
         }
     }
-    Ok(Ours { sets: ours, superseded: superseded.into_iter().collect() })
+    Ok(Ours {
+        sets: ours,
+        superseded: superseded.into_iter().collect(),
+    })
 }

@@ -115,12 +115,21 @@ impl Phase for SymbolFactors {
             plans::symbols_lacking(db, kind, &symbols, &dates, MODEL_VERSION, run.force).await?;
         let mut units = Vec::new();
         for (symbols, dates) in rectangles(&lacking, SYMBOL_CHUNK, DATE_CHUNK) {
-            let symbols: Vec<Symbol> =
-                symbols.iter().filter_map(|text| Symbol::parse(text).ok()).collect();
+            let symbols: Vec<Symbol> = symbols
+                .iter()
+                .filter_map(|text| Symbol::parse(text).ok())
+                .collect();
             let content = symbols.iter().map(ToString::to_string);
-            let name = chunk_name("symbols", content.chain(dates.iter().map(ToString::to_string)));
+            let name = chunk_name(
+                "symbols",
+                content.chain(dates.iter().map(ToString::to_string)),
+            );
             let Some(&as_of) = dates.last() else { continue };
-            units.push(Unit { unit: name, as_of, input: Input::Symbols { symbols, dates } });
+            units.push(Unit {
+                unit: name,
+                as_of,
+                input: Input::Symbols { symbols, dates },
+            });
         }
         let owner = [COVARIANCE_OWNER.to_owned()];
         let lacking = plans::symbols_lacking(
@@ -135,7 +144,11 @@ impl Phase for SymbolFactors {
         for (_, dates) in rectangles(&lacking, 1, DATE_CHUNK) {
             let Some(&as_of) = dates.last() else { continue };
             let name = chunk_name("covariance", dates.iter().map(ToString::to_string));
-            units.push(Unit { unit: name, as_of, input: Input::Covariance { dates } });
+            units.push(Unit {
+                unit: name,
+                as_of,
+                input: Input::Covariance { dates },
+            });
         }
         Ok(units)
     }
@@ -165,13 +178,24 @@ impl Phase for SymbolFactors {
     }
 
     fn compute(&self, cx: &Cx, loaded: Loaded) -> Result<Output> {
-        let Loaded { input, window, prices, factors, profiles, definitions } = loaded;
+        let Loaded {
+            input,
+            window,
+            prices,
+            factors,
+            profiles,
+            definitions,
+        } = loaded;
         let proxies = model::proxies(&window, &prices, &factors)?;
         let mut returns = Vec::new();
         for symbol in input.symbols() {
             returns.push((symbol, window.returns(&prices, symbol)?));
         }
-        let mut output = Output { models: Vec::new(), covariances: Vec::new(), definitions };
+        let mut output = Output {
+            models: Vec::new(),
+            covariances: Vec::new(),
+            definitions,
+        };
         for &date in input.dates() {
             cx.check()?;
             let Some(at) = window.position(date) else {
@@ -196,27 +220,39 @@ impl Phase for SymbolFactors {
     async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<Vec<TaskEpoch>> {
         let mut ours = sets::claim(tx, done, |output| {
             let wish = |row: &ModelRow| {
-                (Self::NAME.as_str(), row.symbol.to_string(), row.as_of, output.definitions.clone())
+                (
+                    Self::NAME.as_str(),
+                    row.symbol.to_string(),
+                    row.as_of,
+                    output.definitions.clone(),
+                )
             };
             output.models.iter().map(wish).collect()
         })
         .await?;
         let models = done.iter().flat_map(|one| &one.output.models);
-        let models: Vec<&ModelRow> =
-            models.filter(|row| ours.has(&row.symbol, row.as_of)).collect();
+        let models: Vec<&ModelRow> = models
+            .filter(|row| ours.has(&row.symbol, row.as_of))
+            .collect();
         symbol_results::replace_models(tx, &models).await?;
 
         let covariances = sets::claim(tx, done, |output| {
             let wish = |row: &CovarianceRow| {
                 let hash = output.definitions.clone();
-                ("factor-covariance", COVARIANCE_OWNER.to_owned(), row.as_of, hash)
+                (
+                    "factor-covariance",
+                    COVARIANCE_OWNER.to_owned(),
+                    row.as_of,
+                    hash,
+                )
             };
             output.covariances.iter().map(wish).collect()
         })
         .await?;
         let rows = done.iter().flat_map(|one| &one.output.covariances);
-        let rows: Vec<&CovarianceRow> =
-            rows.filter(|row| covariances.has(COVARIANCE_OWNER, row.as_of)).collect();
+        let rows: Vec<&CovarianceRow> = rows
+            .filter(|row| covariances.has(COVARIANCE_OWNER, row.as_of))
+            .collect();
         symbol_results::replace_covariances(tx, &rows).await?;
         ours.superseded.extend(covariances.superseded);
         Ok(ours.superseded)
@@ -225,9 +261,11 @@ impl Phase for SymbolFactors {
     fn split(input: &Input, as_of: TradingDate) -> Vec<Unit<Input>> {
         match input {
             Input::Symbols { symbols, dates } => {
-                singles("symbols", symbols, as_of, ToString::to_string, |symbols| Input::Symbols {
-                    symbols,
-                    dates: dates.clone(),
+                singles("symbols", symbols, as_of, ToString::to_string, |symbols| {
+                    Input::Symbols {
+                        symbols,
+                        dates: dates.clone(),
+                    }
                 })
             }
             Input::Covariance { .. } => Vec::new(),

@@ -61,12 +61,21 @@ impl Phase for SymbolMetrics {
             plans::symbols_lacking(db, kind, &symbols, &dates, MODEL_VERSION, run.force).await?;
         let mut units = Vec::new();
         for (symbols, dates) in rectangles(&lacking, SYMBOL_CHUNK, DATE_CHUNK) {
-            let symbols: Vec<Symbol> =
-                symbols.iter().filter_map(|text| Symbol::parse(text).ok()).collect();
+            let symbols: Vec<Symbol> = symbols
+                .iter()
+                .filter_map(|text| Symbol::parse(text).ok())
+                .collect();
             let content = symbols.iter().map(ToString::to_string);
-            let name = chunk_name("symbols", content.chain(dates.iter().map(ToString::to_string)));
+            let name = chunk_name(
+                "symbols",
+                content.chain(dates.iter().map(ToString::to_string)),
+            );
             let Some(&as_of) = dates.last() else { continue };
-            units.push(Unit { unit: name, as_of, input: Input { symbols, dates } });
+            units.push(Unit {
+                unit: name,
+                as_of,
+                input: Input { symbols, dates },
+            });
         }
         Ok(units)
     }
@@ -80,7 +89,13 @@ impl Phase for SymbolMetrics {
         let names: Vec<String> = input.symbols.iter().map(ToString::to_string).collect();
         let exact = market::histories(db, &names, first.date(), last.date()).await?;
         let reasons = market::reasons_without_price(db, &names, last.date()).await?;
-        Ok(Loaded { input: input.clone(), window, prices, exact, reasons })
+        Ok(Loaded {
+            input: input.clone(),
+            window,
+            prices,
+            exact,
+            reasons,
+        })
     }
 
     async fn fetch(&self, _: &Cx, loaded: Loaded) -> Result<Loaded> {
@@ -88,7 +103,13 @@ impl Phase for SymbolMetrics {
     }
 
     fn compute(&self, cx: &Cx, loaded: Loaded) -> Result<Vec<MetricsRow>> {
-        let Loaded { input, window, prices, exact, reasons } = loaded;
+        let Loaded {
+            input,
+            window,
+            prices,
+            exact,
+            reasons,
+        } = loaded;
         let days: Vec<i32> = window
             .sessions
             .iter()
@@ -104,7 +125,9 @@ impl Phase for SymbolMetrics {
                 };
                 let returns = period_returns(&days[..=at], &index[..=at])
                     .map_err(|error| Error::Permanent(format!("metrics of {symbol}: {error}")))?;
-                let close = exact.get(symbol).and_then(|history| close_of(history, as_of));
+                let close = exact
+                    .get(symbol)
+                    .and_then(|history| close_of(history, as_of));
                 let missing = || {
                     let known = reasons.get(symbol).cloned();
                     known.unwrap_or_else(|| "no close for this session".to_owned())
@@ -121,7 +144,11 @@ impl Phase for SymbolMetrics {
                         returns.three_months,
                         returns.one_year,
                     ],
-                    reason: if close.is_none() { Some(missing()) } else { None },
+                    reason: if close.is_none() {
+                        Some(missing())
+                    } else {
+                        None
+                    },
                 });
             }
         }
@@ -134,26 +161,43 @@ impl Phase for SymbolMetrics {
         done: &[Done<'_, Vec<MetricsRow>>],
     ) -> Result<Vec<TaskEpoch>> {
         let ours = sets::claim(tx, done, |rows| {
-            let wish =
-                |row: &MetricsRow| (Self::NAME.as_str(), row.symbol.to_string(), row.as_of, String::new());
+            let wish = |row: &MetricsRow| {
+                (
+                    Self::NAME.as_str(),
+                    row.symbol.to_string(),
+                    row.as_of,
+                    String::new(),
+                )
+            };
             rows.iter().map(wish).collect()
         })
         .await?;
         let rows = done.iter().flat_map(|one| one.output);
-        let rows: Vec<&MetricsRow> = rows.filter(|row| ours.has(&row.symbol, row.as_of)).collect();
+        let rows: Vec<&MetricsRow> = rows
+            .filter(|row| ours.has(&row.symbol, row.as_of))
+            .collect();
         symbol_results::replace_metrics(tx, &rows).await?;
         Ok(ours.superseded)
     }
 
     fn split(input: &Input, as_of: TradingDate) -> Vec<Unit<Input>> {
-        singles("symbols", &input.symbols, as_of, ToString::to_string, |symbols| Input {
-            symbols,
-            dates: input.dates.clone(),
-        })
+        singles(
+            "symbols",
+            &input.symbols,
+            as_of,
+            ToString::to_string,
+            |symbols| Input {
+                symbols,
+                dates: input.dates.clone(),
+            },
+        )
     }
 }
 
 fn close_of(history: &PriceHistory, on: TradingDate) -> Option<Decimal> {
-    let at = history.closes.binary_search_by_key(&on, |(date, _)| *date).ok()?;
+    let at = history
+        .closes
+        .binary_search_by_key(&on, |(date, _)| *date)
+        .ok()?;
     history.closes.get(at).map(|(_, close)| *close)
 }

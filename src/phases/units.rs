@@ -18,7 +18,10 @@ pub(super) const PORTFOLIO_CHUNK: usize = 20;
 pub(super) const BOOK_DATE_CHUNK: usize = 63;
 
 /// The name of a chunk: what it holds, and a digest of its sorted content.
-pub(super) fn chunk_name<T: AsRef<str>>(what: &str, content: impl IntoIterator<Item = T>) -> String {
+pub(super) fn chunk_name<T: AsRef<str>>(
+    what: &str,
+    content: impl IntoIterator<Item = T>,
+) -> String {
     let mut digest = Sha256::new();
     let mut count = 0_usize;
     for item in content {
@@ -26,7 +29,12 @@ pub(super) fn chunk_name<T: AsRef<str>>(what: &str, content: impl IntoIterator<I
         digest.update(b"\n");
         count += 1;
     }
-    let hex: String = digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = digest
+        .finalize()
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("{what}:{count}:{hex}")
 }
 
@@ -103,7 +111,13 @@ mod tests {
 
     #[test]
     fn a_chunk_is_named_by_its_content() {
-        assert_eq!(chunk_name("symbols", ["A", "B"]), chunk_name("symbols", ["A", "B"]));
-        assert_ne!(chunk_name("symbols", ["A", "B"]), chunk_name("symbols", ["AB"]));
+        assert_eq!(
+            chunk_name("symbols", ["A", "B"]),
+            chunk_name("symbols", ["A", "B"])
+        );
+        assert_ne!(
+            chunk_name("symbols", ["A", "B"]),
+            chunk_name("symbols", ["AB"])
+        );
     }
 }

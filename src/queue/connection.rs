@@ -29,7 +29,9 @@ pub struct Queue {
 
 impl std::fmt::Debug for Queue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Queue").field("keys", &self.keys).finish_non_exhaustive()
+        f.debug_struct("Queue")
+            .field("keys", &self.keys)
+            .finish_non_exhaustive()
     }
 }
 
@@ -50,7 +52,12 @@ impl Queue {
             .recycle_timeout(Some(RESPONSE_TIMEOUT))
             .build()
             .map_err(|error| Error::Connect(Box::new(error)))?;
-        Ok(Self { pool, client, keys, install })
+        Ok(Self {
+            pool,
+            client,
+            keys,
+            install,
+        })
     }
 
     /// The key names.
@@ -59,13 +66,19 @@ impl Queue {
     }
 
     pub(super) async fn connection(&self) -> Result<deadpool_redis::Connection> {
-        self.pool.get().await.map_err(|error| Error::Connect(Box::new(error)))
+        self.pool
+            .get()
+            .await
+            .map_err(|error| Error::Connect(Box::new(error)))
     }
 
     /// Whether Redis answers.
     pub async fn ping(&self) -> Result<()> {
         let mut connection = self.connection().await?;
-        redis::cmd("PING").exec_async(&mut *connection).await.attempt("pinging")
+        redis::cmd("PING")
+            .exec_async(&mut *connection)
+            .await
+            .attempt("pinging")
     }
 
     /// Makes sure that every stream has its group and the meta key stands; says whether the meta
@@ -126,15 +139,28 @@ impl Queue {
             .get_multiplexed_async_connection_with_config(&config)
             .await
             .attempt("connecting a reader")?;
-        Ok(Reader::new(connection, self.keys.clone(), self.install.clone(), consumer.to_owned()))
+        Ok(Reader::new(
+            connection,
+            self.keys.clone(),
+            self.install.clone(),
+            consumer.to_owned(),
+        ))
     }
 
     /// Removes every key of ours; for tests and for trying out a wiped Redis.
     pub async fn wipe(&self) -> Result<()> {
         let mut connection = self.connection().await?;
-        let mut keys: Vec<String> =
-            self.keys.streams().into_iter().map(|(_, _, key)| key).collect();
+        let mut keys: Vec<String> = self
+            .keys
+            .streams()
+            .into_iter()
+            .map(|(_, _, key)| key)
+            .collect();
         keys.extend([self.keys.dead(), self.keys.meta()]);
-        redis::cmd("DEL").arg(keys).exec_async(&mut *connection).await.attempt("removing our keys")
+        redis::cmd("DEL")
+            .arg(keys)
+            .exec_async(&mut *connection)
+            .await
+            .attempt("removing our keys")
     }
 }

@@ -6,8 +6,10 @@ use crate::domain::{Lane, PhaseName};
 /// A page for people: the keys, what they mean, and commands that can be pasted.
 pub fn explain(keys: &Keys) -> String {
     let example = keys.stream(Lane::Nightly, PhaseName::PortfolioAnalytics);
-    let phases: Vec<String> =
-        PhaseName::ALL.iter().map(|phase| format!("{:<5} {phase}", phase.number())).collect();
+    let phases: Vec<String> = PhaseName::ALL
+        .iter()
+        .map(|phase| format!("{:<5} {phase}", phase.number()))
+        .collect();
     format!(
         "\
 Keys

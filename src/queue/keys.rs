@@ -21,7 +21,9 @@ impl Keys {
         if prefix.is_empty() || !prefix.chars().all(allowed) {
             return Err(Error::Prefix(prefix.to_owned()));
         }
-        Ok(Self { prefix: prefix.to_owned() })
+        Ok(Self {
+            prefix: prefix.to_owned(),
+        })
     }
 
     /// The work stream of a lane and phase.
@@ -66,7 +68,11 @@ mod tests {
         let stream = keys.stream(Lane::Nightly, PhaseName::SymbolMetrics);
         assert_eq!(stream, "{sigmabatch}:nightly:phase-1.75");
         assert_eq!(keys.streams().len(), 30);
-        assert!(keys.streams().iter().all(|(_, _, key)| key.starts_with("{sigmabatch}:")));
+        assert!(
+            keys.streams()
+                .iter()
+                .all(|(_, _, key)| key.starts_with("{sigmabatch}:"))
+        );
         assert!(Keys::new("a b").is_err() && Keys::new("{x}").is_err() && Keys::new("").is_err());
     }
 }

@@ -31,8 +31,10 @@ impl Queue {
             self.add(&mut pipeline, hint);
         }
         let mut connection = self.connection().await?;
-        let ids: Vec<Option<String>> =
-            pipeline.query_async(&mut *connection).await.attempt("publishing hints")?;
+        let ids: Vec<Option<String>> = pipeline
+            .query_async(&mut *connection)
+            .await
+            .attempt("publishing hints")?;
         let refused = hints.iter().zip(ids).filter(|(_, id)| id.is_none());
         Ok(refused.map(|(hint, _)| hint.clone()).collect())
     }
@@ -69,7 +71,10 @@ impl Queue {
                 remove(&mut pipeline, &entry.stream, &entry.id);
             }
             let mut connection = self.connection().await?;
-            let () = pipeline.query_async(&mut *connection).await.attempt("acknowledging")?;
+            let () = pipeline
+                .query_async(&mut *connection)
+                .await
+                .attempt("acknowledging")?;
         }
         Ok(())
     }
@@ -83,12 +88,20 @@ impl Queue {
     /// Mirrors something dead for the eyes of an operator.
     pub async fn bury(&self, fields: &[(&str, String)]) -> Result<()> {
         let mut command = redis::cmd("XADD");
-        command.arg(self.keys.dead()).arg("MAXLEN").arg("~").arg(DEAD_ENTRIES).arg("*");
+        command
+            .arg(self.keys.dead())
+            .arg("MAXLEN")
+            .arg("~")
+            .arg(DEAD_ENTRIES)
+            .arg("*");
         for (name, value) in fields {
             command.arg(name).arg(value);
         }
         let mut connection = self.connection().await?;
-        command.exec_async(&mut *connection).await.attempt("mirroring a dead task")
+        command
+            .exec_async(&mut *connection)
+            .await
+            .attempt("mirroring a dead task")
     }
 }
 

@@ -18,8 +18,11 @@ use crate::domain::{InstallId, Lane, PermitClass, PhaseName, TaskEpoch, TaskId};
 /// How long one blocking read waits.
 pub(super) const BLOCK: Duration = Duration::from_secs(2);
 /// Shares of the lanes in one read.
-const WEIGHTS: [(Lane, usize); 3] =
-    [(Lane::Interactive, 8), (Lane::Nightly, 4), (Lane::Backfill, 1)];
+const WEIGHTS: [(Lane, usize); 3] = [
+    (Lane::Interactive, 8),
+    (Lane::Nightly, 4),
+    (Lane::Backfill, 1),
+];
 
 /// Name of an entry inside its stream.
 pub type EntryId = String;
@@ -83,7 +86,13 @@ impl Reader {
         consumer: String,
     ) -> Self {
         let script = redis::Script::new(include_str!("read.lua"));
-        Self { connection, keys, install, consumer, script }
+        Self {
+            connection,
+            keys,
+            install,
+            consumer,
+            script,
+        }
     }
 
     /// Reads what is there now, at most the free permits of each class.
@@ -119,14 +128,27 @@ impl Reader {
         for (share, size) in &shares {
             call.arg(share).arg(*size);
         }
-        let (missing, found): (usize, Vec<(String, String, Vec<String>)>) =
-            call.invoke_async(&mut self.connection).await.attempt("reading hints")?;
+        let (missing, found): (usize, Vec<(String, String, Vec<String>)>) = call
+            .invoke_async(&mut self.connection)
+            .await
+            .attempt("reading hints")?;
         let entries = found.into_iter().map(|(stream, id, fields)| {
-            let fields: BTreeMap<String, String> =
-                fields.as_chunks().0.iter().map(|[k, v]| (k.clone(), v.clone())).collect();
-            Entry { says: parse(&fields, &self.install), stream, id }
+            let fields: BTreeMap<String, String> = fields
+                .as_chunks()
+                .0
+                .iter()
+                .map(|[k, v]| (k.clone(), v.clone()))
+                .collect();
+            Entry {
+                says: parse(&fields, &self.install),
+                stream,
+                id,
+            }
         });
-        Ok(Read { entries: entries.collect(), missing_group: missing > 0 })
+        Ok(Read {
+            entries: entries.collect(),
+            missing_group: missing > 0,
+        })
     }
 
     /// Waits for the first entry of any stream of the classes, at most two seconds. May return one
@@ -135,23 +157,37 @@ impl Reader {
         let mut keys = Vec::new();
         for (lane, _) in WEIGHTS {
             for want in wanted.iter().filter(|want| want.free > 0) {
-                keys.extend(want.phases.iter().map(|&phase| self.keys.stream(lane, phase)));
+                keys.extend(
+                    want.phases
+                        .iter()
+                        .map(|&phase| self.keys.stream(lane, phase)),
+                );
             }
         }
         let block_ms = u64::try_from(BLOCK.as_millis()).unwrap_or(2_000);
         let mut command = redis::cmd("XREADGROUP");
         command.arg("GROUP").arg(GROUP).arg(&self.consumer);
-        command.arg("COUNT").arg(1).arg("BLOCK").arg(block_ms).arg("STREAMS").arg(&keys);
+        command
+            .arg("COUNT")
+            .arg(1)
+            .arg("BLOCK")
+            .arg(block_ms)
+            .arg("STREAMS")
+            .arg(&keys);
         for _ in &keys {
             command.arg(">");
         }
         let reply: std::result::Result<Option<StreamReadReply>, _> =
             command.query_async(&mut self.connection).await;
         match reply.attempt("waiting for hints") {
-            Ok(reply) => Ok(Read { entries: self.entries(reply), missing_group: false }),
-            Err(error @ Error::Command { .. }) if error.is_missing_group() => {
-                Ok(Read { entries: Vec::new(), missing_group: true })
-            }
+            Ok(reply) => Ok(Read {
+                entries: self.entries(reply),
+                missing_group: false,
+            }),
+            Err(error @ Error::Command { .. }) if error.is_missing_group() => Ok(Read {
+                entries: Vec::new(),
+                missing_group: true,
+            }),
             Err(error) => Err(error),
         }
     }
@@ -161,7 +197,10 @@ impl Reader {
         let mut entries = Vec::new();
         for stream in keys {
             for entry in stream.ids {
-                let fields = entry.map.into_iter().map(|(name, value)| (name, text(&value)));
+                let fields = entry
+                    .map
+                    .into_iter()
+                    .map(|(name, value)| (name, text(&value)));
                 entries.push(Entry {
                     stream: stream.key.clone(),
                     id: entry.id,
@@ -185,10 +224,16 @@ pub(super) fn parse(fields: &BTreeMap<String, String>, install: &InstallId) -> S
         _ => {}
     }
     let number = |name: &str| field(name).and_then(|text| text.parse::<i64>().ok());
-    match (field("v"), field("install"), number("task"), number("epoch")) {
-        (Some(ENTRY_VERSION), Some(_), Some(task), Some(epoch)) => {
-            Says::Task(TaskEpoch { task: TaskId(task), epoch })
-        }
+    match (
+        field("v"),
+        field("install"),
+        number("task"),
+        number("epoch"),
+    ) {
+        (Some(ENTRY_VERSION), Some(_), Some(task), Some(epoch)) => Says::Task(TaskEpoch {
+            task: TaskId(task),
+            epoch,
+        }),
         _ => {
             let text: Vec<String> = fields.iter().map(|(k, v)| format!("{k}={v}")).collect();
             Says::Garbage(text.join(" ").chars().take(500).collect())
@@ -213,14 +258,24 @@ mod tests {
     fn an_entry_is_a_hint_foreign_or_garbage() {
         let ours = InstallId("5f2c91aa".into());
         let hint = "v 1 install 5f2c91aa task 90211 epoch 3 run nightly/2026-01-07 phase 6";
-        let at = TaskEpoch { task: TaskId(90211), epoch: 3 };
+        let at = TaskEpoch {
+            task: TaskId(90211),
+            epoch: 3,
+        };
         assert_eq!(parse(&fields(hint), &ours), Says::Task(at));
         assert_eq!(
             parse(&fields("v 1 install 00000000 task 1 epoch 0"), &ours),
             Says::Foreign("00000000".into())
         );
-        for garbage in ["v 9 install 5f2c91aa task 1 epoch 0", "task 1 epoch 0", "a b"] {
-            assert!(matches!(parse(&fields(garbage), &ours), Says::Garbage(_)), "{garbage}");
+        for garbage in [
+            "v 9 install 5f2c91aa task 1 epoch 0",
+            "task 1 epoch 0",
+            "a b",
+        ] {
+            assert!(
+                matches!(parse(&fields(garbage), &ours), Says::Garbage(_)),
+                "{garbage}"
+            );
         }
     }
 }

@@ -55,7 +55,8 @@ impl Queue {
             if state.length > 0 || state.pending > 0 {
                 let last_delivered = self.last_delivered(&state.key).await?;
                 let pending = self.pending(&state.key).await?;
-                self.scan(&state.key, &last_delivered, &pending, &mut survey.found).await?;
+                self.scan(&state.key, &last_delivered, &pending, &mut survey.found)
+                    .await?;
             }
             survey.streams.push(state);
         }
@@ -70,15 +71,19 @@ impl Queue {
             pipeline.cmd("XLEN").arg(key);
         }
         let mut connection = self.connection().await?;
-        let lengths: Vec<u64> =
-            pipeline.query_async(&mut *connection).await.attempt("measuring the streams")?;
+        let lengths: Vec<u64> = pipeline
+            .query_async(&mut *connection)
+            .await
+            .attempt("measuring the streams")?;
         let mut pipeline = redis::pipe();
         for (_, _, key) in &streams {
             pipeline.cmd("XPENDING").arg(key).arg(GROUP);
         }
         pipeline.ignore_errors();
-        let pending: Vec<Value> =
-            pipeline.query_async(&mut *connection).await.attempt("counting pending entries")?;
+        let pending: Vec<Value> = pipeline
+            .query_async(&mut *connection)
+            .await
+            .attempt("counting pending entries")?;
         let count = |value: &Value| match value {
             Value::Array(parts) => match parts.first() {
                 Some(Value::Int(n)) => u64::try_from(*n).unwrap_or(0),
@@ -100,8 +105,11 @@ impl Queue {
 
     async fn last_delivered(&self, key: &str) -> Result<(u64, u64)> {
         let mut connection = self.connection().await?;
-        let groups: redis::RedisResult<redis::streams::StreamInfoGroupsReply> =
-            redis::cmd("XINFO").arg("GROUPS").arg(key).query_async(&mut *connection).await;
+        let groups: redis::RedisResult<redis::streams::StreamInfoGroupsReply> = redis::cmd("XINFO")
+            .arg("GROUPS")
+            .arg(key)
+            .query_async(&mut *connection)
+            .await;
         let groups = match groups {
             Ok(reply) => reply.groups,
             // The stream went away between two commands.
@@ -177,7 +185,11 @@ impl Queue {
                     Some(idle_ms) => *idle_ms < PENDING_IDLE_MS,
                     None => order(&entry.id) > *last_delivered,
                 };
-                let entry = Entry { stream: key.to_owned(), id: entry.id, says };
+                let entry = Entry {
+                    stream: key.to_owned(),
+                    id: entry.id,
+                    says,
+                };
                 found.push(Found { entry, deliverable });
             }
             if !full {
@@ -220,7 +232,10 @@ impl Queue {
 impl Survey {
     /// Entries that say nothing useful: garbage, and hints of other installations.
     pub fn useless(&self) -> impl Iterator<Item = &Entry> {
-        self.found.iter().map(|found| &found.entry).filter(|e| !matches!(e.says, Says::Task(_)))
+        self.found
+            .iter()
+            .map(|found| &found.entry)
+            .filter(|e| !matches!(e.says, Says::Task(_)))
     }
 }
 

@@ -54,8 +54,10 @@ pub struct Pools {
 impl Pools {
     /// Connections in use: control, load, commit.
     pub fn in_use(&self) -> [u32; 3] {
-        [&self.control, &self.load, &self.commit]
-            .map(|pool| pool.size().saturating_sub(u32::try_from(pool.num_idle()).unwrap_or(0)))
+        [&self.control, &self.load, &self.commit].map(|pool| {
+            pool.size()
+                .saturating_sub(u32::try_from(pool.num_idle()).unwrap_or(0))
+        })
     }
 
     /// Closes every connection.
@@ -74,7 +76,10 @@ fn options(settings: &Settings) -> Result<PgConnectOptions> {
         .options([
             ("statement_timeout", format!("{statement_ms}ms")),
             ("lock_timeout", format!("{LOCK_TIMEOUT_SECONDS}s")),
-            ("idle_in_transaction_session_timeout", format!("{IDLE_IN_TRANSACTION_SECONDS}s")),
+            (
+                "idle_in_transaction_session_timeout",
+                format!("{IDLE_IN_TRANSACTION_SECONDS}s"),
+            ),
             ("tcp_user_timeout", format!("{TCP_USER_TIMEOUT_SECONDS}s")),
             ("timezone", "UTC".to_owned()),
             // The plans of our statements are cheap and short; compiling them is not.
@@ -93,7 +98,11 @@ pub async fn connect(settings: &Settings) -> Result<Pools> {
             .test_before_acquire(false)
             .connect_lazy_with(options.clone())
     };
-    let pools = Pools { control: pool(1), load: pool(1), commit: pool(2) };
+    let pools = Pools {
+        control: pool(1),
+        load: pool(1),
+        commit: pool(2),
+    };
     sqlx::query_scalar!("select 1 as \"one!\"")
         .fetch_one(&pools.control)
         .await
@@ -109,28 +118,31 @@ pub async fn connect_one(settings: &Settings) -> Result<PgConnection> {
 /// Brings the schema up to date.
 pub async fn migrate(pools: &Pools) -> Result<()> {
     let mut connection = pools.control.acquire().await.attempt("connecting")?;
-    MIGRATIONS.run(&mut *connection).await.map_err(Error::Migrate)
+    MIGRATIONS
+        .run(&mut *connection)
+        .await
+        .map_err(Error::Migrate)
 }
 
 /// The identity of this installation; [`Error::NotMigrated`] where there is none yet.
 pub async fn install_id(pools: &Pools) -> Result<InstallId> {
-    let newest = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
-    let ready = sqlx::query_scalar!(
-        r#"select to_regclass('_sqlx_migrations') is not null and to_regclass('install') is not null as "ready!""#
-    )
-    .fetch_one(&pools.control)
-    .await
-    .attempt("looking for the schema")?;
+    let newest = MIGRATIONS
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or(0);
+    let ready = sqlx::query_scalar!(r#"select to_regclass('install') is not null as "ready!""#)
+        .fetch_one(&pools.control)
+        .await
+        .attempt("looking for the schema")?;
     if !ready {
         return Err(Error::NotMigrated);
     }
-    let row = sqlx::query!(
-        r#"select id, (select max(version) from _sqlx_migrations where success) as "version: i64" from install"#
-    )
-    .fetch_one(&pools.control)
-    .await
-    .attempt("reading the install id")?;
-    if row.version != Some(newest) {
+    let row = sqlx::query!("select id, schema_version from install")
+        .fetch_one(&pools.control)
+        .await
+        .attempt("reading the install id")?;
+    if row.schema_version != newest {
         return Err(Error::NotMigrated);
     }
     Ok(InstallId(row.id))
@@ -138,7 +150,9 @@ pub async fn install_id(pools: &Pools) -> Result<InstallId> {
 
 /// The URL with its passwords replaced: the one of the user, and the one of a parameter.
 pub fn redact(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return "(no URL)".to_owned() };
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return "(no URL)".to_owned();
+    };
     let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
     let place = match place.rsplit_once('@') {
         Some((user, host)) => {
@@ -165,7 +179,10 @@ mod tests {
 
     #[test]
     fn passwords_are_never_printed() {
-        assert_eq!(redact("postgres://me:s3cr@t@host:5432/db"), "postgres://me:***@host:5432/db");
+        assert_eq!(
+            redact("postgres://me:s3cr@t@host:5432/db"),
+            "postgres://me:***@host:5432/db"
+        );
         assert_eq!(redact("redis://:pw@host/0"), "redis://:***@host/0");
         assert_eq!(redact("redis://host/0"), "redis://host/0");
         assert_eq!(

@@ -16,15 +16,23 @@ pub async fn create(url: &str, name: &str) -> Result<String> {
 
 /// Drops a database and ends its connections.
 pub async fn remove(url: &str, name: &str) -> Result<()> {
-    execute(url, format!("drop database if exists {} with (force)", checked(name)?)).await
+    execute(
+        url,
+        format!("drop database if exists {} with (force)", checked(name)?),
+    )
+    .await
 }
 
 fn checked(name: &str) -> Result<&str> {
     let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    if !name.is_empty() && name.chars().all(fine) && !name.starts_with(|c: char| c.is_ascii_digit()) {
+    if !name.is_empty() && name.chars().all(fine) && !name.starts_with(|c: char| c.is_ascii_digit())
+    {
         return Ok(name);
     }
-    Err(Error::Row { table: "pg_database", problem: format!("\"{name}\" is no name for a database") })
+    Err(Error::Row {
+        table: "pg_database",
+        problem: format!("\"{name}\" is no name for a database"),
+    })
 }
 
 fn beside(url: &str, name: &str) -> Result<String> {

@@ -76,15 +76,22 @@ pub async fn load(db: &mut ReadTx<'_>) -> Result<Definitions> {
     .fetch_one(db.connection().await?)
     .await
     .attempt("reading the hash of the definitions")?;
-    Ok(Definitions { factors, scenarios, hash })
+    Ok(Definitions {
+        factors,
+        scenarios,
+        hash,
+    })
 }
 
 /// Version and hash of a set that is installed, if any.
 pub async fn installed(db: &mut ReadTx<'_>, kind: &str) -> Result<Option<(String, String)>> {
-    let row = sqlx::query!("select version, hash from definition_sets where kind = $1", kind)
-        .fetch_optional(db.connection().await?)
-        .await
-        .attempt("reading the installed definitions")?;
+    let row = sqlx::query!(
+        "select version, hash from definition_sets where kind = $1",
+        kind
+    )
+    .fetch_optional(db.connection().await?)
+    .await
+    .attempt("reading the installed definitions")?;
     Ok(row.map(|row| (row.version, row.hash)))
 }
 

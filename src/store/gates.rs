@@ -104,5 +104,7 @@ pub async fn unpublished(pool: &PgPool, seconds: f64) -> Result<Vec<(RunId, Phas
     .fetch_all(pool)
     .await
     .attempt("reading unpublished phases")?;
-    rows.iter().map(|row| Ok((RunId(row.run_id), word("run_phase", &row.phase)?))).collect()
+    rows.iter()
+        .map(|row| Ok((RunId(row.run_id), word("run_phase", &row.phase)?)))
+        .collect()
 }

@@ -214,7 +214,9 @@ pub async fn histories(
     .await
     .attempt("reading prices")?;
     for row in closes {
-        let history = histories.entry(word("market_data_cache", &row.symbol)?).or_default();
+        let history = histories
+            .entry(word("market_data_cache", &row.symbol)?)
+            .or_default();
         let dates = row.dates.into_iter().map(TradingDate::trusted);
         history.closes = dates.zip(row.closes).collect();
     }
@@ -301,7 +303,13 @@ pub async fn closes(
     .into_iter()
     .map(|row| {
         let symbol = word("market_data_cache", &row.symbol)?;
-        Ok((symbol, Series { dates: row.dates, values: row.values }))
+        Ok((
+            symbol,
+            Series {
+                dates: row.dates,
+                values: row.values,
+            },
+        ))
     })
     .collect()
 }
@@ -328,7 +336,13 @@ pub async fn yields(
     .into_iter()
     .map(|row| {
         let symbol = word("yields", &row.symbol)?;
-        Ok((symbol, Series { dates: row.dates, values: row.values }))
+        Ok((
+            symbol,
+            Series {
+                dates: row.dates,
+                values: row.values,
+            },
+        ))
     })
     .collect()
 }

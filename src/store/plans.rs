@@ -30,7 +30,10 @@ pub async fn active(db: &mut ReadTx<'_>, only: Option<&[PortfolioId]>) -> Result
     .attempt("reading the active portfolios")?;
     Ok(rows
         .into_iter()
-        .map(|row| Active { id: PortfolioId(row.id), inception: row.inception })
+        .map(|row| Active {
+            id: PortfolioId(row.id),
+            inception: row.inception,
+        })
         .collect())
 }
 
@@ -67,7 +70,9 @@ pub async fn lacking(
     .attempt("looking for missing results")?;
     let mut work: BTreeMap<PortfolioId, Vec<TradingDate>> = BTreeMap::new();
     for row in rows {
-        work.entry(PortfolioId(row.id)).or_default().push(TradingDate::trusted(row.as_of));
+        work.entry(PortfolioId(row.id))
+            .or_default()
+            .push(TradingDate::trusted(row.as_of));
     }
     Ok(work)
 }
@@ -103,7 +108,9 @@ pub async fn symbols_lacking(
     .attempt("looking for missing symbol results")?;
     let mut work: BTreeMap<String, Vec<TradingDate>> = BTreeMap::new();
     for row in rows {
-        work.entry(row.owner).or_default().push(TradingDate::trusted(row.as_of));
+        work.entry(row.owner)
+            .or_default()
+            .push(TradingDate::trusted(row.as_of));
     }
     Ok(work)
 }
@@ -126,7 +133,9 @@ pub async fn gaps(
     .fetch_all(db.connection().await?)
     .await
     .attempt("looking for gaps")?;
-    rows.into_iter().map(|row| Ok((word("symbol_outcomes", &row.symbol)?, row.dates))).collect()
+    rows.into_iter()
+        .map(|row| Ok((word("symbol_outcomes", &row.symbol)?, row.dates)))
+        .collect()
 }
 
 /// Symbols without a profile that is fresh at `oldest` or later.

@@ -14,9 +14,7 @@ pub use analytics::{
 };
 
 use super::{Attempt, ReadTx, Result, WriteTx, word};
-use crate::domain::{
-    AssetClass, LotValue, PortfolioId, PositionId, Quality, Symbol, TradingDate,
-};
+use crate::domain::{AssetClass, LotValue, PortfolioId, PositionId, Quality, Symbol, TradingDate};
 
 /// The value of a position at a date.
 #[derive(Debug, Clone)]
@@ -264,7 +262,9 @@ pub async fn live_positions(
             word("positions", &row.symbol)?,
             word("positions", &row.class)?,
         );
-        live.entry(PortfolioId(row.portfolio_id)).or_default().push(entry);
+        live.entry(PortfolioId(row.portfolio_id))
+            .or_default()
+            .push(entry);
     }
     Ok(live)
 }

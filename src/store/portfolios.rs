@@ -33,10 +33,14 @@ pub async fn remember_import(
 
 /// Forgets earlier files of a kind: the book is no longer what they said.
 pub async fn forget_imports(tx: &mut WriteTx, portfolio: PortfolioId, kind: &str) -> Result<()> {
-    sqlx::query!("delete from imports where portfolio_id = $1 and kind = $2", portfolio.0, kind)
-        .execute(tx.connection())
-        .await
-        .attempt("forgetting imports")?;
+    sqlx::query!(
+        "delete from imports where portfolio_id = $1 and kind = $2",
+        portfolio.0,
+        kind
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("forgetting imports")?;
     Ok(())
 }
 
@@ -93,10 +97,13 @@ pub async fn named(db: &mut ReadTx<'_>, name: &str) -> Result<Vec<PortfolioId>> 
 /// Makes imports into a portfolio wait for each other until the transaction ends, whether it
 /// exists or not.
 pub async fn lock(tx: &mut WriteTx, id: PortfolioId) -> Result<()> {
-    sqlx::query!("select pg_advisory_xact_lock(hashtextextended('import ' || $1, 0))", id.to_string())
-        .execute(tx.connection())
-        .await
-        .attempt("locking a portfolio")?;
+    sqlx::query!(
+        "select pg_advisory_xact_lock(hashtextextended('import ' || $1, 0))",
+        id.to_string()
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("locking a portfolio")?;
     Ok(())
 }
 
@@ -178,10 +185,13 @@ pub async fn close_lot(tx: &mut WriteTx, id: PositionId, exit: &Exit) -> Result<
 
 /// Takes the exit of a lot away.
 pub async fn reopen_lot(tx: &mut WriteTx, id: PositionId) -> Result<()> {
-    sqlx::query!("update positions set exit_price = null, exit_date = null where id = $1", id.0)
-        .execute(tx.connection())
-        .await
-        .attempt("reopening a lot")?;
+    sqlx::query!(
+        "update positions set exit_price = null, exit_date = null where id = $1",
+        id.0
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("reopening a lot")?;
     Ok(())
 }
 
@@ -209,8 +219,17 @@ pub async fn insert_flows(
     let mut seen: BTreeMap<(NaiveDate, String, String, Decimal), i32> = BTreeMap::new();
     let mut added = Vec::new();
     for flow in flows {
-        let symbol = flow.symbol.as_ref().map(ToString::to_string).unwrap_or_default();
-        let key = (flow.date, flow.kind.to_string(), symbol.clone(), flow.amount);
+        let symbol = flow
+            .symbol
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let key = (
+            flow.date,
+            flow.kind.to_string(),
+            symbol.clone(),
+            flow.amount,
+        );
         let occurrence = seen.entry(key).and_modify(|n| *n += 1).or_insert(0);
         let done = sqlx::query!(
             "insert into cash_flows (portfolio_id, date, kind, amount, symbol, occurrence)
@@ -338,7 +357,10 @@ pub async fn books(
     for row in marks {
         let symbol: Symbol = word("manual_marks", &row.symbol)?;
         if let Some(book) = books.get_mut(&PortfolioId(row.portfolio_id)) {
-            book.marks.entry(symbol).or_default().push((row.date, row.price));
+            book.marks
+                .entry(symbol)
+                .or_default()
+                .push((row.date, row.price));
         }
     }
     Ok(books)
@@ -386,7 +408,10 @@ async fn lots(
             (None, None, None, None) => None,
             _ => {
                 let problem = format!("option {} without all its terms", row.id);
-                return Err(Error::Row { table: "positions", problem });
+                return Err(Error::Row {
+                    table: "positions",
+                    problem,
+                });
             }
         };
         let lot = Lot {

@@ -47,7 +47,10 @@ pub async fn replace(
     let epochs: Vec<i64> = sets.iter().map(|set| set.at.epoch).collect();
     let versions: Vec<i64> = sets.iter().map(|set| set.data_version).collect();
     let definitions: Vec<String> = sets.iter().map(|set| set.definitions.clone()).collect();
-    let bases: Vec<String> = sets.iter().map(|set| set.provider_basis.to_owned()).collect();
+    let bases: Vec<String> = sets
+        .iter()
+        .map(|set| set.provider_basis.to_owned())
+        .collect();
     let rows = sqlx::query!(
         r#"insert into result_set (kind, owner, as_of, run_id, run_seq, task_id, epoch, data_version,
                                    definitions, provider_basis, model_version, convention_id)

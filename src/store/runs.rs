@@ -51,10 +51,13 @@ pub struct Existing {
 
 /// Makes equal requests wait for each other until the transaction ends.
 pub async fn lock_requests(tx: &mut WriteTx, request_hash: &str) -> Result<()> {
-    sqlx::query!("select pg_advisory_xact_lock(hashtextextended($1, 0))", request_hash)
-        .execute(tx.connection())
-        .await
-        .attempt("locking equal requests")?;
+    sqlx::query!(
+        "select pg_advisory_xact_lock(hashtextextended($1, 0))",
+        request_hash
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("locking equal requests")?;
     Ok(())
 }
 

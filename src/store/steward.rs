@@ -36,10 +36,14 @@ pub async fn resign(pool: &PgPool, worker: WorkerId) -> Result<()> {
 
 /// Stores what the streams looked like, for those who touch Postgres only.
 pub async fn store_queues(pool: &PgPool, worker: WorkerId, queues: &Value) -> Result<()> {
-    sqlx::query!("update steward set queues = $2 where holder = $1", worker.0, queues)
-        .execute(pool)
-        .await
-        .attempt("storing the state of the queues")?;
+    sqlx::query!(
+        "update steward set queues = $2 where holder = $1",
+        worker.0,
+        queues
+    )
+    .execute(pool)
+    .await
+    .attempt("storing the state of the queues")?;
     Ok(())
 }
 

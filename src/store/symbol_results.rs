@@ -98,8 +98,10 @@ pub async fn replace_models(tx: &mut WriteTx, rows: &[&ModelRow]) -> Result<()> 
     .await
     .attempt("inserting factor models")?;
 
-    let all: Vec<(&ModelRow, &ExposureRow)> =
-        rows.iter().flat_map(|row| row.exposures.iter().map(move |e| (*row, e))).collect();
+    let all: Vec<(&ModelRow, &ExposureRow)> = rows
+        .iter()
+        .flat_map(|row| row.exposures.iter().map(move |e| (*row, e)))
+        .collect();
     sqlx::query!(
         "insert into symbol_factor_exposures
              (symbol, as_of, model, factor, beta, std_error, shrunk, vif, n, flags)
@@ -264,7 +266,11 @@ pub struct MetricsRow {
 
 /// Replaces metrics.
 pub async fn replace_metrics(tx: &mut WriteTx, rows: &[&MetricsRow]) -> Result<()> {
-    let column = |k: usize| rows.iter().map(|row| row.returns[k]).collect::<Vec<Option<f64>>>();
+    let column = |k: usize| {
+        rows.iter()
+            .map(|row| row.returns[k])
+            .collect::<Vec<Option<f64>>>()
+    };
     sqlx::query!(
         "insert into symbol_daily_metrics
              (symbol, as_of, close, return_1d, return_mtd, return_ytd, return_1m, return_3m, return_1y, reason)

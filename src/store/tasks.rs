@@ -89,10 +89,16 @@ pub async fn claim(
 
     let mut answers = Vec::with_capacity(rows.len());
     for row in rows {
-        let hint = TaskEpoch { task: TaskId(row.id), epoch: row.hinted };
+        let hint = TaskEpoch {
+            task: TaskId(row.id),
+            epoch: row.hinted,
+        };
         let answer = match (row.epoch, row.input) {
             (Some(epoch), Some(input)) => Answer::Claimed(Box::new(Claimed {
-                at: TaskEpoch { task: TaskId(row.id), epoch },
+                at: TaskEpoch {
+                    task: TaskId(row.id),
+                    epoch,
+                },
                 run_id: RunId(row.run_id),
                 run_seq: row.run_seq,
                 final_date: TradingDate::trusted(row.final_date),
@@ -131,7 +137,13 @@ pub async fn claimable(pool: &PgPool, limit: i64, phases: &[String]) -> Result<V
     .fetch_all(pool)
     .await
     .attempt("looking for ready tasks")?;
-    Ok(rows.into_iter().map(|row| TaskEpoch { task: TaskId(row.id), epoch: row.epoch }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| TaskEpoch {
+            task: TaskId(row.id),
+            epoch: row.epoch,
+        })
+        .collect())
 }
 
 /// How long the parts of an attempt took, in milliseconds.
@@ -197,16 +209,25 @@ pub async fn complete(
     .fetch_all(tx.connection())
     .await
     .attempt("completing tasks")?;
-    Ok(rows.into_iter().map(|row| TaskEpoch { task: TaskId(row.id), epoch: row.epoch }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| TaskEpoch {
+            task: TaskId(row.id),
+            epoch: row.epoch,
+        })
+        .collect())
 }
 
 /// Says of completed tasks that newer results were there already.
 pub async fn superseded(tx: &mut WriteTx, tasks: &[TaskId]) -> Result<()> {
     let ids: Vec<i64> = tasks.iter().map(|task| task.0).collect();
-    sqlx::query!("update task set outcome = 'superseded' where id = any($1)", &ids)
-        .execute(tx.connection())
-        .await
-        .attempt("marking superseded tasks")?;
+    sqlx::query!(
+        "update task set outcome = 'superseded' where id = any($1)",
+        &ids
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("marking superseded tasks")?;
     Ok(())
 }
 
@@ -328,9 +349,18 @@ pub async fn split(
     .fetch_optional(tx.connection())
     .await
     .attempt("splitting a task")?;
-    let Some(parent) = parent else { return Ok(false) };
+    let Some(parent) = parent else {
+        return Ok(false);
+    };
     let phase = word("task", &parent.phase)?;
-    insert_elements(tx, RunId(parent.run_id), phase, parent.input_version, elements).await?;
+    insert_elements(
+        tx,
+        RunId(parent.run_id),
+        phase,
+        parent.input_version,
+        elements,
+    )
+    .await?;
     Ok(true)
 }
 
@@ -397,7 +427,10 @@ struct HintRow {
 
 fn hint(row: HintRow) -> Result<Hint> {
     Ok(Hint {
-        at: TaskEpoch { task: TaskId(row.id), epoch: row.epoch },
+        at: TaskEpoch {
+            task: TaskId(row.id),
+            epoch: row.epoch,
+        },
         lane: word("run", &row.lane)?,
         phase: word("task", &row.phase)?,
         run: row.label,
@@ -407,11 +440,7 @@ fn hint(row: HintRow) -> Result<Hint> {
 }
 
 /// Every task of an open phase that is ready and due.
-pub async fn ready_of_phase(
-    pool: &PgPool,
-    run: RunId,
-    phase: PhaseName,
-) -> Result<Vec<Hint>> {
+pub async fn ready_of_phase(pool: &PgPool, run: RunId, phase: PhaseName) -> Result<Vec<Hint>> {
     sqlx::query_as!(
         HintRow,
         r#"select t.id, t.epoch, r.lane, t.phase, r.label, t.unit, t.attempts, t.crashes
@@ -430,10 +459,7 @@ pub async fn ready_of_phase(
 }
 
 /// Retries that came due since `since`, and the moment of asking, to ask from next time.
-pub async fn due_since(
-    pool: &PgPool,
-    since: DateTime<Utc>,
-) -> Result<(Vec<Hint>, DateTime<Utc>)> {
+pub async fn due_since(pool: &PgPool, since: DateTime<Utc>) -> Result<(Vec<Hint>, DateTime<Utc>)> {
     let now = sqlx::query_scalar!(r#"select now() as "now!""#)
         .fetch_one(pool)
         .await
@@ -495,7 +521,13 @@ pub async fn outdated(pool: &PgPool, hints: &[TaskEpoch]) -> Result<Vec<TaskEpoc
     .fetch_all(pool)
     .await
     .attempt("looking for outdated hints")?;
-    Ok(rows.into_iter().map(|row| TaskEpoch { task: TaskId(row.id), epoch: row.epoch }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| TaskEpoch {
+            task: TaskId(row.id),
+            epoch: row.epoch,
+        })
+        .collect())
 }
 
 /// A running task that its worker cannot finish any more.
@@ -664,10 +696,8 @@ pub async fn release(pool: &PgPool, worker: WorkerId) -> Result<Vec<TaskId>> {
 /// The total of unfinished tasks in a snapshot; for tests and the drain of a worker.
 pub async fn unfinished(db: &mut ReadTx<'_>) -> Result<i64> {
     let connection = db.connection().await?;
-    sqlx::query_scalar!(
-        r#"select count(*) as "n!" from task where state in ('ready', 'running')"#
-    )
-    .fetch_one(connection)
-    .await
-    .attempt("counting unfinished tasks")
+    sqlx::query_scalar!(r#"select count(*) as "n!" from task where state in ('ready', 'running')"#)
+        .fetch_one(connection)
+        .await
+        .attempt("counting unfinished tasks")
 }

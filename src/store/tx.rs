@@ -25,12 +25,22 @@ enum Source<'c> {
 impl<'c> ReadTx<'c> {
     /// A snapshot that begins with the first statement.
     pub fn lazy(pool: &'c PgPool) -> Self {
-        Self { source: Source::Pool(pool), version: None, limit: None, opened: None }
+        Self {
+            source: Source::Pool(pool),
+            version: None,
+            limit: None,
+            opened: None,
+        }
     }
 
     /// Reads inside a transaction that somebody else began.
     pub fn within(connection: &'c mut PgConnection) -> Self {
-        Self { source: Source::Within(connection), version: None, limit: None, opened: None }
+        Self {
+            source: Source::Within(connection),
+            version: None,
+            limit: None,
+            opened: None,
+        }
     }
 
     pub(in crate::store) async fn connection(&mut self) -> Result<&mut PgConnection> {
@@ -45,9 +55,10 @@ impl<'c> ReadTx<'c> {
         match &mut self.source {
             Source::Open(tx) => Ok(&mut *tx),
             Source::Within(connection) => Ok(connection),
-            Source::Pool(_) => {
-                Err(Error::Row { table: "transaction", problem: "never opened".into() })
-            }
+            Source::Pool(_) => Err(Error::Row {
+                table: "transaction",
+                problem: "never opened".into(),
+            }),
         }
     }
 
@@ -81,7 +92,10 @@ impl<'c> ReadTx<'c> {
         if let Source::Open(tx) = self.source {
             tx.commit().await.attempt("closing a read transaction")?;
         }
-        Ok(self.opened.map(|opened| opened.elapsed()).unwrap_or_default())
+        Ok(self
+            .opened
+            .map(|opened| opened.elapsed())
+            .unwrap_or_default())
     }
 }
 
@@ -94,7 +108,9 @@ pub struct WriteTx {
 impl WriteTx {
     /// Begins.
     pub async fn begin(pool: &PgPool) -> Result<Self> {
-        Ok(Self { tx: pool.begin().await.attempt("opening a write transaction")? })
+        Ok(Self {
+            tx: pool.begin().await.attempt("opening a write transaction")?,
+        })
     }
 
     pub(in crate::store) fn connection(&mut self) -> &mut PgConnection {

@@ -47,7 +47,11 @@ pub async fn held(
     .attempt("reading the symbols of a scope")?
     .into_iter()
     .map(|row| {
-        Ok(Wanted { symbol: word("positions", &row.symbol)?, class: row.class, yields: false })
+        Ok(Wanted {
+            symbol: word("positions", &row.symbol)?,
+            class: row.class,
+            yields: false,
+        })
     })
     .collect()
 }
@@ -61,10 +65,15 @@ pub async fn ensure(
 ) -> Result<u64> {
     let mut sorted: Vec<&Wanted> = symbols.iter().collect();
     sorted.sort();
-    let names: Vec<String> = sorted.iter().map(|wanted| wanted.symbol.to_string()).collect();
+    let names: Vec<String> = sorted
+        .iter()
+        .map(|wanted| wanted.symbol.to_string())
+        .collect();
     let classes: Vec<String> = sorted.iter().map(|wanted| wanted.class.clone()).collect();
-    let aliases: Vec<Option<String>> =
-        sorted.iter().map(|wanted| wanted.symbol.alias().map(String::from)).collect();
+    let aliases: Vec<Option<String>> = sorted
+        .iter()
+        .map(|wanted| wanted.symbol.alias().map(String::from))
+        .collect();
     let done = sqlx::query!(
         r#"insert into symbol_universe (symbol, class, aliases, first_seen, last_seen)
            select symbol, class, array_remove(array[alias], null), $4, $5

@@ -55,7 +55,10 @@ pub async fn heartbeat(
     .fetch_optional(connection)
     .await
     .attempt("renewing the lease")?;
-    Ok(Pulse { lost: row.is_none(), draining: row.is_some_and(|row| row.draining) })
+    Ok(Pulse {
+        lost: row.is_none(),
+        draining: row.is_some_and(|row| row.draining),
+    })
 }
 
 /// Removes a worker that has given everything back.

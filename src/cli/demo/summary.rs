@@ -4,9 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::{Night, Place};
-use crate::cli::{
-    DemoArgs, Error, duration, left, money, percent, right, show, signed, table,
-};
+use crate::cli::{DemoArgs, Error, duration, left, money, percent, right, show, signed, table};
 use crate::domain::{PhaseName, Verdict};
 use crate::engine::Engine;
 use crate::store::ReadTx;
@@ -40,13 +38,19 @@ pub(super) async fn page(
             show::market_beta(&report)
                 .and_then(|factor| factor.beta)
                 .map_or_else(dash, |beta| format!("{beta:.3}")),
-            report.risk.as_ref().map_or_else(dash, |risk| percent(risk.volatility)),
+            report
+                .risk
+                .as_ref()
+                .map_or_else(dash, |risk| percent(risk.volatility)),
             worst,
             report.completeness.coverage.map_or_else(dash, percent),
         ]);
         let name = &report.portfolio.name;
         for (symbol, why) in &report.completeness.missing {
-            let _ = writeln!(notes, "  {name}: {symbol} is left out of market numbers: {why}");
+            let _ = writeln!(
+                notes,
+                "  {name}: {symbol} is left out of market numbers: {why}"
+            );
         }
         for factor in report.factors.iter().filter(|factor| factor.beta.is_none()) {
             let why = factor.reason.as_deref().unwrap_or("no reason given");
@@ -59,7 +63,11 @@ pub(super) async fn page(
             .map(|stress| stress.scenario.as_str())
             .collect();
         if !short.is_empty() {
-            let _ = writeln!(notes, "  {name}: scenarios without data: {}", short.join(", "));
+            let _ = writeln!(
+                notes,
+                "  {name}: scenarios without data: {}",
+                short.join(", ")
+            );
         }
     }
     let columns = [
@@ -74,7 +82,11 @@ pub(super) async fn page(
     ];
     let mut page = format!("\nThe night of {as_of}\n\n{}\n", table(&columns, rows));
     let _ = writeln!(page, "What is missing, and why\n{notes}");
-    let memory: Vec<String> = night.worker_mib.iter().map(|mib| format!("{mib:.0} MiB")).collect();
+    let memory: Vec<String> = night
+        .worker_mib
+        .iter()
+        .map(|mib| format!("{mib:.0} MiB"))
+        .collect();
     let _ = writeln!(
         page,
         "What it took (a measurement, not a promise)\n  \
@@ -84,7 +96,11 @@ pub(super) async fn page(
         night.tasks,
         duration(night.seconds),
         std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        if memory.is_empty() { "not known on this system".to_owned() } else { memory.join(", ") },
+        if memory.is_empty() {
+            "not known on this system".to_owned()
+        } else {
+            memory.join(", ")
+        },
         night.single_seconds,
     );
     page.push_str(&further(engine, kept, place, args));
@@ -98,7 +114,10 @@ fn further(engine: &Engine, kept: Option<&Path>, place: &Place, args: &DemoArgs)
     let Some(folder) = kept else {
         return "Look further: run the demo with --keep DIR, and its data stay for `sigmabatch show`.\n\n".to_owned();
     };
-    let stream = engine.queue.keys().stream(crate::domain::Lane::Nightly, PhaseName::PortfolioAnalytics);
+    let stream = engine
+        .queue
+        .keys()
+        .stream(crate::domain::Lane::Nightly, PhaseName::PortfolioAnalytics);
     let meta = engine.queue.keys().meta();
     format!(
         "Look further (the night's data are kept in {folder})\n  \
@@ -121,7 +140,16 @@ fn further(engine: &Engine, kept: Option<&Path>, place: &Place, args: &DemoArgs)
 
 /// The killed night beside the quiet one.
 pub(super) fn kill(verdict: Verdict, seconds: f64, quiet: &Digest, killed: &Digest) -> String {
-    let same = if quiet.total == killed.total { "equal" } else { "DIFFERENT" };
+    let same = if quiet.total == killed.total {
+        "equal".to_owned()
+    } else {
+        let tables = quiet.tables.iter().zip(&killed.tables);
+        let differ: Vec<&str> = tables
+            .filter(|(a, b)| a.sha256 != b.sha256)
+            .map(|(a, _)| a.table)
+            .collect();
+        format!("DIFFERENT in {}", differ.join(", "))
+    };
     format!(
         "One of two workers killed in the middle\n  \
          the night {verdict} in {}; digests are {same}\n  \

@@ -220,7 +220,7 @@ impl PortfolioReceipt {
             .map(|(_, lots)| lots.len().saturating_sub(LISTED))
             .sum();
         if hidden > 0 {
-            let _ = writeln!(page, "  … and {} more", count(hidden, "lot"));
+            let _ = writeln!(page, "  … and {hidden} more; --json has all");
         }
         let _ = writeln!(page, "  {} unchanged", count(self.unchanged, "lot"));
         if let Some(from) = self.from_date {

@@ -315,7 +315,7 @@ fn volatility(page: &mut String, report: &Report) {
         line("last 21 sessions", "realised_21", row.realised_21),
         line("last 63 sessions", "realised_63", row.realised_63),
         line("next 21 sessions, forecast", "forecast_21", row.forecast_21),
-        line("last 21 among a year of them", "percentile", row.percentile),
+        line("percentile in the past year", "percentile", row.percentile),
     ];
     rows.push(vec![
         "trend".to_owned(),

@@ -247,11 +247,11 @@ fn gaps(gaps: &[Gap]) -> String {
         ],
         rows,
     );
-    if let Some(gap) = gaps.first() {
+    let newest = gaps.iter().map(|gap| gap.newest).max();
+    if let (Some(oldest), Some(newest)) = (gaps.first().map(|gap| gap.oldest), newest) {
         let _ = writeln!(
             text,
-            "fill them: sigmabatch run --from {} --to {}",
-            gap.oldest, gap.newest
+            "fill them: sigmabatch run --from {oldest} --to {newest}"
         );
     }
     text

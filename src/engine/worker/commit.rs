@@ -37,10 +37,7 @@ pub(super) struct Finished {
 }
 
 /// Commits until no task can come any more.
-pub(super) async fn commit_all(
-    life: Arc<Life>,
-    commits: Arc<Mutex<mpsc::Receiver<Finished>>>,
-) {
+pub(super) async fn commit_all(life: Arc<Life>, commits: Arc<Mutex<mpsc::Receiver<Finished>>>) {
     loop {
         let batch = gather(&life, &mut *commits.lock().await).await;
         if batch.is_empty() {
@@ -53,7 +50,9 @@ pub(super) async fn commit_all(
 /// The next batch: whatever is there, and what comes within 8 ms while others still compute.
 async fn gather(life: &Life, commits: &mut mpsc::Receiver<Finished>) -> Vec<Finished> {
     let mut batch = Vec::new();
-    let Some(first) = commits.recv().await else { return batch };
+    let Some(first) = commits.recv().await else {
+        return batch;
+    };
     batch.push(first);
     let until = tokio::time::Instant::now() + GATHER;
     while batch.len() < BATCH {
@@ -113,7 +112,9 @@ fn commit(life: &Life, mut batch: Vec<Finished>) -> BoxFuture<'_, ()> {
             tokio::time::sleep(backoff).await;
             backoff = (backoff * 2).min(BACKOFF.1);
         }
-        life.counters.in_hand.fetch_sub(batch.len() as u64, Ordering::Relaxed);
+        life.counters
+            .in_hand
+            .fetch_sub(batch.len() as u64, Ordering::Relaxed);
     })
 }
 
@@ -131,24 +132,37 @@ async fn transaction(
     batch: &[Finished],
     repeated: bool,
 ) -> Result<BTreeSet<TaskEpoch>, Error> {
-    let completions: Vec<Completion> =
-        batch.iter().map(|finished| finished.worked.completion.clone()).collect();
+    let completions: Vec<Completion> = batch
+        .iter()
+        .map(|finished| finished.worked.completion.clone())
+        .collect();
     let started = Instant::now();
     let mut tx = WriteTx::begin(&life.engine.pools.commit).await?;
-    let fenced: BTreeSet<TaskEpoch> =
-        tasks::complete(&mut tx, life.id, &completions).await?.into_iter().collect();
+    let fenced: BTreeSet<TaskEpoch> = tasks::complete(&mut tx, life.id, &completions)
+        .await?
+        .into_iter()
+        .collect();
 
     let mut by_phase: BTreeMap<PhaseName, Vec<DoneAny<'_>>> = BTreeMap::new();
-    for finished in batch.iter().filter(|finished| fenced.contains(&finished.claimed.at)) {
-        by_phase.entry(finished.claimed.phase).or_default().push(DoneAny {
-            task: &finished.worked.task,
-            data_version: finished.worked.data_version,
-            output: &finished.worked.output,
-        });
+    for finished in batch
+        .iter()
+        .filter(|finished| fenced.contains(&finished.claimed.at))
+    {
+        by_phase
+            .entry(finished.claimed.phase)
+            .or_default()
+            .push(DoneAny {
+                task: &finished.worked.task,
+                data_version: finished.worked.data_version,
+                output: &finished.worked.output,
+            });
     }
     let mut superseded = Vec::new();
     for (name, done) in &by_phase {
-        let phase = life.engine.phase(*name).map_err(|error| Error::Bug(error.to_string()))?;
+        let phase = life
+            .engine
+            .phase(*name)
+            .map_err(|error| Error::Bug(error.to_string()))?;
         superseded.extend(phase.commit(&mut tx, done).await?);
     }
     if !superseded.is_empty() {
@@ -157,13 +171,19 @@ async fn transaction(
     }
     tx.commit().await?;
     let open_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    life.counters.longest_write_us.fetch_max(open_us, Ordering::Relaxed);
+    life.counters
+        .longest_write_us
+        .fetch_max(open_us, Ordering::Relaxed);
     count(&life.counters.batches);
 
     let mut ours = fenced;
     if repeated {
         // The answer to an earlier COMMIT may have been lost on the way.
-        for finished in batch.iter().filter(|f| !ours.contains(&f.claimed.at)).collect::<Vec<_>>() {
+        for finished in batch
+            .iter()
+            .filter(|f| !ours.contains(&f.claimed.at))
+            .collect::<Vec<_>>()
+        {
             let at = finished.claimed.at;
             if store::tasks::was_committed(&life.engine.pools.control, at).await? {
                 ours.insert(at);

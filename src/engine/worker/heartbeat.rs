@@ -44,11 +44,15 @@ pub(super) fn start(
         drain,
         over,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::Builder::new().name("heartbeat".into()).spawn(move || {
-        runtime.block_on(beat.keep_on());
-        let _ = stopping.send(());
-    })?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    std::thread::Builder::new()
+        .name("heartbeat".into())
+        .spawn(move || {
+            runtime.block_on(beat.keep_on());
+            let _ = stopping.send(());
+        })?;
     Ok(Heart { stopped })
 }
 
@@ -76,7 +80,9 @@ impl Beat {
             if connection.is_none() {
                 connection = store::connect_one(&self.settings).await.ok();
             }
-            let Some(open) = connection.as_mut() else { continue };
+            let Some(open) = connection.as_mut() else {
+                continue;
+            };
             let counters = self.counters.snapshot(self.pools.in_use());
             let lease_seconds = self.lease.as_secs_f64();
             match store::workers::heartbeat(open, self.id, lease_seconds, &counters).await {

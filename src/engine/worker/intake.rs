@@ -81,7 +81,11 @@ struct Intake<'a> {
 
 impl<'a> Intake<'a> {
     fn new(life: &'a Arc<Life>, class: PermitClass, finished: mpsc::Sender<Finished>) -> Self {
-        let own = life.engine.registry.iter().filter(|phase| phase.class() == class);
+        let own = life
+            .engine
+            .registry
+            .iter()
+            .filter(|phase| phase.class() == class);
         let capabilities: Vec<Capability> = own
             .map(|phase| Capability {
                 phase: phase.name(),
@@ -92,7 +96,10 @@ impl<'a> Intake<'a> {
         Self {
             life,
             class,
-            phases: capabilities.iter().map(|capability| capability.phase).collect(),
+            phases: capabilities
+                .iter()
+                .map(|capability| capability.phase)
+                .collect(),
             finished,
             capabilities,
             reader: None,
@@ -128,7 +135,11 @@ impl<'a> Intake<'a> {
             let kept = self.surplus.drain(..).collect();
             return self.sort(kept).await;
         }
-        let wanted = [Wanted { class: self.class, phases: self.phases.clone(), free }];
+        let wanted = [Wanted {
+            class: self.class,
+            phases: self.phases.clone(),
+            free,
+        }];
         match self.read(&wanted).await {
             Ok(read) => {
                 self.redis_is_back();
@@ -144,7 +155,10 @@ impl<'a> Intake<'a> {
             Err(error) => {
                 self.redis_is_away(&error);
                 self.reader = None;
-                let away = self.away_since.map(|since| since.elapsed()).unwrap_or_default();
+                let away = self
+                    .away_since
+                    .map(|since| since.elapsed())
+                    .unwrap_or_default();
                 if away >= PATIENCE {
                     self.life.counters.redis_down.store(1, Ordering::Relaxed);
                     self.ask_postgres(free).await
@@ -160,7 +174,11 @@ impl<'a> Intake<'a> {
     /// A suspect runs alone: only when nothing else is in hand.
     fn take_suspect(&mut self) -> Option<(TaskEpoch, Vec<Entry>)> {
         let idle = self.life.counters.in_hand.load(Ordering::Relaxed) == 0;
-        if idle { self.suspects.pop_front() } else { None }
+        if idle {
+            self.suspects.pop_front()
+        } else {
+            None
+        }
     }
 
     async fn read(&mut self, wanted: &[Wanted]) -> Result<Read, crate::queue::Error> {
@@ -168,7 +186,8 @@ impl<'a> Intake<'a> {
             Some(reader) => reader,
             None => {
                 let consumer = self.life.id.consumer();
-                self.reader.insert(self.life.engine.queue.reader(&consumer).await?)
+                self.reader
+                    .insert(self.life.engine.queue.reader(&consumer).await?)
             }
         };
         if !self.suspects.is_empty() {
@@ -251,17 +270,17 @@ impl<'a> Intake<'a> {
         }
         let asked: Vec<TaskEpoch> = hints.keys().copied().collect();
         let pool = &self.life.engine.pools.control;
-        let answers = match tasks::claim(pool, self.life.id, &asked, &self.capabilities, alone).await
-        {
-            Ok(answers) => answers,
-            Err(error) => {
-                tracing::warn!(error = %chain(&error), "claim failed, hints kept");
-                self.surplus.extend(hints.into_values().flatten());
-                tokio::time::sleep(self.backoff).await;
-                self.backoff = (self.backoff * 2).min(BACKOFF.1);
-                return;
-            }
-        };
+        let answers =
+            match tasks::claim(pool, self.life.id, &asked, &self.capabilities, alone).await {
+                Ok(answers) => answers,
+                Err(error) => {
+                    tracing::warn!(error = %chain(&error), "claim failed, hints kept");
+                    self.surplus.extend(hints.into_values().flatten());
+                    tokio::time::sleep(self.backoff).await;
+                    self.backoff = (self.backoff * 2).min(BACKOFF.1);
+                    return;
+                }
+            };
         let mut stale = Vec::new();
         for (hint, answer) in answers {
             let entries = hints.remove(&hint).unwrap_or_default();
@@ -271,7 +290,13 @@ impl<'a> Intake<'a> {
                     count(&self.life.counters.in_hand);
                     let permit = permits.pop();
                     let life = Arc::clone(self.life);
-                    tasks.spawn(task::run(life, self.finished.clone(), *claimed, entries, permit));
+                    tasks.spawn(task::run(
+                        life,
+                        self.finished.clone(),
+                        *claimed,
+                        entries,
+                        permit,
+                    ));
                 }
                 Answer::Stale => {
                     count(&self.life.counters.stale_hints);

@@ -39,7 +39,9 @@ pub(super) async fn run(
         attempt = claimed.attempts + claimed.crashes + 1,
         worker = %life.id.consumer(),
     );
-    attempt(life, commits, claimed, entries, permit).instrument(span).await;
+    attempt(life, commits, claimed, entries, permit)
+        .instrument(span)
+        .await;
 }
 
 async fn attempt(
@@ -66,7 +68,13 @@ async fn attempt(
     match result {
         Ok(worked) => {
             life.failpoint(Moment::BeforeCommit, claimed.phase);
-            let finished = Finished { claimed, entries, permit, worked, deadline: cx.deadline };
+            let finished = Finished {
+                claimed,
+                entries,
+                permit,
+                worked,
+                deadline: cx.deadline,
+            };
             if commits.send(finished).await.is_err() {
                 life.counters.in_hand.fetch_sub(1, Ordering::Relaxed);
             }
@@ -87,7 +95,10 @@ pub(super) struct Worked {
 }
 
 async fn work(life: &Arc<Life>, claimed: &Claimed, cx: &Cx) -> Result<Worked, Error> {
-    let phase = life.engine.phase(claimed.phase).map_err(|error| Error::Bug(error.to_string()))?;
+    let phase = life
+        .engine
+        .phase(claimed.phase)
+        .map_err(|error| Error::Bug(error.to_string()))?;
     let task = TaskRef {
         at: claimed.at,
         run_id: claimed.run_id,
@@ -105,14 +116,20 @@ async fn work(life: &Arc<Life>, claimed: &Claimed, cx: &Cx) -> Result<Worked, Er
     let data_version = db.claimable_version().await?;
     let open = db.close().await?;
     let open_us = u64::try_from(open.as_micros()).unwrap_or(u64::MAX);
-    life.counters.longest_read_us.fetch_max(open_us, Ordering::Relaxed);
+    life.counters
+        .longest_read_us
+        .fetch_max(open_us, Ordering::Relaxed);
     let load_ms = milliseconds(started);
 
     let started = Instant::now();
     let fetched = phase.fetch(cx, loaded).await?;
     let fetch_ms = milliseconds(started);
 
-    let core = life.cores.acquire().await.map_err(|_| Error::Interrupted("cancelled"))?;
+    let core = life
+        .cores
+        .acquire()
+        .await
+        .map_err(|_| Error::Interrupted("cancelled"))?;
     cx.check()?;
     let started = Instant::now();
     let output = {
@@ -122,11 +139,15 @@ async fn work(life: &Arc<Life>, claimed: &Claimed, cx: &Cx) -> Result<Worked, Er
             if let Some(probe) = &life.options.probe {
                 (probe.0)(name);
             }
-            let phase =
-                life.engine.phase(name).map_err(|error| Error::Bug(error.to_string()))?;
+            let phase = life
+                .engine
+                .phase(name)
+                .map_err(|error| Error::Bug(error.to_string()))?;
             phase.compute(&cx, fetched)
         });
-        computed.await.map_err(|error| Error::Bug(panic_text(error)))??
+        computed
+            .await
+            .map_err(|error| Error::Bug(panic_text(error)))??
     };
     drop(core);
     let compute_ms = milliseconds(started);
@@ -134,9 +155,18 @@ async fn work(life: &Arc<Life>, claimed: &Claimed, cx: &Cx) -> Result<Worked, Er
     let completion = Completion {
         at: claimed.at,
         outcome: phase.outcome(&output)?,
-        timings: Timings { load_ms, fetch_ms, compute_ms },
+        timings: Timings {
+            load_ms,
+            fetch_ms,
+            compute_ms,
+        },
     };
-    Ok(Worked { task, data_version, output, completion })
+    Ok(Worked {
+        task,
+        data_version,
+        output,
+        completion,
+    })
 }
 
 fn milliseconds(since: Instant) -> f32 {
@@ -144,7 +174,9 @@ fn milliseconds(since: Instant) -> f32 {
 }
 
 fn panic_text(error: tokio::task::JoinError) -> String {
-    let Ok(panic) = error.try_into_panic() else { return "cancelled".to_owned() };
+    let Ok(panic) = error.try_into_panic() else {
+        return "cancelled".to_owned();
+    };
     let text = panic
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())
@@ -194,7 +226,11 @@ async fn settle(life: &Life, claimed: &Claimed, error: &Error) -> Result<(), sto
         _ => "failed",
     };
     let failure = Failure {
-        class: if parked && retry.is_none() { "parked_too_long" } else { error.class() },
+        class: if parked && retry.is_none() {
+            "parked_too_long"
+        } else {
+            error.class()
+        },
         error: &text,
         outcome,
         counts: !parked,
@@ -225,7 +261,12 @@ async fn settle(life: &Life, claimed: &Claimed, error: &Error) -> Result<(), sto
             "attempt failed"
         ),
         None => {
-            tracing::error!(error = text, class = failure.class, unit = claimed.unit, "task dead");
+            tracing::error!(
+                error = text,
+                class = failure.class,
+                unit = claimed.unit,
+                "task dead"
+            );
             let fields = [
                 ("task", claimed.at.task.to_string()),
                 ("phase", claimed.phase.number().to_owned()),
@@ -242,11 +283,19 @@ async fn settle(life: &Life, claimed: &Claimed, error: &Error) -> Result<(), sto
 }
 
 fn elements(life: &Life, claimed: &Claimed) -> Vec<NewTask> {
-    let Ok(phase) = life.engine.phase(claimed.phase) else { return Vec::new() };
-    let units = phase.split(&claimed.input, claimed.as_of).unwrap_or_default();
+    let Ok(phase) = life.engine.phase(claimed.phase) else {
+        return Vec::new();
+    };
+    let units = phase
+        .split(&claimed.input, claimed.as_of)
+        .unwrap_or_default();
     units
         .into_iter()
-        .map(|unit| NewTask { unit: unit.unit, as_of: unit.as_of, input: unit.input })
+        .map(|unit| NewTask {
+            unit: unit.unit,
+            as_of: unit.as_of,
+            input: unit.input,
+        })
         .collect()
 }
 

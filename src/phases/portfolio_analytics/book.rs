@@ -78,20 +78,31 @@ impl<'a> BookView<'a> {
         let mut priced: BTreeMap<&Symbol, Sides> = BTreeMap::new();
         let mut missing = BTreeMap::new();
         for valued in &loaded.values {
-            instruments.entry(&valued.symbol).or_default().add(valued.market_value);
+            instruments
+                .entry(&valued.symbol)
+                .or_default()
+                .add(valued.market_value);
             match why_left_out(loaded, valued) {
                 Some(why) => {
                     missing.insert(valued.symbol.to_string(), why);
                 }
-                None => priced.entry(&valued.symbol).or_default().add(valued.market_value),
+                None => priced
+                    .entry(&valued.symbol)
+                    .or_default()
+                    .add(valued.market_value),
             }
         }
         let nav = loaded.money.map(|(nav, _)| nav);
         let positive = nav.filter(|nav| *nav > Decimal::ZERO).map(money::to_f64);
-        let factors = loaded.covariance.as_ref().map_or(&[][..], |row| &row.factors[..]);
+        let factors = loaded
+            .covariance
+            .as_ref()
+            .map_or(&[][..], |row| &row.factors[..]);
         let mut modelled = Vec::new();
         for (&symbol, &sides) in &priced {
-            let Some(model) = loaded.models.get(symbol) else { continue };
+            let Some(model) = loaded.models.get(symbol) else {
+                continue;
+            };
             if let Some(why) = &model.reason {
                 missing.insert(symbol.to_string(), why.clone());
                 continue;
@@ -136,7 +147,11 @@ impl<'a> BookView<'a> {
         if !self.market_positions {
             let why = if self.values.is_empty() {
                 "no positions"
-            } else if self.values.iter().all(|valued| valued.class == AssetClass::Private) {
+            } else if self
+                .values
+                .iter()
+                .all(|valued| valued.class == AssetClass::Private)
+            {
                 "private assets only"
             } else {
                 "no position with prices of its own"
@@ -158,7 +173,10 @@ impl<'a> BookView<'a> {
         if let Some(outcome) = self.nothing_to_model() {
             return outcome;
         }
-        let public = self.values.iter().filter(|valued| valued.class == AssetClass::Public);
+        let public = self
+            .values
+            .iter()
+            .filter(|valued| valued.class == AssetClass::Public);
         let mut without: Vec<&str> = public
             .map(|valued| valued.symbol.as_str())
             .filter(|symbol| self.missing.contains_key(*symbol))
@@ -178,7 +196,10 @@ fn why_left_out(loaded: &Loaded, valued: &Valued) -> Option<String> {
         AssetClass::Private => Some("private: not applicable to market numbers".to_owned()),
         AssetClass::Options => Some("option: not applicable until options are modelled".to_owned()),
         AssetClass::Public if valued.quality == Quality::Carried => {
-            let reason = loaded.reasons.get(&valued.symbol).map_or("no price", String::as_str);
+            let reason = loaded
+                .reasons
+                .get(&valued.symbol)
+                .map_or("no price", String::as_str);
             let since = valued.price_date.map_or_else(
                 || "carried at cost".to_owned(),
                 |date| format!("carried at its close of {date}"),
@@ -206,7 +227,10 @@ pub(super) fn concentration(view: &BookView<'_>) -> (Option<ConcentrationRow>, O
     match concentrate(&exposures) {
         Ok(Some(c)) => {
             let names = i32::try_from(c.names).unwrap_or(i32::MAX);
-            (Some((gross, c.hhi, c.effective_names, c.top_3, c.top_10, names)), Outcome::Done)
+            (
+                Some((gross, c.hhi, c.effective_names, c.top_3, c.top_10, names)),
+                Outcome::Done,
+            )
         }
         Ok(None) => (None, Outcome::NotApplicable("no positions".to_owned())),
         Err(error) => (None, Outcome::Failed(error.to_string())),
@@ -222,7 +246,10 @@ pub(super) fn sectors(view: &BookView<'_>, loaded: &Loaded) -> Vec<SectorRow> {
             AssetClass::Private => UNCLASSIFIED,
             _ => sector_of(loaded.profiles.get(symbol)),
         };
-        buckets.entry(sector.to_owned()).or_default().add(valued.market_value);
+        buckets
+            .entry(sector.to_owned())
+            .or_default()
+            .add(valued.market_value);
     }
     if loaded.money.is_some() {
         buckets.entry("Cash".to_owned()).or_default().add(view.cash);

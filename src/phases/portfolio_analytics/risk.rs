@@ -45,7 +45,11 @@ pub(super) fn amount(value: f64) -> Decimal {
 
 /// Flags of a number that rests on part of the book.
 pub(super) fn coverage_flags(coverage: f64) -> Vec<String> {
-    if coverage < LOW_COVERAGE { vec!["low_coverage".to_owned()] } else { Vec::new() }
+    if coverage < LOW_COVERAGE {
+        vec!["low_coverage".to_owned()]
+    } else {
+        Vec::new()
+    }
 }
 
 pub(super) fn exposures(view: &BookView<'_>, loaded: &Loaded) -> Exposures {
@@ -78,15 +82,18 @@ pub(super) fn exposures(view: &BookView<'_>, loaded: &Loaded) -> Exposures {
     all
 }
 
-fn factor_rows(
-    view: &BookView<'_>,
-    loaded: &Loaded,
-    covariance: &CovarianceRow,
-) -> Vec<FactorRow> {
+fn factor_rows(view: &BookView<'_>, loaded: &Loaded, covariance: &CovarianceRow) -> Vec<FactorRow> {
     let mut rows = Vec::new();
     for factor in &loaded.definitions.factors {
-        let Some(at) = covariance.factors.iter().position(|name| *name == factor.name) else {
-            let why = covariance.unavailable.get(&factor.name).and_then(|why| why.as_str());
+        let Some(at) = covariance
+            .factors
+            .iter()
+            .position(|name| *name == factor.name)
+        else {
+            let why = covariance
+                .unavailable
+                .get(&factor.name)
+                .and_then(|why| why.as_str());
             rows.push(FactorRow {
                 factor: factor.name.clone(),
                 beta: None,
@@ -102,7 +109,11 @@ fn factor_rows(
             .iter()
             .map(|one| (one.weight, Some((one.betas[at], one.errors[at]))))
             .collect();
-        let dollar: f64 = view.modelled.iter().map(|one| one.exposure * one.betas[at]).sum();
+        let dollar: f64 = view
+            .modelled
+            .iter()
+            .map(|one| one.exposure * one.betas[at])
+            .sum();
         let of_book = portfolio_beta(&slopes).ok().filter(|_| view.nav.is_some());
         rows.push(FactorRow {
             factor: factor.name.clone(),
@@ -110,7 +121,11 @@ fn factor_rows(
             std_error: of_book.as_ref().map(|book| book.standard_error),
             dollar: Some(amount(dollar)),
             coverage: view.coverage,
-            reason: if of_book.is_none() { view.no_ratios.clone() } else { None },
+            reason: if of_book.is_none() {
+                view.no_ratios.clone()
+            } else {
+                None
+            },
         });
     }
     rows
@@ -118,8 +133,14 @@ fn factor_rows(
 
 fn position_rows(view: &BookView<'_>, covariance: &CovarianceRow) -> Vec<PositionFactorRow> {
     let mut rows = Vec::new();
-    for valued in view.values.iter().filter(|valued| valued.class == AssetClass::Public) {
-        let at = view.modelled.binary_search_by(|one| one.symbol.cmp(&valued.symbol));
+    for valued in view
+        .values
+        .iter()
+        .filter(|valued| valued.class == AssetClass::Public)
+    {
+        let at = view
+            .modelled
+            .binary_search_by(|one| one.symbol.cmp(&valued.symbol));
         let Ok(at) = at else { continue };
         let exposure = money::to_f64(valued.market_value);
         for (factor, beta) in covariance.factors.iter().zip(&view.modelled[at].betas) {
@@ -163,7 +184,9 @@ fn risk(
         flags: coverage_flags(coverage),
     };
     let share = |contribution: f64| (risk.sigma > 0.0).then(|| contribution / risk.sigma);
-    let slopes = f.multiply_vector(&risk.betas).map_err(|error| error.to_string())?;
+    let slopes = f
+        .multiply_vector(&risk.betas)
+        .map_err(|error| error.to_string())?;
     let mut rows = Vec::new();
     for (at, factor) in covariance.factors.iter().enumerate() {
         let contribution = risk.factor_contributions[at];
@@ -171,7 +194,11 @@ fn risk(
             kind: "factor",
             name: factor.clone(),
             exposure: risk.betas[at],
-            marginal: if risk.sigma > 0.0 { slopes[at] / risk.sigma } else { 0.0 },
+            marginal: if risk.sigma > 0.0 {
+                slopes[at] / risk.sigma
+            } else {
+                0.0
+            },
             contribution,
             share: share(contribution),
         });

@@ -23,15 +23,23 @@ pub(super) fn stress(
     loaded: &Loaded,
     cancel: &CancellationToken,
 ) -> (Vec<StressRow>, Outcome) {
-    let active = loaded.definitions.scenarios.iter().filter(|scenario| scenario.active);
+    let active = loaded
+        .definitions
+        .scenarios
+        .iter()
+        .filter(|scenario| scenario.active);
     if let Some(outcome) = view.nothing_to_model() {
-        let rows = active.map(|scenario| left_out(scenario, &outcome)).collect();
+        let rows = active
+            .map(|scenario| left_out(scenario, &outcome))
+            .collect();
         return (rows, outcome);
     }
     let (covariance, model) = match model(loaded) {
         Ok(found) => found,
         Err(outcome) => {
-            let rows = active.map(|scenario| left_out(scenario, &outcome)).collect();
+            let rows = active
+                .map(|scenario| left_out(scenario, &outcome))
+                .collect();
             return (rows, outcome);
         }
     };
@@ -136,7 +144,11 @@ fn shocks(
             let why = format!("factor {} is not defined", shock.factor);
             return Err(Outcome::Insufficient(why));
         };
-        let Some(at) = covariance.factors.iter().position(|name| *name == factor.name) else {
+        let Some(at) = covariance
+            .factors
+            .iter()
+            .position(|name| *name == factor.name)
+        else {
             let why = format!("factor {} has no series ({})", factor.name, factor.proxy);
             return Err(Outcome::Insufficient(why));
         };
@@ -148,7 +160,11 @@ fn shocks(
                 convexity: factor.convexity.unwrap_or(0.0),
             },
         };
-        rows.push(Shock { factor: at, kind, size: shock.value });
+        rows.push(Shock {
+            factor: at,
+            kind,
+            size: shock.value,
+        });
     }
     Ok(rows)
 }
@@ -170,5 +186,8 @@ fn legs(
         let total = profit_and_loss(&positions);
         Ok::<_, crate::analytics::Error>((total.amount, total.floored))
     };
-    Ok(([leg(&moves.direct)?, leg(&moves.propagated)?], moves.plausibility))
+    Ok((
+        [leg(&moves.direct)?, leg(&moves.propagated)?],
+        moves.plausibility,
+    ))
 }

@@ -18,10 +18,7 @@ use crate::store::portfolio_results::{CorrelationRow, VolatilityRow};
 /// A smallest eigenvalue below this is repaired before clustering.
 const INDEFINITE: f64 = -1e-10;
 
-pub(super) fn volatility(
-    view: &BookView<'_>,
-    loaded: &Loaded,
-) -> (Option<VolatilityRow>, Outcome) {
+pub(super) fn volatility(view: &BookView<'_>, loaded: &Loaded) -> (Option<VolatilityRow>, Outcome) {
     if let Some(outcome) = view.nothing_to_model() {
         return (None, outcome);
     }
@@ -56,8 +53,7 @@ fn series(
         })
         .collect();
     let moves = factor_moves(loaded)?;
-    let series =
-        portfolio_returns(&holdings, &moves[1..]).map_err(|error| error.to_string())?;
+    let series = portfolio_returns(&holdings, &moves[1..]).map_err(|error| error.to_string())?;
     let values = &series.returns;
     let coverage = view.coverage.unwrap_or(0.0);
     let mut row = VolatilityRow {
@@ -86,7 +82,12 @@ fn series(
             (har.floored, "har_floored"),
             (har.above_largest, "har_above_largest"),
         ];
-        row.flags.extend(remarks.iter().filter(|(is, _)| *is).map(|(_, flag)| (*flag).to_owned()));
+        row.flags.extend(
+            remarks
+                .iter()
+                .filter(|(is, _)| *is)
+                .map(|(_, flag)| (*flag).to_owned()),
+        );
     }
     row.forecast_21 = keep("forecast_21", forecast.map(|forecast| forecast.volatility));
     row.percentile = keep("percentile", kernels::percentile(values));
@@ -118,12 +119,20 @@ fn series(
 /// Moves of the market-neutral factors per session, with the slopes of the date.
 fn factor_moves(loaded: &Loaded) -> Result<Vec<Option<Vec<f64>>>, String> {
     let sessions = loaded.window.sessions.len();
-    let Some(covariance) = loaded.covariance.as_ref().filter(|row| row.reason.is_none()) else {
+    let Some(covariance) = loaded
+        .covariance
+        .as_ref()
+        .filter(|row| row.reason.is_none())
+    else {
         return Ok(vec![None; sessions]);
     };
     let mut proxies = Vec::with_capacity(covariance.factors.len());
     for name in &covariance.factors {
-        let factor = loaded.definitions.factors.iter().find(|factor| factor.name == *name);
+        let factor = loaded
+            .definitions
+            .factors
+            .iter()
+            .find(|factor| factor.name == *name);
         let factor = factor.ok_or_else(|| format!("factor {name} is no longer defined"))?;
         let returns = loaded.window.proxy_returns(&loaded.prices, factor);
         proxies.push(returns.map_err(|error| error.to_string())?);
@@ -136,7 +145,11 @@ fn factor_moves(loaded: &Loaded) -> Result<Vec<Option<Vec<f64>>>, String> {
         }
         let slopes = covariance.market_slopes.iter().enumerate();
         let neutral = |(k, slope): (usize, &f64)| {
-            if k == market { proxies[k][at] } else { proxies[k][at] - slope * proxies[market][at] }
+            if k == market {
+                proxies[k][at]
+            } else {
+                proxies[k][at] - slope * proxies[market][at]
+            }
         };
         Some(slopes.map(neutral).collect())
     });
@@ -172,7 +185,9 @@ fn pairs(view: &BookView<'_>, loaded: &Loaded) -> Result<CorrelationRow, String>
     let kept = found.complete();
     let mut groups = vec![None; view.priced.len()];
     if let Some(matrix) = found.matrix(&kept) {
-        let lowest = matrix.symmetric_eigen().map_err(|error| error.to_string())?;
+        let lowest = matrix
+            .symmetric_eigen()
+            .map_err(|error| error.to_string())?;
         let lowest = lowest.values.first().copied().unwrap_or(0.0);
         let matrix = if lowest < INDEFINITE {
             nearest_correlation(&matrix).map_err(|error| error.to_string())?
@@ -184,16 +199,40 @@ fn pairs(view: &BookView<'_>, loaded: &Loaded) -> Result<CorrelationRow, String>
             groups[at] = i32::try_from(number).ok();
         }
     }
-    let complete: Vec<&[f64]> =
-        series.iter().copied().filter(|values| values.iter().all(|v| !v.is_nan())).collect();
-    let shrinkage = ledoit_wolf(&complete).ok().map(|estimate| estimate.shrinkage);
-    let weights: Vec<f64> =
-        view.priced.iter().map(|(_, sides)| money::to_f64(sides.net()) / view.gross).collect();
+    let complete: Vec<&[f64]> = series
+        .iter()
+        .copied()
+        .filter(|values| values.iter().all(|v| !v.is_nan()))
+        .collect();
+    let shrinkage = ledoit_wolf(&complete)
+        .ok()
+        .map(|estimate| estimate.shrinkage);
+    let weights: Vec<f64> = view
+        .priced
+        .iter()
+        .map(|(_, sides)| money::to_f64(sides.net()) / view.gross)
+        .collect();
     Ok(CorrelationRow {
-        symbols: view.priced.iter().map(|(symbol, _)| symbol.to_string()).collect(),
-        correlations: found.pairs.iter().map(|pair| pair.map(|pair| pair.rho)).collect(),
-        lower: found.pairs.iter().map(|pair| pair.map(|pair| pair.low)).collect(),
-        upper: found.pairs.iter().map(|pair| pair.map(|pair| pair.high)).collect(),
+        symbols: view
+            .priced
+            .iter()
+            .map(|(symbol, _)| symbol.to_string())
+            .collect(),
+        correlations: found
+            .pairs
+            .iter()
+            .map(|pair| pair.map(|pair| pair.rho))
+            .collect(),
+        lower: found
+            .pairs
+            .iter()
+            .map(|pair| pair.map(|pair| pair.low))
+            .collect(),
+        upper: found
+            .pairs
+            .iter()
+            .map(|pair| pair.map(|pair| pair.high))
+            .collect(),
         n: found
             .pairs
             .iter()

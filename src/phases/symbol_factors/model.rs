@@ -28,7 +28,10 @@ pub(in crate::phases) fn proxies(
     prices: &Prices,
     factors: &[Factor],
 ) -> Result<Vec<Vec<f64>>> {
-    factors.iter().map(|factor| window.proxy_returns(prices, factor)).collect()
+    factors
+        .iter()
+        .map(|factor| window.proxy_returns(prices, factor))
+        .collect()
 }
 
 /// What all symbols of a date share.
@@ -90,7 +93,13 @@ impl<'a> DateModel<'a> {
                 spreads.push((name, returns));
             }
         }
-        Self { available, unavailable, model, market, spreads }
+        Self {
+            available,
+            unavailable,
+            model,
+            market,
+            spreads,
+        }
     }
 }
 
@@ -113,15 +122,31 @@ pub(in crate::phases) fn reason(error: &NumericError) -> String {
 }
 
 /// The factor covariance of a date, as a row.
-pub(in crate::phases) fn covariance_row(dated: &DateModel<'_>, as_of: TradingDate) -> CovarianceRow {
+pub(in crate::phases) fn covariance_row(
+    dated: &DateModel<'_>,
+    as_of: TradingDate,
+) -> CovarianceRow {
     let factors: Vec<String> = dated.available.iter().map(|f| f.name.clone()).collect();
-    let roles = dated.available.iter().map(|factor| factor.role.to_string()).collect();
+    let roles = dated
+        .available
+        .iter()
+        .map(|factor| factor.role.to_string())
+        .collect();
     let unavailable = serde_json::json!(dated.unavailable);
-    let matrices = dated.model.as_ref().map_err(Clone::clone).and_then(|model| {
-        let covariance = model.factor_covariance().map_err(|error| reason(&error))?;
-        let proxies = model.proxy_covariance().map_err(|error| reason(&error))?;
-        Ok((model.slopes().to_vec(), covariance, proxies, model.sessions().len()))
-    });
+    let matrices = dated
+        .model
+        .as_ref()
+        .map_err(Clone::clone)
+        .and_then(|model| {
+            let covariance = model.factor_covariance().map_err(|error| reason(&error))?;
+            let proxies = model.proxy_covariance().map_err(|error| reason(&error))?;
+            Ok((
+                model.slopes().to_vec(),
+                covariance,
+                proxies,
+                model.sessions().len(),
+            ))
+        });
     match matrices {
         Ok((slopes, covariance, proxies, n)) => CovarianceRow {
             as_of,
@@ -197,7 +222,11 @@ pub(in crate::phases) fn fit(
             shrunk: Some(beta.adjusted),
             vif: None,
             n: i32::try_from(beta.n).ok(),
-            flags: if beta.extreme { vec!["extreme".to_owned()] } else { Vec::new() },
+            flags: if beta.extreme {
+                vec!["extreme".to_owned()]
+            } else {
+                Vec::new()
+            },
         });
         row.exposures.extend(spread_rows(dated, market, returns));
     }
@@ -217,7 +246,10 @@ pub(in crate::phases) fn fit(
 }
 
 fn market_name(dated: &DateModel<'_>) -> String {
-    let market = dated.available.iter().find(|factor| factor.role == FactorRole::Market);
+    let market = dated
+        .available
+        .iter()
+        .find(|factor| factor.role == FactorRole::Market);
     market.map_or_else(|| "Market".to_owned(), |factor| factor.name.clone())
 }
 
@@ -246,20 +278,34 @@ fn joint_rows(dated: &DateModel<'_>, joint: &joint_fit::JointFit) -> Vec<Exposur
 }
 
 fn spread_rows(dated: &DateModel<'_>, market: &[f64], returns: &[f64]) -> Vec<ExposureRow> {
-    let series: Vec<&[f64]> = dated.spreads.iter().map(|(_, values)| values.as_slice()).collect();
+    let series: Vec<&[f64]> = dated
+        .spreads
+        .iter()
+        .map(|(_, values)| values.as_slice())
+        .collect();
     if series.is_empty() {
         return Vec::new();
     }
-    let Ok(fit) = spreads_fit(market, &series, returns) else { return Vec::new() };
-    let rows = dated.spreads.iter().enumerate().map(|(at, (name, _))| ExposureRow {
-        model: "spread",
-        factor: (*name).to_owned(),
-        beta: fit.betas[at],
-        std_error: Some(fit.standard_errors[at]),
-        shrunk: None,
-        vif: fit.variance_inflation[at],
-        n: i32::try_from(fit.n).ok(),
-        flags: if fit.collinear { vec!["collinear".to_owned()] } else { Vec::new() },
-    });
+    let Ok(fit) = spreads_fit(market, &series, returns) else {
+        return Vec::new();
+    };
+    let rows = dated
+        .spreads
+        .iter()
+        .enumerate()
+        .map(|(at, (name, _))| ExposureRow {
+            model: "spread",
+            factor: (*name).to_owned(),
+            beta: fit.betas[at],
+            std_error: Some(fit.standard_errors[at]),
+            shrunk: None,
+            vif: fit.variance_inflation[at],
+            n: i32::try_from(fit.n).ok(),
+            flags: if fit.collinear {
+                vec!["collinear".to_owned()]
+            } else {
+                Vec::new()
+            },
+        });
     rows.collect()
 }

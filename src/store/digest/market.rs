@@ -106,13 +106,13 @@ async fn fetched(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>> {
     Ok(vec![prices, yields, actions, outcomes])
 }
 
-/// Later nights overwrite profiles: not part of the digest of a date.
+/// Later nights overwrite profiles: not part of the digest of a date. When one was fetched last is a time.
 async fn profiles(db: &mut ReadTx<'_>) -> Result<TableDigest> {
     let groups = sqlx::query_as!(
         Group,
         r#"select sha256(string_agg(record_send(row(symbol, available, reason, name, sector, industry, country, currency,
                                                     quote_type, beta, dividend_yield, trim_scale(market_cap),
-                                                    description, source, as_of)),
+                                                    description, source)),
                                     ''::bytea order by symbol collate "C")) as "hash!",
                   count(*) as "rows!"
            from company_profiles group by symbol order by symbol collate "C""#

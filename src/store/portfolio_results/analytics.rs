@@ -210,11 +210,15 @@ pub async fn replace_analytics(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Res
 type Owned<'a, T> = Vec<(&'a AnalyticsRows, &'a T)>;
 
 fn each<'a, T>(sets: &[&'a AnalyticsRows], of: fn(&'a AnalyticsRows) -> &'a [T]) -> Owned<'a, T> {
-    sets.iter().flat_map(|set| of(set).iter().map(move |row| (*set, row))).collect()
+    sets.iter()
+        .flat_map(|set| of(set).iter().map(move |row| (*set, row)))
+        .collect()
 }
 
 fn owners<T>(rows: &Owned<'_, T>) -> (Vec<uuid::Uuid>, Vec<chrono::NaiveDate>) {
-    rows.iter().map(|(set, _)| (set.portfolio.0, set.as_of.date())).unzip()
+    rows.iter()
+        .map(|(set, _)| (set.portfolio.0, set.as_of.date()))
+        .unzip()
 }
 
 fn words(flags: &[String]) -> String {
@@ -234,7 +238,11 @@ async fn heads(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Result<()> {
     .execute(tx.connection())
     .await
     .attempt("removing analytics")?;
-    let column = |k: usize| sets.iter().map(|set| set.outcomes[k].clone()).collect::<Vec<_>>();
+    let column = |k: usize| {
+        sets.iter()
+            .map(|set| set.outcomes[k].clone())
+            .collect::<Vec<_>>()
+    };
     sqlx::query!(
         "insert into completeness (portfolio_id, as_of, snapshot, marks, betas, factors, volatility, correlation,
                                    concentration, stress, reasons, missing, coverage, strict)
@@ -444,7 +452,9 @@ async fn stress(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Result<()> {
     let rows = each(sets, |set| &set.stress);
     let (portfolios, dates) = owners(&rows);
     let leg = |of: fn(&StressRow) -> Option<[Decimal; 2]>, k: usize| {
-        rows.iter().map(|(_, row)| of(row).map(|legs| legs[k])).collect::<Vec<Option<Decimal>>>()
+        rows.iter()
+            .map(|(_, row)| of(row).map(|legs| legs[k]))
+            .collect::<Vec<Option<Decimal>>>()
     };
     sqlx::query!(
         "insert into stress_test_results (portfolio_id, as_of, scenario_id, outcome, reason, direct_pnl, propagated_pnl,

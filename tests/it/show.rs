@@ -1,0 +1,138 @@
+//! What people read comes from published rows only.
+
+use sigmabatch::cli::{ShowArgs, StatusArgs, show, status};
+use sigmabatch::clock::Clock;
+use sigmabatch::store::Pools;
+
+use super::harness::{database, sql};
+
+const RESULTS: &str = include_str!("results.sql");
+
+fn args(date: Option<&str>) -> ShowArgs {
+    ShowArgs {
+        portfolio: "sample".into(),
+        date: date.map(|date| date.parse().unwrap()),
+    }
+}
+
+async fn document(pools: &Pools) -> serde_json::Value {
+    let output = show::run(pools, &args(None), true).await.unwrap();
+    serde_json::from_str(&output.text).unwrap()
+}
+
+#[tokio::test]
+async fn a_published_date_is_shown_with_its_reasons() {
+    let (pools, _) = database().await;
+    sql(&pools, RESULTS).await;
+    let document = document(&pools).await;
+    assert_eq!(document["nav"], "1015100");
+    assert_eq!(document["as_of"], "2016-12-30");
+    assert_eq!(document["run_id"], "01920000-0000-7000-8000-000000000001");
+    assert_eq!(document["positions"].as_array().unwrap().len(), 3);
+    assert_eq!(document["positions"][0]["betas"]["Market"], 1.21);
+    assert_eq!(document["positions"][2]["reason"], "no data: no series");
+    assert_eq!(document["factors"][0]["factor"], "Market");
+    assert_eq!(document["factors"][1]["reason"], "IWF has no series");
+    assert_eq!(
+        document["correlation"]["matrix"][0][1],
+        serde_json::Value::Null
+    );
+    let stress = document["stress"].as_array().unwrap();
+    let rates = stress
+        .iter()
+        .find(|row| row["scenario"] == "rates_up_50bp")
+        .unwrap();
+    assert_eq!(rates["reason"], "Rates has no series");
+    assert_eq!(rates["propagated"], serde_json::Value::Null);
+    assert_eq!(
+        document["completeness"]["entries"]["correlation"]["outcome"],
+        "insufficient_data"
+    );
+
+    let page = show::run(&pools, &args(Some("2016-12-30")), false)
+        .await
+        .unwrap()
+        .text;
+    for part in [
+        "1,015,100.00",
+        "GGIPX        no data: no series",
+        "-36.57 %",
+        "1.03 ± 0.04",
+    ] {
+        assert!(page.contains(part), "{part} in\n{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_stale_or_missing_date_is_not_shown_and_the_error_says_why() {
+    let (pools, _) = database().await;
+    sql(&pools, RESULTS).await;
+    let error = show::run(&pools, &args(Some("2016-12-29")), false)
+        .await
+        .unwrap_err();
+    assert!(error.message().contains("it was not computed"), "{error:?}");
+    assert!(
+        error
+            .remedy()
+            .unwrap()
+            .contains("newest published date is 2016-12-30")
+    );
+    sql(
+        &pools,
+        "update data_version set version = version + 1;
+         insert into input_change (version, scope, owner, input, from_date, reason)
+         select version, 'portfolio', 'aaaaaaaa-0000-5000-8000-000000000001', 'book', '2016-12-30', 'test' from data_version",
+    )
+    .await;
+    let error = show::run(&pools, &args(Some("2016-12-30")), false)
+        .await
+        .unwrap_err();
+    assert!(
+        error.message().contains("an input has changed since"),
+        "{error:?}"
+    );
+    let error = show::run(&pools, &args(None), false).await.unwrap_err();
+    assert_eq!(error.exit_code(), 1);
+    assert!(
+        error.message().contains("nothing is published"),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn status_names_what_is_missing_and_why() {
+    let (pools, _) = database().await;
+    sql(&pools, RESULTS).await;
+    let clock = Clock::starting_at("2017-01-03T23:00:00Z".parse().unwrap());
+    for run in [
+        None,
+        Some("nightly/2016-12-30"),
+        Some("01920000-0000-7000-8000-000000000001"),
+    ] {
+        let args = StatusArgs {
+            run: run.map(String::from),
+        };
+        let text = status::run(&pools, &clock, &args, true).await.unwrap().text;
+        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(document["runs"][0]["verdict"], "succeeded");
+        assert_eq!(document["phases"][0]["done"], 1);
+        assert_eq!(document["errors"][0]["sample"], "a row is odd");
+        let missing = &document["missing"][0];
+        assert_eq!(missing["symbols"]["GGIPX"], "no data: no series");
+        assert_eq!(
+            missing["entries"]["correlation"],
+            "one pair has 20 of 60 common returns"
+        );
+        assert_eq!(missing["published"], true);
+        // 2016-12-29 and 2017-01-03 lack results.
+        assert_eq!(document["gaps"][0]["sessions"], 2);
+        assert_eq!(document["gaps"][0]["oldest"], "2016-12-29");
+    }
+    let unknown = StatusArgs {
+        run: Some("nightly/2016-12-31".into()),
+    };
+    let error = status::run(&pools, &clock, &unknown, false)
+        .await
+        .unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+}
