@@ -163,7 +163,10 @@ create table completeness (
     coverage      double precision check (coverage between 0 and 1),
     -- True where every entry is done, not applicable or short of data.
     strict        boolean not null,
-    primary key (portfolio_id, as_of)
+    -- Runs in a row that left an entry failed or timed out; after the fourth nobody tries again unasked.
+    failed_runs   smallint not null default 0 check (failed_runs >= 0),
+    primary key (portfolio_id, as_of),
+    check (strict = (failed_runs = 0))
 );
 
 create table factor_exposures (

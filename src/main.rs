@@ -41,7 +41,7 @@ async fn run(cli: Cli) -> Result<Output, Error> {
             let place = demo::Place {
                 programs: programs.unwrap_or_default(),
                 services: embedded::Options {
-                    data_dir: args.keep.clone(),
+                    data_dir: Some(args.keep.clone()),
                     temp_dir: args.temp_dir.clone(),
                     path: args.path.clone(),
                     durable: true,

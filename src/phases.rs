@@ -220,7 +220,7 @@ impl Cx {
 
 /// A finished computation, on its way into the database. Borrowed, so that a retry or a bisection
 /// can use it again.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Done<'a, O> {
     /// Its task.
     pub task: &'a TaskRef,
@@ -229,6 +229,14 @@ pub struct Done<'a, O> {
     /// Its results.
     pub output: &'a O,
 }
+
+impl<O> Clone for Done<'_, O> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<O> Copy for Done<'_, O> {}
 
 /// Why a task did not succeed: a decision for the engine.
 #[derive(Debug, thiserror::Error)]

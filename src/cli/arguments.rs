@@ -79,9 +79,9 @@ pub struct DemoArgs {
     /// The folder with market/, portfolios/, factors.toml and scenarios.toml.
     #[arg(long, default_value = "data", value_name = "DIR")]
     pub data: PathBuf,
-    /// Keep the night's database and Redis in this folder, to look further afterwards.
-    #[arg(long, value_name = "DIR")]
-    pub keep: Option<PathBuf>,
+    /// The night's Postgres and Redis stay in this folder, to look further afterwards.
+    #[arg(long, default_value = ".demo", value_name = "DIR")]
+    pub keep: PathBuf,
     /// Where fresh folders go.
     #[arg(long, env = "TMPDIR", hide = true)]
     pub temp_dir: Option<PathBuf>,

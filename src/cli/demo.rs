@@ -15,7 +15,7 @@ use super::{DemoArgs, Error, GlobalSettings, Output, exit, run};
 use crate::clock::Clock;
 use crate::config::PostgresConfig;
 use crate::domain::{PortfolioId, RunId, Trigger, Verdict};
-use crate::embedded::{Options, Services};
+use crate::embedded::{self, Options, Services};
 use crate::engine::{self, Dates, Engine, PlanError, Request, Selection};
 use crate::process;
 use crate::store::digest::Digest;
@@ -116,18 +116,14 @@ pub async fn demo(
         .await;
     }
     let started = Instant::now();
-    let services = Services::start(&place.services).await?;
+    let (services, kept) = start(&place.services).await?;
     say(&format!(
         "services up in {:.1} s: a private Postgres and Redis",
         started.elapsed().as_secs_f64()
     ));
     let (database, redis) = (services.database_url(), services.redis_url());
     let folder = services.data_dir().to_path_buf();
-    let kept = place
-        .services
-        .data_dir
-        .is_some()
-        .then_some(folder.as_path());
+    let kept = kept.then_some(folder.as_path());
     let output = tokio::select! {
         output = two_nights(settings, args, place, &database, &redis, kept) => output,
         _ = tokio::signal::ctrl_c() => {
@@ -136,6 +132,23 @@ pub async fn demo(
     };
     services.stop().await?;
     output
+}
+
+/// Starts the services in the folder that is kept; in a fresh one where the unprivileged user that
+/// Postgres runs as cannot enter it.
+async fn start(options: &Options) -> Result<(Services, bool), Error> {
+    match Services::start(options).await {
+        Ok(services) => Ok((services, true)),
+        Err(error @ embedded::Error::NotEnterable { .. }) => {
+            say(&format!("{error}: the night's data will not be kept"));
+            let fresh = Options {
+                data_dir: None,
+                ..options.clone()
+            };
+            Ok((Services::start(&fresh).await?, false))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn two_nights(

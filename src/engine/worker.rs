@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -126,6 +126,17 @@ impl Life {
             PermitClass::Cpu => &self.cpu,
             PermitClass::Provider => &self.provider,
         }
+    }
+
+    /// Every permit that is free, of both classes.
+    fn all_free_permits(&self) -> Vec<OwnedSemaphorePermit> {
+        let mut taken = Vec::new();
+        for semaphore in [&self.cpu, &self.provider] {
+            while let Ok(permit) = Arc::clone(semaphore).try_acquire_owned() {
+                taken.push(permit);
+            }
+        }
+        taken
     }
 
     /// Dies, if that is what the test wants.

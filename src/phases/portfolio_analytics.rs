@@ -211,8 +211,9 @@ impl Phase for PortfolioAnalytics {
     }
 
     async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<Vec<TaskEpoch>> {
-        rescue(tx, done).await?;
-        let ours = sets::claim(tx, done, |output| {
+        let (done, mut superseded) = without_regressions(tx, done).await?;
+        rescue(tx, &done).await?;
+        let ours = sets::claim(tx, &done, |output| {
             let owner = output.rows.portfolio.to_string();
             vec![(
                 Self::NAME.as_str(),
@@ -227,8 +228,43 @@ impl Phase for PortfolioAnalytics {
             .filter(|rows| ours.has(rows.portfolio, rows.as_of))
             .collect();
         portfolio_results::replace_analytics(tx, &rows).await?;
-        Ok(ours.superseded)
+        superseded.extend(ours.superseded);
+        Ok(superseded)
     }
+}
+
+/// Leaves out sets with a failed or timed-out analytic where a complete set of the same version of
+/// the inputs stands: a failure never replaces a value.
+async fn without_regressions<'a>(
+    tx: &mut WriteTx,
+    done: &[Done<'a, Output>],
+) -> Result<(Vec<Done<'a, Output>>, Vec<TaskEpoch>)> {
+    let failing: Vec<_> = done
+        .iter()
+        .filter(|one| !one.output.rows.strict)
+        .map(|one| {
+            (
+                one.output.rows.portfolio,
+                one.output.rows.as_of,
+                one.data_version,
+            )
+        })
+        .collect();
+    if failing.is_empty() {
+        return Ok((done.to_vec(), Vec::new()));
+    }
+    let complete = portfolio_results::strictly_complete(tx, &failing).await?;
+    let keeps = |one: &Done<'a, Output>| {
+        let rows = &one.output.rows;
+        rows.strict || !complete.contains(&(rows.portfolio, rows.as_of))
+    };
+    let kept = done.iter().copied().filter(|one| keeps(one)).collect();
+    let superseded = done
+        .iter()
+        .filter(|one| !keeps(one))
+        .map(|one| one.task.at)
+        .collect();
+    Ok((kept, superseded))
 }
 
 /// Models of held symbols that phase 1.5 knows nothing of, computed with its kernel.

@@ -8,6 +8,9 @@ use uuid::Uuid;
 use super::{Attempt, ReadTx, Result, word};
 use crate::domain::{PortfolioId, Symbol, TradingDate};
 
+/// Later runs in which a failed analytic is tried again unasked.
+const REPAIRS: i16 = 3;
+
 /// A portfolio that may be planned.
 #[derive(Debug, Clone)]
 pub struct Active {
@@ -38,7 +41,8 @@ pub async fn active(db: &mut ReadTx<'_>, only: Option<&[PortfolioId]>) -> Result
 }
 
 /// Per portfolio the dates since its inception without current results, ascending. Current: values,
-/// snapshot and analytics are committed by this model version and none of them is stale.
+/// snapshot and analytics are committed by this model version, none of them is stale, and no analytic
+/// failed in up to three runs.
 pub async fn lacking(
     db: &mut ReadTx<'_>,
     portfolios: &[PortfolioId],
@@ -58,12 +62,16 @@ pub async fn lacking(
                            and rs.kind in ('position-values', 'pnl-snapshots', 'portfolio-analytics')) < 3
                   or exists (select from stale_result_sets s
                              where s.owner = p.id::text and s.as_of = d.as_of
-                               and s.kind in ('position-values', 'pnl-snapshots', 'portfolio-analytics')))
+                               and s.kind in ('position-values', 'pnl-snapshots', 'portfolio-analytics'))
+                  or exists (select from completeness c
+                             where c.portfolio_id = p.id and c.as_of = d.as_of
+                               and c.failed_runs between 1 and $5))
            order by p.id, d.as_of"#,
         &portfolios,
         &dates,
         model_version,
-        force
+        force,
+        REPAIRS
     )
     .fetch_all(db.connection().await?)
     .await

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 pub use analytics::{
     AnalyticsRows, ContributionRow, CorrelationRow, FactorRow, PositionFactorRow, RiskRow,
-    SectorRow, StressRow, VolatilityRow, replace_analytics,
+    SectorRow, StressRow, VolatilityRow, replace_analytics, strictly_complete,
 };
 
 use super::{Attempt, ReadTx, Result, WriteTx, word};

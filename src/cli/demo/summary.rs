@@ -112,7 +112,7 @@ fn further(engine: &Engine, kept: Option<&Path>, place: &Place, args: &DemoArgs)
     let program = place.programs.join("sigmabatch");
     let (program, data) = (program.display(), args.data.join("market"));
     let Some(folder) = kept else {
-        return "Look further: run the demo with --keep DIR, and its data stay for `sigmabatch show`.\n\n".to_owned();
+        return "Look further: run the demo with --keep DIR, a folder that the user `postgres` can enter.\n\n".to_owned();
     };
     let stream = engine
         .queue

@@ -31,7 +31,7 @@ pub(super) struct Finished {
     pub(super) claimed: Claimed,
     pub(super) entries: Vec<Entry>,
     /// Given back after the commit.
-    pub(super) permit: Option<OwnedSemaphorePermit>,
+    pub(super) permits: Vec<OwnedSemaphorePermit>,
     pub(super) worked: Worked,
     pub(super) deadline: Deadline,
 }
@@ -220,7 +220,7 @@ async fn settle(life: &Life, batch: Vec<Finished>, ours: &BTreeSet<TaskEpoch>) {
         }
         entries.extend(finished.entries);
         life.counters.in_hand.fetch_sub(1, Ordering::Relaxed);
-        drop(finished.permit);
+        drop(finished.permits);
     }
     for key in touched {
         // The gatekeeper ends with the worker; then the steward opens the gate.

@@ -288,14 +288,19 @@ impl<'a> Intake<'a> {
                 Answer::Claimed(claimed) => {
                     count(&self.life.counters.claimed);
                     count(&self.life.counters.in_hand);
-                    let permit = permits.pop();
+                    let mut held: Vec<_> = permits.pop().into_iter().collect();
+                    if claimed.crashes > 0 {
+                        // It runs alone, so that nobody else is blamed for what it does.
+                        held.append(&mut permits);
+                        held.extend(self.life.all_free_permits());
+                    }
                     let life = Arc::clone(self.life);
                     tasks.spawn(task::run(
                         life,
                         self.finished.clone(),
                         *claimed,
                         entries,
-                        permit,
+                        held,
                     ));
                 }
                 Answer::Stale => {

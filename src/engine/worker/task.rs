@@ -29,7 +29,7 @@ pub(super) async fn run(
     commits: mpsc::Sender<Finished>,
     claimed: Claimed,
     entries: Vec<Entry>,
-    permit: Option<OwnedSemaphorePermit>,
+    permits: Vec<OwnedSemaphorePermit>,
 ) {
     let span = tracing::info_span!(
         "task",
@@ -39,7 +39,7 @@ pub(super) async fn run(
         attempt = claimed.attempts + claimed.crashes + 1,
         worker = %life.id.consumer(),
     );
-    attempt(life, commits, claimed, entries, permit)
+    attempt(life, commits, claimed, entries, permits)
         .instrument(span)
         .await;
 }
@@ -49,7 +49,7 @@ async fn attempt(
     commits: mpsc::Sender<Finished>,
     claimed: Claimed,
     entries: Vec<Entry>,
-    permit: Option<OwnedSemaphorePermit>,
+    permits: Vec<OwnedSemaphorePermit>,
 ) {
     life.failpoint(Moment::AfterClaim, claimed.phase);
     let limit = Duration::from_secs_f64(claimed.timeout_seconds.max(1.0));
@@ -71,7 +71,7 @@ async fn attempt(
             let finished = Finished {
                 claimed,
                 entries,
-                permit,
+                permits,
                 worked,
                 deadline: cx.deadline,
             };

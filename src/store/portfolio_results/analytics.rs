@@ -207,6 +207,36 @@ pub async fn replace_analytics(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Res
     stress(tx, sets).await
 }
 
+/// Sets that are strictly complete and rest on at least the given version of the inputs: a failed
+/// analytic must not replace one of their values.
+pub async fn strictly_complete(
+    tx: &mut WriteTx,
+    sets: &[(PortfolioId, TradingDate, i64)],
+) -> Result<std::collections::BTreeSet<(PortfolioId, TradingDate)>> {
+    let rows = sqlx::query!(
+        r#"select c.portfolio_id, c.as_of
+           from unnest($1::uuid[], $2::date[], $3::bigint[]) as k(portfolio_id, as_of, version)
+           join completeness c on c.portfolio_id = k.portfolio_id and c.as_of = k.as_of and c.strict
+           join result_set rs on rs.kind = 'portfolio-analytics' and rs.owner = c.portfolio_id::text
+                and rs.as_of = c.as_of and rs.data_version >= k.version"#,
+        &sets.iter().map(|set| set.0.0).collect::<Vec<_>>(),
+        &sets.iter().map(|set| set.1.date()).collect::<Vec<_>>(),
+        &sets.iter().map(|set| set.2).collect::<Vec<_>>()
+    )
+    .fetch_all(tx.connection())
+    .await
+    .attempt("looking for complete analytics")?;
+    let keys = rows.into_iter();
+    Ok(keys
+        .map(|row| {
+            (
+                PortfolioId(row.portfolio_id),
+                TradingDate::trusted(row.as_of),
+            )
+        })
+        .collect())
+}
+
 type Owned<'a, T> = Vec<(&'a AnalyticsRows, &'a T)>;
 
 fn each<'a, T>(sets: &[&'a AnalyticsRows], of: fn(&'a AnalyticsRows) -> &'a [T]) -> Owned<'a, T> {
@@ -229,15 +259,32 @@ async fn heads(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Result<()> {
     let portfolios: Vec<_> = sets.iter().map(|set| set.portfolio.0).collect();
     let dates: Vec<_> = sets.iter().map(|set| set.as_of.date()).collect();
     // Everything else of the set goes with its head.
-    sqlx::query!(
+    let old = sqlx::query!(
         "delete from completeness c using unnest($1::uuid[], $2::date[]) as k(portfolio_id, as_of)
-         where c.portfolio_id = k.portfolio_id and c.as_of = k.as_of",
+         where c.portfolio_id = k.portfolio_id and c.as_of = k.as_of
+         returning c.portfolio_id, c.as_of, c.failed_runs",
         &portfolios,
         &dates
     )
-    .execute(tx.connection())
+    .fetch_all(tx.connection())
     .await
     .attempt("removing analytics")?;
+    let failed_before = |set: &AnalyticsRows| {
+        let own = |portfolio, as_of| portfolio == set.portfolio.0 && as_of == set.as_of.date();
+        old.iter()
+            .find(|row| own(row.portfolio_id, row.as_of))
+            .map_or(0, |row| row.failed_runs)
+    };
+    let failed_runs: Vec<i16> = sets
+        .iter()
+        .map(|set| {
+            if set.strict {
+                0
+            } else {
+                failed_before(set).saturating_add(1)
+            }
+        })
+        .collect();
     let column = |k: usize| {
         sets.iter()
             .map(|set| set.outcomes[k].clone())
@@ -245,10 +292,10 @@ async fn heads(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Result<()> {
     };
     sqlx::query!(
         "insert into completeness (portfolio_id, as_of, snapshot, marks, betas, factors, volatility, correlation,
-                                   concentration, stress, reasons, missing, coverage, strict)
+                                   concentration, stress, reasons, missing, coverage, strict, failed_runs)
          select * from unnest($1::uuid[], $2::date[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
                               $8::text[], $9::text[], $10::text[], $11::jsonb[], $12::jsonb[], $13::float8[],
-                              $14::boolean[])",
+                              $14::boolean[], $15::smallint[])",
         &portfolios,
         &dates,
         &column(0),
@@ -262,7 +309,8 @@ async fn heads(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Result<()> {
         &sets.iter().map(|set| set.reasons.clone()).collect::<Vec<_>>(),
         &sets.iter().map(|set| set.missing.clone()).collect::<Vec<_>>(),
         &sets.iter().map(|set| set.coverage).collect::<Vec<_>>() as &[Option<f64>],
-        &sets.iter().map(|set| set.strict).collect::<Vec<_>>()
+        &sets.iter().map(|set| set.strict).collect::<Vec<_>>(),
+        &failed_runs
     )
     .execute(tx.connection())
     .await
