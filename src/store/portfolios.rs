@@ -129,43 +129,50 @@ pub async fn list(db: &mut ReadTx<'_>) -> Result<Vec<Portfolio>> {
         .collect())
 }
 
-/// Inserts lots. `expiry_sessions` holds the last session on or before the expiry of each option.
+/// Inserts lots, each with the last session on or before the expiry of its option; a lot that was
+/// removed comes back.
 pub async fn insert_lots(
     tx: &mut WriteTx,
     portfolio: PortfolioId,
     lots: &[(Lot, Option<TradingDate>)],
 ) -> Result<()> {
-    for (lot, expiry_session) in lots {
-        let option = lot.option.as_ref();
-        sqlx::query!(
-            "insert into positions (id, portfolio_id, symbol, position_type, class, subtype, quantity, entry_price,
-                                    entry_date, exit_price, exit_date, underlying, strike, expiry, expiry_session,
-                                    option_right, multiplier)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
-             on conflict (id) do update
-             set deleted_at = null, exit_price = excluded.exit_price, exit_date = excluded.exit_date",
-            lot.id.0,
-            portfolio.0,
-            lot.symbol.as_str(),
-            lot.position_type().as_str(),
-            lot.class.as_str(),
-            lot.subtype,
-            lot.quantity,
-            lot.entry_price,
-            lot.entry_date,
-            lot.exit.as_ref().map(|exit| exit.price),
-            lot.exit.as_ref().map(|exit| exit.date),
-            option.map(|terms| terms.underlying.as_str()),
-            option.map(|terms| terms.strike),
-            option.map(|terms| terms.expiry),
-            expiry_session.map(TradingDate::date),
-            option.map(|terms| terms.right.as_str()),
-            lot.multiplier()
-        )
-        .execute(tx.connection())
-        .await
-        .attempt("inserting a lot")?;
+    fn column<'a, T>(lots: &'a [(Lot, Option<TradingDate>)], of: impl Fn(&'a Lot) -> T) -> Vec<T> {
+        lots.iter().map(|(lot, _)| of(lot)).collect()
     }
+    sqlx::query!(
+        "insert into positions (id, portfolio_id, symbol, position_type, class, subtype, quantity, entry_price,
+                                entry_date, exit_price, exit_date, underlying, strike, expiry, expiry_session,
+                                option_right, multiplier)
+         select id, $1, symbol, position_type, class, subtype, quantity, entry_price, entry_date, exit_price, exit_date,
+                underlying, strike, expiry, expiry_session, option_right, multiplier
+         from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::numeric[], $8::numeric[],
+                     $9::date[], $10::numeric[], $11::date[], $12::text[], $13::numeric[], $14::date[], $15::date[],
+                     $16::text[], $17::numeric[])
+              as l(id, symbol, position_type, class, subtype, quantity, entry_price, entry_date, exit_price, exit_date,
+                   underlying, strike, expiry, expiry_session, option_right, multiplier)
+         on conflict (id) do update
+         set deleted_at = null, exit_price = excluded.exit_price, exit_date = excluded.exit_date",
+        portfolio.0,
+        &column(lots, |lot| lot.id.0),
+        &column(lots, |lot| lot.symbol.to_string()),
+        &column(lots, |lot| lot.position_type().to_string()),
+        &column(lots, |lot| lot.class.to_string()),
+        &column(lots, |lot| lot.subtype.clone()) as &[Option<String>],
+        &column(lots, |lot| lot.quantity),
+        &column(lots, |lot| lot.entry_price),
+        &column(lots, |lot| lot.entry_date),
+        &column(lots, |lot| lot.exit.map(|exit| exit.price)) as &[Option<Decimal>],
+        &column(lots, |lot| lot.exit.map(|exit| exit.date)) as &[Option<NaiveDate>],
+        &column(lots, |lot| lot.option.as_ref().map(|terms| terms.underlying.to_string())) as &[Option<String>],
+        &column(lots, |lot| lot.option.as_ref().map(|terms| terms.strike)) as &[Option<Decimal>],
+        &column(lots, |lot| lot.option.as_ref().map(|terms| terms.expiry)) as &[Option<NaiveDate>],
+        &lots.iter().map(|(_, session)| session.map(TradingDate::date)).collect::<Vec<_>>() as &[Option<NaiveDate>],
+        &column(lots, |lot| lot.option.as_ref().map(|terms| terms.right.to_string())) as &[Option<String>],
+        &column(lots, Lot::multiplier)
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("inserting lots")?;
     Ok(())
 }
 

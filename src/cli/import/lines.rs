@@ -11,21 +11,25 @@ use crate::clock::Clock;
 use crate::domain::{AssetClass, Calendar, Portfolio, Symbol};
 use crate::import::{flows_csv, marks_csv};
 use crate::store::inputs::{self, Changed};
-use crate::store::{Pools, WriteTx, portfolios};
+use crate::store::{Pools, ReadTx, WriteTx, portfolios};
 
 /// Imports cash flows: those that are not there yet are added.
 pub async fn flows(pools: &Pools, clock: &Clock, args: &LinesArgs) -> Result<LinesReceipt, Error> {
     let today = Calendar::nyse().new_york_date(clock.now());
     let bytes = read(&args.file)?;
-    let mut tx = WriteTx::begin(&pools.control).await?;
-    let portfolio = locked(&mut tx, &args.portfolio).await?;
-    let with_dividends = portfolios::with_dividends(&mut tx.reader()).await?;
+    let mut db = ReadTx::lazy(&pools.control);
+    let portfolio = named(&mut db, &args.portfolio).await?;
+    let with_dividends = portfolios::with_dividends(&mut db).await?;
+    db.close().await?;
+    let inception = portfolio.inception;
     let context = flows_csv::Context {
-        inception: portfolio.inception,
+        inception,
         today,
         with_dividends: &with_dividends,
     };
     let flows = flows_csv::parse(&bytes, &context).map_err(rejected(&args.file))?;
+    let mut tx = WriteTx::begin(&pools.control).await?;
+    portfolios::lock(&mut tx, portfolio.id).await?;
     let dates = portfolios::insert_flows(&mut tx, portfolio.id, &flows).await?;
     finish(tx, args, "flows", portfolio, &bytes, flows.len(), &dates).await
 }
@@ -34,9 +38,10 @@ pub async fn flows(pools: &Pools, clock: &Clock, args: &LinesArgs) -> Result<Lin
 pub async fn marks(pools: &Pools, clock: &Clock, args: &LinesArgs) -> Result<LinesReceipt, Error> {
     let today = Calendar::nyse().new_york_date(clock.now());
     let bytes = read(&args.file)?;
-    let mut tx = WriteTx::begin(&pools.control).await?;
-    let portfolio = locked(&mut tx, &args.portfolio).await?;
-    let lots = portfolios::all_lots(&mut tx.reader(), portfolio.id).await?;
+    let mut db = ReadTx::lazy(&pools.control);
+    let portfolio = named(&mut db, &args.portfolio).await?;
+    let lots = portfolios::all_lots(&mut db, portfolio.id).await?;
+    db.close().await?;
     let private: BTreeSet<Symbol> = lots
         .into_iter()
         .filter(|lot| lot.class == AssetClass::Private)
@@ -51,14 +56,15 @@ pub async fn marks(pools: &Pools, clock: &Clock, args: &LinesArgs) -> Result<Lin
         .into_iter()
         .map(|mark| (mark.symbol, mark.date, mark.price))
         .collect();
+    let mut tx = WriteTx::begin(&pools.control).await?;
+    portfolios::lock(&mut tx, portfolio.id).await?;
     let dates = portfolios::upsert_marks(&mut tx, portfolio.id, &rows).await?;
     finish(tx, args, "marks", portfolio, &bytes, rows.len(), &dates).await
 }
 
-async fn locked(tx: &mut WriteTx, text: &str) -> Result<Portfolio, Error> {
-    let id = find::portfolio(&mut tx.reader(), text).await?;
-    portfolios::lock(tx, id).await?;
-    let portfolio = portfolios::get(&mut tx.reader(), id).await?;
+async fn named(db: &mut ReadTx<'_>, text: &str) -> Result<Portfolio, Error> {
+    let id = find::portfolio(db, text).await?;
+    let portfolio = portfolios::get(db, id).await?;
     portfolio.ok_or_else(|| Error::misuse(format!("no portfolio {id}"), "it was deleted just now"))
 }
 

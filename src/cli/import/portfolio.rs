@@ -1,5 +1,6 @@
 //! `import portfolio`: a new book, or the difference to one.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
@@ -10,11 +11,11 @@ use super::receipt::{LotLine, PortfolioReceipt, Status};
 use super::{digest, file_name, read, rejected};
 use crate::cli::{Error, find};
 use crate::clock::Clock;
-use crate::domain::{Calendar, Lot, Portfolio, PortfolioId, TradingDate, money};
+use crate::domain::{Calendar, Lot, Portfolio, PortfolioId, PositionId, TradingDate, money};
 use crate::import::changes::{self, BookChange};
 use crate::import::portfolio_csv::{self, Context};
 use crate::store::inputs::{self, Changed};
-use crate::store::{self, Pools, WriteTx, portfolios};
+use crate::store::{self, Pools, ReadTx, WriteTx, portfolios};
 
 /// The owner where none is named.
 pub const DEFAULT_OWNER: &str = "default";
@@ -59,6 +60,8 @@ pub struct PortfolioArgs {
 }
 
 /// Imports a portfolio, or updates its book; says what happened.
+///
+/// The file is read and parsed before the transaction begins: Postgres ends one that is idle.
 pub async fn portfolio(
     pools: &Pools,
     clock: &Clock,
@@ -66,18 +69,34 @@ pub async fn portfolio(
 ) -> Result<PortfolioReceipt, Error> {
     let today = Calendar::nyse().new_york_date(clock.now());
     let bytes = read(&args.file)?;
-    let mut tx = WriteTx::begin(&pools.control).await?;
-    let receipt = if args.update {
-        let id = existing(&mut tx, args).await?;
-        portfolios::lock(&mut tx, id).await?;
-        update(&mut tx, args, id, &bytes, today).await?
+    let mut db = ReadTx::lazy(&pools.control);
+    let described = if args.update {
+        existing(&mut db, args).await?
     } else {
         let wanted = wanted(args, today)?;
-        portfolios::lock(&mut tx, wanted.id).await?;
-        match portfolios::get(&mut tx.reader(), wanted.id).await? {
-            Some(known) => again(&mut tx, args, &wanted, &known, &bytes, today).await?,
-            None => create(&mut tx, args, wanted, &bytes, today).await?,
+        if let Some(known) = portfolios::get(&mut db, wanted.id).await? {
+            same_terms(&wanted, &known)?;
         }
+        wanted
+    };
+    db.close().await?;
+    let Portfolio { id, inception, .. } = described;
+    let context = Context {
+        portfolio: id,
+        inception,
+        today,
+    };
+    let lots = portfolio_csv::parse(&bytes, &context).map_err(rejected(&args.file))?;
+
+    let mut tx = WriteTx::begin(&pools.control).await?;
+    portfolios::lock(&mut tx, id).await?;
+    let receipt = match portfolios::get(&mut tx.reader(), id).await? {
+        Some(known) => {
+            same_terms(&described, &known)?;
+            change(&mut tx, args, known, &lots, &bytes).await?
+        }
+        None if args.update => return Err(gone(id)),
+        None => create(&mut tx, args, described, &lots, &bytes).await?,
     };
     match receipt.status {
         Status::Created | Status::Updated => tx.commit().await?,
@@ -123,15 +142,14 @@ async fn create(
     tx: &mut WriteTx,
     args: &PortfolioArgs,
     portfolio: Portfolio,
+    lots: &[Lot],
     bytes: &[u8],
-    today: NaiveDate,
 ) -> Result<PortfolioReceipt, Error> {
-    let lots = parse(args, bytes, &portfolio, today)?;
     match portfolios::insert(tx, &portfolio).await {
         Err(error) if error.is_unique_violation() => return Err(taken(&portfolio)),
         done => done?,
     }
-    portfolios::insert_lots(tx, portfolio.id, &with_expiries(&lots)?).await?;
+    portfolios::insert_lots(tx, portfolio.id, &with_expiries(lots)?).await?;
     remember(tx, portfolio.id, bytes).await?;
     let reason = format!("import of {}", file_name(&args.file));
     let change = (Changed::Book(portfolio.id), portfolio.inception);
@@ -149,57 +167,28 @@ async fn create(
     })
 }
 
-/// The portfolio exists: the same file again changes nothing, another one needs `--update`.
-async fn again(
+/// The portfolio exists: the same book again changes nothing, another one needs `--update`.
+async fn change(
     tx: &mut WriteTx,
     args: &PortfolioArgs,
-    wanted: &Portfolio,
-    known: &Portfolio,
+    known: Portfolio,
+    lots: &[Lot],
     bytes: &[u8],
-    today: NaiveDate,
 ) -> Result<PortfolioReceipt, Error> {
-    let differences = differences(wanted, known);
-    if !differences.is_empty() {
-        let message = format!(
-            "portfolio {:?} exists already with other terms: {differences}",
-            known.name
-        );
-        let remedy = "give the terms it has, or another --name (and --id) for a new portfolio";
-        return Err(Error::misuse(message, remedy));
-    }
-    let lots = parse(args, bytes, known, today)?;
-    let book = portfolios::all_lots(&mut tx.reader(), known.id).await?;
-    let receipt = receipt(args, known.clone(), &book, &changes::compare(&book, &lots));
-    if receipt.status != Status::Unchanged {
+    let id = known.id;
+    let book = portfolios::all_lots(&mut tx.reader(), id).await?;
+    let change = changes::compare(&book, lots);
+    let receipt = receipt(args, known, &book, &change);
+    if receipt.status != Status::Unchanged && !args.update {
         let message = format!(
             "portfolio {:?} exists already with another book: {}",
-            known.name,
+            receipt.portfolio.name,
             receipt.counts()
         );
         let remedy = "--update changes the book to what the file says; --update --dry-run shows the difference";
         return Err(Error::misuse(message, remedy));
     }
-    Ok(receipt)
-}
-
-async fn update(
-    tx: &mut WriteTx,
-    args: &PortfolioArgs,
-    id: PortfolioId,
-    bytes: &[u8],
-    today: NaiveDate,
-) -> Result<PortfolioReceipt, Error> {
-    let Some(known) = portfolios::get(&mut tx.reader(), id).await? else {
-        return Err(Error::misuse(
-            format!("no portfolio {id}"),
-            "it was deleted just now",
-        ));
-    };
-    let lots = parse(args, bytes, &known, today)?;
-    let book = portfolios::all_lots(&mut tx.reader(), id).await?;
-    let change = changes::compare(&book, &lots);
-    let receipt = receipt(args, known, &book, &change);
-    if let (Some(from), false) = (change.from_date, args.dry_run) {
+    if let (Status::Updated, Some(from)) = (receipt.status, change.from_date) {
         apply(tx, id, &change).await?;
         portfolios::forget_imports(tx, id, "portfolio").await?;
         remember(tx, id, bytes).await?;
@@ -228,10 +217,11 @@ fn receipt(
     book: &[Lot],
     change: &BookChange,
 ) -> PortfolioReceipt {
-    let line = |id| book.iter().find(|lot| lot.id == id).map(LotLine::of);
-    let lines = |ids: &[crate::domain::PositionId]| ids.iter().filter_map(|id| line(*id)).collect();
+    let by_id: BTreeMap<PositionId, &Lot> = book.iter().map(|lot| (lot.id, lot)).collect();
+    let line = |id: &PositionId| by_id.get(id).map(|lot| LotLine::of(lot));
+    let lines = |ids: &[PositionId]| ids.iter().filter_map(line).collect();
     let closed = change.closed.iter().filter_map(|(id, exit)| {
-        line(*id).map(|line| LotLine {
+        line(id).map(|line| LotLine {
             exit: Some(*exit),
             ..line
         })
@@ -255,36 +245,29 @@ fn receipt(
 }
 
 /// The portfolio that an update means: by id, by owner and name, or by its only name.
-async fn existing(tx: &mut WriteTx, args: &PortfolioArgs) -> Result<PortfolioId, Error> {
-    let mut db = tx.reader();
-    match (args.id, &args.name) {
-        (Some(id), _) => find::portfolio(&mut db, &id.to_string()).await,
+async fn existing(db: &mut ReadTx<'_>, args: &PortfolioArgs) -> Result<Portfolio, Error> {
+    let id = match (args.id, &args.name) {
+        (Some(id), _) => id,
         (None, Some(name)) => {
             let made = PortfolioId::of(args.owner.trim(), name.trim());
-            match portfolios::get(&mut db, made).await? {
-                Some(portfolio) => Ok(portfolio.id),
-                None => find::portfolio(&mut db, name).await,
+            match portfolios::get(db, made).await? {
+                Some(portfolio) => return Ok(portfolio),
+                None => find::portfolio(db, name).await?,
             }
         }
-        (None, None) => Err(Error::misuse(
-            "an update of which portfolio?",
-            "name it with --id or --name",
-        )),
-    }
+        (None, None) => {
+            return Err(Error::misuse(
+                "an update of which portfolio?",
+                "name it with --id or --name",
+            ));
+        }
+    };
+    let id = find::portfolio(db, &id.to_string()).await?;
+    portfolios::get(db, id).await?.ok_or_else(|| gone(id))
 }
 
-fn parse(
-    args: &PortfolioArgs,
-    bytes: &[u8],
-    portfolio: &Portfolio,
-    today: NaiveDate,
-) -> Result<Vec<Lot>, Error> {
-    let context = Context {
-        portfolio: portfolio.id,
-        inception: portfolio.inception,
-        today,
-    };
-    portfolio_csv::parse(bytes, &context).map_err(rejected(&args.file))
+fn gone(id: PortfolioId) -> Error {
+    Error::misuse(format!("no portfolio {id}"), "it was deleted just now")
 }
 
 /// Each lot with the session on which its option becomes cash.
@@ -315,8 +298,8 @@ fn taken(portfolio: &Portfolio) -> Error {
     Error::misuse(message, "choose another --name or --id")
 }
 
-/// The terms in which a portfolio is another than the one that was described.
-fn differences(wanted: &Portfolio, known: &Portfolio) -> String {
+/// Refuses a description of another portfolio than the one that there is.
+fn same_terms(wanted: &Portfolio, known: &Portfolio) -> Result<(), Error> {
     let terms = |portfolio: &Portfolio| {
         [
             ("name", portfolio.name.clone()),
@@ -327,10 +310,20 @@ fn differences(wanted: &Portfolio, known: &Portfolio) -> String {
         ]
     };
     let pairs = terms(known).into_iter().zip(terms(wanted));
-    let different = pairs
+    let different: Vec<String> = pairs
         .filter(|(known, wanted)| known != wanted)
-        .map(|((term, known), (_, wanted))| format!("{term} {known}, not {wanted}"));
-    different.collect::<Vec<_>>().join("; ")
+        .map(|((term, known), (_, wanted))| format!("{term} {known}, not {wanted}"))
+        .collect();
+    if different.is_empty() {
+        return Ok(());
+    }
+    let name = &known.name;
+    let message = format!(
+        "portfolio {name:?} exists already with other terms: {}",
+        different.join("; ")
+    );
+    let remedy = "give the terms it has, or another --name (and --id) for a new portfolio";
+    Err(Error::misuse(message, remedy))
 }
 
 fn equity(text: &str) -> Result<Decimal, String> {

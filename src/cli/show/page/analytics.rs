@@ -1,0 +1,269 @@
+//! The sections of the analytics: each has numbers, or the reason why there are none.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::{coverage, more, section};
+use crate::cli::text::{Column, count, left, money, number, or_dash, percent, right, table};
+use crate::store::reports::{Correlation, Report};
+
+/// Contributions and groups that a page shows of each kind.
+const FEW: usize = 10;
+
+pub(super) fn factors(page: &mut String, report: &Report) {
+    if report.factors.is_empty() {
+        return absent(page, "Factor exposures", report, "factors");
+    }
+    let rows = report.factors.iter().map(|factor| {
+        vec![
+            factor.factor.clone(),
+            or_dash(factor.beta, |beta| number(beta, 3)),
+            or_dash(factor.std_error, |error| number(error, 3)),
+            or_dash(factor.dollar, money),
+            or_dash(factor.coverage, coverage),
+            factor.reason.clone().unwrap_or_default(),
+        ]
+    });
+    let columns = [
+        left("factor"),
+        right("beta"),
+        right("std. error"),
+        right("exposure"),
+        right("coverage"),
+        left(""),
+    ];
+    section(page, "Factor exposures", &table(&columns, rows));
+}
+
+pub(super) fn risk(page: &mut String, report: &Report) {
+    let Some(risk) = &report.risk else {
+        return absent(page, "Risk", report, "factors");
+    };
+    let mut text = format!(
+        "volatility {} a year, {} of the variance from factors; {} effective bets\n",
+        percent(risk.volatility),
+        or_dash(risk.systematic_share, percent),
+        or_dash(risk.effective_bets, |bets| number(bets, 1)),
+    );
+    flags(&mut text, &risk.flags);
+    for (kind, name) in [("factor", "factor"), ("underlying", "position")] {
+        let parts: Vec<_> = report
+            .contributions
+            .iter()
+            .filter(|part| part.kind == kind)
+            .collect();
+        if parts.is_empty() {
+            continue;
+        }
+        let rows = parts.iter().take(FEW).map(|part| {
+            vec![
+                part.name.clone(),
+                number(part.exposure, 3),
+                percent(part.contribution),
+                or_dash(part.share, percent),
+            ]
+        });
+        let columns: [Column; 4] = [
+            left(name),
+            right("exposure"),
+            right("contribution"),
+            right("share"),
+        ];
+        text.push('\n');
+        text.push_str(&table(&columns, rows));
+        more(&mut text, parts.len(), FEW);
+    }
+    section(page, "Risk", &text);
+}
+
+fn flags(text: &mut String, flags: &[String]) {
+    if !flags.is_empty() {
+        let _ = writeln!(text, "note: {}", flags.join(", ").replace('_', " "));
+    }
+}
+
+pub(super) fn volatility(page: &mut String, report: &Report) {
+    let Some(row) = &report.volatility else {
+        return absent(
+            page,
+            "Volatility of the return series",
+            report,
+            "volatility",
+        );
+    };
+    let line = |name: &str, key: &str, value: Option<f64>| {
+        let reason = row.reasons.get(key).cloned().unwrap_or_default();
+        vec![name.to_owned(), or_dash(value, percent), reason]
+    };
+    let mut rows = vec![
+        line("last 21 sessions", "realised_21", row.realised_21),
+        line("last 63 sessions", "realised_63", row.realised_63),
+        line("next 21 sessions, forecast", "forecast_21", row.forecast_21),
+        line("percentile in the past year", "percentile", row.percentile),
+    ];
+    rows.push(vec![
+        "trend".to_owned(),
+        row.trend
+            .clone()
+            .unwrap_or_else(|| or_dash(None::<f64>, percent)),
+        row.reasons.get("trend").cloned().unwrap_or_default(),
+    ]);
+    let mut text = table(&[left(""), right(""), left("")], rows);
+    flags(&mut text, &row.flags);
+    let filled = if row.filled > 0 {
+        format!(", {} of them filled", row.filled)
+    } else {
+        String::new()
+    };
+    let _ = writeln!(text, "{} returns{filled}", row.n);
+    section(page, "Volatility of the return series", &text);
+}
+
+pub(super) fn correlation(page: &mut String, report: &Report) {
+    let Some(row) = &report.correlation else {
+        return absent(page, "Correlation", report, "correlation");
+    };
+    let mut text = format!(
+        "{}, on average {}\n",
+        count(row.symbols.len(), "symbol"),
+        or_dash(row.average, two)
+    );
+    let mut pairs = pairs(row);
+    let unknown = row.upper.iter().filter(|value| value.is_none()).count();
+    pairs.sort_by(|a, b| b.2.total_cmp(&a.2));
+    if let (Some(most), Some(least)) = (pairs.first(), pairs.last()) {
+        let named = |(a, b, value): &(&str, &str, f64)| format!("{a} and {b} {}", two(*value));
+        let _ = writeln!(text, "most: {}; least: {}", named(most), named(least));
+    }
+    if unknown > 0 {
+        let _ = writeln!(
+            text,
+            "{} with too few common returns",
+            count(unknown, "pair")
+        );
+    }
+    let mut clusters: BTreeMap<i32, Vec<&str>> = BTreeMap::new();
+    for (symbol, cluster) in row.symbols.iter().zip(&row.clusters) {
+        if let Some(cluster) = cluster {
+            clusters.entry(*cluster).or_default().push(symbol);
+        }
+    }
+    for together in clusters
+        .values()
+        .filter(|symbols| symbols.len() > 1)
+        .take(FEW)
+    {
+        let _ = writeln!(text, "move together: {}", together.join(" "));
+    }
+    section(page, "Correlation", &text);
+}
+
+fn two(value: f64) -> String {
+    number(value, 2)
+}
+
+fn pairs(row: &Correlation) -> Vec<(&str, &str, f64)> {
+    let size = row.symbols.len();
+    let indices = (0..size).flat_map(|i| (i + 1..size).map(move |j| (i, j)));
+    let known = indices.zip(&row.upper).filter_map(|((i, j), value)| {
+        value.map(|value| (row.symbols[i].as_str(), row.symbols[j].as_str(), value))
+    });
+    known.collect()
+}
+
+pub(super) fn concentration(page: &mut String, report: &Report) {
+    match &report.concentration {
+        None => absent(page, "Concentration", report, "concentration"),
+        Some(row) => {
+            let text = format!(
+                "{}, as concentrated as {} of equal size (HHI {}); top 3 {}, top 10 {}",
+                count(usize::try_from(row.instruments).unwrap_or(0), "instrument"),
+                number(row.effective_names, 1),
+                number(row.hhi, 0),
+                percent(row.top_3),
+                percent(row.top_10),
+            );
+            section(page, "Concentration", &text);
+        }
+    }
+    if report.sectors.is_empty() {
+        return;
+    }
+    let rows = report.sectors.iter().map(|sector| {
+        vec![
+            sector.sector.clone(),
+            money(sector.long_value),
+            money(sector.short_value),
+            money(sector.net_value),
+            or_dash(sector.net_weight, percent),
+        ]
+    });
+    let columns = [
+        left("sector"),
+        right("long"),
+        right("short"),
+        right("net"),
+        right("of NAV"),
+    ];
+    section(page, "Sectors", &table(&columns, rows));
+}
+
+pub(super) fn stress(page: &mut String, report: &Report) {
+    if report.stress.is_empty() {
+        return absent(page, "Stress tests", report, "stress");
+    }
+    let rows = report.stress.iter().map(|stress| {
+        let note = match (&stress.reason, stress.implausible) {
+            (Some(reason), _) => format!("{}: {reason}", stress.outcome.replace('_', " ")),
+            (None, Some(true)) => "implausible".to_owned(),
+            (None, _) => String::new(),
+        };
+        vec![
+            stress.name.clone(),
+            or_dash(stress.propagated_pnl, money),
+            or_dash(stress.propagated, percent),
+            or_dash(stress.direct, percent),
+            or_dash(stress.tail_p, probability),
+            note,
+        ]
+    });
+    let columns = [
+        left("scenario"),
+        right("P&L"),
+        right("propagated"),
+        right("direct"),
+        right("plausibility"),
+        left(""),
+    ];
+    section(page, "Stress tests", &table(&columns, rows));
+}
+
+/// A probability: `0.042`, and `2e-7` where that would be all zeros.
+fn probability(p: f64) -> String {
+    if p >= 0.000_95 || p <= 0.0 {
+        number(p, 3)
+    } else {
+        format!("{p:.0e}")
+    }
+}
+
+/// A section whose numbers are not there: the reason.
+fn absent(page: &mut String, title: &str, report: &Report, entry: &str) {
+    let reason = report
+        .completeness
+        .reason(entry)
+        .unwrap_or_else(|| "not computed".to_owned());
+    section(page, title, &format!("none: {reason}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probabilities_never_look_like_zero() {
+        assert_eq!(probability(0.25), "0.250");
+        assert_eq!(probability(2.3e-7), "2e-7");
+        assert_eq!(probability(0.0), "0.000");
+    }
+}
