@@ -8,7 +8,6 @@ mod invariants;
 mod market;
 
 mod books;
-mod dates;
 mod faults;
 mod ledger;
 mod risk;
