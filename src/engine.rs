@@ -92,7 +92,7 @@ pub enum Error {
 /// Own failures a task may have before it is dead.
 pub(crate) const MAX_ATTEMPTS: i16 = 5;
 /// Longest time between two attempts.
-const MAX_RETRY_DELAY: Duration = Duration::from_secs(600);
+const MAX_RETRY_DELAY: Duration = Duration::from_mins(10);
 const FIRST_RETRY_DELAY: Duration = Duration::from_secs(2);
 
 /// Delay before the next attempt: doubling, with a spread of one half that depends on the task

@@ -278,13 +278,12 @@ impl Error {
     /// The class, as it is stored.
     pub fn class(&self) -> &'static str {
         match self {
-            Self::Transient { .. } => "transient",
             Self::RateLimited { .. } => "rate_limited",
             Self::Permanent(_) => "permanent",
             Self::Bug(_) => "bug",
             Self::Interrupted(_) => "deadline",
             Self::Store(error) if error.is_data() => "permanent",
-            Self::Store(_) => "transient",
+            Self::Store(_) | Self::Transient { .. } => "transient",
         }
     }
 }

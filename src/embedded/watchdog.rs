@@ -94,7 +94,6 @@ impl Watchdog {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use nix::sys::signal::{Signal, kill};
     use nix::unistd::Pid;

@@ -220,21 +220,72 @@ async fn plan_within(
         });
     }
 
+    let scope = scope(engine, tx, request.force, ids, &mut dates, repair).await?;
+    let (from, to) = (scope.dates[0], scope.final_date);
+    let run = RunId::at(engine.clock.now().timestamp_millis().unsigned_abs());
+    let label = label(request.trigger, lane, from, to);
+    let owners: Vec<String> = scope.portfolios.iter().map(ToString::to_string).collect();
+    let scope_hash = digest(&owners.iter().map(String::as_str).collect::<Vec<_>>());
+    let new_run = NewRun {
+        id: run,
+        trigger: request.trigger,
+        lane,
+        label: &label,
+        from,
+        to,
+        force: request.force,
+        all_portfolios: request.portfolios == Selection::All,
+        scope_hash: &scope_hash,
+        request_hash: &request_hash,
+        principal: &request.principal,
+        idempotency_key: request.idempotency_key.as_deref(),
+        parent: None,
+    };
+    runs::insert(tx, &new_run).await?;
+    let names: Vec<String> = scope
+        .symbols
+        .iter()
+        .map(|wanted| wanted.symbol.to_string())
+        .collect();
+    runs::freeze_scope(tx, run, &scope.portfolios, &scope.dates, &names).await?;
+
+    let tasks = insert_tasks(engine, tx, run, &scope).await?;
+    Ok(Planned {
+        run,
+        label,
+        existing: false,
+        portfolios: scope.portfolios.len(),
+        symbols: scope.symbols.len(),
+        dates: scope.dates,
+        tasks,
+    })
+}
+
+/// Freezes what the run is about, and registers its symbols.
+async fn scope(
+    engine: &Engine,
+    tx: &mut WriteTx,
+    force: bool,
+    portfolios: Vec<PortfolioId>,
+    dates: &mut Vec<TradingDate>,
+    repair: &[TradingDate],
+) -> Result<Scope, PlanError> {
+    let ids = &portfolios;
     // A nightly run also repairs what the last sessions lack.
     let mut db = tx.reader();
     if !repair.is_empty() {
-        let lacking = plans::lacking(&mut db, &ids, repair, MODEL_VERSION, false).await?;
+        let lacking = plans::lacking(&mut db, ids, repair, MODEL_VERSION, false).await?;
         let all: BTreeSet<TradingDate> = lacking
             .into_values()
             .flatten()
             .chain(dates.iter().copied())
             .collect();
-        dates = all.into_iter().collect();
+        *dates = all.into_iter().collect();
     }
-    let (Some(&from), Some(&to)) = (dates.first(), dates.last()) else {
+    let Some(&to) = dates.last() else {
         return Err(PlanError::NoPortfolio);
     };
-    let work = plans::lacking(&mut db, &ids, &dates, MODEL_VERSION, request.force).await?;
+    let work = plans::lacking(&mut db, ids, dates, MODEL_VERSION, force).await?;
     let definitions = definitions::load(&mut db).await?;
     let mut symbols: Vec<Wanted> = Vec::new();
     let first_work = work.values().flatten().min().copied();
@@ -255,52 +306,15 @@ async fn plan_within(
         symbols.sort();
         universe::ensure(tx, &symbols, first.date(), to.date()).await?;
     }
-
-    let run = RunId::at(engine.clock.now().timestamp_millis().unsigned_abs());
-    let label = label(request.trigger, lane, from, to);
-    let owners: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    let scope_hash = digest(&owners.iter().map(String::as_str).collect::<Vec<_>>());
-    let new_run = NewRun {
-        id: run,
-        trigger: request.trigger,
-        lane,
-        label: &label,
-        from,
-        to,
-        force: request.force,
-        all_portfolios: request.portfolios == Selection::All,
-        scope_hash: &scope_hash,
-        request_hash: &request_hash,
-        principal: &request.principal,
-        idempotency_key: request.idempotency_key.as_deref(),
-        parent: None,
-    };
-    runs::insert(tx, &new_run).await?;
-    let names: Vec<String> = symbols
-        .iter()
-        .map(|wanted| wanted.symbol.to_string())
-        .collect();
-    runs::freeze_scope(tx, run, &ids, &dates, &names).await?;
-
-    let scope = Scope {
+    Ok(Scope {
         final_date: to,
-        dates: dates.clone(),
-        force: request.force,
-        portfolios: ids.clone(),
+        dates: std::mem::take(dates),
+        force,
+        portfolios,
         work,
         symbols,
         definitions: Arc::new(definitions),
         calendar: engine.calendar,
-    };
-    let tasks = insert_tasks(engine, tx, run, &scope).await?;
-    Ok(Planned {
-        run,
-        label,
-        existing: false,
-        dates,
-        portfolios: ids.len(),
-        symbols: scope.symbols.len(),
-        tasks,
     })
 }
 
@@ -436,9 +450,5 @@ fn digest(parts: &[&str]) -> String {
         digest.update(part.as_bytes());
         digest.update([0]);
     }
-    digest
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    format!("{:x}", digest.finalize())
 }

@@ -162,7 +162,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
     loop {
-        match live(&engine, &options, &shutdown).await? {
+        match Box::pin(live(&engine, &options, &shutdown)).await? {
             End::Drained => return Ok(()),
             End::Lost if shutdown.is_cancelled() => return Ok(()),
             End::Lost => tracing::warn!("the lease was lost: starting over under a new id"),

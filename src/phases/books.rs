@@ -11,7 +11,7 @@ use crate::store::{ReadTx, market, portfolios};
 
 /// Books of some portfolios, for some dates.
 pub struct Books {
-    pub(super) books: BTreeMap<PortfolioId, Book>,
+    of: BTreeMap<PortfolioId, Book>,
     histories: BTreeMap<Symbol, PriceHistory>,
     dates: Vec<TradingDate>,
 }
@@ -51,7 +51,7 @@ pub(super) async fn load(
     let symbols: Vec<String> = symbols.into_iter().collect();
     let histories = market::histories(db, &symbols, from, last.date()).await?;
     Ok(Books {
-        books,
+        of: books,
         histories,
         dates: dates.to_vec(),
     })
@@ -74,7 +74,7 @@ impl Books {
         };
         let wanted: BTreeSet<TradingDate> = self.dates.iter().copied().collect();
         let mut accounted = Vec::new();
-        for (&portfolio, book) in &self.books {
+        for (&portfolio, book) in &self.of {
             cx.check()?;
             let days = keep(book, &self.histories, cx.calendar, first, last)
                 .map_err(|error| Error::Permanent(format!("ledger of {portfolio}: {error}")))?;

@@ -40,7 +40,7 @@ fn units(symbols: &[Symbol], as_of: TradingDate) -> Vec<Unit<Input>> {
 impl Phase for CompanyProfiles {
     const NAME: PhaseName = PhaseName::CompanyProfiles;
     const AFTER: &'static [PhaseName] = &[];
-    const TIMEOUT: Duration = Duration::from_secs(300);
+    const TIMEOUT: Duration = Duration::from_mins(5);
     const CLASS: PermitClass = PermitClass::Provider;
     type Input = Input;
     type Loaded = Vec<Symbol>;

@@ -26,7 +26,7 @@ type Answers = Vec<(Symbol, Option<market_data::Fundamentals>)>;
 impl Phase for Fundamentals {
     const NAME: PhaseName = PhaseName::Fundamentals;
     const AFTER: &'static [PhaseName] = &[PhaseName::CompanyProfiles];
-    const TIMEOUT: Duration = Duration::from_secs(300);
+    const TIMEOUT: Duration = Duration::from_mins(5);
     const CLASS: PermitClass = PermitClass::Provider;
     type Input = Input;
     type Loaded = Vec<Symbol>;

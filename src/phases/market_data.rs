@@ -71,7 +71,7 @@ fn first_session(run: &Scope) -> Result<Option<TradingDate>> {
 impl Phase for MarketData {
     const NAME: PhaseName = PhaseName::MarketData;
     const AFTER: &'static [PhaseName] = &[];
-    const TIMEOUT: Duration = Duration::from_secs(600);
+    const TIMEOUT: Duration = Duration::from_mins(10);
     const CLASS: PermitClass = PermitClass::Provider;
     type Input = Input;
     type Loaded = Vec<Gap>;

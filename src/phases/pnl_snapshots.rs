@@ -16,7 +16,7 @@ pub struct PnlSnapshots;
 impl Phase for PnlSnapshots {
     const NAME: PhaseName = PhaseName::PnlSnapshots;
     const AFTER: &'static [PhaseName] = &[PhaseName::PositionValues];
-    const TIMEOUT: Duration = Duration::from_secs(120);
+    const TIMEOUT: Duration = Duration::from_mins(2);
     type Input = Input;
     type Loaded = Books;
     type Fetched = Books;
@@ -75,7 +75,7 @@ impl Phase for PnlSnapshots {
         .await?;
         let rows = done.iter().flat_map(|one| one.output);
         let rows: Vec<SnapshotRow> = rows
-            .filter(|row| ours.has(row.portfolio, row.as_of))
+            .filter(|row| ours.has(&row.portfolio, row.as_of))
             .cloned()
             .collect();
         portfolio_results::replace_snapshots(tx, &rows).await?;

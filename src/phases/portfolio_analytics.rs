@@ -125,7 +125,7 @@ impl Phase for PortfolioAnalytics {
         PhaseName::SectorTags,
     ];
     // Stress has 90 seconds of its own; the rest is milliseconds.
-    const TIMEOUT: Duration = Duration::from_secs(180);
+    const TIMEOUT: Duration = Duration::from_mins(3);
     type Input = Input;
     type Loaded = Loaded;
     type Fetched = Loaded;
@@ -225,7 +225,7 @@ impl Phase for PortfolioAnalytics {
         .await?;
         let rows = done.iter().map(|one| &one.output.rows);
         let rows: Vec<&AnalyticsRows> = rows
-            .filter(|rows| ours.has(rows.portfolio, rows.as_of))
+            .filter(|rows| ours.has(&rows.portfolio, rows.as_of))
             .collect();
         portfolio_results::replace_analytics(tx, &rows).await?;
         superseded.extend(ours.superseded);

@@ -56,7 +56,7 @@ pub struct Marks {
 impl Phase for PositionUpdates {
     const NAME: PhaseName = PhaseName::PositionUpdates;
     const AFTER: &'static [PhaseName] = &[PhaseName::PnlSnapshots];
-    const TIMEOUT: Duration = Duration::from_secs(60);
+    const TIMEOUT: Duration = Duration::from_mins(1);
     type Input = Input;
     type Loaded = Marks;
     type Fetched = Marks;
@@ -122,7 +122,7 @@ impl Phase for PositionUpdates {
         .await?;
         let rows = done.iter().flat_map(|one| &one.output.rows);
         let mut rows: Vec<ValueRow> = rows
-            .filter(|row| ours.has(row.portfolio, row.as_of))
+            .filter(|row| ours.has(&row.portfolio, row.as_of))
             .cloned()
             .collect();
         // Two runs of one portfolio may end in one commit: the newest date of a position counts.

@@ -60,7 +60,7 @@ pub struct Output {
 impl Phase for PositionValues {
     const NAME: PhaseName = PhaseName::PositionValues;
     const AFTER: &'static [PhaseName] = &[PhaseName::MarketData];
-    const TIMEOUT: Duration = Duration::from_secs(120);
+    const TIMEOUT: Duration = Duration::from_mins(2);
     type Input = Input;
     type Loaded = Books;
     type Fetched = Books;
@@ -106,10 +106,10 @@ impl Phase for PositionValues {
         })
         .await?;
         let sets = done.iter().flat_map(|one| &one.output.sets).copied();
-        let sets: Vec<_> = sets.filter(|set| ours.has(set.0, set.1)).collect();
+        let sets: Vec<_> = sets.filter(|set| ours.has(&set.0, set.1)).collect();
         let rows = done.iter().flat_map(|one| &one.output.rows);
         let rows: Vec<ValueRow> = rows
-            .filter(|row| ours.has(row.portfolio, row.as_of))
+            .filter(|row| ours.has(&row.portfolio, row.as_of))
             .cloned()
             .collect();
         portfolio_results::replace_values(tx, &sets, &rows).await?;

@@ -1,5 +1,6 @@
 //! Phase 5: one sector tag for each live position, from its profile.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::position_updates::{Input, final_units, single_finals};
@@ -28,16 +29,19 @@ pub(super) fn sector_of(profile: Option<&ProfileRow>) -> &str {
 /// The phase.
 pub struct SectorTags;
 
+/// A position and its sector.
+type Tagged = (PositionId, String);
+
 /// Tags of portfolios; a portfolio may have none.
 pub struct Tags {
     as_of: TradingDate,
-    portfolios: Vec<(PortfolioId, Vec<(PositionId, String)>)>,
+    portfolios: Vec<(PortfolioId, Vec<Tagged>)>,
 }
 
 impl Phase for SectorTags {
     const NAME: PhaseName = PhaseName::SectorTags;
     const AFTER: &'static [PhaseName] = &[PhaseName::CompanyProfiles];
-    const TIMEOUT: Duration = Duration::from_secs(60);
+    const TIMEOUT: Duration = Duration::from_mins(1);
     type Input = Input;
     type Loaded = Tags;
     type Fetched = Tags;
@@ -81,7 +85,7 @@ impl Phase for SectorTags {
 
     async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Tags>]) -> Result<Vec<TaskEpoch>> {
         let ours = sets::claim(tx, done, |tags| {
-            let wish = |(id, _): &(PortfolioId, Vec<(PositionId, String)>)| {
+            let wish = |(id, _): &(PortfolioId, Vec<Tagged>)| {
                 (
                     Self::NAME.as_str(),
                     id.to_string(),
@@ -93,10 +97,7 @@ impl Phase for SectorTags {
         })
         .await?;
         // Tags have no date: those of the newest date stay.
-        let mut newest: std::collections::BTreeMap<
-            PortfolioId,
-            (TradingDate, &[(PositionId, String)]),
-        > = std::collections::BTreeMap::new();
+        let mut newest: BTreeMap<PortfolioId, (TradingDate, &[Tagged])> = BTreeMap::new();
         for tags in done.iter().map(|one| one.output) {
             for (id, positions) in &tags.portfolios {
                 let known = newest.get(id).is_some_and(|(date, _)| *date >= tags.as_of);
@@ -106,7 +107,7 @@ impl Phase for SectorTags {
             }
         }
         let portfolios: Vec<PortfolioId> = newest.keys().copied().collect();
-        let tags: Vec<(PositionId, String)> = newest
+        let tags: Vec<Tagged> = newest
             .values()
             .flat_map(|(_, positions)| positions.iter().cloned())
             .collect();

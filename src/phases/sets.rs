@@ -17,7 +17,7 @@ pub(super) struct Ours {
 
 impl Ours {
     /// Whether the set of this owner and date is ours to replace.
-    pub(super) fn has(&self, owner: impl ToString, as_of: TradingDate) -> bool {
+    pub(super) fn has(&self, owner: &impl ToString, as_of: TradingDate) -> bool {
         self.sets.contains(&(owner.to_string(), as_of.date()))
     }
 }

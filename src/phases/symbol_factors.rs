@@ -93,7 +93,7 @@ pub(super) fn window(
 impl Phase for SymbolFactors {
     const NAME: PhaseName = PhaseName::SymbolFactors;
     const AFTER: &'static [PhaseName] = &[PhaseName::MarketData, PhaseName::CompanyProfiles];
-    const TIMEOUT: Duration = Duration::from_secs(300);
+    const TIMEOUT: Duration = Duration::from_mins(5);
     type Input = Input;
     type Loaded = Loaded;
     type Fetched = Loaded;
@@ -251,7 +251,7 @@ impl Phase for SymbolFactors {
         .await?;
         let rows = done.iter().flat_map(|one| &one.output.covariances);
         let rows: Vec<&CovarianceRow> = rows
-            .filter(|row| covariances.has(COVARIANCE_OWNER, row.as_of))
+            .filter(|row| covariances.has(&COVARIANCE_OWNER, row.as_of))
             .collect();
         symbol_results::replace_covariances(tx, &rows).await?;
         ours.superseded.extend(covariances.superseded);

@@ -43,7 +43,7 @@ pub struct Loaded {
 impl Phase for SymbolMetrics {
     const NAME: PhaseName = PhaseName::SymbolMetrics;
     const AFTER: &'static [PhaseName] = &[PhaseName::SymbolFactors];
-    const TIMEOUT: Duration = Duration::from_secs(120);
+    const TIMEOUT: Duration = Duration::from_mins(2);
     type Input = Input;
     type Loaded = Loaded;
     type Fetched = Loaded;

@@ -29,13 +29,8 @@ pub(super) fn chunk_name<T: AsRef<str>>(
         digest.update(b"\n");
         count += 1;
     }
-    let hex: String = digest
-        .finalize()
-        .iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("{what}:{count}:{hex}")
+    let hex = format!("{:x}", digest.finalize());
+    format!("{what}:{count}:{}", &hex[..12])
 }
 
 /// Groups owners that need the same dates, then cuts both into chunks: (owners, dates).

@@ -224,20 +224,19 @@ pub(super) fn parse(fields: &BTreeMap<String, String>, install: &InstallId) -> S
         _ => {}
     }
     let number = |name: &str| field(name).and_then(|text| text.parse::<i64>().ok());
-    match (
+    if let (Some(ENTRY_VERSION), Some(_), Some(task), Some(epoch)) = (
         field("v"),
         field("install"),
         number("task"),
         number("epoch"),
     ) {
-        (Some(ENTRY_VERSION), Some(_), Some(task), Some(epoch)) => Says::Task(TaskEpoch {
+        Says::Task(TaskEpoch {
             task: TaskId(task),
             epoch,
-        }),
-        _ => {
-            let text: Vec<String> = fields.iter().map(|(k, v)| format!("{k}={v}")).collect();
-            Says::Garbage(text.join(" ").chars().take(500).collect())
-        }
+        })
+    } else {
+        let text: Vec<String> = fields.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        Says::Garbage(text.join(" ").chars().take(500).collect())
     }
 }
 

@@ -65,6 +65,6 @@ async fn main() -> anyhow::Result<()> {
         failpoint: options.failpoint,
         probe: None,
     };
-    run_worker(engine, worker, shutdown).await?;
+    Box::pin(run_worker(engine, worker, shutdown)).await?;
     Ok(())
 }

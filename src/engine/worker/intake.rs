@@ -182,13 +182,12 @@ impl<'a> Intake<'a> {
     }
 
     async fn read(&mut self, wanted: &[Wanted]) -> Result<Read, crate::queue::Error> {
-        let reader = match self.reader.as_mut() {
-            Some(reader) => reader,
-            None => {
-                let consumer = self.life.id.consumer();
-                self.reader
-                    .insert(self.life.engine.queue.reader(&consumer).await?)
-            }
+        let reader = if let Some(reader) = self.reader.as_mut() {
+            reader
+        } else {
+            let consumer = self.life.id.consumer();
+            self.reader
+                .insert(self.life.engine.queue.reader(&consumer).await?)
         };
         if !self.suspects.is_empty() {
             // Take nothing new until what runs is finished and the suspect had its turn.
