@@ -270,15 +270,9 @@ impl ClockConfig {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Logs")]
 pub struct LogConfig {
-    /// Level or filter: error, warn, info, debug, sigmabatch=trace.
-    #[arg(
-        long,
-        global = true,
-        env = "SIGMABATCH_LOG",
-        default_value = "info",
-        value_name = "FILTER"
-    )]
-    pub log: String,
+    /// Level or filter: error, warn, info, debug, sigmabatch=trace. Services log at info, commands at warn.
+    #[arg(long, global = true, env = "SIGMABATCH_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
     /// Log lines as JSON.
     #[arg(long, global = true, env = "SIGMABATCH_LOG_JSON")]
     pub log_json: bool,

@@ -10,7 +10,7 @@ use sigmabatch::{embedded, telemetry};
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    telemetry::start(&cli.settings.log.log, cli.settings.log.log_json);
+    telemetry::start(&cli.settings.log, "warn");
     let json = cli.json;
     match run(cli).await {
         Ok(output) => {

@@ -53,7 +53,7 @@ enum Mode {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
-    telemetry::start(&options.log.log, options.log.log_json);
+    telemetry::start(&options.log, "info");
     let settings = options.postgres.settings("sigmabatch-scheduler")?;
     let shutdown = process::shutdown().context("listening for signals")?;
     let engine = process::connect(

@@ -17,6 +17,9 @@ use crate::store::market::{self, Actions, Bars};
 use crate::store::universe::Wanted;
 use crate::store::{ReadTx, WriteTx, plans};
 
+/// A provider that has nothing for so many sessions at the end of a series will not have it later.
+const RECENT_SESSIONS: usize = 5;
+
 /// The phase.
 pub struct MarketData;
 
@@ -33,6 +36,8 @@ pub struct Gap {
     wanted: Wanted,
     missing: Vec<NaiveDate>,
     proxy: bool,
+    /// From here on a value that is missing at the end of a series may still come.
+    recent: NaiveDate,
 }
 
 /// What a provider knows of a gap; `None` for a contract that it does not offer.
@@ -119,6 +124,13 @@ impl Phase for MarketData {
         let symbols: Vec<String> = input.series.iter().map(|w| w.symbol.to_string()).collect();
         // Another run may have filled a gap since the planner looked.
         let mut gaps = plans::gaps(db, &symbols, &sessions).await?;
+        let recent = task
+            .calendar
+            .on_or_before(input.to)
+            .and_then(|last| task.calendar.back(last, RECENT_SESSIONS));
+        let recent = recent
+            .map_err(|error| Error::Permanent(error.to_string()))?
+            .date();
         let definitions = crate::store::definitions::load(db).await?;
         let proxies: BTreeSet<&Symbol> = definitions.factors.iter().map(|f| &f.proxy).collect();
         let mut open = Vec::new();
@@ -135,6 +147,7 @@ impl Phase for MarketData {
                     wanted: wanted.clone(),
                     missing,
                     proxy,
+                    recent,
                 });
             }
         }
@@ -302,27 +315,23 @@ fn collect(output: &mut Output, gap: &Gap, answer: &PriceAnswer) {
         output.actions.dividends.push(action.cash_dividend);
     }
     for &date in &missing {
-        let reason = if priced.contains(&date) {
-            None
+        let (outcome, reason) = if priced.contains(&date) {
+            ("priced", None)
         } else if !answer.known {
-            Some("the provider does not know the symbol".to_owned())
+            ("no_data", Some("the provider does not know the symbol"))
         } else if answer.first.is_some_and(|first| date < first) {
-            Some("before the provider's first value".to_owned())
+            ("no_data", Some("before the provider's first value"))
+        } else if answer.last.is_some_and(|last| date > last) && date > gap.recent {
+            // Asked again by the next run.
+            ("failed", Some("the provider has no value yet"))
         } else if answer.last.is_some_and(|last| date > last) {
-            Some("after the provider's last value".to_owned())
+            ("no_data", Some("after the provider's last value"))
         } else {
-            Some("no value for this session".to_owned())
+            ("no_data", Some("no value for this session"))
         };
         output.outcomes.0.push(symbol.clone());
         output.outcomes.1.push(date);
-        output.outcomes.2.push(
-            if reason.is_none() {
-                "priced"
-            } else {
-                "no_data"
-            }
-            .to_owned(),
-        );
-        output.outcomes.3.push(reason);
+        output.outcomes.2.push(outcome.to_owned());
+        output.outcomes.3.push(reason.map(ToOwned::to_owned));
     }
 }

@@ -123,7 +123,7 @@ pub async fn symbols_lacking(
     Ok(work)
 }
 
-/// Sessions of each symbol that no provider was asked about: symbol → dates, ascending.
+/// Sessions of each symbol without a final answer of a provider: symbol → dates, ascending.
 pub async fn gaps(
     db: &mut ReadTx<'_>,
     symbols: &[String],
@@ -133,7 +133,8 @@ pub async fn gaps(
         r#"select s.symbol as "symbol!", array_agg(d.date order by d.date) as "dates!"
            from unnest($1::text[]) as s(symbol)
            cross join unnest($2::date[]) as d(date)
-           where not exists (select from symbol_outcomes o where o.symbol = s.symbol and o.date = d.date)
+           where not exists (select from symbol_outcomes o
+                             where o.symbol = s.symbol and o.date = d.date and o.outcome <> 'failed')
            group by s.symbol order by s.symbol"#,
         symbols,
         sessions

@@ -40,7 +40,7 @@ struct Options {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
-    telemetry::start(&options.log.log, options.log.log_json);
+    telemetry::start(&options.log, "info");
     let settings = options.postgres.settings("sigmabatch-worker")?;
     let provider = options.market_data.provider()?;
     let shutdown = process::shutdown().context("listening for signals")?;

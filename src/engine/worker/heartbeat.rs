@@ -77,29 +77,34 @@ impl Beat {
                 () = self.over.cancelled() => return,
                 _ = ticks.tick() => {}
             }
+            // A link that neither answers nor breaks must not stop the heart.
+            let limit = self.lease / 3;
             if connection.is_none() {
-                connection = store::connect_one(&self.settings).await.ok();
+                let opened = tokio::time::timeout(limit, store::connect_one(&self.settings)).await;
+                connection = opened.ok().and_then(Result::ok);
             }
             let Some(open) = connection.as_mut() else {
                 continue;
             };
             let counters = self.counters.snapshot(self.pools.in_use());
             let lease_seconds = self.lease.as_secs_f64();
-            match store::workers::heartbeat(open, self.id, lease_seconds, &counters).await {
-                Ok(pulse) if pulse.lost => {
+            let beat = store::workers::heartbeat(open, self.id, lease_seconds, &counters);
+            match tokio::time::timeout(limit, beat).await {
+                Ok(Ok(pulse)) if pulse.lost => {
                     self.abandon.cancel();
                     return;
                 }
-                Ok(pulse) => {
+                Ok(Ok(pulse)) => {
                     if pulse.draining {
                         self.drain.cancel();
                     }
                 }
                 // Nobody is lost before the steward says so: reconnect, and beat again.
-                Err(error) => {
+                Ok(Err(error)) => {
                     tracing::debug!(%error, "heartbeat failed");
                     connection = None;
                 }
+                Err(_elapsed) => connection = None,
             }
         }
     }
