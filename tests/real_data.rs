@@ -3,9 +3,9 @@
 #![expect(clippy::unreadable_literal, reason = "golden numbers as printed")]
 #![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, io::Read};
 
-use kernels::analytics::{
+use sigmabatch::analytics::{
     clustering, correlation, covariance,
     factors::{FactorModel, Role},
     forecast,
@@ -20,9 +20,11 @@ use kernels::analytics::{
     stress_pnl, volatility,
 };
 
-/// `zcat us_20_stocks_index_factors_2012_2022.csv.gz` beforehand.
-const CLOSES: &str = "/tmp/h1data/us_20_stocks_index_factors_2012_2022.csv";
-const YIELDS: &str = "/work/shared/data/us_treasury_10y_2012_2017.csv";
+const CLOSES: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/data/market/prices/us_20_stocks_index_factors_2012_2022.csv.gz"
+);
+const YIELDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/market/yields.csv");
 
 const STOCKS: [&str; 20] = [
     "AAPL", "AMD", "BAC", "BBY", "CVX", "GE", "HD", "JNJ", "JPM", "KO", "LLY", "MRK", "MSFT",
@@ -37,8 +39,14 @@ struct Table {
 
 impl Table {
     fn read(path: &str) -> Self {
-        let text = fs::read_to_string(path).unwrap();
-        let mut lines = text.lines();
+        let bytes = fs::read(path).unwrap();
+        let mut text = String::new();
+        if path.ends_with(".gz") {
+            flate2::read::GzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap();
+        } else {
+            text = String::from_utf8(bytes).unwrap();
+        }
+        let mut lines = text.lines().filter(|line| !line.starts_with('#'));
         let names: Vec<&str> = lines.next().unwrap().split(',').collect();
         let mut table = Self {
             dates: Vec::new(),
@@ -98,7 +106,7 @@ fn pipeline() -> Pipeline {
         .dates
         .iter()
         .map(String::as_str)
-        .zip(treasury.columns["yield_10y"].iter().copied())
+        .zip(treasury.columns["UST10Y"].iter().copied())
         .collect();
     let aligned: Vec<f64> = table
         .dates

@@ -1,7 +1,7 @@
 //! Whatever goes in, no kernel panics and no result holds a NaN.
 #![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
-use kernels::analytics::{
+use sigmabatch::analytics::{
     clustering, correlation, covariance,
     factors::{FactorModel, Role},
     forecast,

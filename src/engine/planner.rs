@@ -195,6 +195,10 @@ async fn plan_within(
         if request.force { "force" } else { "" },
     ]);
     runs::lock_requests(tx, &request_hash).await?;
+    if let Some(key) = &request.idempotency_key {
+        // Different requests under one key wait, too: the second one shall see the first.
+        runs::lock_requests(tx, &format!("{}\n{key}", request.principal)).await?;
+    }
     let existing = match &request.idempotency_key {
         Some(key) => match runs::by_key(tx, &request.principal, key).await? {
             Some(run) if run.request_hash != request_hash => {

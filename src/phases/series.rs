@@ -1,6 +1,7 @@
 //! Series on the calendar: prices of a window, session by session, with holes as holes.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use crate::analytics::returns;
 use crate::domain::{Factor, Symbol, TradingDate, money};
@@ -64,13 +65,23 @@ impl Window {
             .map_err(|error| Error::Permanent(format!("returns of {symbol}: {error}")))
     }
 
-    /// Index of total return that bridges holes, NaN where there is no close.
-    pub(super) fn index(&self, prices: &Prices, symbol: &Symbol) -> Result<Vec<f64>> {
+    /// For each span of the window, the index of total return that bridges holes, NaN where there is
+    /// no close. An index begins with its span, so that its digits depend on nothing outside of it.
+    pub(super) fn indices(
+        &self,
+        prices: &Prices,
+        symbol: &Symbol,
+        spans: &[RangeInclusive<usize>],
+    ) -> Result<Vec<Vec<f64>>> {
         let closes = self.aligned(prices.closes.get(symbol));
         let own = prices.actions.get(symbol).map_or(&[][..], Vec::as_slice);
         let (splits, dividends) = self.actions(own);
-        returns::total_return_index(&closes, &splits, &dividends)
-            .map_err(|error| Error::Permanent(format!("total return of {symbol}: {error}")))
+        let index = |span: &RangeInclusive<usize>| {
+            let of = |values: &[f64]| values[span.clone()].to_vec();
+            returns::total_return_index(&of(&closes), &of(&splits), &of(&dividends))
+                .map_err(|error| Error::Permanent(format!("total return of {symbol}: {error}")))
+        };
+        spans.iter().map(index).collect()
     }
 
     /// Returns of a factor's proxy: of its prices, or of a bond behind its yield.

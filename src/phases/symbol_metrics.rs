@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::Datelike;
+use chrono::{Datelike, NaiveDate};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,7 @@ pub struct Loaded {
     window: Window,
     prices: Prices,
     exact: BTreeMap<Symbol, PriceHistory>,
-    reasons: BTreeMap<Symbol, String>,
+    reasons: BTreeMap<(Symbol, NaiveDate), String>,
 }
 
 impl Phase for SymbolMetrics {
@@ -88,14 +88,9 @@ impl Phase for SymbolMetrics {
         let prices = series::load(db, &window, &input.symbols, &[]).await?;
         let names: Vec<String> = input.symbols.iter().map(ToString::to_string).collect();
         let exact = market::histories(db, &names, first.date(), last.date()).await?;
-        let reasons = market::reasons_without_price(db, &names, last.date()).await?;
-        Ok(Loaded {
-            input: input.clone(),
-            window,
-            prices,
-            exact,
-            reasons,
-        })
+        let dates: Vec<NaiveDate> = input.dates.iter().map(|date| date.date()).collect();
+        let reasons = market::reasons_on(db, &names, &dates).await?;
+        Ok(Loaded { input: input.clone(), window, prices, exact, reasons })
     }
 
     async fn fetch(&self, _: &Cx, loaded: Loaded) -> Result<Loaded> {
@@ -116,20 +111,24 @@ impl Phase for SymbolMetrics {
             .map(|session| session.date().num_days_from_ce() - EPOCH_DAYS)
             .collect();
         let mut rows = Vec::with_capacity(input.symbols.len() * input.dates.len());
+        let mut spans = Vec::with_capacity(input.dates.len());
+        for &as_of in &input.dates {
+            match window.position(as_of).and_then(|at| at.checked_sub(YEAR_SESSIONS).map(|from| from..=at)) {
+                Some(span) => spans.push(span),
+                None => return Err(Error::Bug(format!("{as_of} is outside its window"))),
+            }
+        }
         for symbol in &input.symbols {
             cx.check()?;
-            let index = window.index(&prices, symbol)?;
-            for &as_of in &input.dates {
-                let Some(at) = window.position(as_of) else {
-                    return Err(Error::Bug(format!("{as_of} is outside its window")));
-                };
-                let returns = period_returns(&days[..=at], &index[..=at])
+            let indices = window.indices(&prices, symbol, &spans)?;
+            for ((&as_of, span), index) in input.dates.iter().zip(&spans).zip(&indices) {
+                let returns = period_returns(&days[span.clone()], index)
                     .map_err(|error| Error::Permanent(format!("metrics of {symbol}: {error}")))?;
                 let close = exact
                     .get(symbol)
                     .and_then(|history| close_of(history, as_of));
                 let missing = || {
-                    let known = reasons.get(symbol).cloned();
+                    let known = reasons.get(&(symbol.clone(), as_of.date())).cloned();
                     known.unwrap_or_else(|| "no close for this session".to_owned())
                 };
                 rows.push(MetricsRow {

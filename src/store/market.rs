@@ -188,6 +188,27 @@ pub async fn reasons_without_price(
     .collect()
 }
 
+/// Why symbols have no price on dates: what the provider answered for each of them.
+pub async fn reasons_on(
+    db: &mut ReadTx<'_>,
+    symbols: &[String],
+    dates: &[NaiveDate],
+) -> Result<BTreeMap<(Symbol, NaiveDate), String>> {
+    sqlx::query!(
+        r#"select symbol, date, coalesce(reason, outcome) as "reason!"
+           from symbol_outcomes
+           where symbol = any($1) and date = any($2) and outcome <> 'priced'"#,
+        symbols,
+        dates
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading the reasons of dates")?
+    .into_iter()
+    .map(|row| Ok(((word("symbol_outcomes", &row.symbol)?, row.date), row.reason)))
+    .collect()
+}
+
 /// Exact histories for the ledger: closes from the last one before `from` to `to`, all splits and
 /// dividends up to `to`.
 pub async fn histories(

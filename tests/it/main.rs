@@ -1,11 +1,23 @@
-//! Tests against real services.
+//! The system on real servers: each test has a database and a key prefix of its own, and says in its
+//! name what must hold. Run with `make test`, or under `sigmabatch services --`.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test may panic, its helpers too"
+    clippy::panic,
+    reason = "a test fails by panicking, its helpers too"
 )]
 
-mod digest;
 mod harness;
+mod invariants;
+mod market;
+mod world;
+
+mod books;
+mod digest;
+mod faults;
 mod import;
+mod ledger;
+mod risk;
 mod show;
+mod start;
+mod versions;

@@ -1,0 +1,176 @@
+//! Books of every kind, and which lots are positions on which day.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use sigmabatch::domain::PortfolioId;
+
+use crate::world::{World, day, dec, on, range, request};
+use crate::market::close;
+
+/// NAV, cash, and how each analytic ended with its reason.
+struct Ended {
+    nav: Decimal,
+    cash: Decimal,
+    outcomes: BTreeMap<&'static str, String>,
+    reasons: serde_json::Value,
+}
+
+impl Ended {
+    fn assert(&self, entries: &[&str], outcome: &str, why: &str) {
+        for entry in entries {
+            assert_eq!(self.outcomes[entry], outcome, "{entry}: {:?}", self.reasons);
+            assert_eq!(self.reasons[entry].as_str().unwrap_or(""), why, "{entry}");
+        }
+    }
+}
+
+async fn ended(world: &World, id: PortfolioId, date: &str) -> Ended {
+    let entries =
+        ["snapshot", "marks", "betas", "factors", "volatility", "correlation", "concentration", "stress"];
+    let (nav, cash, outcomes, reasons): (Decimal, Decimal, Vec<String>, serde_json::Value) = sqlx::query_as(
+        "select s.nav, s.cash, array[c.snapshot, c.marks, c.betas, c.factors, c.volatility, c.correlation,
+                                     c.concentration, c.stress], c.reasons
+         from portfolio_snapshots s join completeness c using (portfolio_id, as_of)
+         where portfolio_id = $1 and as_of = $2",
+    )
+    .bind(id.0)
+    .bind(day(date))
+    .fetch_one(&world.db)
+    .await
+    .unwrap();
+    Ended { nav, cash, outcomes: entries.into_iter().zip(outcomes).collect(), reasons }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn books_without_market_prices_are_valued_and_say_why_they_have_no_statistics() {
+    const MARKET: [&str; 5] = ["betas", "factors", "volatility", "correlation", "stress"];
+    let world = World::new().await;
+    let private = world
+        .book("private", "100000", "2016-12-19", &["HOUSE,2,30000,2016-12-19,PRIVATE,REAL_ESTATE"])
+        .await;
+    world.marks(private, "HOUSE", &[("2016-12-21", "31000"), ("2016-12-29", "31500")]).await;
+    let empty = world.book("empty", "5000", "2016-12-19", &[]).await;
+    let option = world
+        .book("option", "10000", "2016-12-19", &[",3,4.25,2016-12-19,OPTIONS,,AAA,150,2017-06-16,CALL"])
+        .await;
+    let stock = format!("AAA,100,{},2016-12-19,PUBLIC", close("AAA", "2016-12-19"));
+    let mixed = world
+        .book("mixed", "50000", "2016-12-19", &[
+            &stock,
+            ",3,4.25,2016-12-19,OPTIONS,,AAA,150,2017-06-16,CALL",
+            "HOUSE,1,20000,2016-12-19,PRIVATE",
+        ])
+        .await;
+    world.worker().await;
+
+    world.run(&request(range("2016-12-20", "2016-12-22"))).await;
+
+    // At cost, then at the mark of the 21st; the mark of the 29th is not known yet.
+    for (date, nav) in [("2016-12-20", "100000"), ("2016-12-21", "102000"), ("2016-12-22", "102000")] {
+        let ended = ended(&world, private, date).await;
+        assert_eq!((ended.nav, ended.cash), (dec(nav), dec("40000")));
+        ended.assert(&["snapshot", "marks", "concentration"], "done", "");
+        ended.assert(&MARKET, "not_applicable", "private assets only");
+    }
+    let cash = ended(&world, empty, "2016-12-22").await;
+    assert_eq!((cash.nav, cash.cash), (dec("5000"), dec("5000")));
+    cash.assert(&["snapshot", "marks"], "done", "");
+    cash.assert(&MARKET, "not_applicable", "no positions");
+    cash.assert(&["concentration"], "not_applicable", "no positions");
+
+    // 3 contracts of 100 at 4.25: carried at cost, never at the price of the underlying.
+    let contracts = ended(&world, option, "2016-12-22").await;
+    assert_eq!((contracts.nav, contracts.cash), (dec("10000"), dec("8725")));
+    contracts.assert(&MARKET, "not_applicable", "no position with prices of its own");
+    let valued: Vec<(String, String, Decimal)> = sqlx::query_as(
+        "select p.symbol, v.quality, v.market_value from position_values v join positions p on p.id = v.position_id
+         where v.portfolio_id = $1 and v.as_of = '2016-12-22'",
+    )
+    .bind(option.0)
+    .fetch_all(&world.db)
+    .await
+    .unwrap();
+    assert_eq!(valued, [("AAA170616C00150000".to_owned(), "carried".to_owned(), dec("1275"))]);
+
+    let all = ended(&world, mixed, "2016-12-22").await;
+    all.assert(&["betas", "factors", "volatility", "stress", "concentration"], "done", "");
+    let value = dec(&close("AAA", "2016-12-22")) * dec("100");
+    assert_eq!(all.nav, all.cash + value + dec("1275") + dec("20000"));
+    let (missing, coverage): (serde_json::Value, f64) =
+        sqlx::query_as("select missing, coverage from completeness where portfolio_id = $1 and as_of = '2016-12-22'")
+            .bind(mixed.0)
+            .fetch_one(&world.db)
+            .await
+            .unwrap();
+    let left_out: BTreeSet<&str> = missing.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(left_out, ["AAA170616C00150000", "HOUSE"].into());
+    let expected: f64 = (value / (value + dec("21275"))).to_string().parse().unwrap();
+    assert!((coverage - expected).abs() < 1e-12, "{coverage}, not {expected}");
+}
+
+/// Monday to Friday, and the lots that are positions at each close. Every lot has a quantity of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lot_is_a_position_from_the_session_of_its_entry_until_the_one_before_its_end() {
+    const DATES: [&str; 5] = ["2016-12-19", "2016-12-20", "2016-12-21", "2016-12-22", "2016-12-23"];
+    let lots: [(&str, &str, [bool; 5]); 11] = [
+        ("held", "AAA,1,50,2016-12-12,PUBLIC", [true; 5]),
+        ("closed before", "AAA,2,50,2016-12-12,PUBLIC,,,,,,2016-12-16,51", [false; 5]),
+        ("closed on Wednesday", "AAA,3,50,2016-12-12,PUBLIC,,,,,,2016-12-21,51", [true, true, false, false, false]),
+        ("closed after", "AAA,4,50,2016-12-12,PUBLIC,,,,,,2016-12-28,51", [true; 5]),
+        ("entered on Thursday", "AAA,5,50,2016-12-22,PUBLIC", [false, false, false, true, true]),
+        ("entered after", "AAA,6,50,2016-12-27,PUBLIC", [false; 5]),
+        ("expires on Wednesday", ",7,1,2016-12-12,OPTIONS,,AAA,50,2016-12-21,PUT", [true, true, false, false, false]),
+        ("expires on Saturday", ",8,1,2016-12-12,OPTIONS,,AAA,50,2016-12-24,PUT", [true, true, true, true, false]),
+        ("closed on a Sunday: Monday", "AAA,9,50,2016-12-12,PUBLIC,,,,,,2016-12-18,51", [false; 5]),
+        ("entered on a Sunday: Monday", "AAA,10,50,2016-12-18,PUBLIC", [true; 5]),
+        ("deleted", "AAA,11,50,2016-12-12,PUBLIC", [false; 5]),
+    ];
+    let world = World::new().await;
+    let rows: Vec<&str> = lots.iter().map(|(_, row, _)| *row).collect();
+    world.book("book", "100000", "2016-12-12", &rows).await;
+    sqlx::query("update positions set deleted_at = now() where quantity = 11").execute(&world.db).await.unwrap();
+    world.worker().await;
+
+    world.run(&request(range(DATES[0], DATES[4]))).await;
+
+    let valued: BTreeSet<(NaiveDate, Decimal)> = sqlx::query_as(
+        "select v.as_of, p.quantity from position_values v join positions p on p.id = v.position_id",
+    )
+    .fetch_all(&world.db)
+    .await
+    .unwrap()
+    .into_iter()
+    .collect();
+    for (number, (what, _, live)) in (1..).zip(lots) {
+        for (date, expected) in DATES.iter().zip(live) {
+            let found = valued.contains(&(day(date), Decimal::from(number)));
+            assert_eq!(found, expected, "a lot {what}, at the close of {date}");
+        }
+    }
+    // The last date's positions are the live marks.
+    let marks: i64 = world.count("select count(*) from position_marks where as_of = '2016-12-23'").await;
+    let last = world.count("select count(*) from position_values where as_of = '2016-12-23'").await;
+    assert_eq!(marks, last);
+    assert_eq!(world.count("select count(*) from position_marks").await, last);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lot_bought_today_makes_no_earlier_date_stale() {
+    let world = World::new().await;
+    let rows = [
+        format!("AAA,100,{},2016-12-19,PUBLIC", close("AAA", "2016-12-19")),
+        format!("BBB,100,{},2016-12-22,PUBLIC", close("BBB", "2016-12-22")),
+    ];
+    world.book("book", "100000", "2016-12-19", &rows.each_ref().map(String::as_str)).await;
+    world.worker().await;
+    world.run(&request(on("2016-12-21"))).await;
+
+    // The first night with BBB asks for two years of its prices.
+    world.run(&request(on("2016-12-22"))).await;
+
+    let stale = world.texts("select kind || ' ' || as_of from stale_result_sets order by 1").await;
+    assert!(stale.is_empty(), "{stale:?}");
+    assert_eq!(world.count("select count(*) from published_dates").await, 2);
+}

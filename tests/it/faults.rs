@@ -1,0 +1,270 @@
+//! Whatever dies, and whatever anybody writes into the streams: the night ends, with the numbers of
+//! an undisturbed one.
+
+use std::collections::BTreeSet;
+use std::os::unix::process::ExitStatusExt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use sigmabatch::engine::{Planned, Probe, Request};
+use sigmabatch::store::digest::Digest;
+use tokio::runtime::Handle;
+
+use crate::world::{LEASE, World, eventually, range, request, within};
+use crate::market::close;
+
+/// Two books and six sessions: some twenty tasks.
+async fn books(world: &World) {
+    let (aaa, bbb) = (close("AAA", "2016-12-19"), close("BBB", "2016-12-19"));
+    let long = [format!("AAA,300,{aaa},2016-12-19,PUBLIC"), format!("BBB,200,{bbb},2016-12-19,PUBLIC")];
+    world.book("long", "100000", "2016-12-19", &long.each_ref().map(String::as_str)).await;
+    let both = [format!("CCC,150,{},2016-12-20,PUBLIC", close("CCC", "2016-12-20")),
+        format!("DDD,-50,{},2016-12-21,PUBLIC", close("DDD", "2016-12-21"))];
+    world.book("both", "50000", "2016-12-19", &both.each_ref().map(String::as_str)).await;
+}
+
+fn night() -> Request {
+    request(range("2016-12-21", "2016-12-29"))
+}
+
+/// The digest of [`night`] where nothing happens.
+async fn undisturbed() -> &'static Digest {
+    static DIGEST: tokio::sync::OnceCell<Digest> = tokio::sync::OnceCell::const_new();
+    DIGEST
+        .get_or_init(async || {
+            let world = World::new().await;
+            books(&world).await;
+            world.worker().await;
+            world.run(&night()).await;
+            world.assert_at_rest().await;
+            world.digest().await
+        })
+        .await
+}
+
+/// The night has ended well although.
+async fn assert_ended_as_if_nothing_had_happened(world: &World, planned: &Planned) {
+    assert_eq!(world.verdict(planned.run).await, "succeeded", "{}", world.troubles().await);
+    assert_eq!(&world.digest().await, undisturbed().await);
+    world.assert_at_rest().await;
+}
+
+/// One worker dies at the point in the first task it gets, the next one in phase 6; then a healthy
+/// one comes.
+async fn killed_at(point: &str) {
+    let world = World::new().await;
+    books(&world).await;
+    let planned = world.begin(&night()).await;
+    for failpoint in [point.to_owned(), format!("{point}:portfolio-analytics")] {
+        let mut worker = world.worker_process(&["--failpoint", &failpoint]);
+        let status = worker.ended().await;
+        assert_eq!(status.signal(), Some(Signal::SIGABRT as i32), "{failpoint}: {status}");
+    }
+    assert!(world.count("select count(*) from run where verdict is null").await > 0);
+
+    world.worker().await;
+
+    assert_ended_as_if_nothing_had_happened(&world, &planned).await;
+    let lost = world.count("select count(*) from attempt where outcome = 'lost'").await;
+    if point == "after-commit" {
+        let twice = "select count(*) from (select from attempt where outcome = 'committed' group by task_id
+                     having count(*) > 1) t";
+        assert_eq!(world.count(twice).await, 0);
+    } else {
+        assert!(lost >= 2, "{lost} attempts were lost");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_killed_after_a_claim_ends_with_the_digest_of_an_undisturbed_one() {
+    killed_at("after-claim").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_killed_while_computing_ends_with_the_digest_of_an_undisturbed_one() {
+    killed_at("mid-compute").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_killed_before_a_commit_ends_with_the_digest_of_an_undisturbed_one() {
+    killed_at("before-commit").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_killed_between_commit_and_acknowledgement_ends_with_the_digest_of_an_undisturbed_one() {
+    killed_at("after-commit").await;
+}
+
+/// Tasks in the hands of the worker process.
+async fn in_hand(world: &World, pid: i32) -> Vec<i64> {
+    sqlx::query_scalar(
+        "select t.id from task t join worker w on w.id = t.worker_id where t.state = 'running' and w.pid = $1",
+    )
+    .bind(pid)
+    .fetch_all(&world.db)
+    .await
+    .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tasks_of_a_killed_worker_are_taken_over_within_its_lease_and_five_seconds() {
+    let world = World::new().await;
+    books(&world).await;
+    let planned = world.begin(&night()).await;
+    let victim = world.worker_process(&[]);
+    let pid = victim.pid().as_raw();
+    // Frozen first, so that it is killed with tasks in its hands and not a moment later.
+    let orphans = eventually(async || {
+        if in_hand(&world, pid).await.is_empty() {
+            return None;
+        }
+        victim.signal(Signal::SIGSTOP);
+        let tasks = in_hand(&world, pid).await;
+        if tasks.is_empty() {
+            victim.signal(Signal::SIGCONT);
+        }
+        (!tasks.is_empty()).then_some(tasks)
+    });
+    let orphans = orphans.await.expect("the worker takes tasks");
+    victim.signal(Signal::SIGKILL);
+    world.worker().await;
+
+    let taken = within(LEASE + Duration::from_secs(5), async || {
+        in_hand(&world, pid).await.is_empty().then_some(())
+    });
+    assert!(taken.await.is_some(), "tasks {orphans:?} are still the dead worker's");
+
+    assert_ended_as_if_nothing_had_happened(&world, &planned).await;
+    let lost: Vec<i64> = sqlx::query_scalar(
+        "select a.task_id from attempt a join worker w on w.id = a.worker_id
+         where a.outcome = 'lost' and w.pid = $1 and w.lost_at is not null order by 1",
+    )
+    .bind(pid)
+    .fetch_all(&world.db)
+    .await
+    .unwrap();
+    let (lost, orphans): (BTreeSet<_>, BTreeSet<_>) =
+        (lost.into_iter().collect(), orphans.into_iter().collect());
+    assert_eq!(lost, orphans);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_told_to_stop_drains_and_leaves_nothing_behind() {
+    let world = World::new().await;
+    books(&world).await;
+    let planned = world.begin(&night()).await;
+    let mut worker = world.worker_process(&[]);
+    let pid = worker.pid().as_raw();
+    let busy = eventually(async || (!in_hand(&world, pid).await.is_empty()).then_some(())).await;
+    assert!(busy.is_some());
+
+    worker.signal(Signal::SIGTERM);
+
+    let status = worker.ended().await;
+    assert_eq!(status.code(), Some(0), "{status}");
+    assert_eq!(world.count("select count(*) from worker").await, 0);
+    assert_eq!(world.count("select count(*) from task where state = 'running'").await, 0);
+    assert_eq!(world.count("select count(*) from attempt where outcome in ('lost', 'failed')").await, 0);
+    assert_eq!(world.count("select count(*) from run where verdict is null").await, 1);
+
+    world.worker().await;
+    assert_ended_as_if_nothing_had_happened(&world, &planned).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wiped_redis_is_rebuilt_in_the_middle_of_a_run() {
+    let world = World::new().await;
+    books(&world).await;
+    let computed = AtomicUsize::new(0);
+    let (queue, runtime) = (world.engine.queue.clone(), Handle::current());
+    let probe = Probe(Arc::new(move |_| {
+        if [2, 6, 11].contains(&computed.fetch_add(1, Ordering::Relaxed)) {
+            runtime.block_on(queue.wipe()).unwrap();
+        }
+    }));
+    let mut options = world.options();
+    options.probe = Some(probe);
+    world.worker_with(options).await;
+
+    let planned = world.begin(&night()).await;
+
+    assert_ended_as_if_nothing_had_happened(&world, &planned).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_foreign_and_repeated_entries_do_no_harm() {
+    let world = World::new().await;
+    books(&world).await;
+    let mut redis = world.redis().await;
+    let planned = world.begin(&night()).await;
+    let keys = world.engine.queue.keys().clone();
+    let install = world.texts("select id from install").await.remove(0);
+    let forge = async |redis: &mut redis::aio::MultiplexedConnection| {
+        for (_, _, stream) in keys.streams() {
+            let mut pipe = redis::pipe();
+            let mut add = |fields: &[&str]| {
+                pipe.cmd("XADD").arg(&stream).arg("*").arg(fields).ignore();
+            };
+            add(&["hello", "world"]);
+            add(&["v", "9", "install", &install, "task", "1", "epoch", "0"]);
+            add(&["v", "1", "install", &install, "task", "no number", "epoch", "0"]);
+            add(&["v", "1", "install", "ffffffff", "task", "1", "epoch", "0"]);
+            for task in ["1", "2", "3", "4", "999999999", "-1"] {
+                add(&["v", "1", "install", &install, "task", task, "epoch", "0"]);
+                add(&["v", "1", "install", &install, "task", task, "epoch", "7"]);
+            }
+            pipe.exec_async(redis).await.unwrap();
+        }
+    };
+    forge(&mut redis).await;
+    world.worker().await;
+    forge(&mut redis).await;
+
+    assert_ended_as_if_nothing_had_happened(&world, &planned).await;
+
+    let buried: u64 =
+        redis::cmd("XLEN").arg(keys.dead()).query_async(&mut redis).await.unwrap();
+    assert!(buried > 0, "garbage is mirrored for operators");
+    assert_eq!(world.count("select count(*) from attempt where outcome <> 'committed'").await, 0);
+}
+
+/// A transaction of the task itself would stay open for as long as the probe looks, because the
+/// computation goes on only after it; those of other tasks end by themselves.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_transaction_is_open_while_a_task_computes() {
+    let world = World::new().await;
+    books(&world).await;
+    let looked = Arc::new(Mutex::new(Vec::new()));
+    let (seen, runtime, db) = (Arc::clone(&looked), Handle::current(), world.db.clone());
+    let probe = Probe(Arc::new(move |phase| {
+        let open = runtime.block_on(within(Duration::from_secs(2), async || {
+            let open: i64 = sqlx::query_scalar(
+                "select count(*) from pg_stat_activity where datname = current_database()
+                 and application_name = 'it-worker' and state like 'idle in transaction%'",
+            )
+            .fetch_one(&db)
+            .await
+            .unwrap();
+            (open == 0).then_some(())
+        }));
+        seen.lock().unwrap().push((phase, open.is_some()));
+    }));
+    let mut options = world.options();
+    options.concurrency = 1;
+    options.probe = Some(probe);
+    world.worker_with(options).await;
+
+    let planned = world.run(&night()).await;
+
+    let looked = looked.lock().unwrap().clone();
+    let tasks: usize = planned.tasks.iter().map(|(_, count)| count).sum();
+    assert_eq!(looked.len(), tasks);
+    let phases: BTreeSet<_> = looked.iter().map(|(phase, _)| *phase).collect();
+    let planned: BTreeSet<_> =
+        planned.tasks.iter().filter(|(_, count)| *count > 0).map(|(phase, _)| *phase).collect();
+    assert_eq!(phases, planned);
+    let open: Vec<_> = looked.iter().filter(|(_, closed)| !closed).collect();
+    assert!(open.is_empty(), "a transaction was open during {open:?}");
+}

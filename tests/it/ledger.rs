@@ -1,0 +1,136 @@
+//! Money, to the last digit: what the ledger says adds up, on adjusted and on raw prices.
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use sigmabatch::domain::PortfolioId;
+
+use crate::world::{World, day, dec, range, request, shipped};
+
+/// A session of a book.
+#[derive(Debug, sqlx::FromRow)]
+struct Day {
+    as_of: NaiveDate,
+    nav: Decimal,
+    cash: Decimal,
+    external_flows: Decimal,
+    realised: Decimal,
+    unrealised_change: Decimal,
+    income: Decimal,
+    pnl_day: Decimal,
+    pnl_total: Decimal,
+    /// Sum over its positions.
+    values: Decimal,
+    unrealised: Decimal,
+}
+
+async fn days(world: &World, portfolio: PortfolioId) -> Vec<Day> {
+    sqlx::query_as(
+        "select s.*, coalesce(v.values, 0) as values, coalesce(v.unrealised, 0) as unrealised
+         from portfolio_snapshots s
+         left join (select portfolio_id, as_of, sum(market_value) as values, sum(unrealised) as unrealised
+                    from position_values group by 1, 2) v using (portfolio_id, as_of)
+         where s.portfolio_id = $1 order by s.as_of",
+    )
+    .bind(portfolio.0)
+    .fetch_all(&world.db)
+    .await
+    .unwrap()
+}
+
+/// From the day before a lot of RRC is closed (2016-08-15) to the days of a withdrawal
+/// (2016-09-12) and of a new lot of AMD (2016-09-13).
+#[tokio::test(flavor = "multi_thread")]
+async fn value_and_profit_of_every_day_add_up_exactly() {
+    let world = World::shipped().await;
+    let mut books = Vec::new();
+    for name in ["diversified", "long_short", "testscotty"] {
+        books.push((name, world.shipped_book(name).await));
+    }
+    world.worker().await;
+
+    let planned = world.run(&request(range("2016-08-12", "2016-09-14"))).await;
+
+    assert_eq!(planned.dates.len(), 23);
+    for (name, id) in books {
+        let days = days(&world, id).await;
+        assert_eq!(days.len(), 23, "{name}");
+        for day in &days {
+            assert_eq!(day.nav, day.cash + day.values, "{name} {day:?}");
+            assert_eq!(day.pnl_day, day.realised + day.unrealised_change + day.income, "{name} {day:?}");
+        }
+        for pair in days.windows(2) {
+            let [before, after] = pair else { unreachable!() };
+            assert_eq!(after.nav - before.nav, after.pnl_day + after.external_flows, "{name} {pair:?}");
+            assert_eq!(after.pnl_total - before.pnl_total, after.pnl_day, "{name} {pair:?}");
+            assert_eq!(after.unrealised - before.unrealised, after.unrealised_change, "{name} {pair:?}");
+        }
+        let of = |date: &str| days.iter().find(|one| one.as_of == day(date)).unwrap();
+        let flows: Decimal = days.iter().map(|day| day.external_flows).sum();
+        if name == "diversified" {
+            assert_eq!(of("2016-09-12").external_flows, dec("-25000"));
+            assert_eq!(flows, dec("-25000"));
+            // 600 RRC, bought at 24.808 and sold at 37.751.
+            assert_eq!(of("2016-08-15").realised, dec("7765.80"));
+            assert_eq!(of("2016-08-15").cash - of("2016-08-12").cash, dec("22650.60"));
+            // 1,500 AMD at 5.74.
+            assert_eq!(of("2016-09-13").cash - of("2016-09-12").cash, dec("-8610"));
+        } else {
+            assert_eq!(flows, Decimal::ZERO);
+            assert!(days.windows(2).all(|pair| pair[0].cash == pair[1].cash), "{name}");
+        }
+    }
+}
+
+/// 100 AAPL bought at 600.96 on 2014-05-05; 7:1 on 2014-06-09, 3.29 a share on 2014-05-08. 200 MSFT
+/// short at 39.43; 0.28 a share on 2014-05-13.
+#[tokio::test(flavor = "multi_thread")]
+async fn on_raw_prices_a_split_moves_no_value_and_dividends_are_income() {
+    let world = World::at("2014-06-20T23:00:00Z", &shipped("market-raw")).await;
+    let id = world
+        .book("raw", "100000", "2014-05-05", &[
+            "AAPL,100,600.96,2014-05-05,PUBLIC",
+            "MSFT,-200,39.43,2014-05-05,PUBLIC",
+        ])
+        .await;
+    world.worker().await;
+
+    world.run(&request(range("2014-05-05", "2014-06-10"))).await;
+
+    let days = days(&world, id).await;
+    assert_eq!(days.len(), 26);
+    for pair in days.windows(2) {
+        let [before, after] = pair else { unreachable!() };
+        assert_eq!(after.nav, after.cash + after.values);
+        assert_eq!(after.nav - before.nav, after.pnl_day);
+    }
+    let of = |date: &str| days.iter().find(|one| one.as_of == day(date)).unwrap();
+    assert_eq!(of("2014-05-05").nav, dec("100000"));
+    // The long receives 100 x 3.29, the short pays 200 x 0.28.
+    assert_eq!(of("2014-05-08").income, dec("329"));
+    assert_eq!(of("2014-05-13").income, dec("-56"));
+    let income: Decimal = days.iter().map(|day| day.income).sum();
+    assert_eq!(income, dec("273"));
+
+    let apple: Vec<(NaiveDate, Decimal, Decimal, Decimal)> = sqlx::query_as(
+        "select v.as_of, v.quantity, v.price, v.market_value from position_values v
+         join positions p on p.id = v.position_id where p.symbol = 'AAPL' and v.as_of >= '2014-06-06' order by 1",
+    )
+    .fetch_all(&world.db)
+    .await
+    .unwrap();
+    assert_eq!(apple, [
+        (day("2014-06-06"), dec("100"), dec("645.57"), dec("64557")),
+        (day("2014-06-09"), dec("700"), dec("93.70"), dec("65590")),
+        (day("2014-06-10"), dec("700"), dec("94.25"), dec("65975")),
+    ]);
+    // 700 x 93.70 - 100 x 645.57 = 1,033, and 200 short from 41.48 to 41.27: 42.
+    assert_eq!(of("2014-06-09").pnl_day, dec("1075"));
+    let metrics: f64 = sqlx::query_scalar(
+        "select return_1d from symbol_daily_metrics where symbol = 'AAPL' and as_of = '2014-06-09'",
+    )
+    .fetch_one(&world.db)
+    .await
+    .unwrap();
+    // 7 x 93.70 / 645.57 - 1
+    assert!((metrics - 0.016_001_363_136_453).abs() < 1e-12, "{metrics}");
+}

@@ -1,0 +1,156 @@
+//! A small market for tests: four stocks, the proxies of the shipped factors and a yield, from a
+//! seed. It is made of a few hundred sessions, so that a whole run takes about a second.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use sigmabatch::domain::Calendar;
+
+use crate::world::{day, random};
+
+/// The first of these is the market; each with its slope on it.
+const SYMBOLS: [(&str, f64); 10] = [
+    ("SP500", 1.0),
+    ("VLUE", 1.05),
+    ("MTUM", 0.95),
+    ("QUAL", 0.98),
+    ("SIZE", 1.02),
+    ("USMV", 0.75),
+    ("AAA", 1.3),
+    ("BBB", 0.8),
+    ("CCC", 1.0),
+    ("DDD", 0.4),
+];
+/// 506 sessions before the last weeks of 2016, and some.
+const FIRST: &str = "2014-11-03";
+const LAST: &str = "2016-12-30";
+
+/// The folder of the unchanging market, made once for each process.
+pub(crate) fn small() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let (fresh, place) = (parent.join(random()), parent.join("small-market"));
+        write(&fresh, &closes());
+        let same = |file: &str| {
+            fs::read(fresh.join(file)).unwrap() == fs::read(place.join(file)).unwrap_or_default()
+        };
+        if ["prices/prices.csv", "yields.csv", "profiles.csv", "provider.toml"].into_iter().all(same) {
+            fs::remove_dir_all(&fresh).unwrap();
+        } else {
+            let _ = fs::remove_dir_all(&place);
+            fs::rename(&fresh, &place).unwrap();
+        }
+        place
+    })
+}
+
+/// A folder that a test may change; gone with the value.
+pub(crate) struct Folder {
+    path: PathBuf,
+    closes: Vec<(String, Vec<f64>)>,
+}
+
+impl Folder {
+    /// The same prices as [`small`].
+    pub(crate) fn new() -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(random());
+        let closes = closes();
+        write(&path, &closes);
+        Self { path, closes }
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Corrects a close, in a file that takes the old one's place.
+    pub(crate) fn correct(&mut self, symbol: &str, date: &str, close: f64) {
+        let column = SYMBOLS.iter().position(|(name, _)| *name == symbol).unwrap();
+        let row = self.closes.iter_mut().find(|(known, _)| known == date).unwrap();
+        row.1[column] = close;
+        let file = self.path.join("prices/prices.csv");
+        let finished = self.path.join("prices.csv.new");
+        fs::write(&finished, csv(&self.closes)).unwrap();
+        fs::rename(finished, file).unwrap();
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// The close of a symbol, as the file has it.
+pub(crate) fn close(symbol: &str, date: &str) -> String {
+    static CLOSES: OnceLock<Vec<(String, Vec<f64>)>> = OnceLock::new();
+    let column = SYMBOLS.iter().position(|(name, _)| *name == symbol).unwrap();
+    let closes = CLOSES.get_or_init(closes);
+    let (_, row) = closes.iter().find(|(known, _)| known == date).unwrap();
+    format!("{:.4}", row[column])
+}
+
+/// Numbers that look random and are the same on every machine: no function of a library is used.
+struct Noise(u64);
+
+impl Noise {
+    /// About normal, with variance one: the sum of twelve uniform numbers, less their mean.
+    fn next(&mut self) -> f64 {
+        let mut sum = -6.0;
+        for _ in 0..12 {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            sum += (self.0 >> 40) as f64 / (1_u64 << 24) as f64;
+        }
+        sum
+    }
+}
+
+fn closes() -> Vec<(String, Vec<f64>)> {
+    let mut noise = Noise(20_161_230);
+    let mut prices: Vec<f64> = (0_u32..).zip(SYMBOLS).map(|(n, _)| 50.0 + 10.0 * f64::from(n)).collect();
+    let sessions = Calendar::nyse().sessions(day(FIRST), day(LAST)).unwrap();
+    let mut rows = Vec::with_capacity(sessions.len());
+    for session in sessions {
+        rows.push((session.to_string(), prices.clone()));
+        let market = 0.0004 + 0.008 * noise.next();
+        for (price, (name, slope)) in prices.iter_mut().zip(SYMBOLS) {
+            let own = if name == "SP500" { 0.0 } else { 0.006 * noise.next() };
+            *price *= 1.0 + slope * market + own;
+        }
+    }
+    rows
+}
+
+fn csv(closes: &[(String, Vec<f64>)]) -> String {
+    let names: Vec<&str> = SYMBOLS.iter().map(|(name, _)| *name).collect();
+    let mut text = format!("date,{}\n", names.join(","));
+    for (date, row) in closes {
+        text.push_str(date);
+        for close in row {
+            write!(text, ",{close:.4}").unwrap();
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn write(folder: &Path, closes: &[(String, Vec<f64>)]) {
+    fs::create_dir_all(folder.join("prices")).unwrap();
+    fs::write(folder.join("provider.toml"), "basis = \"total_return\"\n").unwrap();
+    fs::write(folder.join("prices/prices.csv"), csv(closes)).unwrap();
+    let mut noise = Noise(10);
+    let mut level = 0.02;
+    let mut yields = "date,UST10Y\n".to_owned();
+    for (date, _) in closes {
+        writeln!(yields, "{date},{level:.4}").unwrap();
+        level += 0.0004 * noise.next();
+    }
+    fs::write(folder.join("yields.csv"), yields).unwrap();
+    let profiles = "symbol,name,sector,quote_type\nAAA,Triple A,Energy,EQUITY\nBBB,Triple B,Utilities,EQUITY\n\
+                    CCC,Triple C,Energy,EQUITY\n";
+    fs::write(folder.join("profiles.csv"), profiles).unwrap();
+}
