@@ -6,8 +6,8 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use sigmabatch::domain::PortfolioId;
 
-use crate::harness::{World, day, dec, on, range, request};
 use crate::market::close;
+use crate::world::{World, day, dec, on, range, request};
 
 /// NAV, cash, and how each analytic ended with its reason.
 struct Ended {

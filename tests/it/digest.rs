@@ -4,7 +4,7 @@ use sigmabatch::domain::PortfolioId;
 use sigmabatch::store::digest::{Digest, digest};
 use sigmabatch::store::{Pools, ReadTx};
 
-use super::database::{database, sql};
+use super::harness::{database, sql};
 
 const RESULTS: &str = include_str!("results.sql");
 const PORTFOLIO: &str = "aaaaaaaa-0000-5000-8000-000000000001";

@@ -12,8 +12,8 @@ use sigmabatch::engine::{Planned, Probe, Request};
 use sigmabatch::store::digest::Digest;
 use tokio::runtime::Handle;
 
-use crate::harness::{LEASE, World, eventually, range, request, within};
 use crate::market::close;
+use crate::world::{LEASE, World, eventually, range, request, within};
 
 /// Two books and six sessions: some twenty tasks.
 async fn books(world: &World) {

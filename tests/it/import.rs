@@ -11,7 +11,7 @@ use sigmabatch::cli::{Cli, Command, Error, ImportCommand};
 use sigmabatch::clock::Clock;
 use sigmabatch::store::Pools;
 
-use super::database::{database, number, sql, text};
+use super::harness::{database, number, sql, text};
 
 const HEADER: &str = "Symbol,Quantity,Entry Price Per Share,Entry Date,Investment Class,Exit Date,Exit Price Per Share";
 const A: &str = "AAPL,10,24.041,2016-01-04,PUBLIC,,";

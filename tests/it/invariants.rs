@@ -1,7 +1,7 @@
 //! The invariants of `engine.md` that rows and streams can show, for the end of every test in which
 //! something was killed, lost or forged.
 
-use crate::harness::{World, eventually};
+use crate::world::{World, eventually};
 
 /// Statements that find what must not be; each result row is a violation.
 const NONE_OF: [(&str, &str); 10] = [

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use sigmabatch::domain::PortfolioId;
 
-use crate::harness::{World, day, dec, range, request, shipped};
+use crate::world::{World, day, dec, range, request, shipped};
 
 /// A session of a book.
 #[derive(Debug, sqlx::FromRow)]

@@ -2,17 +2,15 @@
 //! name what must hold. Run with `make test`, or under `sigmabatch services --`.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
     reason = "a test fails by panicking, its helpers too"
 )]
-#![expect(
-    clippy::float_cmp,
-    reason = "bit for bit is meant where it is compared"
-)]
 
-mod database;
 mod harness;
 mod invariants;
 mod market;
+mod world;
 
 mod books;
 mod digest;

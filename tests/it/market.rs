@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use sigmabatch::domain::Calendar;
 
-use crate::harness::{day, random};
+use crate::world::{day, random};
 
 /// The first of these is the market; each with its slope on it.
 const SYMBOLS: [(&str, f64); 10] = [

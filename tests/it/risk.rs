@@ -5,8 +5,8 @@ use sigmabatch::domain::{PhaseName, PortfolioId};
 use sigmabatch::engine;
 use sigmabatch::market_data::PriceRequest;
 
-use crate::harness::{World, day, dec, on, range, request};
 use crate::market::close;
+use crate::world::{World, day, dec, on, range, request};
 
 /// The book of the incident.
 const FUNDS: [&str; 3] = ["GGIPX", "GINDX", "NEAIX"];

@@ -4,7 +4,7 @@ use sigmabatch::cli::{ShowArgs, StatusArgs, show, status};
 use sigmabatch::clock::Clock;
 use sigmabatch::store::Pools;
 
-use super::database::{database, sql};
+use super::harness::{database, sql};
 
 const RESULTS: &str = include_str!("results.sql");
 

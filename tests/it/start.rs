@@ -7,8 +7,8 @@ use chrono::NaiveDate;
 use sigmabatch::domain::{Lane, PhaseName, PortfolioId, Trigger};
 use sigmabatch::engine::{self, CatchUp, Dates, PlanError, Planned, Request, Selection};
 
-use crate::harness::{World, on, range, request};
 use crate::market::close;
+use crate::world::{World, on, range, request};
 
 /// A task: phase, unit, date, input.
 type Task = (String, String, NaiveDate, serde_json::Value);

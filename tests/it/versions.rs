@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use sigmabatch::engine::{Dates, Request, Selection};
 
-use crate::harness::{World, on, range, request};
 use crate::market::{Folder, close};
+use crate::world::{World, on, range, request};
 
 const NOW: &str = "2016-12-30T23:00:00Z";
 

@@ -1,0 +1,496 @@
+//! The rules of the house that a compiler does not know: layers, and who may speak to whom. Each
+//! violation is named with file and line. Looks at text, so it needs neither services nor a parser.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// What each top-level module of the library may use: `ARCHITECTURE.md` in one table. A module of
+/// the library that is not listed is a violation, so a new one is a decision.
+const LAYERS: &[(&str, &[&str])] = &[
+    // Nouns, and verbs on numbers.
+    ("domain", &[]),
+    ("analytics", &[]),
+    ("clock", &[]),
+    ("telemetry", &[]),
+    ("embedded", &[]),
+    // Files, providers, Postgres, Redis: they do not see each other.
+    ("import", &["domain"]),
+    ("market_data", &["domain"]),
+    ("store", &["domain"]),
+    ("queue", &["domain"]),
+    // The pipeline: the only place where numbers meet storage.
+    (
+        "phases",
+        &["analytics", "clock", "domain", "market_data", "store"],
+    ),
+    (
+        "engine",
+        &["clock", "domain", "market_data", "phases", "queue", "store"],
+    ),
+    // What the binaries share.
+    (
+        "config",
+        &["clock", "domain", "market_data", "queue", "store"],
+    ),
+    ("process", &["clock", "engine", "queue", "store"]),
+    ("api", &["clock", "domain", "engine", "store"]),
+    (
+        "cli",
+        &[
+            "clock", "config", "domain", "embedded", "engine", "import", "process", "queue",
+            "store",
+        ],
+    ),
+];
+
+/// A file of Rust, in parts that comments cannot confuse.
+struct Source {
+    /// Relative to the root.
+    path: String,
+    lines: Vec<String>,
+}
+
+impl Source {
+    /// Lines of code with their numbers: without comments. The text of strings stays.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        (1..).zip(&self.lines).filter_map(|(number, line)| {
+            let code = line.split("//").next().unwrap_or(line);
+            // A URL in a string is no comment.
+            let code = if line.contains("://") { line } else { code };
+            (!line.trim_start().starts_with("//") && !code.trim().is_empty())
+                .then_some((number, code))
+        })
+    }
+
+    /// The top-level module of the library that it belongs to.
+    fn module(&self) -> Option<&str> {
+        let name = self.path.strip_prefix("src/")?.split('/').next()?;
+        let name = name.strip_suffix(".rs").unwrap_or(name);
+        (!["main", "lib"].contains(&name)).then_some(name)
+    }
+
+    /// What of the library it uses, with line numbers: the first word after each `crate::`, and each
+    /// first word inside `crate::{…}`.
+    fn uses(&self) -> Vec<(usize, String)> {
+        let mut found = Vec::new();
+        let mut group: Option<(usize, String)> = None;
+        for (number, line) in self.code() {
+            let mut rest = line;
+            if let Some((depth, word)) = &mut group {
+                rest = names(rest, depth, word, number, &mut found);
+                if *depth > 0 {
+                    continue;
+                }
+                group = None;
+            }
+            while let Some((_, after)) = rest.split_once("crate::") {
+                if let Some(inside) = after.strip_prefix('{') {
+                    let (mut depth, mut word) = (1, String::new());
+                    rest = names(inside, &mut depth, &mut word, number, &mut found);
+                    if depth > 0 {
+                        group = Some((depth, word));
+                        break;
+                    }
+                } else {
+                    let word: String = after.chars().take_while(|c| is_name(*c)).collect();
+                    found.push((number, word));
+                    rest = after;
+                }
+            }
+        }
+        found
+    }
+}
+
+fn is_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+/// Reads names of a group until it closes: those that stand first after its brace or a comma.
+fn names<'a>(
+    text: &'a str,
+    depth: &mut usize,
+    word: &mut String,
+    number: usize,
+    found: &mut Vec<(usize, String)>,
+) -> &'a str {
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' => *depth += 1,
+            '}' => *depth -= 1,
+            _ => {}
+        }
+        let ends = (c == ',' && *depth == 1) || *depth == 0;
+        if ends {
+            let name: String = word.trim().chars().take_while(|c| is_name(*c)).collect();
+            if !name.is_empty() {
+                found.push((number, name));
+            }
+            word.clear();
+        } else {
+            word.push(c);
+        }
+        if *depth == 0 {
+            return &text[at + 1..];
+        }
+    }
+    ""
+}
+
+/// Every file of Rust below the folders.
+fn sources(folders: &[&str]) -> Vec<Source> {
+    let mut paths = Vec::new();
+    for folder in folders {
+        walk(&Path::new(ROOT).join(folder), &mut paths);
+    }
+    paths.sort();
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        Source {
+            path: path
+                .strip_prefix(ROOT)
+                .unwrap()
+                .to_string_lossy()
+                .into_owned(),
+            lines: text.lines().map(ToOwned::to_owned).collect(),
+        }
+    };
+    paths
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|e| e == "rs"))
+        .map(read)
+        .collect()
+}
+
+fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            walk(&path, found)
+        } else {
+            found.push(path)
+        }
+    }
+}
+
+/// Where one of the texts stands in code, outside of the files that may have it.
+fn forbid(sources: &[Source], texts: &[&str], allowed: impl Fn(&str) -> bool, rule: &str) {
+    let mut violations = Vec::new();
+    for source in sources.iter().filter(|source| !allowed(&source.path)) {
+        for (number, line) in source.code() {
+            if let Some(text) = texts.iter().find(|text| has(line, text)) {
+                violations.push(format!("{}:{number}: {text}", source.path));
+            }
+        }
+    }
+    assert_none(violations, rule);
+}
+
+/// Whether a text stands in a line as words of their own.
+fn has(line: &str, text: &str) -> bool {
+    let starts = text.starts_with(is_name);
+    line.match_indices(text)
+        .any(|(at, _)| !starts || !line[..at].chars().next_back().is_some_and(is_name))
+}
+
+fn assert_none(violations: Vec<String>, rule: &str) {
+    assert!(
+        violations.is_empty(),
+        "{rule}\n  {}\n",
+        violations.join("\n  ")
+    );
+}
+
+#[test]
+fn dependencies_point_down() {
+    let layers: BTreeMap<&str, BTreeSet<&str>> = LAYERS
+        .iter()
+        .map(|(module, uses)| (*module, uses.iter().copied().collect()))
+        .collect();
+    let mut violations = Vec::new();
+    for source in sources(&["src"]) {
+        let Some(module) = source.module() else {
+            continue;
+        };
+        let Some(allowed) = layers.get(module) else {
+            violations.push(format!(
+                "{}:1: module {module} is not in the table of layers",
+                source.path
+            ));
+            continue;
+        };
+        for (number, used) in source.uses() {
+            if used != module && !allowed.contains(used.as_str()) {
+                violations.push(format!("{}:{number}: {module} uses {used}", source.path));
+            }
+        }
+    }
+    assert_none(
+        violations,
+        "an arrow up, or sideways, between the layers of ARCHITECTURE.md:",
+    );
+}
+
+#[test]
+fn the_binaries_reach_the_library_by_its_public_parts_only() {
+    // A worker neither computes nor talks to servers itself: config, context, run(shutdown).
+    let thin = [
+        "clock",
+        "config",
+        "engine",
+        "market_data",
+        "process",
+        "telemetry",
+    ];
+    let mut violations = Vec::new();
+    for source in sources(&["worker", "scheduler"]) {
+        for (number, line) in source.code() {
+            for (_, after) in line
+                .match_indices("sigmabatch::")
+                .map(|(at, m)| line.split_at(at + m.len()))
+            {
+                let name: String = after.chars().take_while(|c| is_name(*c)).collect();
+                if !name.is_empty() && !thin.contains(&name.as_str()) {
+                    violations.push(format!("{}:{number}: sigmabatch::{name}", source.path));
+                }
+            }
+        }
+    }
+    assert_none(
+        violations,
+        "worker and scheduler are thin: configuration, context, run:",
+    );
+}
+
+#[test]
+fn sql_is_in_store_only() {
+    let all = sources(&["src", "worker", "scheduler"]);
+    let words = [
+        "select ",
+        "insert into ",
+        "delete from ",
+        "update task",
+        "create table",
+        "create database",
+        "drop database",
+        "query!(",
+        "query_as!(",
+        "query_scalar!(",
+        "query_file!(",
+        "sqlx::query",
+        "PgPool",
+        "PgConnection",
+    ];
+    // embedded makes the database of a fresh server; explain tells an operator what to type.
+    let may = |path: &str| {
+        path.starts_with("src/store")
+            || path == "src/embedded/postgres.rs"
+            || path == "src/queue/explain.rs"
+    };
+    forbid(&all, &words, may, "SQL belongs to src/store:");
+
+    // A derive on a newtype is no input or output.
+    let mut violations = Vec::new();
+    for source in all.iter().filter(|source| !may(&source.path)) {
+        for (number, line) in source.code() {
+            let line = line
+                .replace("sqlx::Type", "")
+                .replace("#[sqlx(transparent)]", "");
+            if line.contains("sqlx") {
+                violations.push(format!("{}:{number}: {}", source.path, line.trim()));
+            }
+        }
+    }
+    assert_none(violations, "sqlx belongs to src/store:");
+}
+
+#[test]
+fn redis_is_in_queue_only() {
+    let all = sources(&["src", "worker", "scheduler"]);
+    let may = |path: &str| path.starts_with("src/queue");
+    let words = [
+        "redis::cmd",
+        "redis::pipe",
+        "redis::Client",
+        "redis::aio",
+        "redis::streams",
+        "redis::Script",
+        "use redis",
+        "deadpool_redis",
+        "XADD",
+        "XREADGROUP",
+        "XACK",
+        "XGROUP",
+        "XPENDING",
+    ];
+    forbid(&all, &words, may, "Redis belongs to src/queue:");
+}
+
+#[test]
+fn the_environment_is_read_in_main_only() {
+    // The watchdog gives its shell our PATH, to find `sleep` and `kill` with.
+    let may = |path: &str| path.ends_with("main.rs") || path == "src/embedded/watchdog.rs";
+    let words = ["env::var", "env::vars", "env::var_os", "env::set_var"];
+    forbid(
+        &sources(&["src", "worker", "scheduler"]),
+        &words,
+        may,
+        "the environment is read in main only:",
+    );
+}
+
+#[test]
+fn the_time_of_day_comes_from_the_clock() {
+    let all = sources(&["src", "worker", "scheduler"]);
+    let words = ["Utc::now", "SystemTime::now", "Local::now"];
+    forbid(
+        &all,
+        &words,
+        |path| path == "src/clock.rs",
+        "the time of day comes from an injected clock:",
+    );
+    let pure = |path: &str| {
+        !["src/domain", "src/analytics", "src/phases", "src/import"]
+            .iter()
+            .any(|folder| path.starts_with(folder))
+    };
+    forbid(
+        &all,
+        &["Instant::now"],
+        pure,
+        "there is no now inside a phase, a kernel or a noun:",
+    );
+}
+
+#[test]
+fn nothing_is_left_undone() {
+    let words = ["todo!", "unimplemented!", "dbg!", "#[ignore"];
+    let all = sources(&["src", "worker", "scheduler", "tests", "benches"]);
+    forbid(&all, &words, |path| path == "tests/tidy.rs", "unfinished:");
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    let mut violations = Vec::new();
+    for source in sources(&["src", "worker", "scheduler", "tests", "benches"]) {
+        if !source
+            .lines
+            .first()
+            .is_some_and(|line| line.starts_with("//! "))
+        {
+            violations.push(format!("{}:1", source.path));
+        }
+    }
+    assert_none(
+        violations,
+        "a file begins with a //! paragraph: what it is for, what it promises and refuses:",
+    );
+}
+
+/// The design lies beside the repository and is not part of it.
+#[test]
+fn no_source_points_out_of_the_repository() {
+    let mut files = Vec::new();
+    for folder in [
+        "src",
+        "worker",
+        "scheduler",
+        "tests",
+        "migrations",
+        "deploy",
+        "data",
+        "benches",
+    ] {
+        walk(&Path::new(ROOT).join(folder), &mut files);
+    }
+    for entry in fs::read_dir(ROOT).unwrap() {
+        let path = entry.unwrap().path();
+        let text = ["md", "toml", "yml"]
+            .iter()
+            .any(|e| path.extension().is_some_and(|known| known == *e));
+        if path.is_file() && (text || path.file_name().is_some_and(|name| name == "Makefile")) {
+            files.push(path);
+        }
+    }
+    let outside = [concat!("..", "/shared"), concat!("/work", "/")];
+    let mut violations = Vec::new();
+    for file in files {
+        // Compressed data is no text.
+        let Ok(text) = fs::read_to_string(&file) else {
+            continue;
+        };
+        for (number, line) in (1..).zip(text.lines()) {
+            if let Some(path) = outside.iter().find(|path| has_path(line, path)) {
+                violations.push(format!(
+                    "{}:{number}: {path}",
+                    file.strip_prefix(ROOT).unwrap().display()
+                ));
+            }
+        }
+    }
+    assert_none(
+        violations,
+        "a path that exists only where the program is written:",
+    );
+}
+
+/// Whether a path stands in a line on its own, not as the end of another one.
+fn has_path(line: &str, path: &str) -> bool {
+    line.match_indices(path).any(|(at, _)| {
+        !line[..at]
+            .chars()
+            .next_back()
+            .is_some_and(|c| is_name(c) || "./-}".contains(c))
+    })
+}
+
+#[test]
+fn unsafe_code_is_forbidden_everywhere() {
+    let workspace = fs::read_to_string(Path::new(ROOT).join("Cargo.toml")).unwrap();
+    assert!(
+        workspace.contains("unsafe_code = \"forbid\""),
+        "Cargo.toml: workspace.lints.rust lacks unsafe_code = forbid"
+    );
+    for package in ["Cargo.toml", "worker/Cargo.toml", "scheduler/Cargo.toml"] {
+        let manifest = fs::read_to_string(Path::new(ROOT).join(package)).unwrap();
+        assert!(
+            manifest.contains("[lints]\nworkspace = true"),
+            "{package} does not take the lints of the workspace"
+        );
+    }
+}
+
+/// The rules above are only as good as their eyes.
+#[test]
+fn uses_are_found_in_every_spelling() {
+    let text = "use crate::store::{self, tasks};\nuse crate::{clock, domain::{Lane, Symbol}, queue as q};\n\
+                use crate::{\n    engine::{\n        plan,\n    },\n    phases,\n};\n// use crate::api;\n\
+                let x = crate::import::defaults(); let u = \"http://x\"; crate::cli::run();";
+    let source = Source {
+        path: "src/x.rs".into(),
+        lines: text.lines().map(ToOwned::to_owned).collect(),
+    };
+    let found: Vec<(usize, String)> = source.uses();
+    let found: Vec<(usize, &str)> = found
+        .iter()
+        .map(|(line, name)| (*line, name.as_str()))
+        .collect();
+    let expected = [
+        (1, "store"),
+        (2, "clock"),
+        (2, "domain"),
+        (2, "queue"),
+        (6, "engine"),
+        (7, "phases"),
+        (10, "import"),
+        (10, "cli"),
+    ];
+    assert_eq!(found, expected);
+}
