@@ -24,10 +24,13 @@ create table input_change (
     scope     text not null check (scope in ('portfolio', 'symbol', 'all')),
     owner     text not null,
     input     text not null check (input in ('prices', 'actions', 'book', 'profile', 'definitions')),
+    -- Results of these dates look at what changed. Older prices that were asked for later reach no
+    -- further than a result looks back.
     from_date date not null,
+    to_date   date not null default 'infinity' check (to_date >= from_date),
     reason    text not null,
     at        timestamptz not null default now(),
-    primary key (scope, owner, version, input),
+    primary key (scope, owner, version, input, from_date, to_date),
     check ((scope = 'all') = (owner = ''))
 );
 

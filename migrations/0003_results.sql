@@ -328,10 +328,14 @@ language sql immutable parallel safe as $$
     end
 $$;
 
+-- A symbol concerns a book from the entry of its first lot on.
 create view portfolio_symbols as
-select distinct portfolio_id, symbol from positions where deleted_at is null
-union
-select distinct portfolio_id, underlying from positions where deleted_at is null and underlying is not null;
+select portfolio_id, symbol, min(entry_date) as since from (
+    select portfolio_id, symbol, entry_date from positions where deleted_at is null
+    union all
+    select portfolio_id, underlying, entry_date from positions where deleted_at is null and underlying is not null
+) held
+group by portfolio_id, symbol;
 
 -- A set is stale when an input that concerns it changed after the version that it saw.
 create view stale_result_sets as
@@ -339,23 +343,23 @@ select rs.kind, rs.owner, rs.as_of
 from result_set rs
 where exists (
         select from input_change c
-        where c.scope = 'all' and c.version > rs.data_version and c.from_date <= rs.as_of
+        where c.scope = 'all' and c.version > rs.data_version and rs.as_of between c.from_date and c.to_date
           and concerns(rs.kind, c.input)
           and (c.input <> 'prices' or rs.kind in ('symbol-factors', 'factor-covariance', 'portfolio-analytics')))
    or (rs.kind in ('symbol-factors', 'symbol-metrics') and exists (
         select from input_change c
         where c.scope = 'symbol' and c.owner = rs.owner and c.version > rs.data_version
-          and c.from_date <= rs.as_of and concerns(rs.kind, c.input)))
+          and rs.as_of between c.from_date and c.to_date and concerns(rs.kind, c.input)))
    or (rs.kind in ('position-values', 'pnl-snapshots', 'position-updates', 'sector-tags', 'portfolio-analytics') and (
         exists (
             select from input_change c
             where c.scope = 'portfolio' and c.owner = rs.owner and c.version > rs.data_version
-              and c.from_date <= rs.as_of and concerns(rs.kind, c.input))
+              and rs.as_of between c.from_date and c.to_date and concerns(rs.kind, c.input))
         or exists (
             select from input_change c
             join portfolio_symbols s on s.symbol = c.owner
-            where s.portfolio_id = rs.owner::uuid and c.scope = 'symbol' and c.version > rs.data_version
-              and c.from_date <= rs.as_of and concerns(rs.kind, c.input))));
+            where s.portfolio_id = rs.owner::uuid and s.since <= rs.as_of and c.scope = 'symbol' and c.version > rs.data_version
+              and rs.as_of between c.from_date and c.to_date and concerns(rs.kind, c.input))));
 
 -- What readers may see: the analytics of the date are committed and not stale, and its snapshot exists.
 create view published_dates as

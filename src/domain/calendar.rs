@@ -104,6 +104,12 @@ impl Calendar {
         table.at(table.rank(date.date())?.checked_sub(sessions), date.date())
     }
 
+    /// The session `sessions` after the first one on or after `date`.
+    pub fn forward(self, date: NaiveDate, sessions: usize) -> Result<TradingDate, CalendarError> {
+        let table = table();
+        table.at(table.rank(date)?.checked_add(sessions), date)
+    }
+
     /// Every session from `from` to `to`, both included; none if `to` is earlier.
     pub fn sessions(
         self,

@@ -1,3 +1,5 @@
+//! What can go wrong while servers are started, kept and stopped: each names what to do about it.
+
 use std::path::PathBuf;
 use std::process::ExitStatus;
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::units::{PROVIDER_CHUNK, chunk_name, singles};
 use super::{Cx, Done, Error, LOOKBACK_SESSIONS, Phase, Result, Scope, TaskRef, Unit};
-use crate::domain::{PermitClass, PhaseName, Symbol, TaskEpoch, TradingDate};
+use crate::domain::{Calendar, PermitClass, PhaseName, Symbol, TaskEpoch, TradingDate};
 use crate::market_data::{PriceAnswer, PriceRequest};
 use crate::store::inputs::{self, Changed};
 use crate::store::market::{self, Actions, Bars};
@@ -192,36 +192,38 @@ impl Phase for MarketData {
     }
 
     async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<Vec<TaskEpoch>> {
-        let mut earliest: BTreeMap<Touched, NaiveDate> = BTreeMap::new();
-        let mut note = |what: Touched, from: NaiveDate| {
-            earliest
-                .entry(what)
-                .and_modify(|known| *known = (*known).min(from))
-                .or_insert(from);
+        let mut concerned: BTreeMap<(Touched, bool), (NaiveDate, Option<NaiveDate>)> =
+            BTreeMap::new();
+        let mut note = |what: Touched, from: NaiveDate, to: Option<NaiveDate>| {
+            let span = concerned.entry((what, to.is_some())).or_insert((from, to));
+            *span = (span.0.min(from), span.1.max(to));
         };
         for one in done {
             let output = one.output;
             let bars = market::upsert_bars(tx, &output.bars, output.source).await?;
             let (symbols, dates, yields) = &output.yields;
             let yields = market::upsert_yields(tx, symbols, dates, yields, output.source).await?;
-            for (symbol, from) in bars.into_iter().chain(yields) {
-                if output.proxies.contains(&symbol) {
-                    note(Touched::Proxy, from);
+            for fresh in bars.into_iter().chain(yields) {
+                let to = fresh.before.and_then(|known| {
+                    last_concerned(one.task.calendar, fresh.last, known)
+                });
+                if output.proxies.contains(&fresh.symbol) {
+                    note(Touched::Proxy, fresh.first, to);
                 }
-                note(Touched::Prices(symbol), from);
+                note(Touched::Prices(fresh.symbol), fresh.first, to);
             }
             for (symbol, from) in market::upsert_actions(tx, &output.actions, output.source).await?
             {
                 if output.proxies.contains(&symbol) {
-                    note(Touched::Proxy, from);
+                    note(Touched::Proxy, from, None);
                 }
-                note(Touched::Actions(symbol), from);
+                note(Touched::Actions(symbol), from, None);
             }
             let (symbols, dates, outcomes, reasons) = &output.outcomes;
             market::record_outcomes(tx, symbols, dates, outcomes, reasons).await?;
         }
-        let mut changes = Vec::with_capacity(earliest.len());
-        for (what, from) in earliest {
+        let mut changes = Vec::with_capacity(concerned.len());
+        for ((what, _), (from, to)) in concerned {
             let parse =
                 |text: &str| Symbol::parse(text).map_err(|error| Error::Bug(error.to_string()));
             let what = match what {
@@ -229,9 +231,9 @@ impl Phase for MarketData {
                 Touched::Prices(symbol) => Changed::Prices(parse(&symbol)?),
                 Touched::Actions(symbol) => Changed::Actions(parse(&symbol)?),
             };
-            changes.push((what, from));
+            changes.push((what, from, to));
         }
-        inputs::changed(tx, &changes, "market data").await?;
+        inputs::changed_between(tx, &changes, "market data").await?;
         Ok(Vec::new())
     }
 
@@ -251,6 +253,14 @@ impl Phase for MarketData {
             "done".into()
         }
     }
+}
+
+/// The last date whose results look at closes up to `last`, all of them older than the first one
+/// that was `known`: a result looks back so many sessions, and to the last close of any age. A
+/// backfill of older dates thus leaves the results of newer ones alone. `None`: for ever.
+fn last_concerned(calendar: Calendar, last: NaiveDate, known: NaiveDate) -> Option<NaiveDate> {
+    let reach = calendar.forward(last, LOOKBACK_SESSIONS).ok()?;
+    Some(reach.date().max(known))
 }
 
 /// Changes in the order in which they are recorded.

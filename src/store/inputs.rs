@@ -43,6 +43,17 @@ pub async fn changed(
     changes: &[(Changed, NaiveDate)],
     reason: &str,
 ) -> Result<()> {
+    let for_ever = changes.iter().map(|(change, from)| (change.clone(), *from, None));
+    let for_ever: Vec<_> = for_ever.collect();
+    changed_between(tx, &for_ever, reason).await
+}
+
+/// The same, each up to the last date whose results look at what changed; `None`: for ever.
+pub async fn changed_between(
+    tx: &mut WriteTx,
+    changes: &[(Changed, NaiveDate, Option<NaiveDate>)],
+    reason: &str,
+) -> Result<()> {
     if changes.is_empty() {
         return Ok(());
     }
@@ -55,24 +66,28 @@ pub async fn changed(
     let mut owners = Vec::with_capacity(changes.len());
     let mut inputs = Vec::with_capacity(changes.len());
     let mut dates = Vec::with_capacity(changes.len());
-    for (change, from) in changes {
+    let mut ends = Vec::with_capacity(changes.len());
+    for (change, from, to) in changes {
         let (scope, owner, input) = change.row();
         scopes.push(scope.to_owned());
         owners.push(owner);
         inputs.push(input.to_owned());
         dates.push(*from);
+        ends.push(*to);
     }
     sqlx::query!(
-        r#"insert into input_change (version, scope, owner, input, from_date, reason)
-           select $1, scope, owner, input, min(from_date), $2
-           from unnest($3::text[], $4::text[], $5::text[], $6::date[]) as c(scope, owner, input, from_date)
-           group by scope, owner, input"#,
+        r#"insert into input_change (version, scope, owner, input, from_date, to_date, reason)
+           select $1, scope, owner, input, min(from_date), coalesce(to_date, 'infinity'), $2
+           from unnest($3::text[], $4::text[], $5::text[], $6::date[], $7::date[])
+                as c(scope, owner, input, from_date, to_date)
+           group by scope, owner, input, to_date"#,
         version,
         reason,
         &scopes,
         &owners,
         &inputs,
-        &dates
+        &dates,
+        &ends as &[Option<NaiveDate>]
     )
     .execute(tx.connection())
     .await

@@ -27,19 +27,37 @@ pub struct Bars {
     pub volumes: Vec<Option<Decimal>>,
 }
 
-/// Stores bars; says per symbol the earliest date with a close that is new or different.
+/// Values of a symbol that are new or different.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fresh {
+    /// The symbol.
+    pub symbol: String,
+    /// The earliest date.
+    pub first: NaiveDate,
+    /// The latest date.
+    pub last: NaiveDate,
+    /// Where all of them are older than every value that was known: the first known one.
+    pub before: Option<NaiveDate>,
+}
+
+/// Stores bars; says per symbol which closes are new or different, those older than all known ones
+/// apart.
 pub async fn upsert_bars(
     tx: &mut WriteTx,
     bars: &Bars,
     source: &str,
-) -> Result<Vec<(String, NaiveDate)>> {
+) -> Result<Vec<Fresh>> {
     let rows = sqlx::query!(
         r#"with given as (
                select symbol, date, close, open, high, low, volume
                from unnest($1::text[], $2::date[], $3::numeric[], $4::numeric[], $5::numeric[], $6::numeric[], $7::numeric[])
                     as b(symbol, date, close, open, high, low, volume)
+           ), known as (
+               select s.symbol, (select min(m.date) from market_data_cache m where m.symbol = s.symbol) as first
+               from (select distinct symbol from given) s
            ), fresh as (
-               select g.symbol, g.date from given g left join market_data_cache m using (symbol, date)
+               select g.symbol, g.date, case when g.date < k.first then k.first end as before
+               from given g join known k using (symbol) left join market_data_cache m using (symbol, date)
                where m.close is distinct from g.close
            ), stored as (
                insert into market_data_cache (symbol, date, close, open, high, low, volume, source)
@@ -51,7 +69,8 @@ pub async fn upsert_bars(
                       market_data_cache.volume)
                      is distinct from (excluded.close, excluded.open, excluded.high, excluded.low, excluded.volume)
            )
-           select symbol as "symbol!", min(date) as "date!" from fresh group by symbol order by symbol"#,
+           select symbol as "symbol!", before, min(date) as "first!", max(date) as "last!"
+           from fresh group by symbol, before order by symbol, before"#,
         &bars.symbols,
         &bars.dates,
         &bars.closes,
@@ -64,19 +83,31 @@ pub async fn upsert_bars(
     .fetch_all(tx.connection())
     .await
     .attempt("storing prices")?;
-    Ok(rows.into_iter().map(|row| (row.symbol, row.date)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| Fresh {
+            symbol: row.symbol,
+            first: row.first,
+            last: row.last,
+            before: row.before,
+        })
+        .collect())
 }
 
-/// Stores yields; says per series the earliest date with a value that is new or different.
+/// Stores yields; says per series which values are new or different, those older than all known
+/// ones apart.
 pub async fn upsert_yields(
     tx: &mut WriteTx,
     symbols: &[String],
     dates: &[NaiveDate],
     yields: &[Decimal],
     source: &str,
-) -> Result<Vec<(String, NaiveDate)>> {
+) -> Result<Vec<Fresh>> {
     let rows = sqlx::query!(
-        r#"with stored as (
+        r#"with known as (
+               select s.symbol, (select min(y.date) from yields y where y.symbol = s.symbol) as first
+               from (select distinct symbol from unnest($1::text[]) as given(symbol)) s
+           ), stored as (
                insert into yields (symbol, date, yield, source)
                select symbol, date, yield, $4 from unnest($1::text[], $2::date[], $3::numeric[]) as y(symbol, date, yield)
                order by symbol, date
@@ -84,7 +115,9 @@ pub async fn upsert_yields(
                where yields.yield <> excluded.yield
                returning symbol, date
            )
-           select symbol as "symbol!", min(date) as "date!" from stored group by symbol order by symbol"#,
+           select symbol as "symbol!", case when s.date < k.first then k.first end as before,
+                  min(date) as "first!", max(date) as "last!"
+           from stored s join known k using (symbol) group by symbol, 2 order by symbol, 2"#,
         symbols,
         dates,
         yields,
@@ -93,7 +126,15 @@ pub async fn upsert_yields(
     .fetch_all(tx.connection())
     .await
     .attempt("storing yields")?;
-    Ok(rows.into_iter().map(|row| (row.symbol, row.date)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| Fresh {
+            symbol: row.symbol,
+            first: row.first,
+            last: row.last,
+            before: row.before,
+        })
+        .collect())
 }
 
 /// Rows of `corporate_actions`, as columns.

@@ -168,3 +168,23 @@ async fn on_raw_prices_a_split_moves_no_value_and_dividends_are_income() {
     // 7 x 93.70 / 645.57 - 1
     assert!((metrics - 0.016_001_363_136_453).abs() < 1e-12, "{metrics}");
 }
+
+/// The first night of an old book: its split and three of its dividends are further back than any
+/// statistic looks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_split_before_the_lookback_of_the_first_run_is_not_forgotten() {
+    let world = World::at("2016-12-30T23:00:00Z", &shipped("market-raw")).await;
+    let id = world
+        .book("old", "100000", "2014-05-05", &["AAPL,100,600.96,2014-05-05,PUBLIC"])
+        .await;
+    world.worker().await;
+
+    world.run(&request(crate::world::on("2016-12-30"))).await;
+
+    let (quantity, price): (Decimal, Decimal) =
+        sqlx::query_as("select quantity, price from position_values").fetch_one(&world.db).await.unwrap();
+    assert_eq!((quantity, price), (dec("700"), dec("110.38")));
+    // 100 x 3.29, then twice 700 x 0.47.
+    let cash = days(&world, id).await[0].cash;
+    assert_eq!(cash, dec("100000") - dec("60096") + dec("329") + dec("658"));
+}

@@ -87,6 +87,21 @@ impl Folder {
             .find(|(known, _)| known == date)
             .unwrap();
         row.1[column] = close;
+        self.replace();
+    }
+
+    /// Takes closes away.
+    pub(crate) fn remove(&mut self, symbol: &str, on: impl Fn(&str) -> bool) {
+        let column = SYMBOLS.iter().position(|(name, _)| *name == symbol).unwrap();
+        for (date, row) in &mut self.closes {
+            if on(date) {
+                row[column] = f64::NAN;
+            }
+        }
+        self.replace();
+    }
+
+    fn replace(&self) {
         let file = self.path.join("prices/prices.csv");
         let finished = self.path.join("prices.csv.new");
         fs::write(&finished, csv(&self.closes)).unwrap();
@@ -159,7 +174,10 @@ fn csv(closes: &[(String, Vec<f64>)]) -> String {
     for (date, row) in closes {
         text.push_str(date);
         for close in row {
-            write!(text, ",{close:.4}").unwrap();
+            match close.is_nan() {
+                true => text.push(','),
+                false => write!(text, ",{close:.4}").unwrap(),
+            }
         }
         text.push('\n');
     }
