@@ -300,6 +300,7 @@ async fn scope(
                     symbol,
                     class: "PROXY".into(),
                     yields,
+                    since: None,
                 });
             }
         }

@@ -73,6 +73,33 @@ fn first_session(run: &Scope) -> Result<Option<TradingDate>> {
     ))
 }
 
+/// From when on a series is needed: statistics look back from `from`, and the ledger needs every
+/// split and dividend since the entry of the first lot.
+fn since(wanted: &Wanted, from: NaiveDate) -> NaiveDate {
+    wanted.since.map_or(from, |entry| entry.min(from))
+}
+
+/// All sessions that some series needs, and those that were not asked for yet.
+async fn missing(
+    db: &mut ReadTx<'_>,
+    calendar: Calendar,
+    series: &[Wanted],
+    (from, to): (NaiveDate, NaiveDate),
+) -> Result<(Vec<NaiveDate>, BTreeMap<Symbol, Vec<NaiveDate>>)> {
+    let symbols: Vec<String> = series
+        .iter()
+        .map(|wanted| wanted.symbol.to_string())
+        .collect();
+    let since: Vec<NaiveDate> = series.iter().map(|wanted| since(wanted, from)).collect();
+    let first = since.iter().min().copied().unwrap_or(from);
+    let sessions = calendar
+        .sessions(first, to)
+        .map_err(|error| Error::Permanent(error.to_string()))?;
+    let sessions: Vec<NaiveDate> = sessions.into_iter().map(TradingDate::date).collect();
+    let gaps = plans::gaps(db, &symbols, &since, &sessions).await?;
+    Ok((sessions, gaps))
+}
+
 impl Phase for MarketData {
     const NAME: PhaseName = PhaseName::MarketData;
     const AFTER: &'static [PhaseName] = &[];
@@ -88,17 +115,11 @@ impl Phase for MarketData {
             return Ok(Vec::new());
         };
         let (from, to) = (first.date(), run.final_date.date());
-        let sessions = run
-            .calendar
-            .sessions(from, to)
-            .map_err(|error| Error::Permanent(error.to_string()))?;
-        let sessions: Vec<NaiveDate> = sessions.into_iter().map(TradingDate::date).collect();
-        let symbols: Vec<String> = run.symbols.iter().map(|w| w.symbol.to_string()).collect();
-        let gaps = plans::gaps(db, &symbols, &sessions).await?;
+        let (_, mut gaps) = missing(db, run.calendar, &run.symbols, (from, to)).await?;
         let series: Vec<Wanted> = run
             .symbols
             .iter()
-            .filter(|wanted| run.force || gaps.contains_key(&wanted.symbol))
+            .filter(|wanted| run.force || gaps.remove(&wanted.symbol).is_some())
             .cloned()
             .collect();
         let chunks = series.chunks(PROVIDER_CHUNK);
@@ -116,14 +137,9 @@ impl Phase for MarketData {
     }
 
     async fn load(&self, db: &mut ReadTx<'_>, task: &TaskRef, input: &Input) -> Result<Vec<Gap>> {
-        let sessions = task
-            .calendar
-            .sessions(input.from, input.to)
-            .map_err(|error| Error::Permanent(error.to_string()))?;
-        let sessions: Vec<NaiveDate> = sessions.into_iter().map(TradingDate::date).collect();
-        let symbols: Vec<String> = input.series.iter().map(|w| w.symbol.to_string()).collect();
         // Another run may have filled a gap since the planner looked.
-        let mut gaps = plans::gaps(db, &symbols, &sessions).await?;
+        let span = (input.from, input.to);
+        let (sessions, mut gaps) = missing(db, task.calendar, &input.series, span).await?;
         let recent = task
             .calendar
             .on_or_before(input.to)
@@ -137,7 +153,12 @@ impl Phase for MarketData {
         for wanted in &input.series {
             let missing = gaps.remove(&wanted.symbol).unwrap_or_default();
             let missing = if task.force {
-                sessions.clone()
+                let since = since(wanted, input.from);
+                sessions
+                    .iter()
+                    .copied()
+                    .filter(|date| *date >= since)
+                    .collect()
             } else {
                 missing
             };
@@ -204,9 +225,9 @@ impl Phase for MarketData {
             let (symbols, dates, yields) = &output.yields;
             let yields = market::upsert_yields(tx, symbols, dates, yields, output.source).await?;
             for fresh in bars.into_iter().chain(yields) {
-                let to = fresh.before.and_then(|known| {
-                    last_concerned(one.task.calendar, fresh.last, known)
-                });
+                let to = fresh
+                    .before
+                    .and_then(|known| last_concerned(one.task.calendar, fresh.last, known));
                 if output.proxies.contains(&fresh.symbol) {
                     note(Touched::Proxy, fresh.first, to);
                 }

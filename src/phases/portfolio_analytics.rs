@@ -331,6 +331,7 @@ async fn rescue(tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<()> {
                 symbol: row.symbol.clone(),
                 class: "PUBLIC".into(),
                 yields: false,
+                since: None,
             })
             .collect();
         let date = one.task.as_of.date();

@@ -43,7 +43,9 @@ pub async fn changed(
     changes: &[(Changed, NaiveDate)],
     reason: &str,
 ) -> Result<()> {
-    let for_ever = changes.iter().map(|(change, from)| (change.clone(), *from, None));
+    let for_ever = changes
+        .iter()
+        .map(|(change, from)| (change.clone(), *from, None));
     let for_ever: Vec<_> = for_ever.collect();
     changed_between(tx, &for_ever, reason).await
 }

@@ -42,11 +42,7 @@ pub struct Fresh {
 
 /// Stores bars; says per symbol which closes are new or different, those older than all known ones
 /// apart.
-pub async fn upsert_bars(
-    tx: &mut WriteTx,
-    bars: &Bars,
-    source: &str,
-) -> Result<Vec<Fresh>> {
+pub async fn upsert_bars(tx: &mut WriteTx, bars: &Bars, source: &str) -> Result<Vec<Fresh>> {
     let rows = sqlx::query!(
         r#"with given as (
                select symbol, date, close, open, high, low, volume

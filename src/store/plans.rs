@@ -123,20 +123,23 @@ pub async fn symbols_lacking(
     Ok(work)
 }
 
-/// Sessions of each symbol without a final answer of a provider: symbol → dates, ascending.
+/// Sessions of each symbol, since its date, without a final answer of a provider: symbol → dates,
+/// ascending.
 pub async fn gaps(
     db: &mut ReadTx<'_>,
     symbols: &[String],
+    since: &[NaiveDate],
     sessions: &[NaiveDate],
 ) -> Result<BTreeMap<Symbol, Vec<NaiveDate>>> {
     let rows = sqlx::query!(
         r#"select s.symbol as "symbol!", array_agg(d.date order by d.date) as "dates!"
-           from unnest($1::text[]) as s(symbol)
-           cross join unnest($2::date[]) as d(date)
+           from unnest($1::text[], $2::date[]) as s(symbol, since)
+           join unnest($3::date[]) as d(date) on d.date >= s.since
            where not exists (select from symbol_outcomes o
                              where o.symbol = s.symbol and o.date = d.date and o.outcome <> 'failed')
            group by s.symbol order by s.symbol"#,
         symbols,
+        since,
         sessions
     )
     .fetch_all(db.connection().await?)

@@ -16,6 +16,9 @@ pub struct Wanted {
     pub class: String,
     /// A series of yields, not of prices.
     pub yields: bool,
+    /// Entry of its first lot in the scope: the ledger needs every split and dividend since.
+    #[serde(default)]
+    pub since: Option<NaiveDate>,
 }
 
 /// Series of the positions that are live in a window: public ones, underlyings, contracts.
@@ -28,14 +31,14 @@ pub async fn held(
     let portfolios: Vec<Uuid> = portfolios.iter().map(|id| id.0).collect();
     sqlx::query!(
         r#"with live as (
-               select symbol, underlying, class from positions
+               select symbol, underlying, class, entry_date from positions
                where portfolio_id = any($1) and deleted_at is null and entry_date <= $3
                  and (exit_date is null or exit_date >= $2) and class <> 'PRIVATE'
            )
-           select symbol as "symbol!", min(class) as "class!" from (
-               select symbol, class from live
+           select symbol as "symbol!", min(class) as "class!", min(entry_date) as "since!" from (
+               select symbol, class, entry_date from live
                union
-               select underlying, 'PUBLIC' from live where underlying is not null
+               select underlying, 'PUBLIC', entry_date from live where underlying is not null
            ) all_symbols
            group by symbol order by symbol"#,
         &portfolios,
@@ -51,6 +54,7 @@ pub async fn held(
             symbol: word("positions", &row.symbol)?,
             class: row.class,
             yields: false,
+            since: Some(row.since),
         })
     })
     .collect()

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use sigmabatch::domain::PortfolioId;
 
-use crate::world::{World, day, dec, range, request, shipped};
+use crate::world::{World, day, dec, on, range, request, shipped};
 
 /// A session of a book.
 #[derive(Debug, sqlx::FromRow)]
@@ -175,14 +175,22 @@ async fn on_raw_prices_a_split_moves_no_value_and_dividends_are_income() {
 async fn a_split_before_the_lookback_of_the_first_run_is_not_forgotten() {
     let world = World::at("2016-12-30T23:00:00Z", &shipped("market-raw")).await;
     let id = world
-        .book("old", "100000", "2014-05-05", &["AAPL,100,600.96,2014-05-05,PUBLIC"])
+        .book(
+            "old",
+            "100000",
+            "2014-05-05",
+            &["AAPL,100,600.96,2014-05-05,PUBLIC"],
+        )
         .await;
     world.worker().await;
 
-    world.run(&request(crate::world::on("2016-12-30"))).await;
+    world.run(&request(on("2016-12-30"))).await;
 
     let (quantity, price): (Decimal, Decimal) =
-        sqlx::query_as("select quantity, price from position_values").fetch_one(&world.db).await.unwrap();
+        sqlx::query_as("select quantity, price from position_values")
+            .fetch_one(&world.db)
+            .await
+            .unwrap();
     assert_eq!((quantity, price), (dec("700"), dec("110.38")));
     // 100 x 3.29, then twice 700 x 0.47.
     let cash = days(&world, id).await[0].cash;

@@ -92,7 +92,10 @@ impl Folder {
 
     /// Takes closes away.
     pub(crate) fn remove(&mut self, symbol: &str, on: impl Fn(&str) -> bool) {
-        let column = SYMBOLS.iter().position(|(name, _)| *name == symbol).unwrap();
+        let column = SYMBOLS
+            .iter()
+            .position(|(name, _)| *name == symbol)
+            .unwrap();
         for (date, row) in &mut self.closes {
             if on(date) {
                 row[column] = f64::NAN;

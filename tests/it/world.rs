@@ -15,9 +15,7 @@ use sigmabatch::clock::Clock;
 use sigmabatch::domain::{
     Calendar, Lot, Portfolio, PortfolioId, RunId, Symbol, TradingDate, Trigger,
 };
-use sigmabatch::engine::{
-    self, Dates, Engine, PhaseProgress, Planned, Request, Selection, WorkerOptions,
-};
+use sigmabatch::engine::{self, Dates, Engine, Planned, Request, Selection, WorkerOptions};
 use sigmabatch::import::{factors_toml, flows_csv, marks_csv, portfolio_csv, scenarios_toml};
 use sigmabatch::market_data::Provider;
 use sigmabatch::process;
@@ -357,6 +355,7 @@ impl World {
         format!("tasks {tasks:?}; not strict: {outcomes:?}")
     }
 
+<<<<<<< HEAD
     /// How far a run is.
     pub(crate) async fn progress(&self, run: RunId) -> Vec<PhaseProgress> {
         engine::progress(&self.engine, run)
@@ -366,6 +365,8 @@ impl World {
             .phases
     }
 
+=======
+>>>>>>> 6ee2a34 (fix(market-data): a book's splits and dividends are asked for since its first lot)
     /// One number for all results.
     pub(crate) async fn digest(&self) -> Digest {
         let mut db = ReadTx::lazy(&self.engine.pools.load);
