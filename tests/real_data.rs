@@ -41,7 +41,7 @@ impl Table {
     fn read(path: &str) -> Self {
         let bytes = fs::read(path).unwrap();
         let mut text = String::new();
-        if path.ends_with(".gz") {
+        if bytes.starts_with(&[0x1f, 0x8b]) {
             flate2::read::GzDecoder::new(&bytes[..])
                 .read_to_string(&mut text)
                 .unwrap();

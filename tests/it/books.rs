@@ -57,6 +57,10 @@ async fn ended(world: &World, id: PortfolioId, date: &str) -> Ended {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "four books, each with what it must show"
+)]
 async fn books_without_market_prices_are_valued_and_say_why_they_have_no_statistics() {
     const MARKET: [&str; 5] = ["betas", "factors", "volatility", "correlation", "stress"];
     let world = World::new().await;

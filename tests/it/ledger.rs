@@ -8,6 +8,7 @@ use crate::world::{World, day, dec, on, range, request, shipped};
 
 /// A session of a book.
 #[derive(Debug, sqlx::FromRow)]
+#[expect(clippy::struct_field_names, reason = "the names of the columns")]
 struct Day {
     as_of: NaiveDate,
     nav: Decimal,

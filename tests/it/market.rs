@@ -177,9 +177,10 @@ fn csv(closes: &[(String, Vec<f64>)]) -> String {
     for (date, row) in closes {
         text.push_str(date);
         for close in row {
-            match close.is_nan() {
-                true => text.push(','),
-                false => write!(text, ",{close:.4}").unwrap(),
+            if close.is_nan() {
+                text.push(',');
+            } else {
+                write!(text, ",{close:.4}").unwrap();
             }
         }
         text.push('\n');

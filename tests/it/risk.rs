@@ -14,6 +14,9 @@ const ETFS: [&str; 10] = [
     "BIL", "GOVT", "IAU", "IEFA", "LQD", "MUB", "VO", "VTV", "VUG", "XLV",
 ];
 
+/// Factor, slope, coverage, reason.
+type Exposure = (String, Option<f64>, Option<f64>, Option<String>);
+
 /// Incident I-01: eight of thirteen symbols never reached the universe and had no exposures.
 #[tokio::test(flavor = "multi_thread")]
 async fn never_seen_symbols_are_in_the_universe_when_planned_and_have_exposures_after_one_run() {
@@ -59,7 +62,7 @@ async fn never_seen_symbols_are_in_the_universe_when_planned_and_have_exposures_
         );
     }
 
-    let exposures: Vec<(String, Option<f64>, Option<f64>, Option<String>)> =
+    let exposures: Vec<Exposure> =
         sqlx::query_as("select factor, beta, coverage, reason from factor_exposures where portfolio_id = $1 order by 1")
             .bind(id.0)
             .fetch_all(&world.db)
@@ -362,7 +365,7 @@ async fn splitting_a_lot_into_three_changes_no_number_of_the_portfolio() {
             world
                 .count("select count(*) from position_values where as_of = '2016-12-21'")
                 .await,
-            lots.len() as i64 + 1
+            i64::try_from(lots.len()).unwrap() + 1
         );
         digests.push(world.digest().await);
     }

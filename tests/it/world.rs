@@ -2,6 +2,7 @@
 //! keys, an engine with a clock of 2016, and workers. All of it is gone with the value, also when
 //! the test panics.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::str::FromStr;
@@ -144,7 +145,7 @@ impl World {
             csv.push_str(&",".repeat(missing));
         }
         if rows.is_empty() {
-            csv.clear()
+            csv.clear();
         }
         self.import(name, equity, inception, csv.as_bytes()).await
     }
@@ -220,7 +221,7 @@ impl World {
     pub(crate) async fn marks(&self, portfolio: PortfolioId, symbol: &str, marks: &[(&str, &str)]) {
         let mut csv = "Symbol,Date,Price".to_owned();
         for (date, price) in marks {
-            csv.push_str(&format!("\n{symbol},{date},{price}"));
+            write!(csv, "\n{symbol},{date},{price}").unwrap();
         }
         let private = [symbol.parse::<Symbol>().unwrap()].into();
         let context = marks_csv::Context {
@@ -274,7 +275,9 @@ impl World {
             .unwrap();
         let stop = self.stop.child_token();
         let worker = tokio::spawn(async move {
-            engine::run_worker(engine, options, stop).await.unwrap();
+            Box::pin(engine::run_worker(engine, options, stop))
+                .await
+                .unwrap();
         });
         self.workers.lock().unwrap().push(worker);
     }
@@ -425,9 +428,11 @@ impl Drop for World {
                 }
             });
         });
-        if cleaning.join().is_err() && !std::thread::panicking() {
-            panic!("cleaning up after the test failed");
-        }
+        let cleaned = cleaning.join().is_ok();
+        assert!(
+            cleaned || std::thread::panicking(),
+            "cleaning up after the test failed"
+        );
     }
 }
 
@@ -586,8 +591,8 @@ fn settings(database: &str, application: &str) -> Settings {
     Settings {
         url: format!("{server}/{database}{parameters}"),
         application: application.to_owned(),
-        acquire_timeout: Duration::from_secs(120),
-        statement_timeout: Duration::from_secs(60),
+        acquire_timeout: Duration::from_mins(2),
+        statement_timeout: Duration::from_mins(1),
     }
 }
 
@@ -622,12 +627,7 @@ async fn make_template() -> String {
     for file in &files {
         hash.update(std::fs::read(file).unwrap());
     }
-    let hash: String = hash
-        .finalize()
-        .iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hash = format!("{:x}", hash.finalize())[..12].to_owned();
     let name = format!("{NAME}_template_{hash}");
     let mut admin = admin().await;
     run(&mut admin, "select pg_advisory_lock(7369676)").await;
