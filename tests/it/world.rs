@@ -358,18 +358,6 @@ impl World {
         format!("tasks {tasks:?}; not strict: {outcomes:?}")
     }
 
-<<<<<<< HEAD
-    /// How far a run is.
-    pub(crate) async fn progress(&self, run: RunId) -> Vec<PhaseProgress> {
-        engine::progress(&self.engine, run)
-            .await
-            .unwrap()
-            .unwrap()
-            .phases
-    }
-
-=======
->>>>>>> 6ee2a34 (fix(market-data): a book's splits and dividends are asked for since its first lot)
     /// One number for all results.
     pub(crate) async fn digest(&self) -> Digest {
         let mut db = ReadTx::lazy(&self.engine.pools.load);
