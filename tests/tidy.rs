@@ -18,7 +18,6 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("analytics", &[]),
     ("clock", &[]),
-    ("telemetry", &[]),
     ("embedded", &[]),
     // Files, providers, Postgres, Redis: they do not see each other.
     ("import", &["domain"]),
@@ -35,6 +34,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["clock", "domain", "market_data", "phases", "queue", "store"],
     ),
     // What the binaries share.
+    ("telemetry", &["config"]),
     (
         "config",
         &["clock", "domain", "market_data", "queue", "store"],
