@@ -293,15 +293,24 @@ async fn scope(
         let owners: Vec<PortfolioId> = work.keys().copied().collect();
         symbols = universe::held(&mut db, &owners, first.date(), to.date()).await?;
         for factor in &definitions.factors {
-            if symbols.iter().all(|wanted| wanted.symbol != factor.proxy) {
-                let yields = factor.kind == crate::domain::SeriesKind::Yield;
-                let symbol = factor.proxy.clone();
-                symbols.push(Wanted {
-                    symbol,
+            let yields = factor.kind == crate::domain::SeriesKind::Yield;
+            let held = symbols
+                .iter_mut()
+                .find(|wanted| wanted.symbol == factor.proxy);
+            match held {
+                // Held no more, but looked at like every proxy.
+                Some(wanted) if wanted.class == "CLOSED" => {
+                    wanted.class = "PROXY".into();
+                    wanted.until = None;
+                }
+                Some(_) => {}
+                None => symbols.push(Wanted {
+                    symbol: factor.proxy.clone(),
                     class: "PROXY".into(),
                     yields,
                     since: None,
-                });
+                    until: None,
+                }),
             }
         }
         symbols.sort();

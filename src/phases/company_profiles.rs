@@ -51,7 +51,9 @@ impl Phase for CompanyProfiles {
         let symbols: Vec<String> = run
             .symbols
             .iter()
-            .filter(|wanted| !wanted.yields && wanted.class != "OPTIONS")
+            .filter(|wanted| {
+                !wanted.yields && !["OPTIONS", "CLOSED"].contains(&wanted.class.as_str())
+            })
             .map(|wanted| wanted.symbol.to_string())
             .collect();
         let oldest = if run.force {

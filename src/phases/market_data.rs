@@ -73,10 +73,16 @@ fn first_session(run: &Scope) -> Result<Option<TradingDate>> {
     ))
 }
 
-/// From when on a series is needed: statistics look back from `from`, and the ledger needs every
-/// split and dividend since the entry of the first lot.
-fn since(wanted: &Wanted, from: NaiveDate) -> NaiveDate {
-    wanted.since.map_or(from, |entry| entry.min(from))
+/// The dates of a series that are needed: statistics look back from the first of `span`, and the
+/// ledger needs every split and dividend since the entry of the first lot. One that is held no more
+/// is needed until it was closed.
+fn needed(wanted: &Wanted, span: (NaiveDate, NaiveDate)) -> (NaiveDate, NaiveDate) {
+    let entry = wanted.since.unwrap_or(span.0);
+    match wanted.until {
+        // Closed on a day without a session, it was there until the next one.
+        Some(exit) => (entry, span.1.min(exit + chrono::Days::new(7))),
+        None => (entry.min(span.0), span.1),
+    }
 }
 
 /// All sessions that some series needs, and those that were not asked for yet.
@@ -84,19 +90,20 @@ async fn missing(
     db: &mut ReadTx<'_>,
     calendar: Calendar,
     series: &[Wanted],
-    (from, to): (NaiveDate, NaiveDate),
+    span: (NaiveDate, NaiveDate),
 ) -> Result<(Vec<NaiveDate>, BTreeMap<Symbol, Vec<NaiveDate>>)> {
     let symbols: Vec<String> = series
         .iter()
         .map(|wanted| wanted.symbol.to_string())
         .collect();
-    let since: Vec<NaiveDate> = series.iter().map(|wanted| since(wanted, from)).collect();
-    let first = since.iter().min().copied().unwrap_or(from);
+    let (since, until): (Vec<NaiveDate>, Vec<NaiveDate>) =
+        series.iter().map(|wanted| needed(wanted, span)).unzip();
+    let first = since.iter().min().copied().unwrap_or(span.0);
     let sessions = calendar
-        .sessions(first, to)
+        .sessions(first, span.1)
         .map_err(|error| Error::Permanent(error.to_string()))?;
     let sessions: Vec<NaiveDate> = sessions.into_iter().map(TradingDate::date).collect();
-    let gaps = plans::gaps(db, &symbols, &since, &sessions).await?;
+    let gaps = plans::gaps(db, &symbols, (&since, &until), &sessions).await?;
     Ok((sessions, gaps))
 }
 
@@ -153,12 +160,9 @@ impl Phase for MarketData {
         for wanted in &input.series {
             let missing = gaps.remove(&wanted.symbol).unwrap_or_default();
             let missing = if task.force {
-                let since = since(wanted, input.from);
-                sessions
-                    .iter()
-                    .copied()
-                    .filter(|date| *date >= since)
-                    .collect()
+                let (since, until) = needed(wanted, span);
+                let within = |date: &NaiveDate| (since..=until).contains(date);
+                sessions.iter().copied().filter(within).collect()
             } else {
                 missing
             };

@@ -332,6 +332,7 @@ async fn rescue(tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<()> {
                 class: "PUBLIC".into(),
                 yields: false,
                 since: None,
+                until: None,
             })
             .collect();
         let date = one.task.as_of.date();

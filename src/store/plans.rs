@@ -123,23 +123,24 @@ pub async fn symbols_lacking(
     Ok(work)
 }
 
-/// Sessions of each symbol, since its date, without a final answer of a provider: symbol → dates,
+/// Sessions of each symbol, within its dates, without a final answer of a provider: symbol → dates,
 /// ascending.
 pub async fn gaps(
     db: &mut ReadTx<'_>,
     symbols: &[String],
-    since: &[NaiveDate],
+    (since, until): (&[NaiveDate], &[NaiveDate]),
     sessions: &[NaiveDate],
 ) -> Result<BTreeMap<Symbol, Vec<NaiveDate>>> {
     let rows = sqlx::query!(
         r#"select s.symbol as "symbol!", array_agg(d.date order by d.date) as "dates!"
-           from unnest($1::text[], $2::date[]) as s(symbol, since)
-           join unnest($3::date[]) as d(date) on d.date >= s.since
+           from unnest($1::text[], $2::date[], $3::date[]) as s(symbol, since, until)
+           join unnest($4::date[]) as d(date) on d.date between s.since and s.until
            where not exists (select from symbol_outcomes o
                              where o.symbol = s.symbol and o.date = d.date and o.outcome <> 'failed')
            group by s.symbol order by s.symbol"#,
         symbols,
         since,
+        until,
         sessions
     )
     .fetch_all(db.connection().await?)

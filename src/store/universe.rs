@@ -12,16 +12,20 @@ use crate::domain::{PortfolioId, Symbol};
 pub struct Wanted {
     /// The symbol.
     pub symbol: Symbol,
-    /// `PUBLIC`, `OPTIONS` (a contract) or `PROXY`.
+    /// `PUBLIC`, `OPTIONS` (a contract), `PROXY`, or `CLOSED` for a public one that is held no more.
     pub class: String,
     /// A series of yields, not of prices.
     pub yields: bool,
     /// Entry of its first lot in the scope: the ledger needs every split and dividend since.
     #[serde(default)]
     pub since: Option<NaiveDate>,
+    /// Exit of the last lot of a closed one: until then its splits and dividends have moved cash.
+    #[serde(default)]
+    pub until: Option<NaiveDate>,
 }
 
-/// Series of the positions that are live in a window: public ones, underlyings, contracts.
+/// Series of the positions that are live in a window: public ones, underlyings, contracts; and of
+/// public ones that were closed before, whose splits and dividends are in the cash.
 pub async fn held(
     db: &mut ReadTx<'_>,
     portfolios: &[PortfolioId],
@@ -30,15 +34,21 @@ pub async fn held(
 ) -> Result<Vec<Wanted>> {
     let portfolios: Vec<Uuid> = portfolios.iter().map(|id| id.0).collect();
     sqlx::query!(
-        r#"with live as (
-               select symbol, underlying, class, entry_date from positions
-               where portfolio_id = any($1) and deleted_at is null and entry_date <= $3
-                 and (exit_date is null or exit_date >= $2) and class <> 'PRIVATE'
+        r#"with booked as (
+               select symbol, underlying, class, entry_date, exit_date,
+                      exit_date is not null and exit_date < $2 as closed
+               from positions
+               where portfolio_id = any($1) and deleted_at is null and entry_date <= $3 and class <> 'PRIVATE'
            )
-           select symbol as "symbol!", min(class) as "class!", min(entry_date) as "since!" from (
-               select symbol, class, entry_date from live
+           select symbol as "symbol!",
+                  coalesce(min(class) filter (where not closed), 'CLOSED') as "class!",
+                  min(entry_date) as "since!",
+                  case when bool_and(closed) then max(exit_date) end as until
+           from (
+               select symbol, class, entry_date, exit_date, closed from booked where not closed or class = 'PUBLIC'
                union
-               select underlying, 'PUBLIC', entry_date from live where underlying is not null
+               select underlying, 'PUBLIC', entry_date, exit_date, closed from booked
+               where underlying is not null and not closed
            ) all_symbols
            group by symbol order by symbol"#,
         &portfolios,
@@ -55,6 +65,7 @@ pub async fn held(
             class: row.class,
             yields: false,
             since: Some(row.since),
+            until: row.until,
         })
     })
     .collect()
@@ -73,7 +84,12 @@ pub async fn ensure(
         .iter()
         .map(|wanted| wanted.symbol.to_string())
         .collect();
-    let classes: Vec<String> = sorted.iter().map(|wanted| wanted.class.clone()).collect();
+    // That a book holds it no more is no property of a symbol.
+    let class = |wanted: &&Wanted| match wanted.class.as_str() {
+        "CLOSED" => "PUBLIC".to_owned(),
+        class => class.to_owned(),
+    };
+    let classes: Vec<String> = sorted.iter().map(class).collect();
     let aliases: Vec<Option<String>> = sorted
         .iter()
         .map(|wanted| wanted.symbol.alias().map(String::from))

@@ -197,3 +197,27 @@ async fn a_split_before_the_lookback_of_the_first_run_is_not_forgotten() {
     let cash = days(&world, id).await[0].cash;
     assert_eq!(cash, dec("100000") - dec("60096") + dec("329") + dec("658"));
 }
+
+/// 100 AAPL, seven times as many from 2014-06-09, sold before anything that the run looks at.
+#[tokio::test(flavor = "multi_thread")]
+async fn splits_and_dividends_of_a_lot_closed_before_the_first_run_are_booked() {
+    let world = World::at("2016-12-30T23:00:00Z", &shipped("market-raw")).await;
+    let id = world
+        .book(
+            "closed",
+            "100000",
+            "2014-05-05",
+            &["AAPL,100,600.96,2014-05-05,PUBLIC,,,,,,2014-08-15,97.98"],
+        )
+        .await;
+    world.worker().await;
+
+    world.run(&request(on("2016-12-30"))).await;
+
+    // - 100 x 600.96 + 700 x 97.98 + 100 x 3.29 + 700 x 0.47
+    let cash = days(&world, id).await[0].cash;
+    assert_eq!(
+        cash,
+        dec("100000") - dec("60096") + dec("68586") + dec("329") + dec("329")
+    );
+}
