@@ -112,8 +112,12 @@ impl Steward {
             self.engine.queue.ensure().await?;
         }
         if wiped || urgent || term.ticks.is_multiple_of(RECONCILE_TICKS) {
-            self.reconcile(if wiped { 0.0 } else { HINT_GRACE_SECONDS })
-                .await?;
+            self.reconcile(if wiped || urgent {
+                0.0
+            } else {
+                HINT_GRACE_SECONDS
+            })
+            .await?;
         }
         if term.ticks % CLEAN_UP_TICKS == CLEAN_UP_TICKS - 1 {
             self.engine.queue.forget_consumers(CONSUMER_IDLE_MS).await?;
