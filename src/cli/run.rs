@@ -66,7 +66,8 @@ async fn plan(engine: &Engine, request: &Request, wait: bool, json: bool) -> Res
     let planned = engine::plan(engine, request).await.map_err(explain)?;
     engine::start(engine, planned.run).await;
     let living = store::workers::living(&engine.pools.control).await?;
-    if living == 0 {
+    let waiting = planned.existing || planned.tasks.iter().any(|(_, n)| *n > 0);
+    if living == 0 && waiting {
         say(
             "no worker is alive: start one with `sigmabatch-worker` (it needs DATABASE_URL, REDIS_URL and MARKET_DATA)",
         );
