@@ -60,16 +60,19 @@ pub struct Capability {
     pub timeout_seconds: f64,
 }
 
-/// Takes the tasks of all hints of one read. A suspect is taken only with `alone`.
+/// Takes the tasks of all hints of one read. A suspect is taken only with `alone`. `doubtful` are hints
+/// of an earlier claim whose answer was lost; if that claim happened, its tasks are answered as ours.
 pub async fn claim(
     pool: &PgPool,
     worker: WorkerId,
     hints: &[TaskEpoch],
+    doubtful: &std::collections::BTreeSet<TaskEpoch>,
     capabilities: &[Capability],
     alone: bool,
 ) -> Result<Vec<(TaskEpoch, Answer)>> {
     let ids: Vec<i64> = hints.iter().map(|hint| hint.task.0).collect();
     let epochs: Vec<i64> = hints.iter().map(|hint| hint.epoch).collect();
+    let doubts: Vec<bool> = hints.iter().map(|hint| doubtful.contains(hint)).collect();
     let phases: Vec<String> = capabilities.iter().map(|c| c.phase.to_string()).collect();
     let versions: Vec<i16> = capabilities.iter().map(|c| c.version).collect();
     let timeouts: Vec<f64> = capabilities.iter().map(|c| c.timeout_seconds).collect();
@@ -81,7 +84,8 @@ pub async fn claim(
         alone,
         &phases,
         &versions,
-        &timeouts
+        &timeouts,
+        &doubts
     )
     .fetch_all(pool)
     .await

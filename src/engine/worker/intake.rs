@@ -75,6 +75,8 @@ struct Intake<'a> {
     backoff: Duration,
     /// Hints that were read beyond the permits.
     surplus: VecDeque<Entry>,
+    /// Hints of a claim whose answer was lost: asked again before anything else.
+    doubtful: Hints,
     /// Tasks that crashed a worker before: for a moment in which nothing else runs.
     suspects: VecDeque<(TaskEpoch, Vec<Entry>)>,
 }
@@ -106,6 +108,7 @@ impl<'a> Intake<'a> {
             away_since: None,
             backoff: BACKOFF.0,
             surplus: VecDeque::new(),
+            doubtful: Hints::new(),
             suspects: VecDeque::new(),
         }
     }
@@ -128,6 +131,9 @@ impl<'a> Intake<'a> {
     }
 
     async fn find(&mut self, free: usize, reconcile: &Notify) -> Hints {
+        if !self.doubtful.is_empty() {
+            return self.doubtful.clone();
+        }
         if let Some(suspect) = self.take_suspect() {
             return BTreeMap::from([suspect]);
         }
@@ -263,23 +269,37 @@ impl<'a> Intake<'a> {
         let alone = self.life.counters.in_hand.load(Ordering::Relaxed) == 0 && hints.len() == 1;
         // What goes beyond the permits waits for the next round.
         while hints.len() > permits.len() {
-            if let Some((_, entries)) = hints.pop_last() {
+            if let Some((hint, entries)) = hints.pop_last()
+                && !self.doubtful.contains_key(&hint)
+            {
                 self.surplus.extend(entries);
             }
         }
         let asked: Vec<TaskEpoch> = hints.keys().copied().collect();
         let pool = &self.life.engine.pools.control;
-        let answers =
-            match tasks::claim(pool, self.life.id, &asked, &self.capabilities, alone).await {
-                Ok(answers) => answers,
-                Err(error) => {
-                    tracing::warn!(error = %chain(&error), "claim failed, hints kept");
-                    self.surplus.extend(hints.into_values().flatten());
-                    tokio::time::sleep(self.backoff).await;
-                    self.backoff = (self.backoff * 2).min(BACKOFF.1);
-                    return;
-                }
-            };
+        let doubtful = self.doubtful.keys().copied().collect();
+        let claim = tasks::claim(
+            pool,
+            self.life.id,
+            &asked,
+            &doubtful,
+            &self.capabilities,
+            alone,
+        );
+        let answers = match claim.await {
+            Ok(answers) => answers,
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "claim failed, hints kept");
+                // It may have happened all the same, with its answer lost on the way.
+                self.doubtful.extend(hints);
+                tokio::time::sleep(self.backoff).await;
+                self.backoff = (self.backoff * 2).min(BACKOFF.1);
+                return;
+            }
+        };
+        for hint in &asked {
+            self.doubtful.remove(hint);
+        }
         let mut stale = Vec::new();
         for (hint, answer) in answers {
             let entries = hints.remove(&hint).unwrap_or_default();

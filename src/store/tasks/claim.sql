@@ -1,16 +1,19 @@
--- Answers each hint of one read. Rows are locked in id order; what somebody else holds is skipped.
+-- Answers each hint of one read. Rows are locked in id order; what somebody else holds is skipped. A hint
+-- in doubt was asked before and the answer was lost: if that claim happened, its task is ours already.
 with hint as (
-    select h.id, h.epoch
-    from unnest($1::bigint[], $2::bigint[]) as h(id, epoch)
+    select h.id, h.epoch, h.doubt
+    from unnest($1::bigint[], $2::bigint[], $8::boolean[]) as h(id, epoch, doubt)
 ),
 locked as (
     select t.id, known.timeout
     from task t
-    join hint h on h.id = t.id and h.epoch = t.epoch
+    join hint h on h.id = t.id
     join unnest($5::text[], $6::smallint[], $7::float8[]) as known(phase, version, timeout)
       on known.phase = t.phase and t.input_version <= known.version
     join run_phase p on p.run_id = t.run_id and p.phase = t.phase
-    where t.state = 'ready' and t.ready_at <= now() and p.opened_at is not null
+    where ((t.state = 'ready' and t.epoch = h.epoch and t.ready_at <= now())
+           or (h.doubt and t.state = 'running' and t.epoch = h.epoch + 1 and t.worker_id = $3))
+      and p.opened_at is not null
       and (t.crashes = 0 or $4)
       and exists (select from worker w where w.id = $3 and w.lost_at is null and not w.draining)
     order by t.id
@@ -18,7 +21,7 @@ locked as (
 ),
 claimed as (
     update task t
-    set state = 'running', epoch = t.epoch + 1, worker_id = $3, started_at = now(), parked_since = t.parked_since,
+    set state = 'running', epoch = t.epoch + (t.state = 'ready')::integer, worker_id = $3, started_at = now(),
         deadline_at = now() + make_interval(secs => l.timeout)
     from locked l
     where t.id = l.id
@@ -26,7 +29,7 @@ claimed as (
 )
 select h.id as "id!", h.epoch as "hinted!",
        c.epoch as "epoch?", c.input as "input?", coalesce(c.timeout, 0) as "timeout_seconds!",
-       (t.id is null or t.state <> 'ready' or t.epoch <> h.epoch) as "stale!",
+       (t.id is null or t.state <> 'ready' or t.epoch <> h.epoch) and c.id is null as "stale!",
        coalesce(t.run_id, gen_random_uuid()) as "run_id!", coalesce(r.run_seq, 0) as "run_seq!",
        coalesce(r.final_date, current_date) as "final_date!", coalesce(r.force, false) as "force!",
        coalesce(t.phase, '') as "phase!", coalesce(t.unit, '') as "unit!",
