@@ -23,6 +23,9 @@ use crate::store::{self, WriteTx};
 const BATCH: usize = 64;
 /// Longest wait for more of them.
 const GATHER: Duration = Duration::from_millis(8);
+/// A transaction that takes longer, waiting for a connection included, is begun anew; the next one may
+/// take twice as long. After an outage a link can be dead without anybody saying so.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// First and longest pause before a commit is tried again.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
@@ -82,17 +85,25 @@ async fn gather(life: &Life, commits: &mut mpsc::Receiver<Finished>) -> Vec<Fini
 fn commit(life: &Life, mut batch: Vec<Finished>) -> BoxFuture<'_, ()> {
     Box::pin(async move {
         let mut backoff = BACKOFF.0;
+        let mut limit = PATIENCE;
         let mut repeated = false;
         loop {
-            let error = match transaction(life, &batch, repeated).await {
-                Ok(ours) => return settle(life, batch, &ours).await,
-                Err(error) => error,
+            let attempt = tokio::time::timeout(limit, transaction(life, &batch, repeated)).await;
+            let error = match attempt {
+                Ok(Ok(ours)) => return settle(life, batch, &ours).await,
+                Ok(Err(error)) => error,
+                Err(_elapsed) => {
+                    limit *= 2;
+                    let what = "postgres did not answer a commit in time".to_owned();
+                    Error::Transient { what, after: None }
+                }
             };
             if life.abandon.is_cancelled() {
                 break;
             }
             let data = match &error {
                 Error::Store(error) => error.is_data(),
+                Error::Transient { .. } => false,
                 _ => true,
             };
             if data && batch.len() > 1 {
