@@ -72,8 +72,9 @@ fn ctrl_c_on_a_terminal_reaches_the_command_exactly_once() {
                   while [ $count = 0 ]; do sleep 0.05; done; for i in 1 2 3 4 5 6; do sleep 0.1; done; \
                   echo \"count $count\"; exit 5";
     fs::write(place.path.join("script"), script).unwrap();
+    // Without «exec», a shell that stays in between (dash does, when $SHELL is not set) would die of the same Ctrl-C.
     let line = format!(
-        "'{BINARY}' services -- sh '{}'",
+        "exec '{BINARY}' services -- sh '{}'",
         place.path.join("script").display()
     );
     let mut command = Command::new("script");
