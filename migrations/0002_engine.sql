@@ -18,9 +18,12 @@ create table run (
     parent_run      uuid references run (id),
     verdict         text check (verdict in ('succeeded', 'partial', 'failed', 'cancelled')),
     created_at      timestamptz not null default now(),
+    -- Set by the transaction that cancelled its tasks: nothing of it is committed after that.
+    cancelled_at    timestamptz,
     finished_at     timestamptz,
     check ((verdict is null) = (finished_at is null))
 );
+create index run_cancelled on run (cancelled_at) where cancelled_at is not null;
 create unique index run_idempotency on run (principal, idempotency_key) where idempotency_key is not null;
 create index run_going on run (request_hash) where verdict is null;
 
@@ -127,6 +130,24 @@ create table steward (
 );
 insert into steward (term, expires_at) values (0, '-infinity');
 
+-- What an operator holds back: its tasks are not claimed. Running ones go on.
+create table pause (
+    kind   text not null check (kind in ('lane', 'phase')),
+    name   text not null,
+    who    text not null,
+    reason text not null,
+    since  timestamptz not null default now(),
+    primary key (kind, name)
+);
+
+-- Without Redis there is no shared rate of requests: one worker at a time asks providers.
+create table provider_lease (
+    only_row   boolean primary key default true check (only_row),
+    holder     uuid,
+    expires_at timestamptz not null
+);
+insert into provider_lease (expires_at) values ('-infinity');
+
 -- One row per eligible session: a nightly run cannot be started twice nor skipped.
 create table business_date (
     as_of      date primary key,
@@ -153,7 +174,9 @@ create table audit (
     who    text not null,
     action text not null,
     target text not null,
-    reason text
+    reason text not null,
+    -- What came of it: counts, the run that was planned.
+    detail jsonb not null default '{}'
 );
 
 create view batch_run_history as

@@ -5,32 +5,34 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// Tells the time, from the system or from an instant that was chosen at the start.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
-    start: DateTime<Utc>,
-    since: Instant,
+    /// Ahead of the system's clock by this much. Not a start and a stopwatch: a machine that sleeps or
+    /// has its clock set would leave a daemon behind.
+    ahead: TimeDelta,
 }
 
 impl Clock {
     /// The time of the system.
     pub fn system() -> Self {
-        Self::starting_at(Utc::now())
+        Self {
+            ahead: TimeDelta::zero(),
+        }
     }
 
     /// A clock that shows `start` now and runs on from there.
     pub fn starting_at(start: DateTime<Utc>) -> Self {
         Self {
-            start,
-            since: Instant::now(),
+            ahead: start - Utc::now(),
         }
     }
 
     /// The current instant.
     pub fn now(&self) -> DateTime<Utc> {
-        self.start + self.since.elapsed()
+        Utc::now() + self.ahead
     }
 }
 

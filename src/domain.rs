@@ -5,6 +5,7 @@
 mod calendar;
 mod cash_flow;
 mod definitions;
+mod held;
 mod hint;
 mod ids;
 mod ledger;
@@ -24,6 +25,7 @@ pub use definitions::{
     Factor, FactorRole, FactorSet, INTEREST_RATE, Scenario, ScenarioSet, SeriesKind, Shock,
     ShockKind,
 };
+pub use held::Held;
 pub use hint::{Hint, TaskEpoch};
 pub use ids::{InstallId, PortfolioId, PositionId, RunId, TaskId, WorkerId};
 pub use ledger::{Book, LedgerDay, LedgerError, ledger, totals};

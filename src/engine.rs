@@ -4,6 +4,7 @@
 //! Postgres decides, Redis suggests, workers compute, one transaction commits.
 
 mod announce;
+mod control;
 mod gatekeeper;
 mod planner;
 mod scheduler;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use announce::announce;
+pub use control::{Order, cancel, drain, pause, resume};
 pub use planner::{Dates, PlanError, Planned, Request, Selection, plan};
 pub use scheduler::{CatchUp, Due, due, plan_due};
 pub use watch::{PhaseProgress, RunProgress, progress, start};

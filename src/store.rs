@@ -6,6 +6,7 @@
 mod connect;
 mod tx;
 
+pub mod control;
 pub mod databases;
 pub mod definitions;
 pub mod digest;
@@ -26,7 +27,7 @@ pub mod tasks;
 pub mod universe;
 pub mod workers;
 
-pub use connect::{Pools, Settings, connect, connect_one, install_id, migrate, redact};
+pub use connect::{Connection, Pools, Settings, connect, connect_one, install_id, migrate, redact};
 pub use tx::{ReadTx, WriteTx};
 
 /// What can go wrong between us and Postgres.
@@ -77,6 +78,15 @@ impl Error {
     pub fn is_data(&self) -> bool {
         self.sqlstate()
             .is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+    }
+
+    /// Whether another transaction stood in the way (serialisation, deadlock, a lock waited for too long):
+    /// the same transaction, repeated, may succeed.
+    pub fn is_conflict(&self) -> bool {
+        matches!(
+            self.sqlstate().as_deref(),
+            Some("40001" | "40P01" | "55P03")
+        )
     }
 
     /// Whether a unique key was hit.

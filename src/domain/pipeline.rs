@@ -1,54 +1,8 @@
 //! The words of the engine: lanes, phases, states, verdicts. Their texts are in the database
 //! for ever and are never renamed.
 
-use std::fmt;
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
-
-macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* })*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum $name {
-            $($(#[$vdoc])* #[serde(rename = $text)] $variant,)*
-        }
-
-        impl $name {
-            /// Every value, in the order of the definition.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The text in database, stream and JSON.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text,)* }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = UnknownWord;
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                match text {
-                    $($text => Ok(Self::$variant),)*
-                    _ => Err(UnknownWord { what: stringify!($name), text: text.to_owned() }),
-                }
-            }
-        }
-    )*};
-}
-
-/// A text that is none of the words of its kind.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{text}\" is no {what}")]
-pub struct UnknownWord {
-    what: &'static str,
-    text: String,
-}
+use super::UnknownWord;
+use super::words::words;
 
 words! {
     /// Who waits for a run: a person, the night, or nobody in particular.
@@ -153,6 +107,12 @@ impl PhaseName {
             Self::SectorTags => "5",
             Self::PortfolioAnalytics => "6",
         }
+    }
+
+    /// The phase of that name or number, as people write it.
+    pub fn named(text: &str) -> Result<Self, UnknownWord> {
+        let numbered = Self::ALL.iter().find(|phase| phase.number() == text);
+        numbered.map_or_else(|| text.parse(), |phase| Ok(*phase))
     }
 
     /// Position in the pipeline: 0 to 9.

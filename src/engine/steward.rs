@@ -9,11 +9,11 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::{Engine, Error, announce, gatekeeper, retry_delay};
-use crate::domain::{Hint, TaskEpoch, TaskId, WorkerId};
+use crate::domain::{Held, Hint, TaskEpoch, TaskId, WorkerId};
 use crate::engine::MAX_ATTEMPTS;
 use crate::queue::{Entry, Says};
 use crate::store::tasks::{self, NewTask, Orphan, Reaping};
-use crate::store::{self, WriteTx, gates};
+use crate::store::{self, WriteTx, control, gates};
 
 const TICK: Duration = Duration::from_secs(1);
 /// Ticks between two looks for passed deadlines, and between two reconciliations.
@@ -29,6 +29,10 @@ const HINT_GRACE_SECONDS: f64 = 3.0;
 /// Tasks reaped in one transaction.
 const REAP: i64 = 500;
 const CONSUMER_IDLE_MS: u64 = 3_600_000;
+/// A pending entry younger than this is in the hands of a worker that is about to claim it.
+const PENDING_MS: u64 = 30_000;
+/// The same when something was just resumed: who held such an entry was told "not now".
+const RESUMED_PENDING_MS: u64 = 1_000;
 
 pub(super) struct Steward {
     pub(super) engine: Engine,
@@ -44,6 +48,8 @@ struct Term {
     number: i64,
     ticks: u64,
     due_since: DateTime<Utc>,
+    /// What operators held back at the last look.
+    held: Vec<Held>,
 }
 
 impl Steward {
@@ -68,6 +74,7 @@ impl Steward {
                         number,
                         ticks: 0,
                         due_since: DateTime::UNIX_EPOCH,
+                        held: Vec::new(),
                     });
                 }
                 Ok(Some(_)) => {}
@@ -111,14 +118,18 @@ impl Steward {
             tracing::warn!("redis is empty: rebuilding the streams");
             self.engine.queue.ensure().await?;
         }
-        if wiped || urgent || term.ticks.is_multiple_of(RECONCILE_TICKS) {
-            self.reconcile(if wiped || urgent {
-                0.0
-            } else {
-                HINT_GRACE_SECONDS
-            })
-            .await?;
+        let pauses = control::pauses(&self.engine.pools.control).await?;
+        let held: Vec<Held> = pauses.into_iter().map(|pause| pause.held).collect();
+        let resumed = term.held.iter().any(|before| !held.contains(before));
+        if resumed {
+            // Hints that were read while they were held back lie with their readers.
+            self.reconcile(0.0, RESUMED_PENDING_MS).await?;
+        } else if wiped || urgent {
+            self.reconcile(0.0, PENDING_MS).await?;
+        } else if term.ticks.is_multiple_of(RECONCILE_TICKS) {
+            self.reconcile(HINT_GRACE_SECONDS, PENDING_MS).await?;
         }
+        term.held = held;
         if term.ticks % CLEAN_UP_TICKS == CLEAN_UP_TICKS - 1 {
             self.engine.queue.forget_consumers(CONSUMER_IDLE_MS).await?;
             store::workers::forget_lost(&self.engine.pools.control).await?;
@@ -240,8 +251,8 @@ impl Steward {
 
     /// Compares the streams with Postgres: every claimable task gets a deliverable hint, hints of
     /// final tasks go. Streams first: what is acknowledged in between is merely looked at twice.
-    async fn reconcile(&self, ready_seconds: f64) -> Result<(), Error> {
-        let survey = self.engine.queue.survey().await?;
+    async fn reconcile(&self, ready_seconds: f64, pending_ms: u64) -> Result<(), Error> {
+        let survey = self.engine.queue.survey(pending_ms).await?;
         let useless: Vec<Entry> = survey.useless().cloned().collect();
         for entry in &useless {
             if let Says::Garbage(text) = &entry.says {

@@ -5,6 +5,7 @@
 
 mod commit;
 mod counters;
+mod hands;
 mod heartbeat;
 mod intake;
 mod task;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::counters::Counters;
+use self::hands::Hands;
 use super::{Engine, Error, gatekeeper, steward};
 use crate::domain::{PermitClass, PhaseName, WorkerId};
 use crate::market_data::Provider;
@@ -44,6 +46,13 @@ pub struct WorkerOptions {
     pub failpoint: Option<Failpoint>,
     /// For tests: called at the beginning of every computation, on its thread.
     pub probe: Option<Probe>,
+}
+
+impl WorkerOptions {
+    /// Tasks at once that wait for providers, not for our cores.
+    fn provider_tasks(&self) -> usize {
+        self.concurrency.clamp(1, PROVIDER_TASKS)
+    }
 }
 
 /// Looks at the world while a task computes.
@@ -110,6 +119,7 @@ struct Life {
     options: WorkerOptions,
     id: WorkerId,
     counters: Arc<Counters>,
+    hands: Arc<Hands>,
     /// Tasks in hand, by class.
     cpu: Arc<Semaphore>,
     provider: Arc<Semaphore>,
@@ -190,8 +200,9 @@ async fn live(
         options: options.clone(),
         id,
         counters: Arc::default(),
+        hands: Arc::default(),
         cpu: Arc::new(Semaphore::new(options.concurrency.max(1))),
-        provider: Arc::new(Semaphore::new(options.concurrency.clamp(1, PROVIDER_TASKS))),
+        provider: Arc::new(Semaphore::new(options.provider_tasks())),
         cores: Arc::new(Semaphore::new(cores)),
         touched,
         abandon: abandon.clone(),
@@ -271,5 +282,5 @@ async fn leave(engine: &Engine, id: WorkerId) {
 
 /// Commit transactions at once: one writes while the other waits for the disk.
 const COMMITTERS: usize = 2;
-/// Provider tasks at once: they wait for others, not for our cores.
+/// Most provider tasks at once.
 const PROVIDER_TASKS: usize = 8;

@@ -22,6 +22,8 @@ local function take(i, most)
     if most < 1 then return end
     local reply = redis.pcall('XREADGROUP', 'GROUP', group, consumer, 'COUNT', most, 'STREAMS', KEYS[i], '>')
     if type(reply) == 'table' and reply.err then
+        -- Only a missing stream or group is ours to mend; a replica or a full memory is an error.
+        if not string.find(reply.err, 'NOGROUP', 1, true) then error(reply.err, 0) end
         missing = missing + 1
     elseif reply then
         for _, entry in ipairs(reply[1][2]) do

@@ -13,7 +13,7 @@ use redis::streams::StreamReadReply;
 
 use super::connection::ENTRY_VERSION;
 use super::{Attempt, Error, GROUP, Keys, Result};
-use crate::domain::{InstallId, Lane, PermitClass, PhaseName, TaskEpoch, TaskId};
+use crate::domain::{Held, InstallId, Lane, PermitClass, PhaseName, TaskEpoch, TaskId};
 
 /// How long one blocking read waits.
 pub(super) const BLOCK: Duration = Duration::from_secs(2);
@@ -58,6 +58,18 @@ pub struct Wanted {
     pub phases: Vec<PhaseName>,
     /// Free permits.
     pub free: usize,
+    /// What operators hold back: no use in reading it.
+    pub held: Vec<Held>,
+}
+
+impl Wanted {
+    fn streams(&self, lane: Lane) -> impl DoubleEndedIterator<Item = PhaseName> {
+        let held = move |phase| self.held.iter().any(|held| held.covers(lane, phase));
+        self.phases
+            .iter()
+            .copied()
+            .filter(move |&phase| !held(phase))
+    }
 }
 
 /// The answer to a read.
@@ -106,7 +118,7 @@ impl Reader {
                 let share = format!("{lane}/{}", want.class);
                 shares.insert(share.clone(), (want.free * weight).div_ceil(total));
                 // Later phases first: what is nearly finished is finished before more is begun.
-                for &phase in want.phases.iter().rev() {
+                for phase in want.streams(lane).rev() {
                     keys.push(self.keys.stream(lane, phase));
                     places.push((pool + 1, share.clone()));
                 }
@@ -157,12 +169,13 @@ impl Reader {
         let mut keys = Vec::new();
         for (lane, _) in WEIGHTS {
             for want in wanted.iter().filter(|want| want.free > 0) {
-                keys.extend(
-                    want.phases
-                        .iter()
-                        .map(|&phase| self.keys.stream(lane, phase)),
-                );
+                let streams = want.streams(lane);
+                keys.extend(streams.map(|phase| self.keys.stream(lane, phase)));
             }
+        }
+        if keys.is_empty() {
+            tokio::time::sleep(BLOCK / 4).await;
+            return Ok(Read::default());
         }
         let block_ms = u64::try_from(BLOCK.as_millis()).unwrap_or(2_000);
         let mut command = redis::cmd("XREADGROUP");

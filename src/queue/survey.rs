@@ -11,8 +11,6 @@ use crate::domain::{Lane, PhaseName};
 
 /// Entries of one page.
 const PAGE: usize = 1_000;
-/// A pending entry younger than this is in the hands of a worker that is about to claim it.
-const PENDING_IDLE_MS: u64 = 30_000;
 
 /// An entry with its place in the delivery.
 #[derive(Debug, Clone)]
@@ -48,15 +46,21 @@ pub struct Survey {
 }
 
 impl Queue {
-    /// Reads every work stream, entry by entry, and its pending list.
-    pub async fn survey(&self) -> Result<Survey> {
+    /// Reads every work stream, entry by entry, and its pending list. A pending entry that was touched less
+    /// than `pending_ms` ago is in the hands of a worker that is about to claim it.
+    pub async fn survey(&self, pending_ms: u64) -> Result<Survey> {
         let mut survey = Survey::default();
         for state in self.states().await? {
             if state.length > 0 || state.pending > 0 {
                 let last_delivered = self.last_delivered(&state.key).await?;
                 let pending = self.pending(&state.key).await?;
-                self.scan(&state.key, &last_delivered, &pending, &mut survey.found)
-                    .await?;
+                let handed = |entry: &str| match pending.get(entry) {
+                    Some(idle_ms) => *idle_ms < pending_ms,
+                    // An entry whose consumer was deleted is in no pending list and behind the
+                    // group's cursor: nobody would ever get it.
+                    None => order(entry) > last_delivered,
+                };
+                self.scan(&state.key, handed, &mut survey.found).await?;
             }
             survey.streams.push(state);
         }
@@ -153,8 +157,7 @@ impl Queue {
     async fn scan(
         &self,
         key: &str,
-        last_delivered: &(u64, u64),
-        pending: &BTreeMap<String, u64>,
+        deliverable: impl Fn(&str) -> bool,
         found: &mut Vec<Found>,
     ) -> Result<()> {
         let mut from = "-".to_owned();
@@ -179,12 +182,7 @@ impl Queue {
                     (name.clone(), text)
                 });
                 let says = parse(&fields.collect(), &self.install);
-                // An entry whose consumer was deleted is in no pending list and behind the
-                // group's cursor: nobody would ever get it.
-                let deliverable = match pending.get(&entry.id) {
-                    Some(idle_ms) => *idle_ms < PENDING_IDLE_MS,
-                    None => order(&entry.id) > *last_delivered,
-                };
+                let deliverable = deliverable(&entry.id);
                 let entry = Entry {
                     stream: key.to_owned(),
                     id: entry.id,

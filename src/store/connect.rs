@@ -110,8 +110,11 @@ pub async fn connect(settings: &Settings) -> Result<Pools> {
     Ok(pools)
 }
 
+/// A connection outside the pools.
+pub type Connection = PgConnection;
+
 /// One connection of its own, for a heartbeat that must never wait for a pool.
-pub async fn connect_one(settings: &Settings) -> Result<PgConnection> {
+pub async fn connect_one(settings: &Settings) -> Result<Connection> {
     options(settings)?.connect().await.attempt("connecting")
 }
 

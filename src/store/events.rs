@@ -1,7 +1,6 @@
 //! Events: what happened, in rows that can be read again. Written by the transaction that did it.
 
 use serde_json::Value;
-use sqlx::PgPool;
 
 use super::{Attempt, Result, WriteTx};
 use crate::domain::RunId;
@@ -25,22 +24,24 @@ pub async fn record(
     Ok(())
 }
 
-/// Records what an operator did.
+/// Records what an operator did, with the transaction that did it.
 pub async fn audit(
-    pool: &PgPool,
+    tx: &mut WriteTx,
     who: &str,
     action: &str,
     target: &str,
-    reason: Option<&str>,
+    reason: &str,
+    detail: &Value,
 ) -> Result<()> {
     sqlx::query!(
-        "insert into audit (who, action, target, reason) values ($1, $2, $3, $4)",
+        "insert into audit (who, action, target, reason, detail) values ($1, $2, $3, $4, $5)",
         who,
         action,
         target,
-        reason
+        reason,
+        detail
     )
-    .execute(pool)
+    .execute(tx.connection())
     .await
     .attempt("recording an action")?;
     Ok(())

@@ -81,7 +81,7 @@ pub async fn by_key(tx: &mut WriteTx, principal: &str, key: &str) -> Result<Opti
 /// The run of an equal request that still goes on.
 pub async fn going(tx: &mut WriteTx, request_hash: &str) -> Result<Option<Existing>> {
     let row = sqlx::query!(
-        "select id, label, request_hash from run where request_hash = $1 and verdict is null
+        "select id, label, request_hash from run where request_hash = $1 and verdict is null and cancelled_at is null
          order by run_seq limit 1",
         request_hash
     )

@@ -132,6 +132,8 @@ pub async fn claimable(pool: &PgPool, limit: i64, phases: &[String]) -> Result<V
            join run_phase p on p.run_id = r.id and p.opened_at is not null and p.finished_at is null
            join task t on t.run_id = p.run_id and t.phase = p.phase
            where r.verdict is null and t.state = 'ready' and t.ready_at <= now() and p.phase = any($2)
+             and not exists (select from pause h
+                             where h.name = case h.kind when 'lane' then r.lane else p.phase end)
            order by array_position(array['interactive', 'nightly', 'backfill'], r.lane), t.id
            limit $1
            for update of t skip locked"#,
@@ -496,6 +498,8 @@ pub async fn should_have_hints(pool: &PgPool, ready_seconds: f64) -> Result<Vec<
            join task t on t.run_id = p.run_id and t.phase = p.phase
            where r.verdict is null and t.state = 'ready'
              and greatest(t.ready_at, p.opened_at) <= now() - make_interval(secs => $1)
+             and not exists (select from pause h
+                             where h.name = case h.kind when 'lane' then r.lane else p.phase end)
            order by t.id"#,
         ready_seconds
     )

@@ -29,36 +29,25 @@ pub async fn register(
     Ok(())
 }
 
-/// What a heartbeat learns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pulse {
-    /// The steward gave up on us: start over under a new id.
-    pub lost: bool,
-    /// An operator wants us to drain.
-    pub draining: bool,
-}
-
-/// Renews the lease, unless the worker was marked lost; writes its counters.
+/// Renews the lease and writes the worker's counters; `false` if it was marked lost: start over under a
+/// new id.
 pub async fn heartbeat(
     connection: &mut PgConnection,
     worker: WorkerId,
     lease_seconds: f64,
     counters: &Value,
-) -> Result<Pulse> {
-    let row = sqlx::query!(
+) -> Result<bool> {
+    let done = sqlx::query!(
         "update worker set lease_until = now() + make_interval(secs => $2), counters = $3
-         where id = $1 and lost_at is null returning draining",
+         where id = $1 and lost_at is null",
         worker.0,
         lease_seconds,
         counters
     )
-    .fetch_optional(connection)
+    .execute(connection)
     .await
     .attempt("renewing the lease")?;
-    Ok(Pulse {
-        lost: row.is_none(),
-        draining: row.is_some_and(|row| row.draining),
-    })
+    Ok(done.rows_affected() == 1)
 }
 
 /// Removes a worker that has given everything back.

@@ -62,7 +62,7 @@ impl World {
             .unwrap();
         let mut last = None;
         let at_rest = eventually(async || {
-            let survey = self.engine.queue.survey().await.unwrap();
+            let survey = self.engine.queue.survey(30_000).await.unwrap();
             let busy: Vec<_> = survey
                 .streams
                 .iter()

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Life;
 use super::counters::Counters;
+use super::hands::Hands;
 use crate::domain::WorkerId;
-use crate::store::{self, Pools};
+use crate::store::{self, Pools, control};
 
 /// The thread, while it beats.
 pub(super) struct Heart {
@@ -26,8 +28,11 @@ impl Heart {
     }
 }
 
-/// Starts to beat, three times in a lease. A lost lease cancels `abandon`; an operator's wish
-/// cancels `drain`.
+/// Between two questions for operators' wishes: a cancelled computation ends within a second.
+const ASK: Duration = Duration::from_millis(500);
+
+/// Starts to beat, three times in a lease, and to ask for operators' wishes. A lost lease cancels
+/// `abandon`, the wish that the worker leaves cancels `drain`.
 pub(super) fn start(
     life: &Arc<Life>,
     drain: CancellationToken,
@@ -38,6 +43,7 @@ pub(super) fn start(
         settings: life.options.store.clone(),
         pools: life.engine.pools.clone(),
         counters: Arc::clone(&life.counters),
+        hands: Arc::clone(&life.hands),
         id: life.id,
         lease: life.options.lease,
         abandon: life.abandon.clone(),
@@ -60,6 +66,7 @@ struct Beat {
     settings: store::Settings,
     pools: Pools,
     counters: Arc<Counters>,
+    hands: Arc<Hands>,
     id: WorkerId,
     lease: Duration,
     abandon: CancellationToken,
@@ -70,35 +77,31 @@ struct Beat {
 impl Beat {
     async fn keep_on(self) {
         let mut connection = None;
-        let mut ticks = tokio::time::interval(self.lease / 3);
+        let period = self.lease / 3;
+        let mut ticks = tokio::time::interval(ASK.min(period));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut due = Instant::now();
         loop {
             tokio::select! {
                 () = self.over.cancelled() => return,
                 _ = ticks.tick() => {}
             }
             // A link that neither answers nor breaks must not stop the heart.
-            let limit = self.lease / 3;
             if connection.is_none() {
-                let opened = tokio::time::timeout(limit, store::connect_one(&self.settings)).await;
+                let opened = tokio::time::timeout(period, store::connect_one(&self.settings)).await;
                 connection = opened.ok().and_then(Result::ok);
             }
             let Some(open) = connection.as_mut() else {
                 continue;
             };
-            let counters = self.counters.snapshot(self.pools.in_use());
-            let lease_seconds = self.lease.as_secs_f64();
-            let beat = store::workers::heartbeat(open, self.id, lease_seconds, &counters);
-            match tokio::time::timeout(limit, beat).await {
-                Ok(Ok(pulse)) if pulse.lost => {
+            let beat = Instant::now() >= due;
+            match tokio::time::timeout(period, self.ask(open, beat)).await {
+                Ok(Ok(true)) => {
                     self.abandon.cancel();
                     return;
                 }
-                Ok(Ok(pulse)) => {
-                    if pulse.draining {
-                        self.drain.cancel();
-                    }
-                }
+                Ok(Ok(false)) if beat => due = Instant::now() + period,
+                Ok(Ok(false)) => {}
                 // Nobody is lost before the steward says so: reconnect, and beat again.
                 Ok(Err(error)) => {
                     tracing::debug!(%error, "heartbeat failed");
@@ -107,5 +110,23 @@ impl Beat {
                 Err(_elapsed) => connection = None,
             }
         }
+    }
+
+    /// Beats if it is time, and learns what operators want; says whether the lease is lost.
+    async fn ask(&self, connection: &mut store::Connection, beat: bool) -> store::Result<bool> {
+        if beat {
+            let counters = self.counters.snapshot(self.pools.in_use());
+            let lease_seconds = self.lease.as_secs_f64();
+            if !store::workers::heartbeat(connection, self.id, lease_seconds, &counters).await? {
+                return Ok(true);
+            }
+        }
+        let wishes = control::wishes(connection, self.id).await?;
+        if wishes.draining {
+            self.drain.cancel();
+        }
+        self.hands.hold_back(wishes.held);
+        self.hands.stop(&wishes.cancelled);
+        Ok(false)
     }
 }

@@ -19,6 +19,7 @@ use super::counters::count;
 use super::{End, Life, task};
 use crate::domain::{PermitClass, PhaseName, TaskEpoch};
 use crate::queue::{Entry, Read, Reader, Says, Wanted};
+use crate::store::control;
 use crate::store::tasks::{self, Answer, Capability};
 
 /// Redis may be away this long before Postgres is asked directly.
@@ -145,6 +146,7 @@ impl<'a> Intake<'a> {
             class: self.class,
             phases: self.phases.clone(),
             free,
+            held: self.life.hands.held_back(),
         }];
         match self.read(&wanted).await {
             Ok(read) => {
@@ -247,8 +249,17 @@ impl<'a> Intake<'a> {
         hints
     }
 
-    async fn ask_postgres(&self, free: usize) -> Hints {
-        tokio::time::sleep(DIRECT_POLL).await;
+    async fn ask_postgres(&self, mut free: usize) -> Hints {
+        // With a spread, so that workers which lost Redis together do not ask together for ever.
+        let spread = f64::from(u16::try_from(self.life.id.0.as_u128() & 0xFF).unwrap_or(0)) / 255.0;
+        tokio::time::sleep(DIRECT_POLL.mul_f64(0.75 + 0.5 * spread)).await;
+        if self.class == PermitClass::Provider {
+            // The shared rate is gone with Redis: one worker at a time, one task at a time.
+            if !self.may_ask_providers(free).await {
+                return Hints::new();
+            }
+            free = 1;
+        }
         let phases: Vec<String> = self.phases.iter().map(ToString::to_string).collect();
         let limit = i64::try_from(free).unwrap_or(1);
         match tasks::claimable(&self.life.engine.pools.control, limit, &phases).await {
@@ -256,6 +267,21 @@ impl<'a> Intake<'a> {
             Err(error) => {
                 tracing::debug!(%error, "asking postgres for tasks");
                 Hints::new()
+            }
+        }
+    }
+
+    /// Renews the right with every question, so that it is kept while a task of ours still asks.
+    async fn may_ask_providers(&self, free: usize) -> bool {
+        let life = self.life;
+        let busy = free < life.options.provider_tasks();
+        let lease_seconds = life.options.lease.as_secs_f64();
+        let pool = &life.engine.pools.control;
+        match control::hold_provider(pool, life.id, lease_seconds).await {
+            Ok(ours) => ours && !busy,
+            Err(error) => {
+                tracing::debug!(%error, "asking for the right to ask providers");
+                false
             }
         }
     }

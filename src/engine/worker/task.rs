@@ -59,12 +59,16 @@ async fn attempt(
         cancel: life.abandon.child_token(),
         calendar: life.engine.calendar,
     };
+    let grip = life
+        .hands
+        .take(claimed.at, claimed.run_id, cx.cancel.clone());
     let result = tokio::select! {
         result = tokio::time::timeout(limit, work(&life, &claimed, &cx)) => {
             result.unwrap_or(Err(Error::Interrupted("deadline passed")))
         }
-        () = life.abandon.cancelled() => Err(Error::Interrupted("cancelled")),
+        () = cx.cancel.cancelled() => Err(Error::Interrupted("cancelled")),
     };
+    drop(grip);
     match result {
         Ok(worked) => {
             life.failpoint(Moment::BeforeCommit, claimed.phase);
@@ -244,13 +248,15 @@ async fn settle(life: &Life, claimed: &Claimed, error: &Error) -> Result<(), sto
             }
             return tx.commit().await;
         }
+    }
+    let ours = tasks::give_back(&mut tx, life.id, claimed.at, &failure).await?;
+    if ours && retry.is_none() {
         let detail = serde_json::json!({
             "task": claimed.at.task.0, "phase": claimed.phase, "unit": claimed.unit,
             "class": failure.class, "error": text,
         });
         store::events::record(&mut tx, Some(claimed.run_id), "task-dead", &detail).await?;
     }
-    let ours = tasks::give_back(&mut tx, life.id, claimed.at, &failure).await?;
     tx.commit().await?;
     match retry {
         _ if !ours => {}

@@ -1,5 +1,5 @@
 -- The verdict, over committed rows: succeeded = the whole scope is strictly complete and no task is
--- dead; failed = nothing of the scope is published; partial = everything else. Set once.
+-- dead; failed = nothing of the scope is published; partial = everything else; cancelled. Set once.
 with wanted as (
     select rp.portfolio_id, rd.as_of
     from run_portfolio rp
@@ -13,7 +13,6 @@ counted as (
 ),
 judged as (
     select case
-               when exists (select from task where run_id = $1 and state = 'cancelled') then 'cancelled'
                when strict = wanted and not exists (select from task where run_id = $1 and state = 'dead') then 'succeeded'
                when published = 0 then 'failed'
                else 'partial'
@@ -21,7 +20,8 @@ judged as (
     from counted
 ),
 ended as (
-    update run r set verdict = j.verdict, finished_at = now()
+    -- The row as it is now, not as the snapshot saw it: a cancel may just have been committed.
+    update run r set verdict = case when r.cancelled_at is null then j.verdict else 'cancelled' end, finished_at = now()
     from judged j
     where r.id = $1 and r.verdict is null
       and not exists (select from run_phase p where p.run_id = $1 and p.finished_at is null)

@@ -16,6 +16,9 @@ locked as (
       and p.opened_at is not null
       and (t.crashes = 0 or $4)
       and exists (select from worker w where w.id = $3 and w.lost_at is null and not w.draining)
+      and (not exists (select from pause)
+           or not exists (select from pause h join run r on r.id = t.run_id
+                          where h.name = case h.kind when 'lane' then r.lane else t.phase end))
     order by t.id
     for update of t skip locked
 ),
