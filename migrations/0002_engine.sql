@@ -94,6 +94,8 @@ create table task (
     outcome       text,
     error_class   text,
     error         text,
+    -- The run that was planned to do it again; set once, the state stays final.
+    repair_run    uuid references run (id),
     unique (run_id, phase, unit, as_of),
     foreign key (run_id, phase) references run_phase (run_id, phase),
     check ((state = 'running') = (deadline_at is not null)),
@@ -167,6 +169,7 @@ create table event (
     detail jsonb not null default '{}'
 );
 create index event_run on event (run_id, id);
+create index event_resumed on event (at) where kind = 'resumed';
 
 create table audit (
     id     bigint generated always as identity primary key,

@@ -11,10 +11,13 @@ mod output;
 mod progress;
 mod text;
 
+pub mod control;
 pub mod demo;
 pub mod digest;
 pub mod import;
+pub mod invalidate;
 pub mod migrate;
+pub mod plan;
 pub mod redis;
 pub mod run;
 pub mod services;
@@ -24,7 +27,8 @@ pub mod status;
 use std::time::Duration;
 
 pub use arguments::{
-    Cli, Command, DemoArgs, DigestArgs, GlobalSettings, ImportCommand, RedisCommand, RunArgs,
+    CancelArgs, Cli, Command, DemoArgs, DigestArgs, DrainArgs, GlobalSettings, HoldArgs,
+    ImportCommand, InvalidateArgs, OrderArgs, PlanArgs, RedisCommand, RunArgs, ScopeArgs,
     ServicesArgs, ShowArgs, StatusArgs,
 };
 pub use error::Error;

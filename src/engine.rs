@@ -6,6 +6,7 @@
 mod announce;
 mod control;
 mod gatekeeper;
+mod invalidate;
 mod planner;
 mod scheduler;
 mod steward;
@@ -17,7 +18,11 @@ use std::time::Duration;
 
 pub use announce::announce;
 pub use control::{Order, cancel, drain, pause, resume};
-pub use planner::{Dates, PlanError, Planned, Request, Selection, plan};
+pub use invalidate::{Outdated, Target, invalidate};
+pub use planner::{
+    Dates, PlanError, Planned, Preview, ProviderCalls, Repair, Request, Selection, plan, preview,
+    repair,
+};
 pub use scheduler::{CatchUp, Due, due, plan_due};
 pub use watch::{PhaseProgress, RunProgress, progress, start};
 pub use worker::{Failpoint, Moment, Probe, WorkerOptions, run as run_worker};

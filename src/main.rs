@@ -87,6 +87,12 @@ async fn run(cli: Cli) -> Result<Output, Error> {
             }
         },
         Command::Run(args) => cli::run::run(settings, args, json).await,
+        Command::Plan(args) => cli::plan::run(settings, args, json).await,
+        Command::Cancel(args) => cli::control::cancel(settings, args, json).await,
+        Command::Pause(args) => cli::control::pause(settings, args, json).await,
+        Command::Resume(args) => cli::control::resume(settings, args, json).await,
+        Command::Drain(args) => cli::control::drain(settings, args, json).await,
+        Command::Invalidate(args) => cli::invalidate::run(settings, args, json).await,
         Command::Status(args) => cli::status::run(&pools().await?, &clock, args, json).await,
         Command::Show(args) => cli::show::run(&pools().await?, args, json).await,
         Command::Digest(args) => cli::digest::run(&pools().await?, args, json).await,

@@ -117,10 +117,23 @@ pub trait Phase: Send + Sync + 'static {
     fn split(_input: &Self::Input, _as_of: TradingDate) -> Vec<Unit<Self::Input>> {
         Vec::new()
     }
+    /// Whom and which dates a unit is about: what has to be done again when it died.
+    fn subjects(input: &Self::Input, as_of: TradingDate) -> Subjects;
     /// How the task ended, where that is not simply `done`.
     fn outcome(_output: &Self::Output) -> String {
         "done".to_owned()
     }
+}
+
+/// What a unit of work is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Subjects {
+    /// Its portfolios.
+    pub portfolios: Vec<PortfolioId>,
+    /// Its symbols; with neither these nor portfolios, it is about everybody.
+    pub symbols: Vec<Symbol>,
+    /// Its dates; `None`: every date of the run.
+    pub dates: Option<Vec<TradingDate>>,
 }
 
 /// One unit of work.

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 use super::import::{DefinitionsArgs, FactorsArgs, LinesArgs, PortfolioArgs};
@@ -62,6 +62,18 @@ pub enum Command {
     Import(ImportCommand),
     /// Plans a run and, with --wait, waits for its end.
     Run(RunArgs),
+    /// What a run would do: dates, symbols, tasks per phase, provider calls. Nothing is stored.
+    Plan(PlanArgs),
+    /// Cancels a run: nothing of it is committed any more.
+    Cancel(CancelArgs),
+    /// Holds a lane or a phase back: none of its tasks is begun.
+    Pause(HoldArgs),
+    /// Lets a lane or a phase go on.
+    Resume(HoldArgs),
+    /// Asks a worker to finish what it has and to leave.
+    Drain(DrainArgs),
+    /// Makes results stale from a date on, so that the next run computes them again.
+    Invalidate(InvalidateArgs),
     /// How runs are doing: phases, errors, what is missing and why, workers, gaps.
     Status(StatusArgs),
     /// A portfolio's newest published numbers, or those of a date.
@@ -125,9 +137,9 @@ pub enum ImportCommand {
     Scenarios(DefinitionsArgs),
 }
 
-/// `run`.
+/// Scope and dates of a run: all that anybody can choose.
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub struct ScopeArgs {
     /// The session to compute; without dates, the newest whose closes are final.
     #[arg(long, conflicts_with_all = ["from", "to"], value_name = "DATE")]
     pub date: Option<NaiveDate>,
@@ -146,9 +158,86 @@ pub struct RunArgs {
     /// Compute also what is current.
     #[arg(long)]
     pub force: bool,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Scope and dates.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
     /// Show progress and wait for the end.
     #[arg(long)]
     pub wait: bool,
+}
+
+/// `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Scope and dates.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+}
+
+/// Who orders something, and why: for the audit table.
+#[derive(Debug, Args)]
+pub struct OrderArgs {
+    /// Why; stands in the table `audit` for ever.
+    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+    pub reason: String,
+    /// Who orders it.
+    #[arg(long, env = "USER", default_value = "operator", value_name = "NAME")]
+    pub who: String,
+}
+
+/// `cancel`.
+#[derive(Debug, Args)]
+pub struct CancelArgs {
+    /// The run, by id or label.
+    pub run: String,
+    /// Who and why.
+    #[command(flatten)]
+    pub order: OrderArgs,
+}
+
+/// `pause` and `resume`.
+#[derive(Debug, Args)]
+pub struct HoldArgs {
+    /// `lane` or `phase`.
+    #[arg(value_parser = ["lane", "phase"])]
+    pub kind: String,
+    /// A lane (interactive, nightly, backfill), or a phase by name or number.
+    pub name: String,
+    /// Who and why.
+    #[command(flatten)]
+    pub order: OrderArgs,
+}
+
+/// `drain`.
+#[derive(Debug, Args)]
+pub struct DrainArgs {
+    /// The worker, like w-1a2b3c4d or by its id.
+    pub worker: String,
+    /// Who and why.
+    #[command(flatten)]
+    pub order: OrderArgs,
+}
+
+/// `invalidate`.
+#[derive(Debug, Args)]
+pub struct InvalidateArgs {
+    /// A portfolio, by id or name, or a symbol.
+    #[arg(value_name = "PORTFOLIO|SYMBOL")]
+    pub target: String,
+    /// The first date whose results are computed again.
+    #[arg(long, value_name = "DATE")]
+    pub from: NaiveDate,
+    /// Only say what would become stale.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Who and why.
+    #[command(flatten)]
+    pub order: OrderArgs,
 }
 
 /// `status`.

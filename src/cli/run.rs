@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use serde_json::{Value, json};
 
 use super::progress::Progress;
-use super::{Error, GlobalSettings, Output, RunArgs, exit, find_portfolio};
+use super::{Error, GlobalSettings, Output, RunArgs, ScopeArgs, exit, find_portfolio};
 use crate::domain::{PortfolioId, RunId, Trigger, Verdict};
 use crate::engine::{self, Dates, Engine, PlanError, Planned, Request, Selection};
 use crate::store::{self, ReadTx};
@@ -16,6 +16,12 @@ const PRINCIPAL: &str = "cli";
 /// Plans the run; with `--wait` its verdict decides the exit code.
 pub async fn run(settings: &GlobalSettings, args: &RunArgs, json: bool) -> Result<Output, Error> {
     let engine = super::engine(settings).await?;
+    let request = request(&engine, &args.scope).await?;
+    plan(&engine, &request, args.wait, json).await
+}
+
+/// What the arguments ask for.
+pub(super) async fn request(engine: &Engine, args: &ScopeArgs) -> Result<Request, Error> {
     let mut portfolios = Vec::new();
     for text in &args.portfolios {
         let mut db = ReadTx::lazy(&engine.pools.control);
@@ -27,7 +33,7 @@ pub async fn run(settings: &GlobalSettings, args: &RunArgs, json: bool) -> Resul
         (None, Some(from), Some(to)) => Dates::Range(from, to),
         _ => Dates::Newest,
     };
-    let request = Request {
+    Ok(Request {
         trigger: Trigger::Cli,
         portfolios: if portfolios.is_empty() {
             Selection::All
@@ -39,8 +45,7 @@ pub async fn run(settings: &GlobalSettings, args: &RunArgs, json: bool) -> Resul
         force: args.force,
         principal: PRINCIPAL.to_owned(),
         idempotency_key: None,
-    };
-    plan(&engine, &request, args.wait, json).await
+    })
 }
 
 /// Plans all dates of a portfolio that was just imported.
@@ -131,7 +136,7 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-fn explain(error: PlanError) -> Error {
+pub(super) fn explain(error: PlanError) -> Error {
     let remedy = match &error {
         PlanError::NotEligible { .. } => "choose an earlier date, or wait until then",
         PlanError::NoSession(_) | PlanError::EmptyRange(..) => {
@@ -147,7 +152,7 @@ fn explain(error: PlanError) -> Error {
     Error::misuse(error.to_string(), remedy)
 }
 
-fn document(planned: &Planned, workers: i64) -> Value {
+pub(super) fn document(planned: &Planned, workers: i64) -> Value {
     let tasks: serde_json::Map<String, Value> = planned
         .tasks
         .iter()
@@ -167,7 +172,7 @@ fn document(planned: &Planned, workers: i64) -> Value {
     })
 }
 
-fn page(planned: &Planned) -> String {
+pub(super) fn page(planned: &Planned) -> String {
     let total: usize = planned.tasks.iter().map(|(_, n)| n).sum();
     if planned.existing {
         return format!("{} goes on already: run {}\n", planned.label, planned.run);

@@ -1,21 +1,25 @@
 //! The one planner. Entry points choose scope and dates, never phases: cron, API, onboarding and
 //! command line all come through [`plan`], and the same choice gives the same tasks.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+mod choice;
+mod preview;
+mod repair;
+mod scope;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sha2::{Digest, Sha256};
 
+pub use preview::{Preview, ProviderCalls, preview};
+pub use repair::{Repair, repair};
+
 use super::{Engine, Error};
-use crate::domain::{
-    Calendar, CalendarError, Lane, PhaseName, PortfolioId, RunId, TradingDate, Trigger,
-};
+use crate::domain::{CalendarError, Lane, PhaseName, PortfolioId, RunId, TradingDate, Trigger};
 use crate::phases::{MODEL_VERSION, Scope};
 use crate::store::runs::NewRun;
 use crate::store::tasks::NewTask;
-use crate::store::universe::Wanted;
-use crate::store::{self, WriteTx, definitions, plans, runs, schedule, tasks, universe};
+use crate::store::{self, WriteTx, plans, runs, schedule, tasks};
 
 /// Sessions before a nightly run's date that it repairs where something is missing.
 const NIGHTLY_LOOKBACK: usize = 21;
@@ -129,7 +133,7 @@ impl From<store::Error> for PlanError {
 /// is published; that is for the caller or the steward.
 pub async fn plan(engine: &Engine, request: &Request) -> Result<Planned, PlanError> {
     let mut tx = WriteTx::begin(&engine.pools.control).await?;
-    let planned = plan_within(engine, &mut tx, request, &[]).await?;
+    let planned = plan_within(engine, &mut tx, request, &Basis::Asked).await?;
     tx.commit().await?;
     if planned.existing {
         tracing::info!(run_id = %planned.run, label = planned.label, "an equal run goes on already");
@@ -149,17 +153,14 @@ pub(super) async fn plan_decided(
     dates: &[TradingDate],
 ) -> Result<Option<Planned>, PlanError> {
     let mut tx = WriteTx::begin(&engine.pools.control).await?;
-    let repair = if request.trigger == Trigger::Nightly {
-        let mut repair = Vec::new();
+    let mut lookback = Vec::new();
+    if request.trigger == Trigger::Nightly {
         for &date in dates {
             let first = engine.calendar.back(date, NIGHTLY_LOOKBACK)?;
-            repair.extend(engine.calendar.sessions(first.date(), date.date())?);
+            lookback.extend(engine.calendar.sessions(first.date(), date.date())?);
         }
-        repair
-    } else {
-        Vec::new()
-    };
-    let planned = plan_within(engine, &mut tx, request, &repair).await?;
+    }
+    let planned = plan_within(engine, &mut tx, request, &Basis::Nightly { lookback }).await?;
     let ours = schedule::decide(&mut tx, dates, decision, Some(planned.run)).await?;
     if ours.len() < dates.len() {
         tx.rollback().await?;
@@ -169,15 +170,28 @@ pub(super) async fn plan_decided(
     Ok(Some(planned))
 }
 
+/// What a run computes, besides what was asked for.
+enum Basis {
+    /// Nothing.
+    Asked,
+    /// What the portfolios lack of these earlier sessions.
+    Nightly { lookback: Vec<TradingDate> },
+    /// Exactly these results, be there others or not.
+    Repair {
+        parent: RunId,
+        pairs: BTreeMap<PortfolioId, Vec<TradingDate>>,
+    },
+}
+
 async fn plan_within(
     engine: &Engine,
     tx: &mut WriteTx,
     request: &Request,
-    repair: &[TradingDate],
+    basis: &Basis,
 ) -> Result<Planned, PlanError> {
-    let active = portfolios(tx, &request.portfolios).await?;
+    let active = choice::portfolios(tx, &request.portfolios).await?;
     let inceptions = active.iter().map(|portfolio| portfolio.inception);
-    let mut dates = dates(engine, request.dates, inceptions)?;
+    let dates = choice::dates(engine, request.dates, inceptions)?;
     let ids: Vec<PortfolioId> = active.iter().map(|portfolio| portfolio.id).collect();
     let lane = request
         .lane
@@ -193,22 +207,12 @@ async fn plan_within(
         &format!("{dates:?}"),
         lane.as_str(),
         if request.force { "force" } else { "" },
-    ]);
-    runs::lock_requests(tx, &request_hash).await?;
-    if let Some(key) = &request.idempotency_key {
-        // Different requests under one key wait, too: the second one shall see the first.
-        runs::lock_requests(tx, &format!("{}\n{key}", request.principal)).await?;
-    }
-    let existing = match &request.idempotency_key {
-        Some(key) => match runs::by_key(tx, &request.principal, key).await? {
-            Some(run) if run.request_hash != request_hash => {
-                return Err(PlanError::KeyReused(key.clone()));
-            }
-            found => found,
+        &match basis {
+            Basis::Repair { pairs, .. } => format!("{pairs:?}"),
+            Basis::Asked | Basis::Nightly { .. } => String::new(),
         },
-        None => runs::going(tx, &request_hash).await?,
-    };
-    if let Some(run) = existing {
+    ]);
+    if let Some(run) = existing(tx, request, &request_hash).await? {
         return Ok(Planned {
             run: run.id,
             label: run.label,
@@ -220,7 +224,74 @@ async fn plan_within(
         });
     }
 
-    let scope = scope(engine, tx, request.force, ids, &mut dates, repair).await?;
+    let (dates, work) = work(tx, &ids, dates, request.force, basis).await?;
+    let scope = scope::freeze(engine, tx, request.force, ids, dates, work).await?;
+    let run = insert_run(engine, tx, request, lane, &scope, basis, &request_hash).await?;
+    let tasks = insert_tasks(engine, tx, run.0, &scope).await?;
+    Ok(Planned {
+        run: run.0,
+        label: run.1,
+        existing: false,
+        portfolios: scope.portfolios.len(),
+        symbols: scope.symbols.len(),
+        dates: scope.dates,
+        tasks,
+    })
+}
+
+/// The run that this request is already: the same key, or an equal one that goes on.
+async fn existing(
+    tx: &mut WriteTx,
+    request: &Request,
+    request_hash: &str,
+) -> Result<Option<runs::Existing>, PlanError> {
+    runs::lock_requests(tx, request_hash).await?;
+    let Some(key) = &request.idempotency_key else {
+        return Ok(runs::going(tx, request_hash).await?);
+    };
+    // Different requests under one key wait, too: the second one shall see the first.
+    runs::lock_requests(tx, &format!("{}\n{key}", request.principal)).await?;
+    match runs::by_key(tx, &request.principal, key).await? {
+        Some(run) if run.request_hash != request_hash => Err(PlanError::KeyReused(key.clone())),
+        found => Ok(found),
+    }
+}
+
+/// The dates of the run, and per portfolio those that need work.
+async fn work(
+    tx: &mut WriteTx,
+    portfolios: &[PortfolioId],
+    mut dates: Vec<TradingDate>,
+    force: bool,
+    basis: &Basis,
+) -> Result<(Vec<TradingDate>, BTreeMap<PortfolioId, Vec<TradingDate>>), PlanError> {
+    let mut db = tx.reader();
+    match basis {
+        Basis::Repair { pairs, .. } => {
+            let all: BTreeSet<TradingDate> = pairs.values().flatten().copied().collect();
+            return Ok((all.into_iter().collect(), pairs.clone()));
+        }
+        Basis::Nightly { lookback } => {
+            let lacking = plans::lacking(&mut db, portfolios, lookback, MODEL_VERSION, false);
+            let lacking = lacking.await?.into_values().flatten();
+            let all: BTreeSet<TradingDate> = lacking.chain(dates).collect();
+            dates = all.into_iter().collect();
+        }
+        Basis::Asked => {}
+    }
+    let work = plans::lacking(&mut db, portfolios, &dates, MODEL_VERSION, force).await?;
+    Ok((dates, work))
+}
+
+async fn insert_run(
+    engine: &Engine,
+    tx: &mut WriteTx,
+    request: &Request,
+    lane: Lane,
+    scope: &Scope,
+    basis: &Basis,
+    request_hash: &str,
+) -> Result<(RunId, String), Error> {
     let (from, to) = (scope.dates[0], scope.final_date);
     let run = RunId::at(engine.clock.now().timestamp_millis().unsigned_abs());
     let label = label(request.trigger, lane, from, to);
@@ -236,10 +307,13 @@ async fn plan_within(
         force: request.force,
         all_portfolios: request.portfolios == Selection::All,
         scope_hash: &scope_hash,
-        request_hash: &request_hash,
+        request_hash,
         principal: &request.principal,
         idempotency_key: request.idempotency_key.as_deref(),
-        parent: None,
+        parent: match basis {
+            Basis::Repair { parent, .. } => Some(*parent),
+            Basis::Asked | Basis::Nightly { .. } => None,
+        },
     };
     runs::insert(tx, &new_run).await?;
     let names: Vec<String> = scope
@@ -248,84 +322,7 @@ async fn plan_within(
         .map(|wanted| wanted.symbol.to_string())
         .collect();
     runs::freeze_scope(tx, run, &scope.portfolios, &scope.dates, &names).await?;
-
-    let tasks = insert_tasks(engine, tx, run, &scope).await?;
-    Ok(Planned {
-        run,
-        label,
-        existing: false,
-        portfolios: scope.portfolios.len(),
-        symbols: scope.symbols.len(),
-        dates: scope.dates,
-        tasks,
-    })
-}
-
-/// Freezes what the run is about, and registers its symbols.
-async fn scope(
-    engine: &Engine,
-    tx: &mut WriteTx,
-    force: bool,
-    portfolios: Vec<PortfolioId>,
-    dates: &mut Vec<TradingDate>,
-    repair: &[TradingDate],
-) -> Result<Scope, PlanError> {
-    let ids = &portfolios;
-    // A nightly run also repairs what the last sessions lack.
-    let mut db = tx.reader();
-    if !repair.is_empty() {
-        let lacking = plans::lacking(&mut db, ids, repair, MODEL_VERSION, false).await?;
-        let all: BTreeSet<TradingDate> = lacking
-            .into_values()
-            .flatten()
-            .chain(dates.iter().copied())
-            .collect();
-        *dates = all.into_iter().collect();
-    }
-    let Some(&to) = dates.last() else {
-        return Err(PlanError::NoPortfolio);
-    };
-    let work = plans::lacking(&mut db, ids, dates, MODEL_VERSION, force).await?;
-    let definitions = definitions::load(&mut db).await?;
-    let mut symbols: Vec<Wanted> = Vec::new();
-    let first_work = work.values().flatten().min().copied();
-    if let Some(first) = first_work {
-        let owners: Vec<PortfolioId> = work.keys().copied().collect();
-        symbols = universe::held(&mut db, &owners, first.date(), to.date()).await?;
-        for factor in &definitions.factors {
-            let yields = factor.kind == crate::domain::SeriesKind::Yield;
-            let held = symbols
-                .iter_mut()
-                .find(|wanted| wanted.symbol == factor.proxy);
-            match held {
-                // Held no more, but looked at like every proxy.
-                Some(wanted) if wanted.class == "CLOSED" => {
-                    wanted.class = "PROXY".into();
-                    wanted.until = None;
-                }
-                Some(_) => {}
-                None => symbols.push(Wanted {
-                    symbol: factor.proxy.clone(),
-                    class: "PROXY".into(),
-                    yields,
-                    since: None,
-                    until: None,
-                }),
-            }
-        }
-        symbols.sort();
-        universe::ensure(tx, &symbols, first.date(), to.date()).await?;
-    }
-    Ok(Scope {
-        final_date: to,
-        dates: std::mem::take(dates),
-        force,
-        portfolios,
-        work,
-        symbols,
-        definitions: Arc::new(definitions),
-        calendar: engine.calendar,
-    })
+    Ok((run, label))
 }
 
 async fn insert_tasks(
@@ -359,80 +356,6 @@ async fn insert_tasks(
     Ok(planned)
 }
 
-async fn portfolios(
-    tx: &mut WriteTx,
-    selection: &Selection,
-) -> Result<Vec<plans::Active>, PlanError> {
-    let only = match selection {
-        Selection::All => None,
-        Selection::Only(ids) => Some(ids.as_slice()),
-    };
-    let active = plans::active(&mut tx.reader(), only).await?;
-    if let Some(ids) = only {
-        let known: BTreeSet<PortfolioId> = active.iter().map(|portfolio| portfolio.id).collect();
-        let mut unknown: Vec<PortfolioId> = ids
-            .iter()
-            .copied()
-            .filter(|id| !known.contains(id))
-            .collect();
-        unknown.sort();
-        unknown.dedup();
-        if !unknown.is_empty() {
-            return Err(PlanError::UnknownPortfolio(unknown));
-        }
-    }
-    if active.is_empty() {
-        return Err(PlanError::NoPortfolio);
-    }
-    Ok(active)
-}
-
-fn dates(
-    engine: &Engine,
-    dates: Dates,
-    inceptions: impl Iterator<Item = NaiveDate>,
-) -> Result<Vec<TradingDate>, PlanError> {
-    let calendar = engine.calendar;
-    let now = engine.clock.now();
-    let newest = calendar.newest_eligible(now)?;
-    match dates {
-        Dates::Newest => Ok(vec![newest]),
-        Dates::On(date) => {
-            let session = calendar.session(date)?.ok_or(PlanError::NoSession(date))?;
-            Ok(vec![eligible(calendar, session, now)?])
-        }
-        Dates::Range(from, to) => {
-            if from > to {
-                return Err(PlanError::Reversed(from, to));
-            }
-            let sessions = calendar.sessions(from, to)?;
-            let last = sessions
-                .last()
-                .copied()
-                .ok_or(PlanError::EmptyRange(from, to))?;
-            eligible(calendar, last, now)?;
-            Ok(sessions)
-        }
-        Dates::SinceInception => {
-            let first = inceptions.min().unwrap_or(newest.date());
-            let sessions = calendar.sessions(first.min(newest.date()), newest.date())?;
-            Ok(sessions)
-        }
-    }
-}
-
-fn eligible(
-    calendar: Calendar,
-    date: TradingDate,
-    now: DateTime<Utc>,
-) -> Result<TradingDate, PlanError> {
-    if calendar.is_eligible(date, now) {
-        return Ok(date);
-    }
-    let from = calendar.close_instant(date) + chrono::Duration::minutes(30);
-    Err(PlanError::NotEligible { date, now, from })
-}
-
 fn sorted(selection: &Selection) -> Selection {
     match selection {
         Selection::All => Selection::All,
@@ -444,13 +367,15 @@ fn sorted(selection: &Selection) -> Selection {
 }
 
 fn label(trigger: Trigger, lane: Lane, from: TradingDate, to: TradingDate) -> String {
-    if trigger == Trigger::Nightly {
-        return format!("nightly/{to}");
-    }
+    let what = match trigger {
+        Trigger::Nightly => return format!("nightly/{to}"),
+        Trigger::Repair => trigger.as_str(),
+        _ => lane.as_str(),
+    };
     if from == to {
-        format!("{lane}/{to}")
+        format!("{what}/{to}")
     } else {
-        format!("{lane}/{from}..{to}")
+        format!("{what}/{from}..{to}")
     }
 }
 

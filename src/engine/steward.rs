@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::{Engine, Error, announce, gatekeeper, retry_delay};
-use crate::domain::{Held, Hint, TaskEpoch, TaskId, WorkerId};
+use crate::domain::{Hint, TaskEpoch, TaskId, WorkerId};
 use crate::engine::MAX_ATTEMPTS;
 use crate::queue::{Entry, Says};
 use crate::store::tasks::{self, NewTask, Orphan, Reaping};
@@ -31,8 +31,10 @@ const REAP: i64 = 500;
 const CONSUMER_IDLE_MS: u64 = 3_600_000;
 /// A pending entry younger than this is in the hands of a worker that is about to claim it.
 const PENDING_MS: u64 = 30_000;
-/// The same when something was just resumed: who held such an entry was told "not now".
-const RESUMED_PENDING_MS: u64 = 1_000;
+/// So long after a resume every look is a thorough one.
+const RESUMED_SECONDS: f64 = 4.0;
+/// When something was just resumed nobody is trusted: who holds an entry may have been told "not now".
+const RESUMED_PENDING_MS: u64 = 0;
 
 pub(super) struct Steward {
     pub(super) engine: Engine,
@@ -48,8 +50,6 @@ struct Term {
     number: i64,
     ticks: u64,
     due_since: DateTime<Utc>,
-    /// What operators held back at the last look.
-    held: Vec<Held>,
 }
 
 impl Steward {
@@ -74,7 +74,6 @@ impl Steward {
                         number,
                         ticks: 0,
                         due_since: DateTime::UNIX_EPOCH,
-                        held: Vec::new(),
                     });
                 }
                 Ok(Some(_)) => {}
@@ -118,10 +117,7 @@ impl Steward {
             tracing::warn!("redis is empty: rebuilding the streams");
             self.engine.queue.ensure().await?;
         }
-        let pauses = control::pauses(&self.engine.pools.control).await?;
-        let held: Vec<Held> = pauses.into_iter().map(|pause| pause.held).collect();
-        let resumed = term.held.iter().any(|before| !held.contains(before));
-        if resumed {
+        if control::resumed_lately(&self.engine.pools.control, RESUMED_SECONDS).await? {
             // Hints that were read while they were held back lie with their readers.
             self.reconcile(0.0, RESUMED_PENDING_MS).await?;
         } else if wiped || urgent {
@@ -129,7 +125,6 @@ impl Steward {
         } else if term.ticks.is_multiple_of(RECONCILE_TICKS) {
             self.reconcile(HINT_GRACE_SECONDS, PENDING_MS).await?;
         }
-        term.held = held;
         if term.ticks % CLEAN_UP_TICKS == CLEAN_UP_TICKS - 1 {
             self.engine.queue.forget_consumers(CONSUMER_IDLE_MS).await?;
             store::workers::forget_lost(&self.engine.pools.control).await?;
@@ -211,8 +206,10 @@ impl Steward {
                 "ready" => ready.push(orphan.at.task),
                 "split" => {
                     let version = orphan.input_version;
-                    tasks::insert_elements(tx, orphan.run_id, orphan.phase, version, &elements)
-                        .await?;
+                    let made =
+                        tasks::insert_elements(tx, orphan.run_id, orphan.phase, version, &elements)
+                            .await?;
+                    ready.extend(made);
                 }
                 _ => {
                     let detail = serde_json::json!({

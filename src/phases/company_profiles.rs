@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::units::{PROVIDER_CHUNK, chunk_name, singles};
-use super::{Cx, Done, Phase, Result, Scope, TaskRef, Unit};
+use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit};
 use crate::domain::{PermitClass, PhaseName, Symbol, TaskEpoch, TradingDate};
 use crate::store::inputs::{self, Changed};
 use crate::store::market::{self, ProfileRow};
@@ -28,7 +28,7 @@ fn units(symbols: &[Symbol], as_of: TradingDate) -> Vec<Unit<Input>> {
     let chunks = symbols.chunks(PROVIDER_CHUNK);
     chunks
         .map(|chunk| Unit {
-            unit: chunk_name("symbols", chunk),
+            unit: chunk_name("symbol", chunk),
             as_of,
             input: Input {
                 symbols: chunk.to_vec(),
@@ -124,11 +124,19 @@ impl Phase for CompanyProfiles {
 
     fn split(input: &Input, as_of: TradingDate) -> Vec<Unit<Input>> {
         singles(
-            "symbols",
+            "symbol",
             &input.symbols,
             as_of,
             ToString::to_string,
             |symbols| Input { symbols },
         )
+    }
+
+    fn subjects(input: &Input, as_of: TradingDate) -> Subjects {
+        Subjects {
+            symbols: input.symbols.clone(),
+            dates: Some(vec![as_of]),
+            ..Subjects::default()
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use super::{Cx, Done, Error, PermitClass, Phase, Result, Scope, TaskRef, Unit};
+use super::{Cx, Done, Error, PermitClass, Phase, Result, Scope, Subjects, TaskRef, Unit};
 use crate::domain::{PhaseName, TaskEpoch, TradingDate};
 use crate::store::{ReadTx, WriteTx};
 
@@ -63,6 +63,8 @@ pub trait AnyPhase: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<TaskEpoch>>>;
     /// [`Phase::split`]
     fn split(&self, input: &Value, as_of: TradingDate) -> Result<Vec<Unit<Value>>>;
+    /// [`Phase::subjects`]
+    fn subjects(&self, input: &Value, as_of: TradingDate) -> Result<Subjects>;
     /// [`Phase::outcome`]
     fn outcome(&self, output: &AnyValue) -> Result<String>;
 }
@@ -173,6 +175,10 @@ impl<P: Phase> AnyPhase for P {
 
     fn split(&self, input: &Value, as_of: TradingDate) -> Result<Vec<Unit<Value>>> {
         write(P::NAME, P::split(&parse::<P>(input)?, as_of))
+    }
+
+    fn subjects(&self, input: &Value, as_of: TradingDate) -> Result<Subjects> {
+        Ok(P::subjects(&parse::<P>(input)?, as_of))
     }
 
     fn outcome(&self, output: &AnyValue) -> Result<String> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::units::{PROVIDER_CHUNK, chunk_name, singles};
-use super::{Cx, Done, Phase, Result, Scope, TaskRef, Unit};
+use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit};
 use crate::domain::{PermitClass, PhaseName, Symbol, TaskEpoch, TradingDate};
 use crate::market_data;
 use crate::store::market::{self, Statements};
@@ -52,7 +52,7 @@ impl Phase for Fundamentals {
         let chunks = due.chunks(PROVIDER_CHUNK);
         Ok(chunks
             .map(|chunk| Unit {
-                unit: chunk_name("symbols", chunk),
+                unit: chunk_name("symbol", chunk),
                 as_of: run.final_date,
                 input: Input {
                     symbols: chunk.to_vec(),
@@ -111,12 +111,20 @@ impl Phase for Fundamentals {
 
     fn split(input: &Input, as_of: TradingDate) -> Vec<Unit<Input>> {
         singles(
-            "symbols",
+            "symbol",
             &input.symbols,
             as_of,
             ToString::to_string,
             |symbols| Input { symbols },
         )
+    }
+
+    fn subjects(input: &Input, as_of: TradingDate) -> Subjects {
+        Subjects {
+            symbols: input.symbols.clone(),
+            dates: Some(vec![as_of]),
+            ..Subjects::default()
+        }
     }
 
     fn outcome(answers: &Answers) -> String {

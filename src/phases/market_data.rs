@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::units::{PROVIDER_CHUNK, chunk_name, singles};
-use super::{Cx, Done, Error, LOOKBACK_SESSIONS, Phase, Result, Scope, TaskRef, Unit};
+use super::{Cx, Done, Error, LOOKBACK_SESSIONS, Phase, Result, Scope, Subjects, TaskRef, Unit};
 use crate::domain::{Calendar, PermitClass, PhaseName, Symbol, TaskEpoch, TradingDate};
 use crate::market_data::{PriceAnswer, PriceRequest};
 use crate::store::inputs::{self, Changed};
@@ -132,7 +132,7 @@ impl Phase for MarketData {
         let chunks = series.chunks(PROVIDER_CHUNK);
         Ok(chunks
             .map(|chunk| Unit {
-                unit: chunk_name("symbols", chunk.iter().map(|wanted| wanted.symbol.as_str())),
+                unit: chunk_name("symbol", chunk.iter().map(|wanted| wanted.symbol.as_str())),
                 as_of: run.final_date,
                 input: Input {
                     series: chunk.to_vec(),
@@ -264,11 +264,20 @@ impl Phase for MarketData {
 
     fn split(input: &Input, as_of: TradingDate) -> Vec<Unit<Input>> {
         let name = |wanted: &Wanted| wanted.symbol.to_string();
-        singles("symbols", &input.series, as_of, name, |series| Input {
+        singles("symbol", &input.series, as_of, name, |series| Input {
             series,
             from: input.from,
             to: input.to,
         })
+    }
+
+    /// A price concerns every date of the run: each looks back over it.
+    fn subjects(input: &Input, _as_of: TradingDate) -> Subjects {
+        let symbols = input.series.iter().map(|wanted| wanted.symbol.clone());
+        Subjects {
+            symbols: symbols.collect(),
+            ..Subjects::default()
+        }
     }
 
     fn outcome(output: &Output) -> String {

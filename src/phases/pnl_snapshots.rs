@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::books::{self, Books};
 use super::position_values::{Input, book_units, single_books};
-use super::{Cx, Done, Phase, Result, Scope, TaskRef, Unit, sets};
+use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit, sets};
 use crate::domain::{PhaseName, TaskEpoch, TradingDate};
 use crate::store::portfolio_results::{self, SnapshotRow};
 use crate::store::{ReadTx, WriteTx};
@@ -84,5 +84,13 @@ impl Phase for PnlSnapshots {
 
     fn split(input: &Input, as_of: TradingDate) -> Vec<Unit<Input>> {
         single_books(input, as_of)
+    }
+
+    fn subjects(input: &Input, _as_of: TradingDate) -> Subjects {
+        Subjects {
+            portfolios: input.portfolios.clone(),
+            dates: Some(input.dates.clone()),
+            ..Subjects::default()
+        }
     }
 }

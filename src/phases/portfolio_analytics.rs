@@ -19,7 +19,7 @@ use serde_json::json;
 use self::book::BookView;
 use super::series::{self, Prices, Window};
 use super::symbol_factors::{self, COVARIANCE_OWNER, DateModel, WINDOW};
-use super::{Cx, Done, LOOKBACK_SESSIONS, Phase, Result, Scope, TaskRef, Unit, sets};
+use super::{Cx, Done, LOOKBACK_SESSIONS, Phase, Result, Scope, Subjects, TaskRef, Unit, sets};
 use crate::domain::{AssetClass, PhaseName, PortfolioId, Symbol, TaskEpoch, TradingDate};
 use crate::store::definitions::Definitions;
 use crate::store::market::ProfileRow;
@@ -208,6 +208,14 @@ impl Phase for PortfolioAnalytics {
             models,
             definitions: loaded.definitions.hash,
         })
+    }
+
+    fn subjects(input: &Input, as_of: TradingDate) -> Subjects {
+        Subjects {
+            portfolios: vec![input.portfolio],
+            dates: Some(vec![as_of]),
+            ..Subjects::default()
+        }
     }
 
     async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<Vec<TaskEpoch>> {

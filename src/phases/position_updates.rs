@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::units::{PORTFOLIO_CHUNK, chunk_name, ids, singles};
-use super::{Cx, Done, Phase, Result, Scope, TaskRef, Unit, sets};
+use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit, sets};
 use crate::domain::{LotValue, PhaseName, PortfolioId, TaskEpoch, TradingDate};
 use crate::store::portfolio_results::{self, ValueRow};
 use crate::store::{ReadTx, WriteTx, result_sets};
@@ -26,7 +26,7 @@ pub(super) fn final_units(run: &Scope) -> Vec<Unit<Input>> {
     let chunks = due.chunks(PORTFOLIO_CHUNK);
     chunks
         .map(|chunk| Unit {
-            unit: chunk_name("portfolios", ids(chunk)),
+            unit: chunk_name("portfolio", ids(chunk)),
             as_of: run.final_date,
             input: Input {
                 portfolios: chunk.to_vec(),
@@ -38,7 +38,7 @@ pub(super) fn final_units(run: &Scope) -> Vec<Unit<Input>> {
 /// One unit for each portfolio of a chunk that died.
 pub(super) fn single_finals(input: &Input, as_of: TradingDate) -> Vec<Unit<Input>> {
     singles(
-        "portfolios",
+        "portfolio",
         &input.portfolios,
         as_of,
         ToString::to_string,
@@ -134,5 +134,13 @@ impl Phase for PositionUpdates {
 
     fn split(input: &Input, as_of: TradingDate) -> Vec<Unit<Input>> {
         single_finals(input, as_of)
+    }
+
+    fn subjects(input: &Input, as_of: TradingDate) -> Subjects {
+        Subjects {
+            portfolios: input.portfolios.clone(),
+            dates: Some(vec![as_of]),
+            ..Subjects::default()
+        }
     }
 }

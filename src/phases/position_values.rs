@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::books::{self, Books};
 use super::units::{BOOK_DATE_CHUNK, PORTFOLIO_CHUNK, chunk_name, ids, rectangles, singles};
-use super::{Cx, Done, Phase, Result, Scope, TaskRef, Unit, sets};
+use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit, sets};
 use crate::domain::{PhaseName, PortfolioId, TaskEpoch, TradingDate};
 use crate::store::portfolio_results::{self, ValueRow};
 use crate::store::{ReadTx, WriteTx};
@@ -26,8 +26,7 @@ pub(super) fn book_units(run: &Scope) -> Vec<Unit<Input>> {
     let mut units = Vec::new();
     for (portfolios, dates) in rectangles(&run.work, PORTFOLIO_CHUNK, BOOK_DATE_CHUNK) {
         let Some(&as_of) = dates.last() else { continue };
-        let content = ids(&portfolios).chain(dates.iter().map(ToString::to_string));
-        let unit = chunk_name("portfolios", content);
+        let unit = chunk_name("portfolio", ids(&portfolios));
         units.push(Unit {
             unit,
             as_of,
@@ -40,7 +39,7 @@ pub(super) fn book_units(run: &Scope) -> Vec<Unit<Input>> {
 /// One unit for each portfolio of a chunk that died.
 pub(super) fn single_books(input: &Input, as_of: TradingDate) -> Vec<Unit<Input>> {
     singles(
-        "portfolios",
+        "portfolio",
         &input.portfolios,
         as_of,
         ToString::to_string,
@@ -118,5 +117,13 @@ impl Phase for PositionValues {
 
     fn split(input: &Input, as_of: TradingDate) -> Vec<Unit<Input>> {
         single_books(input, as_of)
+    }
+
+    fn subjects(input: &Input, _as_of: TradingDate) -> Subjects {
+        Subjects {
+            portfolios: input.portfolios.clone(),
+            dates: Some(input.dates.clone()),
+            ..Subjects::default()
+        }
     }
 }

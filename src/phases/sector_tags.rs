@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::position_updates::{Input, final_units, single_finals};
-use super::{Cx, Done, Phase, Result, Scope, TaskRef, Unit, sets};
+use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit, sets};
 use crate::domain::{PhaseName, PortfolioId, PositionId, TaskEpoch, TradingDate};
 use crate::store::market::{self, ProfileRow};
 use crate::store::{ReadTx, WriteTx, portfolio_results};
@@ -117,5 +117,13 @@ impl Phase for SectorTags {
 
     fn split(input: &Input, as_of: TradingDate) -> Vec<Unit<Input>> {
         single_finals(input, as_of)
+    }
+
+    fn subjects(input: &Input, as_of: TradingDate) -> Subjects {
+        Subjects {
+            portfolios: input.portfolios.clone(),
+            dates: Some(vec![as_of]),
+            ..Subjects::default()
+        }
     }
 }

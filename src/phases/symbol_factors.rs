@@ -11,7 +11,7 @@ pub(super) use model::{DateModel, covariance_row, fit, reason};
 use super::series::{self, Prices, Window};
 use super::sets;
 use super::units::{DATE_CHUNK, SYMBOL_CHUNK, chunk_name, rectangles, singles};
-use super::{Cx, Done, Error, MODEL_VERSION, Phase, Result, Scope, TaskRef, Unit};
+use super::{Cx, Done, Error, MODEL_VERSION, Phase, Result, Scope, Subjects, TaskRef, Unit};
 use crate::domain::{Calendar, Factor, PhaseName, Symbol, TaskEpoch, TradingDate};
 use crate::store::market::ProfileRow;
 use crate::store::symbol_results::{self, CovarianceRow, ModelRow};
@@ -119,11 +119,7 @@ impl Phase for SymbolFactors {
                 .iter()
                 .filter_map(|text| Symbol::parse(text).ok())
                 .collect();
-            let content = symbols.iter().map(ToString::to_string);
-            let name = chunk_name(
-                "symbols",
-                content.chain(dates.iter().map(ToString::to_string)),
-            );
+            let name = chunk_name("symbol", &symbols);
             let Some(&as_of) = dates.last() else { continue };
             units.push(Unit {
                 unit: name,
@@ -143,7 +139,7 @@ impl Phase for SymbolFactors {
         .await?;
         for (_, dates) in rectangles(&lacking, 1, DATE_CHUNK) {
             let Some(&as_of) = dates.last() else { continue };
-            let name = chunk_name("covariance", dates.iter().map(ToString::to_string));
+            let name = chunk_name::<&str>("covariance", []);
             units.push(Unit {
                 unit: name,
                 as_of,
@@ -261,7 +257,7 @@ impl Phase for SymbolFactors {
     fn split(input: &Input, as_of: TradingDate) -> Vec<Unit<Input>> {
         match input {
             Input::Symbols { symbols, dates } => {
-                singles("symbols", symbols, as_of, ToString::to_string, |symbols| {
+                singles("symbol", symbols, as_of, ToString::to_string, |symbols| {
                     Input::Symbols {
                         symbols,
                         dates: dates.clone(),
@@ -269,6 +265,14 @@ impl Phase for SymbolFactors {
                 })
             }
             Input::Covariance { .. } => Vec::new(),
+        }
+    }
+
+    fn subjects(input: &Input, _as_of: TradingDate) -> Subjects {
+        Subjects {
+            symbols: input.symbols().to_vec(),
+            dates: Some(input.dates().to_vec()),
+            ..Subjects::default()
         }
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::series::{self, Prices, Window};
 use super::symbol_factors::window;
 use super::units::{DATE_CHUNK, SYMBOL_CHUNK, chunk_name, rectangles, singles};
-use super::{Cx, Done, Error, MODEL_VERSION, Phase, Result, Scope, TaskRef, Unit, sets};
+use super::{Cx, Done, Error, MODEL_VERSION, Phase, Result, Scope, Subjects, TaskRef, Unit, sets};
 use crate::analytics::period::period_returns;
 use crate::domain::{PhaseName, PriceHistory, Symbol, TaskEpoch, TradingDate};
 use crate::store::symbol_results::{self, MetricsRow};
@@ -65,11 +65,7 @@ impl Phase for SymbolMetrics {
                 .iter()
                 .filter_map(|text| Symbol::parse(text).ok())
                 .collect();
-            let content = symbols.iter().map(ToString::to_string);
-            let name = chunk_name(
-                "symbols",
-                content.chain(dates.iter().map(ToString::to_string)),
-            );
+            let name = chunk_name("symbol", &symbols);
             let Some(&as_of) = dates.last() else { continue };
             units.push(Unit {
                 unit: name,
@@ -190,7 +186,7 @@ impl Phase for SymbolMetrics {
 
     fn split(input: &Input, as_of: TradingDate) -> Vec<Unit<Input>> {
         singles(
-            "symbols",
+            "symbol",
             &input.symbols,
             as_of,
             ToString::to_string,
@@ -199,6 +195,14 @@ impl Phase for SymbolMetrics {
                 dates: input.dates.clone(),
             },
         )
+    }
+
+    fn subjects(input: &Input, _as_of: TradingDate) -> Subjects {
+        Subjects {
+            symbols: input.symbols.clone(),
+            dates: Some(input.dates.clone()),
+            ..Subjects::default()
+        }
     }
 }
 

@@ -68,6 +68,18 @@ pub async fn resume(tx: &mut WriteTx, held: Held) -> Result<bool> {
     Ok(done.rows_affected() == 1)
 }
 
+/// Whether something was resumed within the last seconds.
+pub async fn resumed_lately(pool: &PgPool, seconds: f64) -> Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (select from event
+                          where kind = 'resumed' and at > now() - make_interval(secs => $1)) as "it!""#,
+        seconds
+    )
+    .fetch_one(pool)
+    .await
+    .attempt("looking for what was resumed")
+}
+
 /// What became of a cancel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cancelled {

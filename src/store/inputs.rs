@@ -96,3 +96,27 @@ pub async fn changed_between(
     .attempt("recording changes of inputs")?;
     Ok(())
 }
+
+/// A set of results that does not rest on the newest inputs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stale {
+    /// Its kind.
+    pub kind: String,
+    /// A portfolio id, a symbol, or `factors`.
+    pub owner: String,
+    /// Its date.
+    pub as_of: NaiveDate,
+}
+
+/// Every stale set of a date or later.
+pub async fn stale(tx: &mut WriteTx, from: NaiveDate) -> Result<Vec<Stale>> {
+    sqlx::query_as!(
+        Stale,
+        r#"select kind as "kind!", owner as "owner!", as_of as "as_of!"
+           from stale_result_sets where as_of >= $1 order by 1, 2, 3"#,
+        from
+    )
+    .fetch_all(tx.connection())
+    .await
+    .attempt("reading what is stale")
+}

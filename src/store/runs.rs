@@ -5,7 +5,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::{Attempt, Result, WriteTx, word};
-use crate::domain::{Lane, PhaseName, PortfolioId, RunId, TradingDate, Trigger, Verdict};
+use crate::domain::{Lane, PhaseName, PortfolioId, RunId, Symbol, TradingDate, Trigger, Verdict};
 
 /// A run to be inserted.
 #[derive(Debug, Clone)]
@@ -144,6 +144,55 @@ pub async fn freeze_scope(
     .await
     .attempt("freezing the scope of a run")?;
     Ok(())
+}
+
+/// The scope of a run as it was frozen.
+#[derive(Debug, Clone)]
+pub struct Frozen {
+    /// Its portfolios.
+    pub portfolios: Vec<PortfolioId>,
+    /// Its dates, ascending.
+    pub dates: Vec<TradingDate>,
+}
+
+/// Reads the frozen scope of a run.
+pub async fn frozen(tx: &mut WriteTx, run: RunId) -> Result<Frozen> {
+    let row = sqlx::query!(
+        r#"select array(select portfolio_id from run_portfolio where run_id = $1 order by 1) as "portfolios!",
+                  array(select as_of from run_date where run_id = $1 order by 1) as "dates!""#,
+        run.0
+    )
+    .fetch_one(tx.connection())
+    .await
+    .attempt("reading the scope of a run")?;
+    Ok(Frozen {
+        portfolios: row.portfolios.into_iter().map(PortfolioId).collect(),
+        dates: row.dates.into_iter().map(TradingDate::trusted).collect(),
+    })
+}
+
+/// The portfolios of a run that symbols concern: they hold one, or one is a factor's proxy, which
+/// concerns everybody.
+pub async fn concerned_by(
+    tx: &mut WriteTx,
+    run: RunId,
+    symbols: &[Symbol],
+) -> Result<Vec<PortfolioId>> {
+    let symbols: Vec<String> = symbols.iter().map(ToString::to_string).collect();
+    let rows = sqlx::query_scalar!(
+        "select rp.portfolio_id from run_portfolio rp
+         where rp.run_id = $1
+           and (exists (select from factor_definitions f where f.proxy_symbol = any($2))
+                or exists (select from portfolio_symbols s
+                           where s.portfolio_id = rp.portfolio_id and s.symbol = any($2)))
+         order by 1",
+        run.0,
+        &symbols
+    )
+    .fetch_all(tx.connection())
+    .await
+    .attempt("looking for the holders of symbols")?;
+    Ok(rows.into_iter().map(PortfolioId).collect())
 }
 
 /// Inserts a phase of a run, with the number of its tasks.

@@ -324,14 +324,14 @@ pub struct NewTask {
     pub input: serde_json::Value,
 }
 
-/// Replaces a task by one for each of its elements. Nothing if it was not ours.
+/// Replaces a task by one for each of its elements; says which these are. `None` if it was not ours.
 pub async fn split(
     tx: &mut WriteTx,
     worker: WorkerId,
     at: TaskEpoch,
     failure: &Failure<'_>,
     elements: &[NewTask],
-) -> Result<bool> {
+) -> Result<Option<Vec<TaskId>>> {
     let parent = sqlx::query!(
         r#"with fenced as (
                update task t
@@ -356,10 +356,10 @@ pub async fn split(
     .await
     .attempt("splitting a task")?;
     let Some(parent) = parent else {
-        return Ok(false);
+        return Ok(None);
     };
     let phase = word("task", &parent.phase)?;
-    insert_elements(
+    let inserted = insert_elements(
         tx,
         RunId(parent.run_id),
         phase,
@@ -367,18 +367,18 @@ pub async fn split(
         elements,
     )
     .await?;
-    Ok(true)
+    Ok(Some(inserted))
 }
 
-/// Adds the elements of a split task; the phase's total counts them in its place.
+/// Adds the elements of a split task; the phase's total counts them in its place. Says which they are.
 pub async fn insert_elements(
     tx: &mut WriteTx,
     run: RunId,
     phase: PhaseName,
     version: i16,
     elements: &[NewTask],
-) -> Result<()> {
-    insert(tx, run, phase, version, elements).await?;
+) -> Result<Vec<TaskId>> {
+    let inserted = insert(tx, run, phase, version, elements).await?;
     sqlx::query!(
         "update run_phase set total = total - 1 + $3 where run_id = $1 and phase = $2",
         run.0,
@@ -388,24 +388,25 @@ pub async fn insert_elements(
     .execute(tx.connection())
     .await
     .attempt("counting split tasks")?;
-    Ok(())
+    Ok(inserted)
 }
 
-/// Inserts the tasks of a phase.
+/// Inserts the tasks of a phase, in order; says which they are.
 pub async fn insert(
     tx: &mut WriteTx,
     run: RunId,
     phase: PhaseName,
     version: i16,
     tasks: &[NewTask],
-) -> Result<()> {
+) -> Result<Vec<TaskId>> {
     let units: Vec<String> = tasks.iter().map(|task| task.unit.clone()).collect();
     let dates: Vec<chrono::NaiveDate> = tasks.iter().map(|task| task.as_of.date()).collect();
     let inputs: Vec<serde_json::Value> = tasks.iter().map(|task| task.input.clone()).collect();
-    sqlx::query!(
+    let rows = sqlx::query_scalar!(
         r#"insert into task (run_id, phase, unit, as_of, input, input_version)
            select $1, $2, unit, as_of, input, $3
-           from unnest($4::text[], $5::date[], $6::jsonb[]) as t(unit, as_of, input)"#,
+           from unnest($4::text[], $5::date[], $6::jsonb[]) as t(unit, as_of, input)
+           returning id"#,
         run.0,
         phase.as_str(),
         version,
@@ -413,10 +414,10 @@ pub async fn insert(
         &dates,
         &inputs
     )
-    .execute(tx.connection())
+    .fetch_all(tx.connection())
     .await
     .attempt("inserting tasks")?;
-    Ok(())
+    Ok(rows.into_iter().map(TaskId).collect())
 }
 
 /// A row for a hint, as the queries below return it.
@@ -708,4 +709,82 @@ pub async fn unfinished(db: &mut ReadTx<'_>) -> Result<i64> {
         .fetch_one(connection)
         .await
         .attempt("counting unfinished tasks")
+}
+
+/// A task that will never be done.
+#[derive(Debug, Clone)]
+pub struct Unfinished {
+    /// The task.
+    pub id: TaskId,
+    /// Its run.
+    pub run_id: RunId,
+    /// The order of its run.
+    pub run_seq: i64,
+    /// Its phase.
+    pub phase: PhaseName,
+    /// The date of its results, or the last of them.
+    pub as_of: TradingDate,
+    /// What it should have computed.
+    pub input: serde_json::Value,
+}
+
+/// Those of the tasks that are dead or cancelled, locked.
+pub async fn unfinished_for_ever(tx: &mut WriteTx, tasks: &[TaskId]) -> Result<Vec<Unfinished>> {
+    let ids: Vec<i64> = tasks.iter().map(|task| task.0).collect();
+    sqlx::query!(
+        r#"select t.id, t.run_id, r.run_seq, t.phase, t.as_of, t.input
+           from task t join run r on r.id = t.run_id
+           where t.id = any($1) and t.state in ('dead', 'cancelled')
+           order by t.id for update of t"#,
+        &ids
+    )
+    .fetch_all(tx.connection())
+    .await
+    .attempt("reading tasks to be repaired")?
+    .into_iter()
+    .map(|row| {
+        Ok(Unfinished {
+            id: TaskId(row.id),
+            run_id: RunId(row.run_id),
+            run_seq: row.run_seq,
+            phase: word("task", &row.phase)?,
+            as_of: TradingDate::trusted(row.as_of),
+            input: row.input,
+        })
+    })
+    .collect()
+}
+
+/// Remembers the run that does these tasks again.
+pub async fn repaired_by(tx: &mut WriteTx, tasks: &[TaskId], run: RunId) -> Result<()> {
+    let ids: Vec<i64> = tasks.iter().map(|task| task.0).collect();
+    sqlx::query!(
+        "update task set repair_run = $2 where id = any($1)",
+        &ids,
+        run.0
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("remembering a repair")?;
+    Ok(())
+}
+
+/// Dates and inputs of the tasks of a phase.
+pub async fn inputs(
+    tx: &mut WriteTx,
+    run: RunId,
+    phase: PhaseName,
+) -> Result<Vec<(TradingDate, serde_json::Value)>> {
+    let rows = sqlx::query!(
+        "select as_of, input from task where run_id = $1 and phase = $2 order by id",
+        run.0,
+        phase.as_str()
+    )
+    .fetch_all(tx.connection())
+    .await
+    .attempt("reading the inputs of a phase")?;
+    let read = rows
+        .into_iter()
+        .map(|row| (TradingDate::trusted(row.as_of), row.input));
+    Ok(read.collect())
 }

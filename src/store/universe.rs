@@ -114,3 +114,14 @@ pub async fn ensure(
     .attempt("registering symbols")?;
     Ok(done.rows_affected())
 }
+
+/// Whether a symbol was ever part of a scope.
+pub async fn knows(db: &mut ReadTx<'_>, symbol: &Symbol) -> Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (select from symbol_universe where symbol = $1) as "it!""#,
+        symbol.as_str()
+    )
+    .fetch_one(db.connection().await?)
+    .await
+    .attempt("looking for a symbol")
+}

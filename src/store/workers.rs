@@ -96,3 +96,16 @@ pub async fn living(pool: &PgPool) -> Result<i64> {
     .await
     .attempt("counting workers")
 }
+
+/// Living workers of that name, `w-` and eight hex digits, or id.
+pub async fn named(pool: &PgPool, name: &str) -> Result<Vec<WorkerId>> {
+    let rows = sqlx::query_scalar!(
+        "select id from worker
+         where lost_at is null and ($1 = 'w-' || left(replace(id::text, '-', ''), 8) or $1 = id::text)",
+        name
+    )
+    .fetch_all(pool)
+    .await
+    .attempt("looking for a worker")?;
+    Ok(rows.into_iter().map(WorkerId).collect())
+}

@@ -13,10 +13,13 @@ mod market;
 mod world;
 
 mod books;
+mod control;
 mod digest;
 mod faults;
 mod import;
+mod invalidate;
 mod ledger;
+mod repair;
 mod risk;
 mod show;
 mod start;

@@ -305,6 +305,26 @@ impl World {
         }
     }
 
+    /// Runs `sigmabatch` as a process of its own, with `--json`: its exit code and its document.
+    pub(crate) async fn command(&self, arguments: &[&str]) -> (i32, serde_json::Value) {
+        let output = tokio::process::Command::new(binary("sigmabatch"))
+            .args(arguments)
+            .arg("--json")
+            .env("DATABASE_URL", &self.settings.url)
+            .env("REDIS_URL", redis_url())
+            .env("SIGMABATCH_PREFIX", &self.prefix)
+            .env("SIGMABATCH_NOW", self.now.to_rfc3339())
+            .env("USER", "it")
+            .stdin(Stdio::null())
+            .output();
+        let output = output.await.unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        let document = serde_json::from_str(&text)
+            .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text:?} {errors:?}"));
+        (output.status.code().unwrap(), document)
+    }
+
     /// Plans, opens the first phases, and publishes them.
     pub(crate) async fn begin(&self, request: &Request) -> Planned {
         let planned = engine::plan(&self.engine, request).await.unwrap();

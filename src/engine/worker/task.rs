@@ -12,6 +12,7 @@ use super::counters::count;
 use super::intake::chain;
 use super::{Life, Moment};
 use crate::clock::Deadline;
+use crate::domain::TaskId;
 use crate::engine::{MAX_ATTEMPTS, retry_delay};
 use crate::phases::{AnyValue, Cx, Error, TaskRef};
 use crate::queue::Entry;
@@ -243,10 +244,13 @@ async fn settle(life: &Life, claimed: &Claimed, error: &Error) -> Result<(), sto
     if retry.is_none() {
         let elements = elements(life, claimed);
         if elements.len() > 1 {
-            if tasks::split(&mut tx, life.id, claimed.at, &failure, &elements).await? {
-                tracing::warn!(error = text, elements = elements.len(), "chunk split");
+            let inserted = tasks::split(&mut tx, life.id, claimed.at, &failure, &elements).await?;
+            tx.commit().await?;
+            if let Some(inserted) = inserted {
+                tracing::warn!(error = text, elements = inserted.len(), "chunk split");
+                publish(life, &inserted).await;
             }
-            return tx.commit().await;
+            return Ok(());
         }
     }
     let ours = tasks::give_back(&mut tx, life.id, claimed.at, &failure).await?;
@@ -286,6 +290,18 @@ async fn settle(life: &Life, claimed: &Claimed, error: &Error) -> Result<(), sto
         }
     }
     Ok(())
+}
+
+/// Publishes tasks that were just made; what fails is left to the reconciler.
+async fn publish(life: &Life, made: &[TaskId]) {
+    let published = async {
+        let hints = tasks::hints_of(&life.engine.pools.control, made).await?;
+        life.engine.queue.publish(&hints).await?;
+        Ok::<_, crate::engine::Error>(())
+    };
+    if let Err(error) = published.await {
+        tracing::debug!(%error, "hints of elements left to the reconciler");
+    }
 }
 
 fn elements(life: &Life, claimed: &Claimed) -> Vec<NewTask> {

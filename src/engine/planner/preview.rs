@@ -1,0 +1,75 @@
+//! What a request would do: the same plan, undone.
+
+use std::collections::BTreeSet;
+
+use super::{Basis, PlanError, Planned, Request, plan_within};
+use crate::domain::{PermitClass, PhaseName};
+use crate::engine::{Engine, Error};
+use crate::phases::MODEL_VERSION;
+use crate::store::{WriteTx, plans, tasks};
+
+/// A plan of which nothing was stored.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    /// The plan. The id of its run means nothing.
+    pub planned: Planned,
+    /// What providers would be asked, by phase.
+    pub provider: Vec<ProviderCalls>,
+    /// Results of portfolios, each for one date, within the scope and since inception.
+    pub portfolio_dates: usize,
+    /// Those of them that are current and stay as they are.
+    pub reused: usize,
+}
+
+/// What providers are asked in one phase.
+#[derive(Debug, Clone)]
+pub struct ProviderCalls {
+    /// The phase.
+    pub phase: PhaseName,
+    /// Questions: one for each of its tasks.
+    pub calls: usize,
+    /// Symbols asked for.
+    pub symbols: usize,
+}
+
+/// Plans and undoes it.
+pub async fn preview(engine: &Engine, request: &Request) -> Result<Preview, PlanError> {
+    let mut tx = WriteTx::begin(&engine.pools.control).await?;
+    let planned = plan_within(engine, &mut tx, request, &Basis::Asked).await?;
+    let mut provider = Vec::new();
+    for phase in engine.registry.iter() {
+        if phase.class() != PermitClass::Provider || planned.existing {
+            continue;
+        }
+        let name = phase.name();
+        let inputs = tasks::inputs(&mut tx, planned.run, name).await?;
+        let mut symbols = BTreeSet::new();
+        for (as_of, input) in &inputs {
+            let subjects = phase.subjects(input, *as_of);
+            let subjects = subjects.map_err(|source| Error::Plan {
+                phase: name,
+                source,
+            })?;
+            symbols.extend(subjects.symbols);
+        }
+        provider.push(ProviderCalls {
+            phase: name,
+            calls: inputs.len(),
+            symbols: symbols.len(),
+        });
+    }
+    let ids = super::choice::portfolios(&mut tx, &request.portfolios).await?;
+    let ids: Vec<_> = ids.into_iter().map(|portfolio| portfolio.id).collect();
+    let mut db = tx.reader();
+    let count = |work: std::collections::BTreeMap<_, Vec<_>>| work.values().map(Vec::len).sum();
+    let all = plans::lacking(&mut db, &ids, &planned.dates, MODEL_VERSION, true).await?;
+    let due = plans::lacking(&mut db, &ids, &planned.dates, MODEL_VERSION, request.force).await?;
+    tx.rollback().await?;
+    let (portfolio_dates, due): (usize, usize) = (count(all), count(due));
+    Ok(Preview {
+        planned,
+        provider,
+        portfolio_dates,
+        reused: portfolio_dates - due,
+    })
+}

@@ -1,0 +1,137 @@
+//! Repair: dead and cancelled tasks become a new run over the portfolios and dates that they concern.
+//! Final states stay final.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use super::{Basis, Dates, Planned, Request, Selection, plan_within};
+use crate::domain::{PhaseName, PortfolioId, RunId, TaskId, TradingDate, Trigger};
+use crate::engine::{Engine, Error, Order, PlanError};
+use crate::store::tasks::Unfinished;
+use crate::store::{WriteTx, events, plans, runs, tasks};
+
+/// A repair run, with what it is about.
+#[derive(Debug, Clone)]
+pub struct Repair {
+    /// The run, as planned.
+    pub planned: Planned,
+    /// Tasks that will be done again in another form: by phase.
+    pub tasks: Vec<(PhaseName, usize)>,
+    /// The runs that they belong to, oldest first; the last one is the parent.
+    pub runs: Vec<RunId>,
+}
+
+/// What a repair run computes: portfolio → dates.
+type Pairs = BTreeMap<PortfolioId, Vec<TradingDate>>;
+
+/// Plans a run over what these tasks concern, and remembers of them that it was done. `None` if none of
+/// them is dead or cancelled. With `dry` nothing is stored.
+pub async fn repair(
+    engine: &Engine,
+    tasks: &[TaskId],
+    order: Order<'_>,
+    dry: bool,
+) -> Result<Option<Repair>, PlanError> {
+    let mut tx = WriteTx::begin(&engine.pools.control).await?;
+    let unfinished = tasks::unfinished_for_ever(&mut tx, tasks).await?;
+    let runs: BTreeSet<(i64, RunId)> = unfinished
+        .iter()
+        .map(|task| (task.run_seq, task.run_id))
+        .collect();
+    let Some(&(_, parent)) = runs.last() else {
+        return Ok(None);
+    };
+    let mut pairs: BTreeMap<PortfolioId, BTreeSet<TradingDate>> = BTreeMap::new();
+    for (_, run) in &runs {
+        let scope = runs::frozen(&mut tx, *run).await?;
+        for task in unfinished.iter().filter(|task| task.run_id == *run) {
+            let (portfolios, dates) = concerned(engine, &mut tx, task, &scope).await?;
+            for portfolio in portfolios {
+                pairs
+                    .entry(portfolio)
+                    .or_default()
+                    .extend(dates.iter().copied());
+            }
+        }
+    }
+    // What was deleted meanwhile needs no repair.
+    let ids: Vec<PortfolioId> = pairs.keys().copied().collect();
+    let active = plans::active(&mut tx.reader(), Some(&ids)).await?;
+    let active: BTreeSet<PortfolioId> = active.into_iter().map(|known| known.id).collect();
+    let pairs: Pairs = pairs
+        .into_iter()
+        .filter(|(portfolio, _)| active.contains(portfolio))
+        .map(|(portfolio, dates)| (portfolio, dates.into_iter().collect()))
+        .collect();
+    let (Some(from), Some(to)) = (
+        pairs.values().flatten().min().copied(),
+        pairs.values().flatten().max().copied(),
+    ) else {
+        return Ok(None);
+    };
+    let request = Request {
+        trigger: Trigger::Repair,
+        portfolios: Selection::Only(pairs.keys().copied().collect()),
+        dates: Dates::Range(from.date(), to.date()),
+        lane: None,
+        force: false,
+        principal: order.who.to_owned(),
+        idempotency_key: None,
+    };
+    let basis = Basis::Repair { parent, pairs };
+    let planned = plan_within(engine, &mut tx, &request, &basis).await?;
+    let mut counts: BTreeMap<PhaseName, usize> = BTreeMap::new();
+    for task in &unfinished {
+        *counts.entry(task.phase).or_default() += 1;
+    }
+    let repair = Repair {
+        tasks: counts.into_iter().collect(),
+        runs: runs.into_iter().map(|(_, run)| run).collect(),
+        planned,
+    };
+    if dry {
+        tx.rollback().await?;
+        return Ok(Some(repair));
+    }
+    let ids: Vec<TaskId> = unfinished.iter().map(|task| task.id).collect();
+    tasks::repaired_by(&mut tx, &ids, repair.planned.run).await?;
+    let detail = json!({
+        "run": repair.planned.run,
+        "repairs": repair.runs,
+        "tasks": repair.tasks.iter().map(|(phase, n)| (phase.to_string(), *n)).collect::<BTreeMap<_, _>>(),
+    });
+    let target = repair.planned.run.to_string();
+    events::audit(&mut tx, order.who, "retry", &target, order.reason, &detail).await?;
+    tx.commit().await?;
+    tracing::info!(run_id = %repair.planned.run, tasks = ids.len(), "repair planned");
+    Ok(Some(repair))
+}
+
+/// The portfolios and dates of a run that a task of it concerns.
+async fn concerned(
+    engine: &Engine,
+    tx: &mut WriteTx,
+    task: &Unfinished,
+    scope: &runs::Frozen,
+) -> Result<(Vec<PortfolioId>, Vec<TradingDate>), PlanError> {
+    let phase = engine.phase(task.phase)?;
+    let subjects = phase
+        .subjects(&task.input, task.as_of)
+        .map_err(|source| Error::Plan {
+            phase: task.phase,
+            source,
+        })?;
+    let portfolios = if !subjects.portfolios.is_empty() {
+        subjects.portfolios
+    } else if !subjects.symbols.is_empty() {
+        runs::concerned_by(tx, task.run_id, &subjects.symbols).await?
+    } else {
+        scope.portfolios.clone()
+    };
+    let dates = match subjects.dates {
+        Some(dates) => dates,
+        None => scope.dates.clone(),
+    };
+    Ok((portfolios, dates))
+}

@@ -1,0 +1,66 @@
+//! The scope of a run: what it is about is frozen, and its symbols are registered.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::PlanError;
+use crate::domain::{PortfolioId, SeriesKind, TradingDate};
+use crate::engine::Engine;
+use crate::phases::Scope;
+use crate::store::universe::Wanted;
+use crate::store::{WriteTx, definitions, universe};
+
+/// Freezes what the run is about, and registers its symbols.
+pub(super) async fn freeze(
+    engine: &Engine,
+    tx: &mut WriteTx,
+    force: bool,
+    portfolios: Vec<PortfolioId>,
+    dates: Vec<TradingDate>,
+    work: BTreeMap<PortfolioId, Vec<TradingDate>>,
+) -> Result<Scope, PlanError> {
+    let Some(&to) = dates.last() else {
+        return Err(PlanError::NoPortfolio);
+    };
+    let mut db = tx.reader();
+    let definitions = definitions::load(&mut db).await?;
+    let mut symbols: Vec<Wanted> = Vec::new();
+    let first_work = work.values().flatten().min().copied();
+    if let Some(first) = first_work {
+        let owners: Vec<PortfolioId> = work.keys().copied().collect();
+        symbols = universe::held(&mut db, &owners, first.date(), to.date()).await?;
+        for factor in &definitions.factors {
+            let yields = factor.kind == SeriesKind::Yield;
+            let held = symbols
+                .iter_mut()
+                .find(|wanted| wanted.symbol == factor.proxy);
+            match held {
+                // Held no more, but looked at like every proxy.
+                Some(wanted) if wanted.class == "CLOSED" => {
+                    wanted.class = "PROXY".into();
+                    wanted.until = None;
+                }
+                Some(_) => {}
+                None => symbols.push(Wanted {
+                    symbol: factor.proxy.clone(),
+                    class: "PROXY".into(),
+                    yields,
+                    since: None,
+                    until: None,
+                }),
+            }
+        }
+        symbols.sort();
+        universe::ensure(tx, &symbols, first.date(), to.date()).await?;
+    }
+    Ok(Scope {
+        final_date: to,
+        dates,
+        force,
+        portfolios,
+        work,
+        symbols,
+        definitions: Arc::new(definitions),
+        calendar: engine.calendar,
+    })
+}

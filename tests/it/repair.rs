@@ -1,0 +1,210 @@
+//! Dead tasks: a chunk is split so that only its bad element dies, and what died is planned again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sigmabatch::domain::{PhaseName, TaskId};
+use sigmabatch::engine::{self, Order, Probe};
+
+use crate::market::close;
+use crate::world::{World, on, range, request};
+
+const ORDER: Order<'_> = Order {
+    who: "it",
+    reason: "the bug is mended",
+};
+
+/// Computations of a phase panic while this is set.
+fn broken(phase: PhaseName) -> (Arc<AtomicBool>, Probe) {
+    let broken = Arc::new(AtomicBool::new(true));
+    let flag = Arc::clone(&broken);
+    let probe = Probe(Arc::new(move |name| {
+        assert!(
+            name != phase || !flag.load(Ordering::SeqCst),
+            "a bug in {name}"
+        );
+    }));
+    (broken, probe)
+}
+
+async fn books(world: &World) {
+    for symbol in ["AAA", "BBB"] {
+        let row = format!(
+            "{symbol},300,{},2016-12-19,PUBLIC",
+            close(symbol, "2016-12-19")
+        );
+        world.book(symbol, "100000", "2016-12-19", &[&row]).await;
+    }
+}
+
+async fn dead(world: &World) -> Vec<TaskId> {
+    let ids: Vec<i64> = sqlx::query_scalar("select id from task where state = 'dead' order by id")
+        .fetch_all(&world.db)
+        .await
+        .unwrap();
+    ids.into_iter().map(TaskId).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_tasks_are_repaired_by_a_run_of_their_own_and_stay_dead() {
+    let world = World::new().await;
+    books(&world).await;
+    let (flag, probe) = broken(PhaseName::PnlSnapshots);
+    let mut options = world.options();
+    options.probe = Some(probe);
+    world.worker_with(options).await;
+    let planned = world
+        .begin(&request(range("2016-12-28", "2016-12-29")))
+        .await;
+    assert_eq!(world.verdict(planned.run).await, "failed");
+    let died = dead(&world).await;
+    // The chunk of both books was split, and each of them failed for itself.
+    let units = world
+        .texts("select unit from task where state = 'dead' order by unit")
+        .await;
+    assert!(
+        units.len() == 2 && units.iter().all(|unit| unit.starts_with("portfolio:")),
+        "{units:?}"
+    );
+    flag.store(false, Ordering::SeqCst);
+
+    let dry = engine::repair(&world.engine, &died, ORDER, true)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(world.count("select count(*) from run").await, 1);
+    let repair = engine::repair(&world.engine, &died, ORDER, false)
+        .await
+        .unwrap()
+        .unwrap();
+
+    assert_eq!(dry.planned.tasks, repair.planned.tasks);
+    assert_eq!(repair.tasks, [(PhaseName::PnlSnapshots, 2)]);
+    assert_eq!(repair.runs, [planned.run]);
+    engine::start(&world.engine, repair.planned.run).await;
+    assert_eq!(
+        world.verdict(repair.planned.run).await,
+        "succeeded",
+        "{}",
+        world.troubles().await
+    );
+    let rows = world
+        .texts("select trigger || ' ' || label || ' ' || (parent_run is not null) from run order by run_seq")
+        .await;
+    assert_eq!(
+        rows,
+        [
+            "cli backfill/2016-12-28..2016-12-29 false",
+            "repair repair/2016-12-28..2016-12-29 true"
+        ]
+    );
+    // Final is final: the first run is as failed as it was.
+    assert_eq!(dead(&world).await, died);
+    let verdict = world
+        .texts("select verdict from run order by run_seq limit 1")
+        .await;
+    assert_eq!(verdict, ["failed"]);
+    let marked =
+        "select count(*) from task t join run r on r.id = t.repair_run where r.trigger = 'repair'";
+    assert_eq!(world.count(marked).await, 2);
+    let audit = world
+        .texts("select who || ': ' || action || ', ' || reason from audit")
+        .await;
+    assert_eq!(audit, ["it: retry, the bug is mended"]);
+    assert_eq!(
+        world
+            .count("select count(*) from published_dates where strict")
+            .await,
+        4
+    );
+    world.assert_at_rest().await;
+}
+
+/// A symbol's dead factors concern the books that hold it, a proxy's concern all of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repair_takes_only_the_portfolios_and_dates_that_the_task_concerns() {
+    let world = World::new().await;
+    books(&world).await;
+    let planned = world
+        .begin(&request(range("2016-12-27", "2016-12-29")))
+        .await;
+    let kill = |unit: &'static str, input: serde_json::Value| {
+        let db = world.db.clone();
+        async move {
+            let id: i64 = sqlx::query_scalar(
+                "insert into task (run_id, phase, unit, as_of, state, finished_at, input, input_version)
+                 values ($1, 'symbol-metrics', $2, '2016-12-28', 'dead', now(), $3, 1) returning id",
+            )
+            .bind(planned.run.0)
+            .bind(unit)
+            .bind(input)
+            .fetch_one(&db)
+            .await
+            .unwrap();
+            TaskId(id)
+        }
+    };
+    let dates = ["2016-12-27", "2016-12-28"];
+    let held = kill(
+        "symbol:AAA",
+        serde_json::json!({ "symbols": ["AAA"], "dates": dates }),
+    )
+    .await;
+    let proxy = kill(
+        "symbol:SP500",
+        serde_json::json!({ "symbols": ["SP500"], "dates": ["2016-12-28"] }),
+    )
+    .await;
+
+    let one = engine::repair(&world.engine, &[held], ORDER, true)
+        .await
+        .unwrap()
+        .unwrap();
+    let all = engine::repair(&world.engine, &[held, proxy], ORDER, true)
+        .await
+        .unwrap()
+        .unwrap();
+
+    let days = |dates: &[sigmabatch::domain::TradingDate]| -> Vec<String> {
+        dates.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(
+        (one.planned.portfolios, days(&one.planned.dates)),
+        (1, dates.map(String::from).to_vec())
+    );
+    assert_eq!(
+        (all.planned.portfolios, days(&all.planned.dates)),
+        (2, dates.map(String::from).to_vec())
+    );
+    assert!(
+        engine::repair(&world.engine, &[TaskId(1)], ORDER, true)
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelled_tasks_can_be_repaired_as_well() {
+    let world = World::new().await;
+    books(&world).await;
+    let planned = world.begin(&request(on("2016-12-29"))).await;
+    engine::cancel(&world.engine, planned.run, ORDER)
+        .await
+        .unwrap();
+    let ids: Vec<i64> = sqlx::query_scalar("select id from task where state = 'cancelled'")
+        .fetch_all(&world.db)
+        .await
+        .unwrap();
+    let ids: Vec<TaskId> = ids.into_iter().map(TaskId).collect();
+    world.worker().await;
+
+    let repair = engine::repair(&world.engine, &ids, ORDER, false)
+        .await
+        .unwrap()
+        .unwrap();
+    engine::start(&world.engine, repair.planned.run).await;
+
+    assert_eq!(world.verdict(repair.planned.run).await, "succeeded");
+    assert_eq!(world.verdict(planned.run).await, "cancelled");
+}
