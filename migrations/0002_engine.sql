@@ -96,6 +96,8 @@ create table task (
     error         text,
     -- The run that was planned to do it again; set once, the state stays final.
     repair_run    uuid references run (id),
+    -- Of class and message without their particulars: equal for equal mistakes.
+    fingerprint   text,
     unique (run_id, phase, unit, as_of),
     foreign key (run_id, phase) references run_phase (run_id, phase),
     check ((state = 'running') = (deadline_at is not null)),
@@ -103,6 +105,20 @@ create table task (
 ) with (fillfactor = 70);
 create index task_unfinished on task (run_id, phase) where state in ('ready', 'running');
 create index task_dead on task (run_id) where state = 'dead';
+
+-- What a filter means, the same for those who look and for those who retry; a condition that is null is none.
+-- A task is about the symbols and portfolios that its input names.
+create function filtered_tasks(run uuid, phase text, state text, symbol text, portfolio uuid, error text)
+returns setof task
+language sql stable as $$
+    select * from task t
+    where ($1 is null or t.run_id = $1)
+      and ($2 is null or t.phase = $2)
+      and ($3 is null or t.state = $3)
+      and ($4 is null or jsonb_path_exists(t.input, '$.** ? (@ == $it)', jsonb_build_object('it', $4)))
+      and ($5 is null or jsonb_path_exists(t.input, '$.** ? (@ == $it)', jsonb_build_object('it', $5)))
+      and ($6 is null or t.fingerprint = $6 or t.error_class = $6 or position(lower($6) in lower(t.error)) > 0)
+$$;
 
 -- One row for each time a task left `running`, written by the statement that took it out.
 create table attempt (

@@ -5,6 +5,7 @@
 mod calendar;
 mod cash_flow;
 mod definitions;
+mod fingerprint;
 mod held;
 mod hint;
 mod ids;
@@ -25,6 +26,7 @@ pub use definitions::{
     Factor, FactorRole, FactorSet, INTEREST_RATE, Scenario, ScenarioSet, SeriesKind, Shock,
     ShockKind,
 };
+pub use fingerprint::{fingerprint, normalised};
 pub use held::Held;
 pub use hint::{Hint, TaskEpoch};
 pub use ids::{InstallId, PortfolioId, PositionId, RunId, TaskId, WorkerId};

@@ -24,6 +24,7 @@ pub mod schedule;
 pub mod steward;
 pub mod symbol_results;
 pub mod tasks;
+pub mod tasks_report;
 pub mod universe;
 pub mod workers;
 

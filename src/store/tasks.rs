@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
 use super::{Attempt, ReadTx, Result, WriteTx, word};
-use crate::domain::{Hint, PhaseName, RunId, TaskEpoch, TaskId, TradingDate, WorkerId};
+use crate::domain::{
+    Hint, PhaseName, RunId, TaskEpoch, TaskId, TradingDate, WorkerId, fingerprint,
+};
 
 /// A task that is ours.
 #[derive(Debug, Clone)]
@@ -280,7 +282,7 @@ pub async fn give_back(
                    ready_at = now() + make_interval(secs => coalesce($5, 0)),
                    parked_since = case when $4 = 'parked' then coalesce(t.parked_since, now()) end,
                    finished_at = case when $5 is null then now() end,
-                   deadline_at = null, worker_id = null, error_class = $7, error = $8
+                   deadline_at = null, worker_id = null, error_class = $7, error = $8, fingerprint = $9
                where t.id = $1 and t.epoch = $2 and t.worker_id = $3 and t.state = 'running'
                returning t.id, t.epoch, t.started_at
            )
@@ -294,7 +296,8 @@ pub async fn give_back(
         failure.retry_after_seconds,
         i32::from(failure.counts),
         failure.class,
-        failure.error
+        failure.error,
+        fingerprint(failure.class, failure.error)
     )
     .fetch_optional(tx.connection())
     .await
@@ -336,7 +339,7 @@ pub async fn split(
         r#"with fenced as (
                update task t
                set state = 'split', finished_at = now(), deadline_at = null, worker_id = null,
-                   attempts = attempts + $5::integer, error_class = $6, error = $7
+                   attempts = attempts + $5::integer, error_class = $6, error = $7, fingerprint = $8
                where t.id = $1 and t.epoch = $2 and t.worker_id = $3 and t.state = 'running'
                returning t.id, t.epoch, t.started_at, t.run_id, t.phase, t.input_version
            ), recorded as (
@@ -350,7 +353,8 @@ pub async fn split(
         "split",
         i32::from(failure.counts),
         failure.class,
-        failure.error
+        failure.error,
+        fingerprint(failure.class, failure.error)
     )
     .fetch_optional(tx.connection())
     .await
@@ -640,7 +644,7 @@ pub async fn reap(tx: &mut WriteTx, orphan: &Orphan, how: Reaping<'_>) -> Result
                set state = $3, epoch = epoch + 1, crashes = $4, attempts = $5, worker_id = null, deadline_at = null,
                    ready_at = now() + make_interval(secs => $9),
                    finished_at = case when $3 = 'ready' then null else now() end,
-                   error_class = $7, error = $8
+                   error_class = $7, error = $8, fingerprint = $10
                from (select id, worker_id, started_at from task where id = $1) old
                where t.id = $1 and t.epoch = $2 and t.state = 'running' and old.id = t.id
                returning t.id, old.worker_id, old.started_at
@@ -655,7 +659,8 @@ pub async fn reap(tx: &mut WriteTx, orphan: &Orphan, how: Reaping<'_>) -> Result
         how.outcome,
         how.class,
         how.error,
-        how.delay_seconds
+        how.delay_seconds,
+        fingerprint(how.class, how.error)
     )
     .execute(tx.connection())
     .await
