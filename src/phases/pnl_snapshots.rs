@@ -22,8 +22,8 @@ impl Phase for PnlSnapshots {
     type Fetched = Books;
     type Output = Vec<SnapshotRow>;
 
-    async fn plan(&self, _: &mut ReadTx<'_>, run: &Scope) -> Result<Vec<Unit<Input>>> {
-        Ok(book_units(run))
+    async fn plan(&self, db: &mut ReadTx<'_>, run: &Scope) -> Result<Vec<Unit<Input>>> {
+        book_units(db, Self::NAME, run).await
     }
 
     async fn load(&self, db: &mut ReadTx<'_>, task: &TaskRef, input: &Input) -> Result<Books> {

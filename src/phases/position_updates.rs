@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::units::{PORTFOLIO_CHUNK, chunk_name, ids, singles};
+use super::units::{self, PORTFOLIO_CHUNK, chunk_name, ids, singles};
 use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit, sets};
 use crate::domain::{LotValue, PhaseName, PortfolioId, TaskEpoch, TradingDate};
 use crate::store::portfolio_results::{self, ValueRow};
@@ -20,11 +20,16 @@ pub struct Input {
     pub(super) portfolios: Vec<PortfolioId>,
 }
 
-/// Chunks of the portfolios that have work, at the final date.
-pub(super) fn final_units(run: &Scope) -> Vec<Unit<Input>> {
-    let due: Vec<PortfolioId> = run.work.keys().copied().collect();
+/// Chunks of the portfolios that have work and lack results of a kind, at the final date.
+pub(super) async fn final_units(
+    db: &mut ReadTx<'_>,
+    kind: PhaseName,
+    run: &Scope,
+) -> Result<Vec<Unit<Input>>> {
+    let lacking = units::lacking(db, kind, run, &[run.final_date]).await?;
+    let due: Vec<PortfolioId> = lacking.into_keys().collect();
     let chunks = due.chunks(PORTFOLIO_CHUNK);
-    chunks
+    Ok(chunks
         .map(|chunk| Unit {
             unit: chunk_name("portfolio", ids(chunk)),
             as_of: run.final_date,
@@ -32,7 +37,7 @@ pub(super) fn final_units(run: &Scope) -> Vec<Unit<Input>> {
                 portfolios: chunk.to_vec(),
             },
         })
-        .collect()
+        .collect())
 }
 
 /// One unit for each portfolio of a chunk that died.
@@ -62,8 +67,8 @@ impl Phase for PositionUpdates {
     type Fetched = Marks;
     type Output = Marks;
 
-    async fn plan(&self, _: &mut ReadTx<'_>, run: &Scope) -> Result<Vec<Unit<Input>>> {
-        Ok(final_units(run))
+    async fn plan(&self, db: &mut ReadTx<'_>, run: &Scope) -> Result<Vec<Unit<Input>>> {
+        final_units(db, Self::NAME, run).await
     }
 
     async fn load(&self, db: &mut ReadTx<'_>, task: &TaskRef, input: &Input) -> Result<Marks> {

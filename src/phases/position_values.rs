@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::books::{self, Books};
-use super::units::{BOOK_DATE_CHUNK, PORTFOLIO_CHUNK, chunk_name, ids, rectangles, singles};
+use super::units::{self, BOOK_DATE_CHUNK, PORTFOLIO_CHUNK, chunk_name, ids, rectangles, singles};
 use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit, sets};
 use crate::domain::{PhaseName, PortfolioId, TaskEpoch, TradingDate};
 use crate::store::portfolio_results::{self, ValueRow};
@@ -21,10 +21,19 @@ pub struct Input {
     pub(super) dates: Vec<TradingDate>,
 }
 
-/// Chunks of portfolios that need the same dates.
-pub(super) fn book_units(run: &Scope) -> Vec<Unit<Input>> {
+/// Chunks of portfolios that lack results of a kind at the same dates.
+pub(super) async fn book_units(
+    db: &mut ReadTx<'_>,
+    kind: PhaseName,
+    run: &Scope,
+) -> Result<Vec<Unit<Input>>> {
+    let mut lacking = units::lacking(db, kind, run, &run.work_dates()).await?;
+    lacking.retain(|portfolio, dates| {
+        dates.retain(|date| run.work[portfolio].contains(date));
+        !dates.is_empty()
+    });
     let mut units = Vec::new();
-    for (portfolios, dates) in rectangles(&run.work, PORTFOLIO_CHUNK, BOOK_DATE_CHUNK) {
+    for (portfolios, dates) in rectangles(&lacking, PORTFOLIO_CHUNK, BOOK_DATE_CHUNK) {
         let Some(&as_of) = dates.last() else { continue };
         let unit = chunk_name("portfolio", ids(&portfolios));
         units.push(Unit {
@@ -33,7 +42,7 @@ pub(super) fn book_units(run: &Scope) -> Vec<Unit<Input>> {
             input: Input { portfolios, dates },
         });
     }
-    units
+    Ok(units)
 }
 
 /// One unit for each portfolio of a chunk that died.
@@ -65,8 +74,8 @@ impl Phase for PositionValues {
     type Fetched = Books;
     type Output = Output;
 
-    async fn plan(&self, _: &mut ReadTx<'_>, run: &Scope) -> Result<Vec<Unit<Input>>> {
-        Ok(book_units(run))
+    async fn plan(&self, db: &mut ReadTx<'_>, run: &Scope) -> Result<Vec<Unit<Input>>> {
+        book_units(db, Self::NAME, run).await
     }
 
     async fn load(&self, db: &mut ReadTx<'_>, task: &TaskRef, input: &Input) -> Result<Books> {

@@ -47,8 +47,8 @@ impl Phase for SectorTags {
     type Fetched = Tags;
     type Output = Tags;
 
-    async fn plan(&self, _: &mut ReadTx<'_>, run: &Scope) -> Result<Vec<Unit<Input>>> {
-        Ok(final_units(run))
+    async fn plan(&self, db: &mut ReadTx<'_>, run: &Scope) -> Result<Vec<Unit<Input>>> {
+        final_units(db, Self::NAME, run).await
     }
 
     async fn load(&self, db: &mut ReadTx<'_>, task: &TaskRef, input: &Input) -> Result<Tags> {

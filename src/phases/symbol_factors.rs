@@ -112,7 +112,7 @@ impl Phase for SymbolFactors {
             .collect();
         let kind = Self::NAME.as_str();
         let lacking =
-            plans::symbols_lacking(db, kind, &symbols, &dates, MODEL_VERSION, run.force).await?;
+            plans::without_current(db, kind, &symbols, &dates, MODEL_VERSION, run.force).await?;
         let mut units = Vec::new();
         for (symbols, dates) in rectangles(&lacking, SYMBOL_CHUNK, DATE_CHUNK) {
             let symbols: Vec<Symbol> = symbols
@@ -128,7 +128,7 @@ impl Phase for SymbolFactors {
             });
         }
         let owner = [COVARIANCE_OWNER.to_owned()];
-        let lacking = plans::symbols_lacking(
+        let lacking = plans::without_current(
             db,
             "factor-covariance",
             &owner,

@@ -58,7 +58,7 @@ impl Phase for SymbolMetrics {
             .collect();
         let (kind, dates) = (Self::NAME.as_str(), run.work_dates());
         let lacking =
-            plans::symbols_lacking(db, kind, &symbols, &dates, MODEL_VERSION, run.force).await?;
+            plans::without_current(db, kind, &symbols, &dates, MODEL_VERSION, run.force).await?;
         let mut units = Vec::new();
         for (symbols, dates) in rectangles(&lacking, SYMBOL_CHUNK, DATE_CHUNK) {
             let symbols: Vec<Symbol> = symbols

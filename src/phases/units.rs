@@ -1,10 +1,12 @@
 //! Cutting work into units: the same scope gives the same units with the same names.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest, Sha256};
 
-use super::Unit;
-use crate::domain::{PortfolioId, TradingDate};
-use std::collections::BTreeMap;
+use super::{MODEL_VERSION, Result, Scope, Unit};
+use crate::domain::{PhaseName, PortfolioId, TradingDate};
+use crate::store::{ReadTx, plans};
 
 /// Symbols of one task that asks a provider.
 pub(super) const PROVIDER_CHUNK: usize = 50;
@@ -16,6 +18,22 @@ pub(super) const DATE_CHUNK: usize = 21;
 pub(super) const PORTFOLIO_CHUNK: usize = 20;
 /// Dates of one task that keeps books: about a quarter.
 pub(super) const BOOK_DATE_CHUNK: usize = 63;
+
+/// Of the portfolios that have work, those that lack results of a kind at some of the dates. What one
+/// phase finished before a run was cut short is not done again because a later phase was not.
+pub(super) async fn lacking(
+    db: &mut ReadTx<'_>,
+    kind: PhaseName,
+    run: &Scope,
+    dates: &[TradingDate],
+) -> Result<BTreeMap<PortfolioId, Vec<TradingDate>>> {
+    let owners: Vec<String> = run.work.keys().map(ToString::to_string).collect();
+    let kind = kind.as_str();
+    let mut sets =
+        plans::without_current(db, kind, &owners, dates, MODEL_VERSION, run.force).await?;
+    let of = |&portfolio: &PortfolioId| Some((portfolio, sets.remove(&portfolio.to_string())?));
+    Ok(run.work.keys().filter_map(of).collect())
+}
 
 /// The name of a chunk: `symbols:20:` and a digest of its sorted content, which does not depend on
 /// what else is in the run; a single one goes by its own name, `symbol:AAPL`. Chunks of the same

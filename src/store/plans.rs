@@ -85,11 +85,11 @@ pub async fn lacking(
     Ok(work)
 }
 
-/// Per symbol the dates without a current result set of `kind`, ascending.
-pub async fn symbols_lacking(
+/// Per owner, a symbol or a portfolio, the dates without a current result set of `kind`, ascending.
+pub async fn without_current(
     db: &mut ReadTx<'_>,
     kind: &str,
-    symbols: &[String],
+    owners: &[String],
     dates: &[TradingDate],
     model_version: &str,
     force: bool,
@@ -106,14 +106,14 @@ pub async fn symbols_lacking(
                          where x.kind = $1 and x.owner = s.owner and x.as_of = d.as_of)
            order by 1, 2"#,
         kind,
-        symbols,
+        owners,
         &dates,
         model_version,
         force
     )
     .fetch_all(db.connection().await?)
     .await
-    .attempt("looking for missing symbol results")?;
+    .attempt("looking for sets of results that are missing")?;
     let mut work: BTreeMap<String, Vec<TradingDate>> = BTreeMap::new();
     for row in rows {
         work.entry(row.owner)
