@@ -8,6 +8,7 @@
 mod answer;
 mod error;
 mod files;
+mod script;
 
 pub use answer::{
     Bar, Basis, CorporateAction, Estimate, Fundamentals, PriceAnswer, PriceRequest, Profile,
@@ -15,6 +16,7 @@ pub use answer::{
 };
 pub use error::{Error, MalformedLine};
 pub use files::Files;
+pub use script::Script;
 
 use crate::domain::Symbol;
 
@@ -23,6 +25,9 @@ use crate::domain::Symbol;
 pub enum Provider {
     /// A folder of CSV files.
     Files(Files),
+    /// The same behind a script of what goes wrong; for tests of the system, `script:DIR`.
+    #[doc(hidden)]
+    Script(Script),
 }
 
 impl Provider {
@@ -34,6 +39,9 @@ impl Provider {
             Some(("files", folder)) if !folder.is_empty() => {
                 Files::open(folder.as_ref()).map(Self::Files)
             }
+            Some(("script", folder)) if !folder.is_empty() => {
+                Script::open(folder).map(Self::Script)
+            }
             _ => Err(Error::Spec {
                 spec: spec.to_owned(),
             }),
@@ -43,14 +51,14 @@ impl Provider {
     /// What is stored as the source of each value: `files`.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Files(_) => "files",
+            Self::Files(_) | Self::Script(_) => "files",
         }
     }
 
     /// What this provider's closes mean; constant for the life of the process.
     pub fn basis(&self) -> Basis {
         match self {
-            Self::Files(files) => files.basis(),
+            Self::Files(files) | Self::Script(Script { files, .. }) => files.basis(),
         }
     }
 
@@ -58,6 +66,11 @@ impl Provider {
     pub async fn prices(&self, requests: &[PriceRequest]) -> Result<Vec<PriceAnswer>, Error> {
         match self {
             Self::Files(files) => files.prices(requests).await,
+            Self::Script(script) => {
+                let about = requests.iter().map(|one| (&one.symbol, &one.ranges[..]));
+                script.question("prices", about).await?;
+                script.files.prices(requests).await
+            }
         }
     }
 
@@ -65,6 +78,11 @@ impl Provider {
     pub async fn profiles(&self, symbols: &[Symbol]) -> Result<Vec<Option<Profile>>, Error> {
         match self {
             Self::Files(files) => files.profiles(symbols).await,
+            Self::Script(script) => {
+                let about = symbols.iter().map(|symbol| (symbol, &[][..]));
+                script.question("profiles", about).await?;
+                script.files.profiles(symbols).await
+            }
         }
     }
 
@@ -75,13 +93,20 @@ impl Provider {
     ) -> Result<Vec<Option<Fundamentals>>, Error> {
         match self {
             Self::Files(files) => files.fundamentals(symbols).await,
+            Self::Script(script) => {
+                let about = symbols.iter().map(|symbol| (symbol, &[][..]));
+                script.question("fundamentals", about).await?;
+                script.files.fundamentals(symbols).await
+            }
         }
     }
 
     /// Whether there is a price series under this very symbol, such as an option contract's own.
     pub async fn has_series(&self, symbol: &Symbol) -> Result<bool, Error> {
         match self {
-            Self::Files(files) => files.has_series(symbol).await,
+            Self::Files(files) | Self::Script(Script { files, .. }) => {
+                files.has_series(symbol).await
+            }
         }
     }
 }

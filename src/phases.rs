@@ -36,7 +36,7 @@ use crate::clock::Deadline;
 use crate::domain::{
     Calendar, PermitClass, PhaseName, PortfolioId, RunId, Symbol, TaskEpoch, TradingDate,
 };
-use crate::market_data::Provider;
+use crate::market_data::{Error as ProviderError, Provider};
 use crate::store::{self, ReadTx, WriteTx};
 
 /// Every phase, in the order of the pipeline. This list is the pipeline.
@@ -301,11 +301,18 @@ impl Error {
     }
 }
 
-impl From<crate::market_data::Error> for Error {
-    fn from(error: crate::market_data::Error) -> Self {
-        Self::Transient {
-            what: error.to_string(),
-            after: None,
+impl From<ProviderError> for Error {
+    fn from(error: ProviderError) -> Self {
+        match error {
+            ProviderError::RateLimited { provider, after } => Self::RateLimited { provider, after },
+            error if error.is_transient() => {
+                let cause = std::error::Error::source(&error);
+                let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+                let what = format!("{error}{cause}");
+                Self::Transient { what, after: None }
+            }
+            // A folder stays malformed until somebody mends it: five tries only delay the message.
+            error => Self::Permanent(error.to_string()),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Why a provider gives no answer.
 #[derive(Debug, thiserror::Error)]
@@ -39,12 +40,20 @@ pub enum Error {
         /// What the file system said.
         source: io::Error,
     },
+    /// The provider wants fewer questions.
+    #[error("{provider} limits our rate")]
+    RateLimited {
+        /// Which.
+        provider: &'static str,
+        /// When it may be asked again.
+        after: Duration,
+    },
 }
 
 impl Error {
     /// Whether the same question may succeed later without anybody doing anything.
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Io { .. })
+        matches!(self, Self::Io { .. } | Self::RateLimited { .. })
     }
 }
 
