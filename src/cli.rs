@@ -19,6 +19,7 @@ pub mod invalidate;
 pub mod migrate;
 pub mod plan;
 pub mod redis;
+pub mod retry;
 pub mod run;
 pub mod services;
 pub mod show;
@@ -28,8 +29,8 @@ use std::time::Duration;
 
 pub use arguments::{
     CancelArgs, Cli, Command, DemoArgs, DigestArgs, DrainArgs, GlobalSettings, HoldArgs,
-    ImportCommand, InvalidateArgs, OrderArgs, PlanArgs, RedisCommand, RunArgs, ScopeArgs,
-    ServicesArgs, ShowArgs, StatusArgs,
+    ImportCommand, InvalidateArgs, OrderArgs, PlanArgs, RedisCommand, RetryArgs, RunArgs,
+    ScopeArgs, ServicesArgs, ShowArgs, StatusArgs,
 };
 pub use error::Error;
 pub use find::portfolio as find_portfolio;

@@ -20,8 +20,8 @@ pub use announce::announce;
 pub use control::{Order, cancel, drain, pause, resume};
 pub use invalidate::{Outdated, Target, invalidate};
 pub use planner::{
-    Dates, PlanError, Planned, Preview, ProviderCalls, Repair, Request, Selection, plan, preview,
-    repair,
+    Dates, PlanError, Planned, Preview, ProviderCalls, Repair, Repairing, Request, Selection, plan,
+    preview, repair,
 };
 pub use scheduler::{CatchUp, Due, due, plan_due};
 pub use watch::{PhaseProgress, RunProgress, progress, start};

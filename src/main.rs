@@ -92,6 +92,7 @@ async fn run(cli: Cli) -> Result<Output, Error> {
         Command::Pause(args) => cli::control::pause(settings, args, json).await,
         Command::Resume(args) => cli::control::resume(settings, args, json).await,
         Command::Drain(args) => cli::control::drain(settings, args, json).await,
+        Command::Retry(args) => cli::retry::run(settings, args, json).await,
         Command::Invalidate(args) => cli::invalidate::run(settings, args, json).await,
         Command::Status(args) => cli::status::run(&pools().await?, &clock, args, json).await,
         Command::Show(args) => cli::show::run(&pools().await?, args, json).await,

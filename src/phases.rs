@@ -154,8 +154,11 @@ pub struct Scope {
     pub final_date: TradingDate,
     /// Every date of the run, ascending.
     pub dates: Vec<TradingDate>,
-    /// Whether to recompute what is current.
+    /// Whether to ask providers again for what is known.
     pub force: bool,
+    /// Whether to compute again what is current: with `force`, and in a repair, whose first phases may bring
+    /// inputs that make later results stale.
+    pub recompute: bool,
     /// Every portfolio of the run.
     pub portfolios: Vec<PortfolioId>,
     /// What lacks current results: portfolio → dates, ascending. With `force`: everything.

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use super::import::{DefinitionsArgs, FactorsArgs, LinesArgs, PortfolioArgs};
 use crate::config::{ClockConfig, LogConfig, MarketDataConfig, PostgresConfig, RedisConfig};
-use crate::domain::Lane;
+use crate::domain::{Lane, PhaseName, Symbol};
 
 /// Nightly portfolio analytics on Redis streams and Postgres.
 #[derive(Debug, Parser)]
@@ -72,6 +72,8 @@ pub enum Command {
     Resume(HoldArgs),
     /// Asks a worker to finish what it has and to leave.
     Drain(DrainArgs),
+    /// Plans a repair run over what dead tasks concern.
+    Retry(RetryArgs),
     /// Makes results stale from a date on, so that the next run computes them again.
     Invalidate(InvalidateArgs),
     /// How runs are doing: phases, errors, what is missing and why, workers, gaps.
@@ -218,6 +220,46 @@ pub struct HoldArgs {
 pub struct DrainArgs {
     /// The worker, like w-1a2b3c4d or by its id.
     pub worker: String,
+    /// Who and why.
+    #[command(flatten)]
+    pub order: OrderArgs,
+}
+
+/// `retry`.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
+#[command(group = ArgGroup::new("which").required(true).multiple(true))]
+pub struct RetryArgs {
+    /// Tasks of this run, by id or label.
+    #[arg(long, group = "which", value_name = "RUN")]
+    pub run: Option<String>,
+    /// Tasks of this phase, by name or number.
+    #[arg(long, group = "which", value_parser = PhaseName::named, value_name = "PHASE")]
+    pub phase: Option<PhaseName>,
+    /// Tasks about this symbol.
+    #[arg(long, group = "which", value_name = "SYMBOL")]
+    pub symbol: Option<Symbol>,
+    /// Tasks about this portfolio, by id or name.
+    #[arg(long, group = "which", value_name = "PORTFOLIO")]
+    pub portfolio: Option<String>,
+    /// Tasks whose error has this fingerprint, class or text.
+    #[arg(long, group = "which", value_name = "TEXT")]
+    pub error: Option<String>,
+    /// Every one.
+    #[arg(long, group = "which")]
+    pub all: bool,
+    /// Cancelled tasks instead of dead ones.
+    #[arg(long)]
+    pub cancelled: bool,
+    /// Also those that were repaired before.
+    #[arg(long)]
+    pub again: bool,
+    /// Only say what would be planned.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Show progress and wait for the end.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub wait: bool,
     /// Who and why.
     #[command(flatten)]
     pub order: OrderArgs,

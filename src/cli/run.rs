@@ -69,6 +69,32 @@ pub async fn onboard(
 
 async fn plan(engine: &Engine, request: &Request, wait: bool, json: bool) -> Result<Output, Error> {
     let planned = engine::plan(engine, request).await.map_err(explain)?;
+    follow(engine, &planned, receipt(&planned), wait, json).await
+}
+
+/// What is said of a run that was planned.
+pub(super) struct Receipt {
+    pub(super) document: Value,
+    pub(super) page: String,
+}
+
+/// What is said of any.
+pub(super) fn receipt(planned: &Planned) -> Receipt {
+    Receipt {
+        document: document(planned),
+        page: page(planned),
+    }
+}
+
+/// Starts a planned run; with `wait` its verdict decides the exit code.
+pub(super) async fn follow(
+    engine: &Engine,
+    planned: &Planned,
+    receipt: Receipt,
+    wait: bool,
+    json: bool,
+) -> Result<Output, Error> {
+    let Receipt { mut document, page } = receipt;
     engine::start(engine, planned.run).await;
     let living = store::workers::living(&engine.pools.control).await?;
     let waiting = planned.existing || planned.tasks.iter().any(|(_, n)| *n > 0);
@@ -77,12 +103,12 @@ async fn plan(engine: &Engine, request: &Request, wait: bool, json: bool) -> Res
             "no worker is alive: start one with `sigmabatch-worker` (it needs DATABASE_URL, REDIS_URL and MARKET_DATA)",
         );
     }
-    let mut document = document(&planned, living);
+    document["workers"] = json!(living);
     if !wait {
-        return Ok(Output::either(json, || document, || page(&planned)));
+        return Ok(Output::either(json, || document, || page));
     }
     if !json {
-        say(page(&planned).trim_end());
+        say(page.trim_end());
     }
     let verdict = wait_for(engine, planned.run, !json).await?;
     let seconds = engine::progress(engine, planned.run)
@@ -152,7 +178,7 @@ pub(super) fn explain(error: PlanError) -> Error {
     Error::misuse(error.to_string(), remedy)
 }
 
-pub(super) fn document(planned: &Planned, workers: i64) -> Value {
+fn document(planned: &Planned) -> Value {
     let tasks: serde_json::Map<String, Value> = planned
         .tasks
         .iter()
@@ -166,13 +192,13 @@ pub(super) fn document(planned: &Planned, workers: i64) -> Value {
         "portfolios": planned.portfolios,
         "symbols": planned.symbols,
         "tasks": tasks,
-        "workers": workers,
+        "workers": Value::Null,
         "verdict": Value::Null,
         "seconds": Value::Null,
     })
 }
 
-pub(super) fn page(planned: &Planned) -> String {
+fn page(planned: &Planned) -> String {
     let total: usize = planned.tasks.iter().map(|(_, n)| n).sum();
     if planned.existing {
         return format!("{} goes on already: run {}\n", planned.label, planned.run);

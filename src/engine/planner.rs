@@ -12,7 +12,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sha2::{Digest, Sha256};
 
 pub use preview::{Preview, ProviderCalls, preview};
-pub use repair::{Repair, repair};
+pub use repair::{Repair, Repairing, repair};
 
 use super::{Engine, Error};
 use crate::domain::{CalendarError, Lane, PhaseName, PortfolioId, RunId, TradingDate, Trigger};
@@ -225,7 +225,9 @@ async fn plan_within(
     }
 
     let (dates, work) = work(tx, &ids, dates, request.force, basis).await?;
-    let scope = scope::freeze(engine, tx, request.force, ids, dates, work).await?;
+    let again = request.force || matches!(basis, Basis::Repair { .. });
+    let force = (request.force, again);
+    let scope = scope::freeze(engine, tx, force, ids, dates, work).await?;
     let run = insert_run(engine, tx, request, lane, &scope, basis, &request_hash).await?;
     let tasks = insert_tasks(engine, tx, run.0, &scope).await?;
     Ok(Planned {

@@ -112,7 +112,8 @@ impl Phase for SymbolFactors {
             .collect();
         let kind = Self::NAME.as_str();
         let lacking =
-            plans::without_current(db, kind, &symbols, &dates, MODEL_VERSION, run.force).await?;
+            plans::without_current(db, kind, &symbols, &dates, MODEL_VERSION, run.recompute)
+                .await?;
         let mut units = Vec::new();
         for (symbols, dates) in rectangles(&lacking, SYMBOL_CHUNK, DATE_CHUNK) {
             let symbols: Vec<Symbol> = symbols
@@ -134,7 +135,7 @@ impl Phase for SymbolFactors {
             &owner,
             &dates,
             MODEL_VERSION,
-            run.force,
+            run.recompute,
         )
         .await?;
         for (_, dates) in rectangles(&lacking, 1, DATE_CHUNK) {

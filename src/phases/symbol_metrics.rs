@@ -58,7 +58,8 @@ impl Phase for SymbolMetrics {
             .collect();
         let (kind, dates) = (Self::NAME.as_str(), run.work_dates());
         let lacking =
-            plans::without_current(db, kind, &symbols, &dates, MODEL_VERSION, run.force).await?;
+            plans::without_current(db, kind, &symbols, &dates, MODEL_VERSION, run.recompute)
+                .await?;
         let mut units = Vec::new();
         for (symbols, dates) in rectangles(&lacking, SYMBOL_CHUNK, DATE_CHUNK) {
             let symbols: Vec<Symbol> = symbols

@@ -30,7 +30,7 @@ pub(super) async fn lacking(
     let owners: Vec<String> = run.work.keys().map(ToString::to_string).collect();
     let kind = kind.as_str();
     let mut sets =
-        plans::without_current(db, kind, &owners, dates, MODEL_VERSION, run.force).await?;
+        plans::without_current(db, kind, &owners, dates, MODEL_VERSION, run.recompute).await?;
     let of = |&portfolio: &PortfolioId| Some((portfolio, sets.remove(&portfolio.to_string())?));
     Ok(run.work.keys().filter_map(of).collect())
 }

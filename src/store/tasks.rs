@@ -733,15 +733,20 @@ pub struct Unfinished {
     pub input: serde_json::Value,
 }
 
-/// Those of the tasks that are dead or cancelled, locked.
-pub async fn unfinished_for_ever(tx: &mut WriteTx, tasks: &[TaskId]) -> Result<Vec<Unfinished>> {
+/// Those of the tasks that are dead or cancelled, locked; with `again` also those that were repaired.
+pub async fn unfinished_for_ever(
+    tx: &mut WriteTx,
+    tasks: &[TaskId],
+    again: bool,
+) -> Result<Vec<Unfinished>> {
     let ids: Vec<i64> = tasks.iter().map(|task| task.0).collect();
     sqlx::query!(
         r#"select t.id, t.run_id, r.run_seq, t.phase, t.as_of, t.input
            from task t join run r on r.id = t.run_id
-           where t.id = any($1) and t.state in ('dead', 'cancelled')
+           where t.id = any($1) and t.state in ('dead', 'cancelled') and ($2 or t.repair_run is null)
            order by t.id for update of t"#,
-        &ids
+        &ids,
+        again
     )
     .fetch_all(tx.connection())
     .await

@@ -8,8 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use sigmabatch::domain::{PhaseName, TaskEpoch, TaskId, WorkerId};
 use sigmabatch::engine::{Planned, Probe, Request};
 use sigmabatch::store::digest::Digest;
+use sigmabatch::store::tasks::{self, Answer, Capability};
+use sigmabatch::store::workers;
 use tokio::runtime::Handle;
 
 use crate::market::close;
@@ -343,4 +346,34 @@ async fn no_transaction_is_open_while_a_task_computes() {
     assert_eq!(phases, planned);
     let open: Vec<_> = looked.iter().filter(|(_, closed)| !closed).collect();
     assert!(open.is_empty(), "a transaction was open during {open:?}");
+}
+
+/// Else it would be computed twice, and both results would meet in one commit, which no repetition mends.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hints_of_one_task_in_one_read_make_it_ours_once() {
+    let world = World::new().await;
+    books(&world).await;
+    world.begin(&night()).await;
+    let pool = &world.engine.pools.control;
+    let worker = WorkerId::fresh();
+    workers::register(pool, worker, "it", 0, 600.0)
+        .await
+        .unwrap();
+    let ready = "select min(id) from task where phase = 'market-data'";
+    let task = TaskId(world.count(ready).await);
+    let hints = [0, 7].map(|epoch| TaskEpoch { task, epoch });
+    let able = [Capability {
+        phase: PhaseName::MarketData,
+        version: 1,
+        timeout_seconds: 600.0,
+    }];
+
+    let answers = tasks::claim(pool, worker, &hints, &BTreeSet::new(), &able, true)
+        .await
+        .unwrap();
+
+    let [(first, Answer::Claimed(claimed)), (second, Answer::Stale)] = answers.as_slice() else {
+        panic!("{answers:?}");
+    };
+    assert_eq!((first.epoch, claimed.at.epoch, second.epoch), (0, 1, 7));
 }

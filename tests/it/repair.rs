@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sigmabatch::domain::{PhaseName, TaskId};
-use sigmabatch::engine::{self, Order, Probe};
+use sigmabatch::engine::{self, Order, Probe, Repairing};
 
 use crate::market::close;
 use crate::world::{World, on, range, request};
@@ -12,6 +12,11 @@ use crate::world::{World, on, range, request};
 const ORDER: Order<'_> = Order {
     who: "it",
     reason: "the bug is mended",
+};
+
+const DRY: Repairing = Repairing {
+    dry: true,
+    again: false,
 };
 
 /// Computations of a phase panic while this is set.
@@ -68,12 +73,12 @@ async fn dead_tasks_are_repaired_by_a_run_of_their_own_and_stay_dead() {
     );
     flag.store(false, Ordering::SeqCst);
 
-    let dry = engine::repair(&world.engine, &died, ORDER, true)
+    let dry = engine::repair(&world.engine, &died, ORDER, DRY)
         .await
         .unwrap()
         .unwrap();
     assert_eq!(world.count("select count(*) from run").await, 1);
-    let repair = engine::repair(&world.engine, &died, ORDER, false)
+    let repair = engine::repair(&world.engine, &died, ORDER, Repairing::default())
         .await
         .unwrap()
         .unwrap();
@@ -156,11 +161,11 @@ async fn a_repair_takes_only_the_portfolios_and_dates_that_the_task_concerns() {
     )
     .await;
 
-    let one = engine::repair(&world.engine, &[held], ORDER, true)
+    let one = engine::repair(&world.engine, &[held], ORDER, DRY)
         .await
         .unwrap()
         .unwrap();
-    let all = engine::repair(&world.engine, &[held, proxy], ORDER, true)
+    let all = engine::repair(&world.engine, &[held, proxy], ORDER, DRY)
         .await
         .unwrap()
         .unwrap();
@@ -177,7 +182,7 @@ async fn a_repair_takes_only_the_portfolios_and_dates_that_the_task_concerns() {
         (2, dates.map(String::from).to_vec())
     );
     assert!(
-        engine::repair(&world.engine, &[TaskId(1)], ORDER, true)
+        engine::repair(&world.engine, &[TaskId(1)], ORDER, DRY)
             .await
             .unwrap()
             .is_none()
@@ -199,7 +204,7 @@ async fn cancelled_tasks_can_be_repaired_as_well() {
     let ids: Vec<TaskId> = ids.into_iter().map(TaskId).collect();
     world.worker().await;
 
-    let repair = engine::repair(&world.engine, &ids, ORDER, false)
+    let repair = engine::repair(&world.engine, &ids, ORDER, Repairing::default())
         .await
         .unwrap()
         .unwrap();
@@ -207,4 +212,37 @@ async fn cancelled_tasks_can_be_repaired_as_well() {
 
     assert_eq!(world.verdict(repair.planned.run).await, "succeeded");
     assert_eq!(world.verdict(planned.run).await, "cancelled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_retries_what_a_filter_means_once() {
+    let world = World::new().await;
+    books(&world).await;
+    let (flag, probe) = broken(PhaseName::PnlSnapshots);
+    let mut options = world.options();
+    options.probe = Some(probe);
+    world.worker_with(options).await;
+    let planned = world.begin(&request(on("2016-12-29"))).await;
+    assert_eq!(world.verdict(planned.run).await, "failed");
+    flag.store(false, Ordering::SeqCst);
+    let retry = async |filter: &[&str]| {
+        let all = [&["retry", "--reason", "mended"], filter].concat();
+        world.command(&all).await
+    };
+
+    let (code, _) = retry(&["--phase", "6"]).await;
+    assert_eq!(code, 2, "nothing of phase 6 is dead");
+    let (code, dry) = retry(&["--error", "bug", "--dry-run"]).await;
+    assert_eq!((code, &dry["dead"]["pnl-snapshots"]), (0, &2.into()));
+    assert_eq!(world.count("select count(*) from run").await, 1);
+    let (code, done) = retry(&["--error", "a bug in pnl-snapshots", "--wait"]).await;
+
+    assert_eq!((code, &done["verdict"]), (0, &"succeeded".into()), "{done}");
+    assert_eq!(done["dead"], dry["dead"]);
+    assert_eq!(done["repairs"], serde_json::json!([planned.run]));
+    assert_ne!(done["run_id"], serde_json::json!(planned.run));
+    let (code, error) = retry(&["--all"]).await;
+    assert_eq!(code, 2, "{error}");
+    let (code, _) = retry(&["--all", "--again", "--dry-run"]).await;
+    assert_eq!(code, 0);
 }

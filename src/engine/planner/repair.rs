@@ -25,16 +25,25 @@ pub struct Repair {
 /// What a repair run computes: portfolio → dates.
 type Pairs = BTreeMap<PortfolioId, Vec<TradingDate>>;
 
+/// How a repair is planned.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Repairing {
+    /// Nothing is stored.
+    pub dry: bool,
+    /// Also what was repaired before.
+    pub again: bool,
+}
+
 /// Plans a run over what these tasks concern, and remembers of them that it was done. `None` if none of
-/// them is dead or cancelled. With `dry` nothing is stored.
+/// them is dead or cancelled, and not repaired before.
 pub async fn repair(
     engine: &Engine,
     tasks: &[TaskId],
     order: Order<'_>,
-    dry: bool,
+    how: Repairing,
 ) -> Result<Option<Repair>, PlanError> {
     let mut tx = WriteTx::begin(&engine.pools.control).await?;
-    let unfinished = tasks::unfinished_for_ever(&mut tx, tasks).await?;
+    let unfinished = tasks::unfinished_for_ever(&mut tx, tasks, how.again).await?;
     let runs: BTreeSet<(i64, RunId)> = unfinished
         .iter()
         .map(|task| (task.run_seq, task.run_id))
@@ -90,7 +99,7 @@ pub async fn repair(
         runs: runs.into_iter().map(|(_, run)| run).collect(),
         planned,
     };
-    if dry {
+    if how.dry {
         tx.rollback().await?;
         return Ok(Some(repair));
     }

@@ -14,7 +14,7 @@ use crate::store::{WriteTx, definitions, universe};
 pub(super) async fn freeze(
     engine: &Engine,
     tx: &mut WriteTx,
-    force: bool,
+    (force, recompute): (bool, bool),
     portfolios: Vec<PortfolioId>,
     dates: Vec<TradingDate>,
     work: BTreeMap<PortfolioId, Vec<TradingDate>>,
@@ -57,6 +57,7 @@ pub(super) async fn freeze(
         final_date: to,
         dates,
         force,
+        recompute,
         portfolios,
         work,
         symbols,

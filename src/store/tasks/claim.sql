@@ -39,7 +39,8 @@ select h.id as "id!", h.epoch as "hinted!",
        coalesce(t.as_of, current_date) as "as_of!",
        coalesce(t.attempts, 0::smallint) as "attempts!", coalesce(t.crashes, 0::smallint) as "crashes!"
 from hint h
-left join claimed c on c.id = h.id
+-- Another hint of the same task, forged or of an older epoch, must not make it ours a second time.
+left join claimed c on c.id = h.id and c.epoch = h.epoch + 1
 left join task t on t.id = h.id
 left join run r on r.id = t.run_id
 order by h.id

@@ -1,0 +1,102 @@
+//! `retry`: dead tasks, chosen by a filter, become a repair run.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::text::count;
+use super::{Error, GlobalSettings, Output, RetryArgs, find, run};
+use crate::domain::TaskState;
+use crate::engine::{self, Repair, Repairing};
+use crate::store::ReadTx;
+use crate::store::tasks_report::{self, Filter};
+
+/// Plans the repair; with `--wait` its verdict decides the exit code.
+pub async fn run(settings: &GlobalSettings, args: &RetryArgs, json: bool) -> Result<Output, Error> {
+    let engine = super::engine(settings).await?;
+    let state = if args.cancelled {
+        TaskState::Cancelled
+    } else {
+        TaskState::Dead
+    };
+    let mut db = ReadTx::lazy(&engine.pools.control);
+    let filter = Filter {
+        run: match &args.run {
+            Some(text) => Some(find::run(&mut db, text).await?),
+            None => None,
+        },
+        phase: args.phase,
+        state: Some(state),
+        symbol: args.symbol.clone(),
+        portfolio: match &args.portfolio {
+            Some(text) => Some(find::portfolio(&mut db, text).await?),
+            None => None,
+        },
+        error: args.error.clone(),
+    };
+    let tasks = tasks_report::matching(&mut db, &filter).await?;
+    db.close().await?;
+    let how = Repairing {
+        dry: args.dry_run,
+        again: args.again,
+    };
+    let repair = engine::repair(&engine, &tasks, args.order.order(), how).await;
+    let Some(repair) = repair.map_err(run::explain)? else {
+        let again = if tasks.is_empty() {
+            ""
+        } else {
+            " that was not repaired before (see --again)"
+        };
+        return Err(Error::misuse(
+            format!("no {state} task fits the filter{again}"),
+            "`sigmabatch dead` lists dead tasks",
+        ));
+    };
+    let mut receipt = run::receipt(&repair.planned);
+    receipt.page.insert_str(0, &page(&repair));
+    add(&mut receipt.document, &repair, args.dry_run);
+    if args.dry_run {
+        receipt.page.push_str("Nothing was stored.\n");
+        return Ok(Output::either(json, || receipt.document, || receipt.page));
+    }
+    run::follow(&engine, &repair.planned, receipt, args.wait, json).await
+}
+
+/// What a run repairs, beside what it is.
+fn add(document: &mut Value, repair: &Repair, dry: bool) {
+    let dead: serde_json::Map<String, Value> = repair
+        .tasks
+        .iter()
+        .map(|(phase, n)| (phase.to_string(), json!(n)))
+        .collect();
+    document["dead"] = Value::Object(dead);
+    document["repairs"] = json!(repair.runs);
+    document["dry_run"] = json!(dry);
+    if dry {
+        document["run_id"] = Value::Null;
+    }
+}
+
+fn page(repair: &Repair) -> String {
+    let mut page = String::new();
+    let total = repair.tasks.iter().map(|(_, n)| n).sum();
+    let phases: Vec<String> = repair
+        .tasks
+        .iter()
+        .map(|(phase, n)| format!("{} {phase} {n}", phase.number()))
+        .collect();
+    let _ = writeln!(
+        page,
+        "{} of {}: {}",
+        count(total, "task"),
+        count(repair.runs.len(), "run"),
+        phases.join(" · ")
+    );
+    let _ = writeln!(
+        page,
+        "they concern {} and {}",
+        count(repair.planned.portfolios, "portfolio"),
+        count(repair.planned.dates.len(), "session")
+    );
+    page
+}
