@@ -21,8 +21,11 @@ create table run (
     -- Set by the transaction that cancelled its tasks: nothing of it is committed after that.
     cancelled_at    timestamptz,
     finished_at     timestamptz,
+    -- When its tasks, attempts and events were removed; the run itself stays, for results name it.
+    pruned_at       timestamptz,
     check ((verdict is null) = (finished_at is null))
 );
+create index run_prunable on run (finished_at) where pruned_at is null;
 create index run_cancelled on run (cancelled_at) where cancelled_at is not null;
 create unique index run_idempotency on run (principal, idempotency_key) where idempotency_key is not null;
 create index run_going on run (request_hash) where verdict is null;
@@ -185,6 +188,7 @@ create table event (
     detail jsonb not null default '{}'
 );
 create index event_run on event (run_id, id);
+create index event_overdue on event ((detail ->> 'as_of')) where kind = 'night-overdue';
 create index event_resumed on event (at) where kind = 'resumed';
 
 create table audit (

@@ -231,6 +231,30 @@ pub struct WorkerConfig {
     pub grace_seconds: u32,
 }
 
+/// What workers do once in a while.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Housekeeping")]
+pub struct HousekeepingConfig {
+    /// Report a session that has no finished run so long after its prices settled; 0 is never.
+    #[arg(
+        long,
+        env = "SIGMABATCH_OVERDUE_HOURS",
+        default_value_t = 6,
+        value_name = "HOURS",
+        value_parser = whole(0, 8_760),
+    )]
+    pub overdue_hours: u32,
+    /// Tasks, attempts and events of runs are kept so long after their end; 0 is for ever.
+    #[arg(
+        long,
+        env = "SIGMABATCH_RETENTION_DAYS",
+        default_value_t = 90,
+        value_name = "DAYS",
+        value_parser = whole(0, 36_500),
+    )]
+    pub retention_days: u32,
+}
+
 impl WorkerConfig {
     /// The lease of the process.
     pub fn lease(&self) -> Duration {

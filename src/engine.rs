@@ -6,6 +6,7 @@
 mod announce;
 mod control;
 mod gatekeeper;
+mod housekeeping;
 mod invalidate;
 mod planner;
 mod scheduler;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 pub use announce::announce;
 pub use control::{Order, cancel, drain, pause, resume};
+pub use housekeeping::Housekeeping;
 pub use invalidate::{Outdated, Target, invalidate};
 pub use planner::{
     Dates, PlanError, Planned, Preview, ProviderCalls, Repair, Repairing, Request, Selection, plan,

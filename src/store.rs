@@ -12,6 +12,7 @@ pub mod definitions;
 pub mod digest;
 pub mod events;
 pub mod gates;
+pub mod housekeeping;
 pub mod inputs;
 pub mod market;
 pub mod plans;

@@ -352,7 +352,7 @@ async fn insert_tasks(
                 input: unit.input,
             })
             .collect();
-        tasks::insert(tx, run, name, phase.version(), &new).await?;
+        tasks::insert(tx, run, name.as_str(), phase.version(), &new).await?;
         planned.push((name, new.len()));
     }
     Ok(planned)

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::housekeeping::{self, Housekeeping};
 use super::{Engine, Error, announce, gatekeeper, retry_delay};
 use crate::domain::{Hint, TaskEpoch, TaskId, WorkerId};
 use crate::engine::MAX_ATTEMPTS;
@@ -20,6 +21,7 @@ const TICK: Duration = Duration::from_secs(1);
 const DEADLINE_TICKS: u64 = 5;
 const RECONCILE_TICKS: u64 = 15;
 const CLEAN_UP_TICKS: u64 = 600;
+const OVERDUE_TICKS: u64 = 60;
 /// A worker ends its own computations at the deadline; after so long it is not listening.
 const DEADLINE_GRACE_SECONDS: f64 = 5.0;
 /// An opener that has not published by now is dead.
@@ -41,6 +43,8 @@ pub(super) struct Steward {
     pub(super) worker: WorkerId,
     pub(super) lease: Duration,
     pub(super) max_crashes: i16,
+    /// What is due once in a while.
+    pub(super) housekeeping: Housekeeping,
     /// Somebody saw that entries may be missing.
     pub(super) reconcile: Arc<Notify>,
 }
@@ -128,6 +132,10 @@ impl Steward {
         if term.ticks % CLEAN_UP_TICKS == CLEAN_UP_TICKS - 1 {
             self.engine.queue.forget_consumers(CONSUMER_IDLE_MS).await?;
             store::workers::forget_lost(&self.engine.pools.control).await?;
+            housekeeping::prune(&self.engine, &self.housekeeping).await?;
+        }
+        if term.ticks.is_multiple_of(OVERDUE_TICKS) {
+            housekeeping::alert_overdue(&self.engine, &self.housekeeping).await?;
         }
         Ok(())
     }
@@ -180,7 +188,7 @@ impl Steward {
                 "its deadline passed"
             };
             let elements = if exhausted {
-                self.elements(orphan)?
+                self.elements(orphan)
             } else {
                 Vec::new()
             };
@@ -206,10 +214,8 @@ impl Steward {
                 "ready" => ready.push(orphan.at.task),
                 "split" => {
                     let version = orphan.input_version;
-                    let made =
-                        tasks::insert_elements(tx, orphan.run_id, orphan.phase, version, &elements)
-                            .await?;
-                    ready.extend(made);
+                    let (run, phase) = (orphan.run_id, &orphan.phase);
+                    ready.extend(tasks::insert_elements(tx, run, phase, version, &elements).await?);
                 }
                 _ => {
                     let detail = serde_json::json!({
@@ -223,17 +229,20 @@ impl Steward {
         Ok(ready)
     }
 
-    fn elements(&self, orphan: &Orphan) -> Result<Vec<NewTask>, Error> {
-        let phase = self.engine.phase(orphan.phase)?;
+    fn elements(&self, orphan: &Orphan) -> Vec<NewTask> {
+        let known = orphan.phase.parse().map(|name| self.engine.phase(name));
+        let Ok(Ok(phase)) = known else {
+            return Vec::new();
+        };
         let units = phase.split(&orphan.input, orphan.as_of).unwrap_or_default();
-        Ok(units
+        units
             .into_iter()
             .map(|unit| NewTask {
                 unit: unit.unit,
                 as_of: unit.as_of,
                 input: unit.input,
             })
-            .collect())
+            .collect()
     }
 
     async fn follow_up(&self, orphans: &[Orphan], ready: &[TaskId]) -> Result<(), Error> {

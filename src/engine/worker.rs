@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use self::counters::Counters;
 use self::hands::Hands;
-use super::{Engine, Error, gatekeeper, steward};
+use super::{Engine, Error, Housekeeping, gatekeeper, steward};
 use crate::domain::{PermitClass, PhaseName, WorkerId};
 use crate::market_data::Provider;
 use crate::store;
@@ -40,6 +40,8 @@ pub struct WorkerOptions {
     pub concurrency: usize,
     /// How long running tasks may finish after SIGTERM.
     pub grace: Duration,
+    /// What it does once in a while when it is steward.
+    pub housekeeping: Housekeeping,
     /// For people.
     pub host: String,
     /// For tests: the process dies here.
@@ -225,6 +227,7 @@ async fn live(
         worker: id,
         lease: options.lease,
         max_crashes: options.max_crashes,
+        housekeeping: options.housekeeping,
         reconcile: Arc::clone(&reconcile),
     };
     parts.spawn(over.clone().run_until_cancelled_owned(steward.serve()));

@@ -362,11 +362,10 @@ pub async fn split(
     let Some(parent) = parent else {
         return Ok(None);
     };
-    let phase = word("task", &parent.phase)?;
     let inserted = insert_elements(
         tx,
         RunId(parent.run_id),
-        phase,
+        &parent.phase,
         parent.input_version,
         elements,
     )
@@ -378,7 +377,7 @@ pub async fn split(
 pub async fn insert_elements(
     tx: &mut WriteTx,
     run: RunId,
-    phase: PhaseName,
+    phase: &str,
     version: i16,
     elements: &[NewTask],
 ) -> Result<Vec<TaskId>> {
@@ -386,7 +385,7 @@ pub async fn insert_elements(
     sqlx::query!(
         "update run_phase set total = total - 1 + $3 where run_id = $1 and phase = $2",
         run.0,
-        phase.as_str(),
+        phase,
         i32::try_from(elements.len()).unwrap_or(i32::MAX)
     )
     .execute(tx.connection())
@@ -399,7 +398,7 @@ pub async fn insert_elements(
 pub async fn insert(
     tx: &mut WriteTx,
     run: RunId,
-    phase: PhaseName,
+    phase: &str,
     version: i16,
     tasks: &[NewTask],
 ) -> Result<Vec<TaskId>> {
@@ -412,7 +411,7 @@ pub async fn insert(
            from unnest($4::text[], $5::date[], $6::jsonb[]) as t(unit, as_of, input)
            returning id"#,
         run.0,
-        phase.as_str(),
+        phase,
         version,
         &units,
         &dates,
@@ -436,14 +435,15 @@ struct HintRow {
     crashes: i16,
 }
 
-fn hint(row: HintRow) -> Result<Hint> {
-    Ok(Hint {
+/// The hint of a row; `None` for a phase or lane of a newer program, whose workers will publish it.
+fn hint(row: HintRow) -> Option<Hint> {
+    Some(Hint {
         at: TaskEpoch {
             task: TaskId(row.id),
             epoch: row.epoch,
         },
-        lane: word("run", &row.lane)?,
-        phase: word("task", &row.phase)?,
+        lane: row.lane.parse().ok()?,
+        phase: row.phase.parse().ok()?,
         run: row.label,
         unit: row.unit,
         attempt: i32::from(row.attempts) + i32::from(row.crashes) + 1,
@@ -452,7 +452,7 @@ fn hint(row: HintRow) -> Result<Hint> {
 
 /// Every task of an open phase that is ready and due.
 pub async fn ready_of_phase(pool: &PgPool, run: RunId, phase: PhaseName) -> Result<Vec<Hint>> {
-    sqlx::query_as!(
+    let hints = sqlx::query_as!(
         HintRow,
         r#"select t.id, t.epoch, r.lane, t.phase, r.label, t.unit, t.attempts, t.crashes
            from task t join run r on r.id = t.run_id
@@ -465,8 +465,8 @@ pub async fn ready_of_phase(pool: &PgPool, run: RunId, phase: PhaseName) -> Resu
     .await
     .attempt("reading ready tasks")?
     .into_iter()
-    .map(hint)
-    .collect()
+    .filter_map(hint);
+    Ok(hints.collect())
 }
 
 /// Retries that came due since `since`, and the moment of asking, to ask from next time.
@@ -490,12 +490,12 @@ pub async fn due_since(pool: &PgPool, since: DateTime<Utc>) -> Result<(Vec<Hint>
     .fetch_all(pool)
     .await
     .attempt("reading due retries")?;
-    Ok((rows.into_iter().map(hint).collect::<Result<_>>()?, now))
+    Ok((rows.into_iter().filter_map(hint).collect(), now))
 }
 
 /// Claimable tasks that have been ready for a few seconds: each should have a hint.
 pub async fn should_have_hints(pool: &PgPool, ready_seconds: f64) -> Result<Vec<Hint>> {
-    sqlx::query_as!(
+    let hints = sqlx::query_as!(
         HintRow,
         r#"select t.id, t.epoch, r.lane, t.phase, r.label, t.unit, t.attempts, t.crashes
            from run r
@@ -512,8 +512,8 @@ pub async fn should_have_hints(pool: &PgPool, ready_seconds: f64) -> Result<Vec<
     .await
     .attempt("reading claimable tasks")?
     .into_iter()
-    .map(hint)
-    .collect()
+    .filter_map(hint);
+    Ok(hints.collect())
 }
 
 /// Which of these hints can never be claimed: the task is final, unknown, or at another epoch.
@@ -548,8 +548,8 @@ pub async fn outdated(pool: &PgPool, hints: &[TaskEpoch]) -> Result<Vec<TaskEpoc
 pub struct Orphan {
     /// The task at the epoch of the attempt that ended.
     pub at: TaskEpoch,
-    /// Its phase.
-    pub phase: PhaseName,
+    /// Its phase, which may be one that this program does not know.
+    pub phase: String,
     /// Its run.
     pub run_id: RunId,
     /// Its input, to split a chunk that dies.
@@ -580,7 +580,7 @@ pub async fn orphans(tx: &mut WriteTx, limit: i64) -> Result<Vec<Orphan>> {
     .map(|row| {
         Ok(Orphan {
             at: TaskEpoch { task: TaskId(row.id), epoch: row.epoch },
-            phase: word("task", &row.phase)?,
+            phase: row.phase,
             run_id: RunId(row.run_id),
             input: row.input,
             input_version: row.input_version,
@@ -609,7 +609,7 @@ pub async fn overdue(tx: &mut WriteTx, grace_seconds: f64, limit: i64) -> Result
     .map(|row| {
         Ok(Orphan {
             at: TaskEpoch { task: TaskId(row.id), epoch: row.epoch },
-            phase: word("task", &row.phase)?,
+            phase: row.phase,
             run_id: RunId(row.run_id),
             input: row.input,
             input_version: row.input_version,
@@ -671,7 +671,7 @@ pub async fn reap(tx: &mut WriteTx, orphan: &Orphan, how: Reaping<'_>) -> Result
 /// The readable form of tasks that were just made ready.
 pub async fn hints_of(pool: &PgPool, tasks: &[TaskId]) -> Result<Vec<Hint>> {
     let ids: Vec<i64> = tasks.iter().map(|task| task.0).collect();
-    sqlx::query_as!(
+    let hints = sqlx::query_as!(
         HintRow,
         r#"select t.id, t.epoch, r.lane, t.phase, r.label, t.unit, t.attempts, t.crashes
            from task t join run r on r.id = t.run_id
@@ -683,8 +683,8 @@ pub async fn hints_of(pool: &PgPool, tasks: &[TaskId]) -> Result<Vec<Hint>> {
     .await
     .attempt("reading reaped tasks")?
     .into_iter()
-    .map(hint)
-    .collect()
+    .filter_map(hint);
+    Ok(hints.collect())
 }
 
 /// Returns every running task of a worker that stops, without counting an attempt.

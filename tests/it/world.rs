@@ -16,7 +16,9 @@ use sigmabatch::clock::Clock;
 use sigmabatch::domain::{
     Calendar, Lot, Portfolio, PortfolioId, RunId, Symbol, TradingDate, Trigger,
 };
-use sigmabatch::engine::{self, Dates, Engine, Planned, Request, Selection, WorkerOptions};
+use sigmabatch::engine::{
+    self, Dates, Engine, Housekeeping, Planned, Request, Selection, WorkerOptions,
+};
 use sigmabatch::import::{factors_toml, flows_csv, marks_csv, portfolio_csv, scenarios_toml};
 use sigmabatch::market_data::Provider;
 use sigmabatch::process;
@@ -256,6 +258,7 @@ impl World {
             max_crashes: 3,
             concurrency: 8,
             grace: Duration::from_secs(10),
+            housekeeping: Housekeeping::default(),
             host: "it".to_owned(),
             failpoint: None,
             probe: None,

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Parser;
 use sigmabatch::config::{
-    ClockConfig, LogConfig, MarketDataConfig, PostgresConfig, RedisConfig, WorkerConfig,
+    ClockConfig, HousekeepingConfig, LogConfig, MarketDataConfig, PostgresConfig, RedisConfig,
+    WorkerConfig,
 };
-use sigmabatch::engine::{Failpoint, WorkerOptions, run_worker};
+use sigmabatch::engine::{Failpoint, Housekeeping, WorkerOptions, run_worker};
 use sigmabatch::{process, telemetry};
 
 /// Takes tasks from Redis streams, computes, commits to Postgres. Start as many as you like.
@@ -24,6 +25,8 @@ struct Options {
     clock: ClockConfig,
     #[command(flatten)]
     worker: WorkerConfig,
+    #[command(flatten)]
+    housekeeping: HousekeepingConfig,
     #[command(flatten)]
     log: LogConfig,
     /// For tests: die at this point (after-claim, mid-compute, before-commit, after-commit, each with :phase)
@@ -61,6 +64,10 @@ async fn main() -> anyhow::Result<()> {
         max_crashes: options.worker.max_crashes,
         concurrency: options.worker.concurrency as usize,
         grace: options.worker.grace(),
+        housekeeping: Housekeeping {
+            overdue_hours: options.housekeeping.overdue_hours,
+            retention_days: options.housekeeping.retention_days,
+        },
         host: options.host,
         failpoint: options.failpoint,
         probe: None,
