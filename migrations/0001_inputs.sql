@@ -7,6 +7,8 @@ create table install (
     id             text not null default substr(replace(gen_random_uuid()::text, '-', ''), 1, 8),
     -- The newest migration says its number here.
     schema_version bigint not null default 0,
+    -- What the cached closes mean: said by the first provider, the same for ever.
+    provider_basis text check (provider_basis in ('raw', 'total_return')),
     created_at     timestamptz not null default now()
 );
 insert into install default values;

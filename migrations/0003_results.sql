@@ -20,6 +20,9 @@ create table result_set (
     primary key (kind, owner, as_of)
 );
 
+-- Live sets have no history: each owner has one, of the newest date.
+create unique index result_set_live on result_set (kind, owner) where kind in ('position-updates', 'sector-tags');
+
 create table symbol_factor_models (
     symbol            text not null references symbol_universe (symbol),
     as_of             date not null,

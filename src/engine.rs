@@ -93,6 +93,9 @@ pub enum Error {
     /// A phase that this program does not have.
     #[error("phase {0} is not in the registry")]
     UnknownPhase(PhaseName),
+    /// The provider's closes mean something else than those that are there.
+    #[error("{0}")]
+    Basis(String),
     /// The heartbeat's thread or another part of the worker could not be started.
     #[error("starting the {0}")]
     Start(&'static str, #[source] std::io::Error),

@@ -82,6 +82,21 @@ impl Error {
             .is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
     }
 
+    /// Whether the same statements may succeed later: the server is away or short of something, the link
+    /// broke, or another transaction stood in the way.
+    pub fn may_pass(&self) -> bool {
+        match self.sqlstate() {
+            Some(code) => {
+                self.is_conflict()
+                    || ["08", "53", "57", "58", "25"]
+                        .iter()
+                        .any(|class| code.starts_with(class))
+            }
+            // No answer of the server at all.
+            None => matches!(self, Self::Database { .. }),
+        }
+    }
+
     /// Whether another transaction stood in the way (serialisation, deadlock, a lock waited for too long):
     /// the same transaction, repeated, may succeed.
     pub fn is_conflict(&self) -> bool {

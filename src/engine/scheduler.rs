@@ -3,7 +3,7 @@
 
 use super::planner::plan_decided;
 use super::{Dates, Engine, PlanError, Planned, Request, Selection};
-use crate::domain::{TradingDate, Trigger};
+use crate::domain::{Lane, TradingDate, Trigger};
 use crate::store::{self, WriteTx, schedule};
 
 /// What happens to sessions older than the newest one that is due.
@@ -104,7 +104,7 @@ fn request(trigger: Trigger, dates: Dates) -> Request {
         trigger,
         portfolios: Selection::All,
         dates,
-        lane: None,
+        lane: (trigger == Trigger::CatchUp).then_some(Lane::Backfill),
         force: false,
         principal: "scheduler".to_owned(),
         idempotency_key: None,

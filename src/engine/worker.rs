@@ -23,6 +23,7 @@ use self::hands::Hands;
 use super::{Engine, Error, Housekeeping, gatekeeper, steward};
 use crate::domain::{PermitClass, PhaseName, WorkerId};
 use crate::market_data::Provider;
+use crate::phases::market_data::wrong_basis;
 use crate::store;
 
 /// How a worker behaves.
@@ -173,6 +174,11 @@ pub async fn run(
     options: WorkerOptions,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
+    let known = store::market::basis(&engine.pools.control).await?;
+    let ours = options.provider.basis().as_str();
+    if let Some(known) = known.filter(|known| known != ours) {
+        return Err(Error::Basis(wrong_basis(&known, ours)));
+    }
     loop {
         match Box::pin(live(&engine, &options, &shutdown)).await? {
             End::Drained => return Ok(()),

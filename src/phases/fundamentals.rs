@@ -76,27 +76,28 @@ impl Phase for Fundamentals {
     }
 
     async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Answers>]) -> Result<Vec<TaskEpoch>> {
-        let mut statements = Statements::default();
-        let mut estimates = Statements::default();
-        for (symbol, answer) in done.iter().flat_map(|one| one.output) {
-            let Some(answer) = answer else { continue };
-            for row in &answer.statements {
-                statements.symbols.push(symbol.to_string());
-                statements.period_ends.push(row.period_end);
-                statements.kinds.push(row.kind.as_str().to_owned());
-                statements.items.push(row.item.clone());
-                statements.values.push(row.value);
-            }
-            for row in &answer.estimates {
-                estimates.symbols.push(symbol.to_string());
-                estimates.period_ends.push(row.period_end);
-                estimates.items.push(row.item.clone());
-                estimates.values.push(row.value);
-            }
-        }
-        market::upsert_statements(tx, &statements).await?;
-        market::upsert_estimates(tx, &estimates).await?;
+        // One by one: tasks of two runs may bring the same symbol.
         for one in done {
+            let mut statements = Statements::default();
+            let mut estimates = Statements::default();
+            for (symbol, answer) in one.output {
+                let Some(answer) = answer else { continue };
+                for row in &answer.statements {
+                    statements.symbols.push(symbol.to_string());
+                    statements.period_ends.push(row.period_end);
+                    statements.kinds.push(row.kind.as_str().to_owned());
+                    statements.items.push(row.item.clone());
+                    statements.values.push(row.value);
+                }
+                for row in &answer.estimates {
+                    estimates.symbols.push(symbol.to_string());
+                    estimates.period_ends.push(row.period_end);
+                    estimates.items.push(row.item.clone());
+                    estimates.values.push(row.value);
+                }
+            }
+            market::upsert_statements(tx, &statements).await?;
+            market::upsert_estimates(tx, &estimates).await?;
             for (symbol, answer) in one.output {
                 let earnings = answer.as_ref().and_then(|answer| answer.last_earnings);
                 let reason = answer

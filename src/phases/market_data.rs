@@ -225,6 +225,11 @@ impl Phase for MarketData {
         };
         for one in done {
             let output = one.output;
+            let ours = one.task.basis.as_str();
+            let known = market::pin_basis(tx, ours).await?;
+            if known != ours {
+                return Err(Error::Permanent(wrong_basis(&known, ours)));
+            }
             let bars = market::upsert_bars(tx, &output.bars, output.source).await?;
             let (symbols, dates, yields) = &output.yields;
             let yields = market::upsert_yields(tx, symbols, dates, yields, output.source).await?;
@@ -295,6 +300,14 @@ impl Phase for MarketData {
 fn last_concerned(calendar: Calendar, last: NaiveDate, known: NaiveDate) -> Option<NaiveDate> {
     let reach = calendar.forward(last, LOOKBACK_SESSIONS).ok()?;
     Some(reach.date().max(known))
+}
+
+/// What to say of a provider whose closes mean something else than those that are there.
+pub(crate) fn wrong_basis(known: &str, ours: &str) -> String {
+    format!(
+        "the prices of this database are {known}, those of the provider {ours}: \
+         use a provider of the same basis, or a database of its own"
+    )
 }
 
 /// Changes in the order in which they are recorded.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::books::{self, Books};
 use super::position_values::{Input, book_units, single_books};
-use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit, sets};
+use super::sets::{self, Keep};
+use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit};
 use crate::domain::{PhaseName, TaskEpoch, TradingDate};
 use crate::store::portfolio_results::{self, SnapshotRow};
 use crate::store::{ReadTx, WriteTx};
@@ -61,7 +62,7 @@ impl Phase for PnlSnapshots {
         tx: &mut WriteTx,
         done: &[Done<'_, Vec<SnapshotRow>>],
     ) -> Result<Vec<TaskEpoch>> {
-        let ours = sets::claim(tx, done, |rows| {
+        let ours = sets::claim(tx, done, Keep::Dated, |rows| {
             let wish = |row: &SnapshotRow| {
                 (
                     Self::NAME.as_str(),
@@ -73,11 +74,9 @@ impl Phase for PnlSnapshots {
             rows.iter().map(wish).collect()
         })
         .await?;
-        let rows = done.iter().flat_map(|one| one.output);
-        let rows: Vec<SnapshotRow> = rows
-            .filter(|row| ours.has(&row.portfolio, row.as_of))
-            .cloned()
-            .collect();
+        let key = |row: &SnapshotRow| (row.portfolio.to_string(), row.as_of);
+        let rows = ours.rows(done, Vec::as_slice, key);
+        let rows: Vec<SnapshotRow> = rows.into_iter().cloned().collect();
         portfolio_results::replace_snapshots(tx, &rows).await?;
         Ok(ours.superseded)
     }

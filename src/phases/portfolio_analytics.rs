@@ -18,8 +18,9 @@ use serde_json::json;
 
 use self::book::BookView;
 use super::series::{self, Prices, Window};
+use super::sets::{self, Keep};
 use super::symbol_factors::{self, COVARIANCE_OWNER, DateModel, WINDOW};
-use super::{Cx, Done, LOOKBACK_SESSIONS, Phase, Result, Scope, Subjects, TaskRef, Unit, sets};
+use super::{Cx, Done, LOOKBACK_SESSIONS, Phase, Result, Scope, Subjects, TaskRef, Unit};
 use crate::domain::{AssetClass, PhaseName, PortfolioId, Symbol, TaskEpoch, TradingDate};
 use crate::store::definitions::Definitions;
 use crate::store::market::ProfileRow;
@@ -221,7 +222,7 @@ impl Phase for PortfolioAnalytics {
     async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<Vec<TaskEpoch>> {
         let (done, mut superseded) = without_regressions(tx, done).await?;
         rescue(tx, &done).await?;
-        let ours = sets::claim(tx, &done, |output| {
+        let ours = sets::claim(tx, &done, Keep::Dated, |output| {
             let owner = output.rows.portfolio.to_string();
             vec![(
                 Self::NAME.as_str(),
@@ -231,10 +232,8 @@ impl Phase for PortfolioAnalytics {
             )]
         })
         .await?;
-        let rows = done.iter().map(|one| &one.output.rows);
-        let rows: Vec<&AnalyticsRows> = rows
-            .filter(|rows| ours.has(&rows.portfolio, rows.as_of))
-            .collect();
+        let key = |rows: &AnalyticsRows| (rows.portfolio.to_string(), rows.as_of);
+        let rows = ours.rows(&done, |output| std::slice::from_ref(&output.rows), key);
         portfolio_results::replace_analytics(tx, &rows).await?;
         superseded.extend(ours.superseded);
         Ok(superseded)
@@ -346,35 +345,23 @@ async fn rescue(tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<()> {
         let date = one.task.as_of.date();
         universe::ensure(tx, &wanted, date, date).await?;
     }
-    // Two portfolios of a commit may miss the same symbol: the first row stands for both.
-    let mut claimed = std::collections::BTreeSet::new();
-    for one in done {
-        let fresh: Vec<&ModelRow> = one
-            .output
-            .models
-            .iter()
-            .filter(|row| claimed.insert((row.symbol.clone(), row.as_of)))
-            .collect();
-        let ours = sets::claim(tx, std::slice::from_ref(one), |output| {
-            let wish = |row: &&ModelRow| {
-                let kind = PhaseName::SymbolFactors.as_str();
-                (
-                    kind,
-                    row.symbol.to_string(),
-                    row.as_of,
-                    output.definitions.clone(),
-                )
-            };
-            fresh.iter().map(wish).collect()
-        })
-        .await?;
-        let rows: Vec<&ModelRow> = fresh
-            .iter()
-            .copied()
-            .filter(|row| ours.has(&row.symbol, row.as_of))
-            .collect();
-        symbol_results::replace_models(tx, &rows).await?;
-    }
+    // Two portfolios of a commit may miss the same symbol: one row stands for both.
+    let ours = sets::claim(tx, done, Keep::Dated, |output| {
+        let wish = |row: &ModelRow| {
+            let kind = PhaseName::SymbolFactors.as_str();
+            (
+                kind,
+                row.symbol.to_string(),
+                row.as_of,
+                output.definitions.clone(),
+            )
+        };
+        output.models.iter().map(wish).collect()
+    })
+    .await?;
+    let key = |row: &ModelRow| (row.symbol.to_string(), row.as_of);
+    let rows = ours.rows(done, |output| &output.models, key);
+    symbol_results::replace_models(tx, &rows).await?;
     Ok(())
 }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::sets::{self, Keep};
 use super::units::{self, PORTFOLIO_CHUNK, chunk_name, ids, singles};
-use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit, sets};
+use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit};
 use crate::domain::{LotValue, PhaseName, PortfolioId, TaskEpoch, TradingDate};
 use crate::store::portfolio_results::{self, ValueRow};
 use crate::store::{ReadTx, WriteTx, result_sets};
@@ -113,7 +114,7 @@ impl Phase for PositionUpdates {
     }
 
     async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Marks>]) -> Result<Vec<TaskEpoch>> {
-        let ours = sets::claim(tx, done, |marks| {
+        let ours = sets::claim(tx, done, Keep::Live, |marks| {
             let wish = |id: &PortfolioId| {
                 (
                     Self::NAME.as_str(),
@@ -125,15 +126,16 @@ impl Phase for PositionUpdates {
             marks.portfolios.iter().map(wish).collect()
         })
         .await?;
-        let rows = done.iter().flat_map(|one| &one.output.rows);
-        let mut rows: Vec<ValueRow> = rows
-            .filter(|row| ours.has(&row.portfolio, row.as_of))
-            .cloned()
-            .collect();
-        // Two runs of one portfolio may end in one commit: the newest date of a position counts.
-        rows.sort_by_key(|row| (row.position, std::cmp::Reverse(row.as_of)));
-        rows.dedup_by_key(|row| row.position);
-        portfolio_results::upsert_marks(tx, &rows).await?;
+        let key = |row: &ValueRow| (row.portfolio.to_string(), row.as_of);
+        let rows = ours.rows(done, |marks| &marks.rows, key);
+        let of = |one: &Done<'_, Marks>| {
+            let (at, as_of) = (one.task.at, one.output.as_of);
+            let mine = |id: &&PortfolioId| ours.has(at, *id, as_of);
+            one.output.portfolios.iter().filter(mine).copied().collect()
+        };
+        let portfolios: Vec<PortfolioId> =
+            done.iter().flat_map(|one| -> Vec<_> { of(one) }).collect();
+        portfolio_results::replace_marks(tx, &portfolios, &rows).await?;
         Ok(ours.superseded)
     }
 

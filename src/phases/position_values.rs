@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::books::{self, Books};
+use super::sets::{self, Keep};
 use super::units::{self, BOOK_DATE_CHUNK, PORTFOLIO_CHUNK, chunk_name, ids, rectangles, singles};
-use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit, sets};
+use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit};
 use crate::domain::{PhaseName, PortfolioId, TaskEpoch, TradingDate};
 use crate::store::portfolio_results::{self, ValueRow};
 use crate::store::{ReadTx, WriteTx};
@@ -106,20 +107,19 @@ impl Phase for PositionValues {
     }
 
     async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<Vec<TaskEpoch>> {
-        let ours = sets::claim(tx, done, |output| {
+        let ours = sets::claim(tx, done, Keep::Dated, |output| {
             let wish = |set: &(PortfolioId, TradingDate)| {
                 (Self::NAME.as_str(), set.0.to_string(), set.1, String::new())
             };
             output.sets.iter().map(wish).collect()
         })
         .await?;
-        let sets = done.iter().flat_map(|one| &one.output.sets).copied();
-        let sets: Vec<_> = sets.filter(|set| ours.has(&set.0, set.1)).collect();
-        let rows = done.iter().flat_map(|one| &one.output.rows);
-        let rows: Vec<ValueRow> = rows
-            .filter(|row| ours.has(&row.portfolio, row.as_of))
-            .cloned()
-            .collect();
+        let key = |set: &(PortfolioId, TradingDate)| (set.0.to_string(), set.1);
+        let sets = ours.rows(done, |output| &output.sets, key);
+        let sets: Vec<_> = sets.into_iter().copied().collect();
+        let key = |row: &ValueRow| (row.portfolio.to_string(), row.as_of);
+        let rows = ours.rows(done, |output| &output.rows, key);
+        let rows: Vec<ValueRow> = rows.into_iter().cloned().collect();
         portfolio_results::replace_values(tx, &sets, &rows).await?;
         Ok(ours.superseded)
     }

@@ -1,29 +1,21 @@
 //! Phase 5: one sector tag for each live position, from its profile.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::position_updates::{Input, final_units, single_finals};
-use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit, sets};
-use crate::domain::{PhaseName, PortfolioId, PositionId, TaskEpoch, TradingDate};
+use super::sets::{self, Keep};
+use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit};
+use crate::domain::{PhaseName, PortfolioId, PositionId, TaskEpoch, TradingDate, sector_bucket};
 use crate::store::market::{self, ProfileRow};
 use crate::store::{ReadTx, WriteTx, portfolio_results};
 
-/// The bucket of what has no sector.
-pub(super) const UNCLASSIFIED: &str = "Unclassified";
-/// The bucket of funds.
-pub(super) const ETF: &str = "ETF";
-
-/// The sector of an instrument: its profile's, `ETF`, or `Unclassified`.
+/// The bucket of an instrument, from its profile.
 pub(super) fn sector_of(profile: Option<&ProfileRow>) -> &str {
-    let Some(profile) = profile else {
-        return UNCLASSIFIED;
-    };
-    match (&profile.sector, profile.quote_type.as_deref()) {
-        (Some(sector), _) if !sector.is_empty() => sector,
-        (_, Some(kind)) if kind.eq_ignore_ascii_case("ETF") => ETF,
-        _ => UNCLASSIFIED,
-    }
+    let sector = profile.and_then(|profile| profile.sector.as_deref());
+    sector_bucket(
+        sector,
+        profile.and_then(|profile| profile.quote_type.as_deref()),
+    )
 }
 
 /// The phase.
@@ -84,7 +76,7 @@ impl Phase for SectorTags {
     }
 
     async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Tags>]) -> Result<Vec<TaskEpoch>> {
-        let ours = sets::claim(tx, done, |tags| {
+        let ours = sets::claim(tx, done, Keep::Live, |tags| {
             let wish = |(id, _): &(PortfolioId, Vec<Tagged>)| {
                 (
                     Self::NAME.as_str(),
@@ -96,21 +88,16 @@ impl Phase for SectorTags {
             tags.portfolios.iter().map(wish).collect()
         })
         .await?;
-        // Tags have no date: those of the newest date stay.
-        let mut newest: BTreeMap<PortfolioId, (TradingDate, &[Tagged])> = BTreeMap::new();
-        for tags in done.iter().map(|one| one.output) {
-            for (id, positions) in &tags.portfolios {
-                let known = newest.get(id).is_some_and(|(date, _)| *date >= tags.as_of);
-                if ours.has(id, tags.as_of) && !known {
-                    newest.insert(*id, (tags.as_of, positions));
+        let mut portfolios = Vec::new();
+        let mut tags: Vec<Tagged> = Vec::new();
+        for one in done {
+            for (id, positions) in &one.output.portfolios {
+                if ours.has(one.task.at, id, one.output.as_of) {
+                    portfolios.push(*id);
+                    tags.extend(positions.iter().cloned());
                 }
             }
         }
-        let portfolios: Vec<PortfolioId> = newest.keys().copied().collect();
-        let tags: Vec<Tagged> = newest
-            .values()
-            .flat_map(|(_, positions)| positions.iter().cloned())
-            .collect();
         portfolio_results::replace_sector_tags(tx, &portfolios, &tags).await?;
         Ok(ours.superseded)
     }

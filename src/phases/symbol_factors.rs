@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub(super) use model::{DateModel, covariance_row, fit, reason};
 
 use super::series::{self, Prices, Window};
-use super::sets;
+use super::sets::{self, Keep};
 use super::units::{DATE_CHUNK, SYMBOL_CHUNK, chunk_name, rectangles, singles};
 use super::{Cx, Done, Error, MODEL_VERSION, Phase, Result, Scope, Subjects, TaskRef, Unit};
 use crate::domain::{Calendar, Factor, PhaseName, Symbol, TaskEpoch, TradingDate};
@@ -215,7 +215,7 @@ impl Phase for SymbolFactors {
     }
 
     async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<Vec<TaskEpoch>> {
-        let mut ours = sets::claim(tx, done, |output| {
+        let mut ours = sets::claim(tx, done, Keep::Dated, |output| {
             let wish = |row: &ModelRow| {
                 (
                     Self::NAME.as_str(),
@@ -227,13 +227,11 @@ impl Phase for SymbolFactors {
             output.models.iter().map(wish).collect()
         })
         .await?;
-        let models = done.iter().flat_map(|one| &one.output.models);
-        let models: Vec<&ModelRow> = models
-            .filter(|row| ours.has(&row.symbol, row.as_of))
-            .collect();
+        let key = |row: &ModelRow| (row.symbol.to_string(), row.as_of);
+        let models = ours.rows(done, |output| &output.models, key);
         symbol_results::replace_models(tx, &models).await?;
 
-        let covariances = sets::claim(tx, done, |output| {
+        let covariances = sets::claim(tx, done, Keep::Dated, |output| {
             let wish = |row: &CovarianceRow| {
                 let hash = output.definitions.clone();
                 (
@@ -246,10 +244,8 @@ impl Phase for SymbolFactors {
             output.covariances.iter().map(wish).collect()
         })
         .await?;
-        let rows = done.iter().flat_map(|one| &one.output.covariances);
-        let rows: Vec<&CovarianceRow> = rows
-            .filter(|row| covariances.has(&COVARIANCE_OWNER, row.as_of))
-            .collect();
+        let key = |row: &CovarianceRow| (COVARIANCE_OWNER.to_owned(), row.as_of);
+        let rows = covariances.rows(done, |output| &output.covariances, key);
         symbol_results::replace_covariances(tx, &rows).await?;
         ours.superseded.extend(covariances.superseded);
         Ok(ours.superseded)

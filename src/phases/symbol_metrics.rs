@@ -8,9 +8,10 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::series::{self, Prices, Window};
+use super::sets::{self, Keep};
 use super::symbol_factors::window;
 use super::units::{DATE_CHUNK, SYMBOL_CHUNK, chunk_name, rectangles, singles};
-use super::{Cx, Done, Error, MODEL_VERSION, Phase, Result, Scope, Subjects, TaskRef, Unit, sets};
+use super::{Cx, Done, Error, MODEL_VERSION, Phase, Result, Scope, Subjects, TaskRef, Unit};
 use crate::analytics::period::period_returns;
 use crate::domain::{PhaseName, PriceHistory, Symbol, TaskEpoch, TradingDate};
 use crate::store::symbol_results::{self, MetricsRow};
@@ -165,7 +166,7 @@ impl Phase for SymbolMetrics {
         tx: &mut WriteTx,
         done: &[Done<'_, Vec<MetricsRow>>],
     ) -> Result<Vec<TaskEpoch>> {
-        let ours = sets::claim(tx, done, |rows| {
+        let ours = sets::claim(tx, done, Keep::Dated, |rows| {
             let wish = |row: &MetricsRow| {
                 (
                     Self::NAME.as_str(),
@@ -177,10 +178,8 @@ impl Phase for SymbolMetrics {
             rows.iter().map(wish).collect()
         })
         .await?;
-        let rows = done.iter().flat_map(|one| one.output);
-        let rows: Vec<&MetricsRow> = rows
-            .filter(|row| ours.has(&row.symbol, row.as_of))
-            .collect();
+        let key = |row: &MetricsRow| (row.symbol.to_string(), row.as_of);
+        let rows = ours.rows(done, Vec::as_slice, key);
         symbol_results::replace_metrics(tx, &rows).await?;
         Ok(ours.superseded)
     }

@@ -137,16 +137,30 @@ pub async fn replace_snapshots(tx: &mut WriteTx, rows: &[SnapshotRow]) -> Result
     Ok(())
 }
 
-/// Updates live marks; an older date never overwrites a newer one.
-pub async fn upsert_marks(tx: &mut WriteTx, rows: &[ValueRow]) -> Result<()> {
+/// Replaces the live marks of portfolios.
+pub async fn replace_marks(
+    tx: &mut WriteTx,
+    portfolios: &[PortfolioId],
+    rows: &[&ValueRow],
+) -> Result<()> {
+    let ids: Vec<Uuid> = portfolios.iter().map(|id| id.0).collect();
+    let positions: Vec<Uuid> = rows.iter().map(|row| row.position.0).collect();
+    sqlx::query!(
+        "delete from position_marks m using positions p
+         where p.id = m.position_id and p.portfolio_id = any($1) and m.position_id <> all($2)",
+        &ids,
+        &positions
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("removing live marks")?;
     sqlx::query!(
         "insert into position_marks (position_id, as_of, price, price_date, quality, market_value, unrealised)
          select * from unnest($1::uuid[], $2::date[], $3::numeric[], $4::date[], $5::text[], $6::numeric[], $7::numeric[])
          on conflict (position_id) do update
          set as_of = excluded.as_of, price = excluded.price, price_date = excluded.price_date,
-             quality = excluded.quality, market_value = excluded.market_value, unrealised = excluded.unrealised
-         where position_marks.as_of <= excluded.as_of",
-        &rows.iter().map(|row| row.position.0).collect::<Vec<_>>(),
+             quality = excluded.quality, market_value = excluded.market_value, unrealised = excluded.unrealised",
+        &positions,
         &rows.iter().map(|row| row.as_of.date()).collect::<Vec<_>>(),
         &rows.iter().map(|row| row.value.price).collect::<Vec<_>>(),
         &rows.iter().map(|row| row.value.price_date).collect::<Vec<_>>() as &[Option<NaiveDate>],

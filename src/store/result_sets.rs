@@ -85,6 +85,61 @@ pub async fn replace(
     Ok(rows.into_iter().map(|row| (row.owner, row.as_of)).collect())
 }
 
+/// The same for sets of which each owner has one: the newest date wins, then inputs and run as elsewhere.
+pub async fn replace_live(
+    tx: &mut WriteTx,
+    sets: &[NewSet],
+    model_version: &str,
+    convention_id: &str,
+) -> Result<BTreeSet<(String, NaiveDate)>> {
+    let kinds: Vec<String> = sets.iter().map(|set| set.kind.to_owned()).collect();
+    let owners: Vec<String> = sets.iter().map(|set| set.owner.clone()).collect();
+    let dates: Vec<NaiveDate> = sets.iter().map(|set| set.as_of.date()).collect();
+    let runs: Vec<uuid::Uuid> = sets.iter().map(|set| set.run_id.0).collect();
+    let sequence: Vec<i64> = sets.iter().map(|set| set.run_seq).collect();
+    let tasks: Vec<i64> = sets.iter().map(|set| set.at.task.0).collect();
+    let epochs: Vec<i64> = sets.iter().map(|set| set.at.epoch).collect();
+    let versions: Vec<i64> = sets.iter().map(|set| set.data_version).collect();
+    let definitions: Vec<String> = sets.iter().map(|set| set.definitions.clone()).collect();
+    let bases: Vec<String> = sets
+        .iter()
+        .map(|set| set.provider_basis.to_owned())
+        .collect();
+    let rows = sqlx::query!(
+        r#"insert into result_set (kind, owner, as_of, run_id, run_seq, task_id, epoch, data_version,
+                                   definitions, provider_basis, model_version, convention_id)
+           select kind, owner, as_of, run_id, run_seq, task_id, epoch, data_version, definitions, basis, $11, $12
+           from unnest($1::text[], $2::text[], $3::date[], $4::uuid[], $5::bigint[], $6::bigint[], $7::bigint[],
+                       $8::bigint[], $9::text[], $10::text[])
+                as s(kind, owner, as_of, run_id, run_seq, task_id, epoch, data_version, definitions, basis)
+           order by kind, owner, as_of
+           on conflict (kind, owner) where kind in ('position-updates', 'sector-tags') do update
+           set as_of = excluded.as_of, run_id = excluded.run_id, run_seq = excluded.run_seq, task_id = excluded.task_id,
+               epoch = excluded.epoch, data_version = excluded.data_version, definitions = excluded.definitions,
+               provider_basis = excluded.provider_basis, model_version = excluded.model_version,
+               convention_id = excluded.convention_id, computed_at = now()
+           where (excluded.as_of, excluded.data_version, excluded.run_seq)
+                 >= (result_set.as_of, result_set.data_version, result_set.run_seq)
+           returning owner, as_of"#,
+        &kinds,
+        &owners,
+        &dates,
+        &runs,
+        &sequence,
+        &tasks,
+        &epochs,
+        &versions,
+        &definitions,
+        &bases,
+        model_version,
+        convention_id
+    )
+    .fetch_all(tx.connection())
+    .await
+    .attempt("writing the headers of results")?;
+    Ok(rows.into_iter().map(|row| (row.owner, row.as_of)).collect())
+}
+
 /// The lowest version among sets of a date that are stale in this snapshot: results that use them
 /// must not claim to be newer. `None` when all are current. `used` names sets by kind and owner.
 pub async fn stale_version(

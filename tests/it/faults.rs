@@ -1,14 +1,14 @@
 //! Whatever dies, and whatever anybody writes into the streams: the night ends, with the numbers of
 //! an undisturbed one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use sigmabatch::domain::{PhaseName, TaskEpoch, TaskId, WorkerId};
+use sigmabatch::domain::{Lane, PhaseName, TaskEpoch, TaskId, WorkerId};
 use sigmabatch::engine::{Planned, Probe, Request};
 use sigmabatch::store::digest::Digest;
 use sigmabatch::store::tasks::{self, Answer, Capability};
@@ -376,4 +376,49 @@ async fn two_hints_of_one_task_in_one_read_make_it_ours_once() {
         panic!("{answers:?}");
     };
     assert_eq!((first.epoch, claimed.at.epoch, second.epoch), (0, 1, 7));
+}
+
+/// Each phase's tasks of two runs wait for each other, so that they meet in one commit and want the same
+/// sets.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_runs_of_the_same_dates_meet_in_one_commit_and_both_end_well() {
+    let world = World::new().await;
+    books(&world).await;
+    let arrived: Arc<(Mutex<BTreeMap<PhaseName, usize>>, Condvar)> = Arc::default();
+    let meet = Arc::clone(&arrived);
+    let probe = Probe(Arc::new(move |phase| {
+        let (count, moved) = &*meet;
+        let mut count = count.lock().unwrap();
+        *count.entry(phase).or_default() += 1;
+        moved.notify_all();
+        // Whoever is alone for long goes on: a phase may have tasks of one run only.
+        let wait = moved.wait_timeout_while(count, Duration::from_millis(500), |count| {
+            count[&phase] % 2 == 1
+        });
+        drop(wait.unwrap());
+    }));
+    let mut options = world.options();
+    options.probe = Some(probe);
+    let lanes = [Lane::Interactive, Lane::Nightly].map(|lane| Request {
+        force: true,
+        lane: Some(lane),
+        ..request(range("2016-12-28", "2016-12-29"))
+    });
+    let [first, second] = [world.begin(&lanes[0]).await, world.begin(&lanes[1]).await];
+
+    world.worker_with(options).await;
+
+    for planned in [&first, &second] {
+        assert_eq!(
+            world.verdict(planned.run).await,
+            "succeeded",
+            "{}",
+            world.troubles().await
+        );
+    }
+    let lost = world
+        .texts("select outcome from attempt where outcome <> 'committed'")
+        .await;
+    assert!(lost.is_empty(), "{lost:?}");
+    world.assert_at_rest().await;
 }

@@ -404,3 +404,28 @@ async fn what_cannot_be_planned_is_refused_with_the_reason_and_leaves_nothing() 
         .unwrap();
     assert_eq!(newest.label, "interactive/2016-12-29");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn catching_up_never_goes_before_the_night() {
+    let world = World::new().await;
+    book(&world, "2016-12-20").await;
+    let wednesday = world.another_engine("2016-12-28T23:00:00Z").await;
+    engine::plan_due(&wednesday, CatchUp::Latest).await.unwrap();
+
+    // One older date: alone it would be an interactive run.
+    engine::plan_due(&world.engine, CatchUp::Latest)
+        .await
+        .unwrap();
+
+    let lanes = world
+        .texts("select label || ' ' || lane from run order by run_seq")
+        .await;
+    assert_eq!(
+        lanes,
+        [
+            "nightly/2016-12-28 nightly",
+            "backfill/2016-12-29 backfill",
+            "nightly/2016-12-30 nightly"
+        ]
+    );
+}

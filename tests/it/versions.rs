@@ -1,11 +1,14 @@
 //! What is current, what is stale, and that no number depends on the order of dates or runs.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use sigmabatch::engine::{Dates, Request, Selection};
+use sigmabatch::engine::{self, Dates, Request, Selection};
+use sigmabatch::market_data::Provider;
+use tokio_util::sync::CancellationToken;
 
 use crate::market::{Folder, close};
-use crate::world::{World, on, range, request};
+use crate::world::{World, on, range, request, shipped};
 
 const NOW: &str = "2016-12-30T23:00:00Z";
 
@@ -106,20 +109,8 @@ async fn the_order_of_dates_and_runs_changes_no_number() {
         assert!(stale.is_empty(), "{order:?}: {stale:?}");
         digests.push(world.digest().await);
     }
-    // A run is the last word on live marks and tags of its own final date: more runs, more headers.
     for (digest, order) in digests.iter().zip(orders) {
-        for (first, table) in digests[0].tables.iter().zip(&digest.tables) {
-            // Live marks and tags of three books, for each final date but one.
-            let more = if order[0] == range("2016-12-23", "2016-12-28") || order.len() == 2 {
-                0
-            } else {
-                2
-            };
-            match table.table {
-                "result_set" => assert_eq!(table.rows, first.rows + 2 * 3 * more, "{order:?}"),
-                _ => assert_eq!(first, table, "{order:?}"),
-            }
-        }
+        assert_eq!(*digest, digests[0], "{order:?}");
     }
 }
 
@@ -196,19 +187,58 @@ async fn a_corrected_price_makes_exactly_the_affected_dates_stale_and_the_next_r
     books(&fresh).await;
     fresh.worker().await;
     fresh.run(&request(dates)).await;
-    // The run of the 22nd alone was the last word on live marks and tags for a while: these have a
-    // header more for it.
-    for (table, expected) in world
-        .digest()
-        .await
-        .tables
-        .iter()
-        .zip(fresh.digest().await.tables)
-    {
-        if table.table == "result_set" {
-            assert_eq!(table.rows, expected.rows + 2);
-        } else {
-            assert_eq!(*table, expected);
-        }
-    }
+    assert_eq!(world.digest().await, fresh.digest().await);
+}
+
+/// Marks and tags are of the newest date, whatever is computed after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_an_older_date_leaves_marks_tags_and_the_digest_alone() {
+    let world = World::new().await;
+    let row =
+        |symbol: &str, entry: &str| format!("{symbol},300,{},{entry},PUBLIC", close(symbol, entry));
+    let closed = format!("{},,,,,,2016-12-27,100", row("BBB", "2016-12-19"));
+    let rows = [row("AAA", "2016-12-19"), row("CCC", "2016-12-28"), closed];
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    world.book("book", "100000", "2016-12-19", &rows).await;
+    world.worker().await;
+    world.run(&request(range("2016-12-21", "2016-12-29"))).await;
+    let digest = world.digest().await;
+    let live = "select p.symbol || ' ' || m.as_of || ' ' || t.tag from positions p
+                join position_marks m on m.position_id = p.id join position_tags t on t.position_id = p.id
+                order by 1";
+    let marked = world.texts(live).await;
+    assert_eq!(marked.len(), 2, "{marked:?}");
+
+    let forced = Request {
+        force: true,
+        ..request(on("2016-12-22"))
+    };
+    world.run(&forced).await;
+
+    assert_eq!(world.texts(live).await, marked);
+    assert_eq!(world.count("select count(*) from position_marks").await, 2);
+    assert_eq!(world.count("select count(*) from position_tags").await, 2);
+    assert_eq!(world.digest().await, digest);
+}
+
+/// Raw and adjusted closes in one series would be returns that never were.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_of_another_basis_is_refused_by_name() {
+    let world = World::new().await;
+    books(&world).await;
+    world.worker().await;
+    world.run(&request(on("2016-12-28"))).await;
+    let mut options = world.options();
+    let raw = format!("files:{}", shipped("market-raw").display());
+    options.provider = Arc::new(Provider::open(&raw).unwrap());
+    let engine = world.another_engine(NOW).await;
+
+    let refused = engine::run_worker(engine, options, CancellationToken::new()).await;
+
+    let error = refused.unwrap_err().to_string();
+    assert!(
+        error.contains("are total_return, those of the provider raw"),
+        "{error}"
+    );
+    assert!(error.contains("a database of its own"), "{error}");
 }

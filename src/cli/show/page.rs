@@ -185,7 +185,7 @@ fn positions(page: &mut String, report: &Report) {
             or_dash(weight(position.market_value, report.snapshot.nav), percent),
             money(position.unrealised),
             or_dash(beta, |beta| number(beta, 2)),
-            position.sector.clone().unwrap_or_default(),
+            position.sector.clone(),
             quality,
         ]
     });

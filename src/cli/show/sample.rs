@@ -30,7 +30,7 @@ fn position(symbol: &str, value: Decimal, quality: Quality) -> Position {
         market_value: value,
         cost: decimal("200000"),
         unrealised: value - decimal("200000"),
-        sector: Some("Technology".into()),
+        sector: "Technology".into(),
         betas: if quality == Quality::Close {
             [beta].into()
         } else {

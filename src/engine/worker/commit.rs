@@ -102,7 +102,7 @@ fn commit(life: &Life, mut batch: Vec<Finished>) -> BoxFuture<'_, ()> {
                 break;
             }
             let data = match &error {
-                Error::Store(error) => error.is_data(),
+                Error::Store(error) => !error.may_pass(),
                 Error::Transient { .. } => false,
                 _ => true,
             };

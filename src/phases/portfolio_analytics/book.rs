@@ -6,8 +6,8 @@ use rust_decimal::Decimal;
 
 use super::{Loaded, Outcome};
 use crate::analytics::concentration::{Exposure, concentration as concentrate};
-use crate::domain::{AssetClass, Quality, Symbol, money};
-use crate::phases::sector_tags::{UNCLASSIFIED, sector_of};
+use crate::domain::{AssetClass, Quality, Symbol, UNCLASSIFIED, money};
+use crate::phases::sector_tags::sector_of;
 use crate::store::portfolio_results::{SectorRow, Valued};
 use crate::store::symbol_results::JointModel;
 

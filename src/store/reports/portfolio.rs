@@ -9,7 +9,9 @@ use serde_json::Value;
 use super::analytics::{
     self, Concentration, Contribution, Correlation, Factor, Risk, Sector, Stress, Volatility,
 };
-use crate::domain::{AssetClass, Portfolio, PortfolioId, PositionId, Quality, RunId, Symbol};
+use crate::domain::{
+    AssetClass, Portfolio, PortfolioId, PositionId, Quality, RunId, Symbol, sector_bucket,
+};
 use crate::store::{Attempt, ReadTx, Result, portfolios, word};
 
 /// A date that readers may see.
@@ -170,7 +172,7 @@ pub struct Position {
     /// Value less cost.
     pub unrealised: Decimal,
     /// From the profile.
-    pub sector: Option<String>,
+    pub sector: String,
     /// Factor → slope of the joint model; empty where it is not modelled.
     pub betas: BTreeMap<String, f64>,
 }
@@ -382,11 +384,12 @@ async fn positions(
 ) -> Result<Vec<Position>> {
     sqlx::query!(
         r#"select v.position_id, p.symbol, p.position_type, p.class, p.underlying, p.entry_date, v.quantity, v.price,
-                  v.price_date, v.quality, v.market_value, v.cost, v.unrealised, t.tag as "sector?",
+                  v.price_date, v.quality, v.market_value, v.cost, v.unrealised, t.tag as "tag?", c.sector as "sector?", c.quote_type as "kind?",
                   e.factors as "factors?: Vec<String>", e.betas as "betas?: Vec<f64>"
            from position_values v
            join positions p on p.id = v.position_id
            left join position_tags t on t.position_id = v.position_id and t.kind = 'sector'
+           left join company_profiles c on c.symbol = coalesce(p.underlying, p.symbol) and t.tag is null
            left join lateral (
                select array_agg(x.factor order by x.factor) as factors, array_agg(x.beta order by x.factor) as betas
                from position_factor_exposures x
@@ -417,7 +420,10 @@ async fn positions(
             market_value: row.market_value,
             cost: row.cost,
             unrealised: row.unrealised,
-            sector: row.sector,
+            // Tags are of the newest date; what was closed before it has lost its own.
+            sector: row.tag.unwrap_or_else(|| {
+                sector_bucket(row.sector.as_deref(), row.kind.as_deref()).to_owned()
+            }),
             betas: names.zip(row.betas.unwrap_or_default()).collect(),
         })
     })
