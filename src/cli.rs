@@ -11,6 +11,7 @@ mod output;
 mod progress;
 mod text;
 
+pub mod bench;
 pub mod control;
 pub mod demo;
 pub mod digest;

@@ -27,7 +27,7 @@ pub use planner::{
 };
 pub use scheduler::{CatchUp, Due, due, plan_due};
 pub use watch::{PhaseProgress, RunProgress, progress, start};
-pub use worker::{Failpoint, Moment, Probe, WorkerOptions, run as run_worker};
+pub use worker::{Failpoint, MAX_BATCH, Moment, Probe, WorkerOptions, run as run_worker};
 
 use crate::clock::Clock;
 use crate::domain::{Calendar, PhaseName};
@@ -60,6 +60,13 @@ impl Engine {
             clock,
             calendar: Calendar::nyse(),
         }
+    }
+
+    /// With one phase in place of the pipeline that does nothing for so long: for measuring the engine.
+    #[must_use]
+    pub fn without_work(mut self, busy: Duration) -> Self {
+        self.registry = Arc::new(phases::no_op(busy));
+        self
     }
 
     /// The phase of that name.

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
+use sigmabatch::cli::bench::BenchCommand;
 use sigmabatch::cli::{self, Cli, Command, Error, ImportCommand, Output, RedisCommand, demo};
 use sigmabatch::{embedded, telemetry};
 
@@ -36,10 +37,8 @@ async fn run(cli: Cli) -> Result<Output, Error> {
     let pools = || cli::connect_migrated(&settings.postgres, "sigmabatch-cli");
     match &cli.command {
         Command::Demo(args) => {
-            let programs = std::env::current_exe().ok();
-            let programs = programs.and_then(|path| path.parent().map(ToOwned::to_owned));
             let place = demo::Place {
-                programs: programs.unwrap_or_default(),
+                programs: programs(),
                 services: embedded::Options {
                     data_dir: Some(args.keep.clone()),
                     temp_dir: args.temp_dir.clone(),
@@ -98,5 +97,24 @@ async fn run(cli: Cli) -> Result<Output, Error> {
         Command::Show(args) => cli::show::run(&pools().await?, args, json).await,
         Command::Digest(args) => cli::digest::run(&pools().await?, args, json).await,
         Command::Redis(RedisCommand::Explain) => cli::redis::explain(&settings.redis, json),
+        Command::Bench(BenchCommand::Engine(args)) => {
+            let place = demo::Place {
+                programs: programs(),
+                services: embedded::Options {
+                    data_dir: None,
+                    temp_dir: args.temp_dir.clone(),
+                    path: args.path.clone(),
+                    durable: true,
+                },
+            };
+            Box::pin(cli::bench::engine(settings, args, &place, json)).await
+        }
     }
+}
+
+/// The folder of this program and its siblings.
+fn programs() -> std::path::PathBuf {
+    let program = std::env::current_exe().ok();
+    let folder = program.and_then(|path| path.parent().map(ToOwned::to_owned));
+    folder.unwrap_or_default()
 }

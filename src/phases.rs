@@ -13,6 +13,7 @@ mod units;
 pub mod company_profiles;
 pub mod fundamentals;
 pub mod market_data;
+pub mod no_op;
 pub mod pnl_snapshots;
 pub mod portfolio_analytics;
 pub mod position_updates;
@@ -53,6 +54,12 @@ pub fn registry() -> Vec<Box<dyn AnyPhase>> {
         Box::new(sector_tags::SectorTags),
         Box::new(portfolio_analytics::PortfolioAnalytics),
     ]
+}
+
+/// In place of the pipeline, one phase that does nothing but to pretend to compute for so long: for
+/// measuring what is around it.
+pub fn no_op(busy: Duration) -> Vec<Box<dyn AnyPhase>> {
+    vec![Box::new(no_op::NoOp { busy })]
 }
 
 /// Names the definitions behind all numbers; stored beside each set of results.

@@ -3,6 +3,7 @@
 //! Streams carry hints; nothing here is needed for results to be right. Each function may fail at
 //! any moment without losing anything: the steward rebuilds streams from Postgres.
 
+mod bench;
 mod connection;
 mod explain;
 mod keys;
@@ -10,6 +11,7 @@ mod publish;
 mod read;
 mod survey;
 
+pub use bench::Bare;
 pub use connection::Queue;
 pub use explain::explain;
 pub use keys::{DEFAULT_PREFIX, GROUP, Keys};

@@ -6,6 +6,7 @@
 mod connect;
 mod tx;
 
+pub mod bench;
 pub mod control;
 pub mod databases;
 pub mod definitions;

@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
+use super::bench::BenchCommand;
 use super::import::{DefinitionsArgs, FactorsArgs, LinesArgs, PortfolioArgs};
 use crate::config::{ClockConfig, LogConfig, MarketDataConfig, PostgresConfig, RedisConfig};
 use crate::domain::{Lane, PhaseName, Symbol};
@@ -85,6 +86,9 @@ pub enum Command {
     /// What is in Redis.
     #[command(subcommand)]
     Redis(RedisCommand),
+    /// How fast the engine is on this machine.
+    #[command(subcommand)]
+    Bench(BenchCommand),
 }
 
 /// `demo`.

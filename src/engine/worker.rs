@@ -10,6 +10,7 @@ mod heartbeat;
 mod intake;
 mod task;
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub struct WorkerOptions {
     pub max_crashes: i16,
     /// Tasks in hand at once.
     pub concurrency: usize,
+    /// Most tasks of one commit.
+    pub batch: NonZeroUsize,
     /// How long running tasks may finish after SIGTERM.
     pub grace: Duration,
     /// What it does once in a while when it is steward.
@@ -289,6 +292,9 @@ async fn leave(engine: &Engine, id: WorkerId) {
     }
 }
 
+/// Most tasks of one commit: enough that the disk is not waited for too often, few enough that locks are
+/// short.
+pub const MAX_BATCH: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 /// Commit transactions at once: one writes while the other waits for the disk.
 const COMMITTERS: usize = 2;
 /// Most provider tasks at once.

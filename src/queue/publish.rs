@@ -7,7 +7,7 @@ use super::{Attempt, Entry, GROUP, Queue, Result};
 use crate::domain::Hint;
 
 /// Commands of one pipeline: some 100 kB, so that no reply is waited for long.
-const PIPELINE: usize = 500;
+pub(super) const PIPELINE: usize = 500;
 /// Entries that the mirror of dead tasks keeps, about.
 const DEAD_ENTRIES: usize = 10_000;
 
@@ -40,9 +40,13 @@ impl Queue {
     }
 
     fn add(&self, pipeline: &mut Pipeline, hint: &Hint) {
+        self.add_to(pipeline, &self.keys.stream(hint.lane, hint.phase), hint);
+    }
+
+    pub(super) fn add_to(&self, pipeline: &mut Pipeline, stream: &str, hint: &Hint) {
         pipeline
             .cmd("XADD")
-            .arg(self.keys.stream(hint.lane, hint.phase))
+            .arg(stream)
             .arg("NOMKSTREAM")
             .arg("*")
             .arg("v")

@@ -257,6 +257,7 @@ impl World {
             lease: LEASE,
             max_crashes: 3,
             concurrency: 8,
+            batch: engine::MAX_BATCH,
             grace: Duration::from_secs(10),
             housekeeping: Housekeeping::default(),
             host: "it".to_owned(),

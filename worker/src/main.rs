@@ -1,6 +1,8 @@
 //! `sigmabatch-worker`: takes tasks from Redis streams, computes, commits to Postgres.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
@@ -8,7 +10,7 @@ use sigmabatch::config::{
     ClockConfig, HousekeepingConfig, LogConfig, MarketDataConfig, PostgresConfig, RedisConfig,
     WorkerConfig,
 };
-use sigmabatch::engine::{Failpoint, Housekeeping, WorkerOptions, run_worker};
+use sigmabatch::engine::{Failpoint, Housekeeping, MAX_BATCH, WorkerOptions, run_worker};
 use sigmabatch::{process, telemetry};
 
 /// Takes tasks from Redis streams, computes, commits to Postgres. Start as many as you like.
@@ -32,6 +34,12 @@ struct Options {
     /// For tests: die at this point (after-claim, mid-compute, before-commit, after-commit, each with :phase)
     #[arg(long, env = "SIGMABATCH_FAILPOINT", hide = true)]
     failpoint: Option<Failpoint>,
+    /// For benchmarks: in place of the pipeline, a phase that does nothing for so long
+    #[arg(long, hide = true, value_name = "MILLISECONDS")]
+    no_op: Option<u64>,
+    /// For benchmarks: most tasks of one transaction
+    #[arg(long, hide = true, default_value_t = MAX_BATCH)]
+    batch: NonZeroUsize,
     /// For parents: stop when standard input ends, so that nothing is left behind
     #[arg(long, hide = true)]
     until_stdin_closes: bool,
@@ -50,19 +58,23 @@ async fn main() -> anyhow::Result<()> {
     if options.until_stdin_closes {
         process::stop_with_stdin(shutdown.clone());
     }
-    let engine = process::connect(
+    let mut engine = process::connect(
         &settings,
         options.redis.reveal()?,
         &options.redis.prefix,
         options.clock.clock(),
     )
     .await?;
+    if let Some(busy_ms) = options.no_op {
+        engine = engine.without_work(Duration::from_millis(busy_ms));
+    }
     let worker = WorkerOptions {
         store: settings,
         provider: Arc::new(provider),
         lease: options.worker.lease(),
         max_crashes: options.worker.max_crashes,
         concurrency: options.worker.concurrency as usize,
+        batch: options.batch,
         grace: options.worker.grace(),
         housekeeping: Housekeeping {
             overdue_hours: options.housekeeping.overdue_hours,

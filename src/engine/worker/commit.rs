@@ -19,8 +19,6 @@ use crate::queue::Entry;
 use crate::store::tasks::{self, Claimed, Completion};
 use crate::store::{self, WriteTx};
 
-/// Most tasks of one transaction.
-const BATCH: usize = 64;
 /// Longest wait for more of them.
 const GATHER: Duration = Duration::from_millis(8);
 /// A transaction that takes longer, waiting for a connection included, is begun anew; the next one may
@@ -58,7 +56,7 @@ async fn gather(life: &Life, commits: &mut mpsc::Receiver<Finished>) -> Vec<Fini
     };
     batch.push(first);
     let until = tokio::time::Instant::now() + GATHER;
-    while batch.len() < BATCH {
+    while batch.len() < life.options.batch.get() {
         match commits.try_recv() {
             Ok(next) => {
                 batch.push(next);
