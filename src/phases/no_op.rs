@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit, sets};
+use super::sets::{self, Keep};
+use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit};
 use crate::domain::{PhaseName, PortfolioId, TaskEpoch, TradingDate};
 use crate::store::{ReadTx, WriteTx};
 
@@ -86,7 +87,7 @@ impl Phase for NoOp {
     }
 
     async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Nothing>]) -> Result<Vec<TaskEpoch>> {
-        let ours = sets::claim(tx, done, |nothing| {
+        let ours = sets::claim(tx, done, Keep::Dated, |nothing| {
             vec![(
                 KIND,
                 nothing.portfolio.to_string(),
