@@ -62,6 +62,13 @@ impl Provider {
         }
     }
 
+    /// How many questions a second it may be asked, by all workers together; `None`: as many as they like.
+    pub fn questions_per_second(&self) -> Option<f64> {
+        match self {
+            Self::Files(files) | Self::Script(Script { files, .. }) => files.questions_per_second(),
+        }
+    }
+
     /// Series within the asked ranges, one answer per request in the same order.
     pub async fn prices(&self, requests: &[PriceRequest]) -> Result<Vec<PriceAnswer>, Error> {
         match self {

@@ -8,6 +8,7 @@ mod connection;
 mod explain;
 mod keys;
 mod publish;
+mod rate;
 mod read;
 mod survey;
 

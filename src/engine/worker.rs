@@ -8,6 +8,7 @@ mod counters;
 mod hands;
 mod heartbeat;
 mod intake;
+mod rate;
 mod task;
 
 use std::num::NonZeroUsize;

@@ -1,7 +1,7 @@
 //! The files provider: a folder of CSV files that an operator may replace at any time.
 //!
 //! ```text
-//! provider.toml            basis = "raw" or "total_return"
+//! provider.toml            basis = "raw" or "total_return"; questions_per_second, if there is a limit
 //! prices/*.csv, *.csv.gz   wide (date, one column per symbol) or tidy (symbol, date, close, …)
 //! corporate_actions.csv    symbol, ex_date, split_ratio, cash_dividend
 //! yields.csv               wide: date, one column per series; fractions per year
@@ -36,13 +36,13 @@ use tokio::sync::Mutex;
 
 use super::{Basis, Error, Fundamentals, PriceAnswer, PriceRequest, Profile};
 use crate::domain::Symbol;
-use folder::Folder;
+use folder::{Folder, Settings};
 
 /// A folder of CSV files, parsed once and again when a file changes.
 #[derive(Debug)]
 pub struct Files {
     path: PathBuf,
-    basis: Basis,
+    settings: Settings,
     // Held while parsing, so that concurrent questions parse once.
     parsed: Mutex<Option<Arc<Folder>>>,
 }
@@ -50,16 +50,19 @@ pub struct Files {
 impl Files {
     /// Checks that `path` is a folder of market data; its files are parsed at the first question.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let basis = folder::check(path)?;
         Ok(Self {
             path: path.to_owned(),
-            basis,
+            settings: folder::check(path)?,
             parsed: Mutex::new(None),
         })
     }
 
     pub(super) fn basis(&self) -> Basis {
-        self.basis
+        self.settings.basis
+    }
+
+    pub(super) fn questions_per_second(&self) -> Option<f64> {
+        self.settings.questions_per_second
     }
 
     pub(super) async fn prices(
@@ -69,7 +72,7 @@ impl Files {
         let folder = self.current().await?;
         Ok(requests
             .iter()
-            .map(|request| answer(&folder, self.basis, request))
+            .map(|request| answer(&folder, self.settings.basis, request))
             .collect())
     }
 
@@ -111,7 +114,7 @@ impl Files {
     /// The folder as it is now.
     async fn current(&self) -> Result<Arc<Folder>, Error> {
         let mut parsed = self.parsed.lock().await;
-        let (path, basis, known) = (self.path.clone(), self.basis, parsed.clone());
+        let (path, basis, known) = (self.path.clone(), self.settings.basis, parsed.clone());
         let task = tokio::task::spawn_blocking(move || folder::refresh(&path, basis, known));
         let folder = match task.await {
             Ok(folder) => folder?,

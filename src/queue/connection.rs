@@ -156,7 +156,7 @@ impl Queue {
             .into_iter()
             .map(|(_, _, key)| key)
             .collect();
-        keys.extend([self.keys.dead(), self.keys.meta()]);
+        keys.extend([self.keys.dead(), self.keys.meta(), self.keys.rate("files")]);
         redis::cmd("DEL")
             .arg(keys)
             .exec_async(&mut *connection)

@@ -52,6 +52,11 @@ impl Keys {
         format!("{{{}}}:meta", self.prefix)
     }
 
+    /// When the rate of a data provider allows the next question.
+    pub fn rate(&self, provider: &str) -> String {
+        format!("{{{}}}:rate:{provider}", self.prefix)
+    }
+
     /// Pattern of every key of ours.
     pub fn pattern(&self) -> String {
         format!("{{{}}}:*", self.prefix)

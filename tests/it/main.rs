@@ -19,6 +19,7 @@ mod faults;
 mod import;
 mod invalidate;
 mod ledger;
+mod rate;
 mod repair;
 mod risk;
 mod show;

@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use super::commit::Finished;
 use super::counters::count;
 use super::{End, Life, task};
-use crate::domain::{PermitClass, PhaseName, TaskEpoch};
+use crate::domain::{PermitClass, PhaseName, TaskEpoch, TaskId};
 use crate::queue::{Entry, Read, Reader, Says, Wanted};
 use crate::store::control;
 use crate::store::tasks::{self, Answer, Capability};
@@ -45,6 +45,7 @@ pub(super) async fn take_in(
             return End::Lost;
         }
         if drain.is_cancelled() {
+            intake.give_back().await;
             return End::Drained;
         }
         let permits = intake.permits(drain).await;
@@ -221,6 +222,31 @@ impl<'a> Intake<'a> {
         if self.away_since.take().is_some() {
             self.life.counters.redis_down.store(0, Ordering::Relaxed);
             tracing::info!("redis answers again");
+        }
+    }
+
+    /// Puts hints that were read and never claimed back into their streams: nobody would look at them for
+    /// half a minute otherwise.
+    async fn give_back(&mut self) {
+        let mut entries: Vec<Entry> = self.surplus.drain(..).collect();
+        let suspects = self.suspects.drain(..).map(|(_, entries)| entries);
+        let doubtful = std::mem::take(&mut self.doubtful).into_values();
+        entries.extend(suspects.chain(doubtful).flatten());
+        let tasks: Vec<TaskId> = entries
+            .iter()
+            .filter_map(|entry| match &entry.says {
+                Says::Task(at) => Some(at.task),
+                Says::Foreign(_) | Says::Garbage(_) => None,
+            })
+            .collect();
+        let engine = &self.life.engine;
+        let given = async {
+            let hints = tasks::hints_of(&engine.pools.control, &tasks).await?;
+            engine.queue.replace(&entries, &hints).await?;
+            Ok::<_, crate::engine::Error>(())
+        };
+        if let Err(error) = given.await {
+            tracing::debug!(%error, "hints left to the reconciler");
         }
     }
 

@@ -10,7 +10,7 @@ use tracing::Instrument;
 use super::commit::Finished;
 use super::counters::count;
 use super::intake::chain;
-use super::{Life, Moment};
+use super::{Life, Moment, rate};
 use crate::clock::Deadline;
 use crate::domain::TaskId;
 use crate::engine::{MAX_ATTEMPTS, retry_delay};
@@ -127,6 +127,7 @@ async fn work(life: &Arc<Life>, claimed: &Claimed, cx: &Cx) -> Result<Worked, Er
     let load_ms = milliseconds(started);
 
     let started = Instant::now();
+    rate::wait_for_turn(life, phase, cx).await?;
     let fetched = phase.fetch(cx, loaded).await?;
     let fetch_ms = milliseconds(started);
 

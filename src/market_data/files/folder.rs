@@ -51,14 +51,18 @@ struct Stamp {
     modified: SystemTime,
 }
 
-#[derive(Deserialize)]
+/// `provider.toml`.
+#[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Settings {
-    basis: Basis,
+pub(super) struct Settings {
+    /// What the closes mean.
+    pub(super) basis: Basis,
+    /// For a folder on something that is slow or counts.
+    pub(super) questions_per_second: Option<f64>,
 }
 
-/// Checks that `folder` is one of market data, and reads its basis.
-pub(super) fn check(folder: &Path) -> Result<Basis, Error> {
+/// Checks that `folder` is one of market data, and reads its settings.
+pub(super) fn check(folder: &Path) -> Result<Settings, Error> {
     let wrong = |problem: String| Error::Folder {
         folder: folder.to_owned(),
         problem,
@@ -91,7 +95,14 @@ pub(super) fn check(folder: &Path) -> Result<Basis, Error> {
             "has no folder {PRICES}; create it for the price files"
         )));
     }
-    Ok(settings.basis)
+    if let Some(rate) = settings.questions_per_second
+        && !(rate.is_finite() && rate > 0.0)
+    {
+        return Err(wrong(format!(
+            "{SETTINGS}: questions_per_second is {rate}; write a number above 0, or leave it out"
+        )));
+    }
+    Ok(settings)
 }
 
 /// `known` if the folder is still the same, else the folder parsed again.
@@ -172,7 +183,7 @@ fn is_price_file(name: &str) -> bool {
 }
 
 fn parse(folder: &Path, basis: Basis, stamps: &[Stamp]) -> Result<Folder, Error> {
-    let now = check(folder)?;
+    let now = check(folder)?.basis;
     if now != basis {
         let problem = format!(
             "the basis was {basis} when this process started and is {now} now; restart the process"
