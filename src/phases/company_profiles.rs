@@ -112,11 +112,12 @@ impl Phase for CompanyProfiles {
         for one in done {
             let (rows, source) = one.output;
             let as_of = one.task.final_date.date();
-            for (symbol, row) in rows {
-                if market::upsert_profile(tx, symbol, row, source, as_of).await? {
-                    changes.push((Changed::Profile(symbol.clone()), as_of));
-                }
-            }
+            let changed = market::upsert_profiles(tx, rows, source, as_of).await?;
+            changes.extend(
+                changed
+                    .into_iter()
+                    .map(|symbol| (Changed::Profile(symbol), as_of)),
+            );
         }
         inputs::changed(tx, &changes, "profile").await?;
         Ok(Vec::new())

@@ -41,32 +41,20 @@ pub struct Fresh {
 }
 
 /// Stores bars; says per symbol which closes are new or different, those older than all known ones
-/// apart.
+/// apart. Only the rows themselves can say that, and not the snapshot of a statement: what somebody
+/// else stored in the meantime is neither new nor unknown.
 pub async fn upsert_bars(tx: &mut WriteTx, bars: &Bars, source: &str) -> Result<Vec<Fresh>> {
     let rows = sqlx::query!(
-        r#"with given as (
-               select symbol, date, close, open, high, low, volume
-               from unnest($1::text[], $2::date[], $3::numeric[], $4::numeric[], $5::numeric[], $6::numeric[], $7::numeric[])
-                    as b(symbol, date, close, open, high, low, volume)
-           ), known as (
-               select s.symbol, (select min(m.date) from market_data_cache m where m.symbol = s.symbol) as first
-               from (select distinct symbol from given) s
-           ), fresh as (
-               select g.symbol, g.date, case when g.date < k.first then k.first end as before
-               from given g join known k using (symbol) left join market_data_cache m using (symbol, date)
-               where m.close is distinct from g.close
-           ), stored as (
-               insert into market_data_cache (symbol, date, close, open, high, low, volume, source)
-               select symbol, date, close, open, high, low, volume, $8 from given order by symbol, date
-               on conflict (symbol, date) do update
-               set close = excluded.close, open = excluded.open, high = excluded.high, low = excluded.low,
-                   volume = excluded.volume, source = excluded.source
-               where (market_data_cache.close, market_data_cache.open, market_data_cache.high, market_data_cache.low,
-                      market_data_cache.volume)
-                     is distinct from (excluded.close, excluded.open, excluded.high, excluded.low, excluded.volume)
-           )
-           select symbol as "symbol!", before, min(date) as "first!", max(date) as "last!"
-           from fresh group by symbol, before order by symbol, before"#,
+        r#"insert into market_data_cache (symbol, date, close, open, high, low, volume, source)
+           select symbol, date, close, open, high, low, volume, $8
+           from unnest($1::text[], $2::date[], $3::numeric[], $4::numeric[], $5::numeric[], $6::numeric[], $7::numeric[])
+                as b(symbol, date, close, open, high, low, volume)
+           order by symbol, date
+           on conflict (symbol, date) do update
+           set close = excluded.close, open = excluded.open, high = excluded.high, low = excluded.low,
+               volume = excluded.volume, source = excluded.source
+           where market_data_cache.close <> excluded.close
+           returning symbol, date"#,
         &bars.symbols,
         &bars.dates,
         &bars.closes,
@@ -79,15 +67,48 @@ pub async fn upsert_bars(tx: &mut WriteTx, bars: &Bars, source: &str) -> Result<
     .fetch_all(tx.connection())
     .await
     .attempt("storing prices")?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Fresh {
-            symbol: row.symbol,
-            first: row.first,
-            last: row.last,
-            before: row.before,
-        })
-        .collect())
+    sqlx::query!(
+        "update market_data_cache m
+         set open = b.open, high = b.high, low = b.low, volume = b.volume, source = $7
+         from unnest($1::text[], $2::date[], $3::numeric[], $4::numeric[], $5::numeric[], $6::numeric[])
+              as b(symbol, date, open, high, low, volume)
+         where m.symbol = b.symbol and m.date = b.date
+           and (m.open, m.high, m.low, m.volume) is distinct from (b.open, b.high, b.low, b.volume)",
+        &bars.symbols,
+        &bars.dates,
+        &bars.opens as &[Option<Decimal>],
+        &bars.highs as &[Option<Decimal>],
+        &bars.lows as &[Option<Decimal>],
+        &bars.volumes as &[Option<Decimal>],
+        source
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("storing what no result looks at")?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (symbols, dates): (Vec<String>, Vec<NaiveDate>) =
+        rows.into_iter().map(|row| (row.symbol, row.date)).unzip();
+    sqlx::query_as!(
+        Fresh,
+        r#"with fresh as (
+               select symbol, date from unnest($1::text[], $2::date[]) as f(symbol, date)
+           ), known as (
+               select m.symbol, min(m.date) as first from market_data_cache m
+               where m.symbol = any($1)
+                 and not exists (select from fresh f where f.symbol = m.symbol and f.date = m.date)
+               group by m.symbol
+           )
+           select f.symbol as "symbol!", min(f.date) as "first!", max(f.date) as "last!",
+                  case when f.date < k.first then k.first end as before
+           from fresh f left join known k using (symbol) group by f.symbol, 4 order by f.symbol, 4"#,
+        &symbols,
+        &dates
+    )
+    .fetch_all(tx.connection())
+    .await
+    .attempt("looking at what was known before")
 }
 
 /// Stores yields; says per series which values are new or different, those older than all known
@@ -100,20 +121,12 @@ pub async fn upsert_yields(
     source: &str,
 ) -> Result<Vec<Fresh>> {
     let rows = sqlx::query!(
-        r#"with known as (
-               select s.symbol, (select min(y.date) from yields y where y.symbol = s.symbol) as first
-               from (select distinct symbol from unnest($1::text[]) as given(symbol)) s
-           ), stored as (
-               insert into yields (symbol, date, yield, source)
-               select symbol, date, yield, $4 from unnest($1::text[], $2::date[], $3::numeric[]) as y(symbol, date, yield)
-               order by symbol, date
-               on conflict (symbol, date) do update set yield = excluded.yield, source = excluded.source
-               where yields.yield <> excluded.yield
-               returning symbol, date
-           )
-           select symbol as "symbol!", case when s.date < k.first then k.first end as before,
-                  min(date) as "first!", max(date) as "last!"
-           from stored s join known k using (symbol) group by symbol, 2 order by symbol, 2"#,
+        "insert into yields (symbol, date, yield, source)
+         select symbol, date, yield, $4 from unnest($1::text[], $2::date[], $3::numeric[]) as y(symbol, date, yield)
+         order by symbol, date
+         on conflict (symbol, date) do update set yield = excluded.yield, source = excluded.source
+         where yields.yield <> excluded.yield
+         returning symbol, date",
         symbols,
         dates,
         yields,
@@ -122,15 +135,30 @@ pub async fn upsert_yields(
     .fetch_all(tx.connection())
     .await
     .attempt("storing yields")?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Fresh {
-            symbol: row.symbol,
-            first: row.first,
-            last: row.last,
-            before: row.before,
-        })
-        .collect())
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (symbols, dates): (Vec<String>, Vec<NaiveDate>) =
+        rows.into_iter().map(|row| (row.symbol, row.date)).unzip();
+    sqlx::query_as!(
+        Fresh,
+        r#"with fresh as (
+               select symbol, date from unnest($1::text[], $2::date[]) as f(symbol, date)
+           ), known as (
+               select y.symbol, min(y.date) as first from yields y
+               where y.symbol = any($1)
+                 and not exists (select from fresh f where f.symbol = y.symbol and f.date = y.date)
+               group by y.symbol
+           )
+           select f.symbol as "symbol!", min(f.date) as "first!", max(f.date) as "last!",
+                  case when f.date < k.first then k.first end as before
+           from fresh f left join known k using (symbol) group by f.symbol, 4 order by f.symbol, 4"#,
+        &symbols,
+        &dates
+    )
+    .fetch_all(tx.connection())
+    .await
+    .attempt("looking at what was known before")
 }
 
 /// Rows of `corporate_actions`, as columns.
@@ -437,51 +465,84 @@ pub struct ProfileRow {
     pub description: Option<String>,
 }
 
-/// Stores a profile; says whether a field that results use is new or different.
-pub async fn upsert_profile(
+/// Stores profiles of distinct symbols; says of which a field that results use is new or different. A
+/// newer profile stays.
+pub async fn upsert_profiles(
     tx: &mut WriteTx,
-    symbol: &Symbol,
-    profile: &ProfileRow,
+    profiles: &[(Symbol, ProfileRow)],
     source: &str,
     as_of: NaiveDate,
-) -> Result<bool> {
+) -> Result<Vec<Symbol>> {
+    let texts = |of: fn(&ProfileRow) -> &Option<String>| -> Vec<Option<String>> {
+        profiles.iter().map(|(_, row)| of(row).clone()).collect()
+    };
+    let symbols: Vec<String> = profiles
+        .iter()
+        .map(|(symbol, _)| symbol.to_string())
+        .collect();
+    let (reasons, sectors) = (texts(|row| &row.reason), texts(|row| &row.sector));
+    let quote_types = texts(|row| &row.quote_type);
+    let betas: Vec<_> = profiles.iter().map(|(_, row)| row.beta).collect();
+    let dividend_yields: Vec<_> = profiles.iter().map(|(_, row)| row.dividend_yield).collect();
     let changed = sqlx::query_scalar!(
-        r#"with old as (select * from company_profiles where symbol = $1),
-           stored as (
-               insert into company_profiles (symbol, available, reason, name, sector, industry, country, currency,
-                                             quote_type, beta, dividend_yield, market_cap, description, source, as_of)
-               values ($1, $2::text is null, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+        r#"with stored as (
+               insert into company_profiles (symbol, available, reason, sector, quote_type, beta, dividend_yield, source, as_of)
+               select symbol, reason is null, reason, sector, quote_type, beta, dividend_yield, $7, $8
+               from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::float8[], $6::float8[])
+                    as g(symbol, reason, sector, quote_type, beta, dividend_yield)
+               order by symbol
                on conflict (symbol) do update
-               set available = excluded.available, reason = excluded.reason, name = excluded.name,
-                   sector = excluded.sector, industry = excluded.industry, country = excluded.country,
-                   currency = excluded.currency, quote_type = excluded.quote_type, beta = excluded.beta,
-                   dividend_yield = excluded.dividend_yield, market_cap = excluded.market_cap,
-                   description = excluded.description, source = excluded.source, as_of = excluded.as_of
+               set sector = excluded.sector, quote_type = excluded.quote_type, beta = excluded.beta,
+                   dividend_yield = excluded.dividend_yield
                where company_profiles.as_of <= excluded.as_of
-               returning sector, quote_type, beta, dividend_yield
+                 and (company_profiles.sector, company_profiles.quote_type, company_profiles.beta,
+                      company_profiles.dividend_yield)
+                     is distinct from (excluded.sector, excluded.quote_type, excluded.beta, excluded.dividend_yield)
+               returning symbol, xmax <> 0 as updated, num_nonnulls(sector, quote_type, beta, dividend_yield) > 0 as told
            )
-           select (s.sector, s.quote_type, s.beta, s.dividend_yield)
-                  is distinct from (o.sector, o.quote_type, o.beta, o.dividend_yield) as "changed!"
-           from stored s left join old o on true"#,
-        symbol.as_str(),
-        profile.reason,
-        profile.name,
-        profile.sector,
-        profile.industry,
-        profile.country,
-        profile.currency,
-        profile.quote_type,
-        profile.beta,
-        profile.dividend_yield,
-        profile.market_cap,
-        profile.description,
+           -- A new profile in which all of them are missing is what no profile was.
+           select symbol from stored where updated or told order by symbol"#,
+        &symbols,
+        &reasons as &[Option<String>],
+        &sectors as &[Option<String>],
+        &quote_types as &[Option<String>],
+        &betas as &[Option<f64>],
+        &dividend_yields as &[Option<f64>],
         source,
         as_of
     )
-    .fetch_optional(tx.connection())
+    .fetch_all(tx.connection())
     .await
-    .attempt("storing a profile")?;
-    Ok(changed.unwrap_or(false))
+    .attempt("storing profiles")?;
+    let (names, industries) = (texts(|row| &row.name), texts(|row| &row.industry));
+    let (countries, currencies) = (texts(|row| &row.country), texts(|row| &row.currency));
+    let descriptions = texts(|row| &row.description);
+    let market_caps: Vec<_> = profiles.iter().map(|(_, row)| row.market_cap).collect();
+    sqlx::query!(
+        "update company_profiles p
+         set available = g.reason is null, reason = g.reason, name = g.name, industry = g.industry, country = g.country,
+             currency = g.currency, market_cap = g.market_cap, description = g.description, source = $9, as_of = $10
+         from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::numeric[], $8::text[])
+              as g(symbol, reason, name, industry, country, currency, market_cap, description)
+         where p.symbol = g.symbol and p.as_of <= $10",
+        &symbols,
+        &reasons as &[Option<String>],
+        &names as &[Option<String>],
+        &industries as &[Option<String>],
+        &countries as &[Option<String>],
+        &currencies as &[Option<String>],
+        &market_caps as &[Option<Decimal>],
+        &descriptions as &[Option<String>],
+        source,
+        as_of
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("storing descriptions")?;
+    changed
+        .iter()
+        .map(|symbol| word("company_profiles", symbol))
+        .collect()
 }
 
 /// Profiles that are available.
