@@ -19,7 +19,7 @@ use crate::market::close;
 use crate::world::{LEASE, World, eventually, range, request, within};
 
 /// Two books and six sessions: some twenty tasks.
-async fn books(world: &World) {
+pub(crate) async fn books(world: &World) {
     let (aaa, bbb) = (close("AAA", "2016-12-19"), close("BBB", "2016-12-19"));
     let long = [
         format!("AAA,300,{aaa},2016-12-19,PUBLIC"),
@@ -47,12 +47,12 @@ async fn books(world: &World) {
         .await;
 }
 
-fn night() -> Request {
+pub(crate) fn night() -> Request {
     request(range("2016-12-21", "2016-12-29"))
 }
 
 /// The digest of [`night`] where nothing happens.
-async fn undisturbed() -> &'static Digest {
+pub(crate) async fn undisturbed() -> &'static Digest {
     static DIGEST: tokio::sync::OnceCell<Digest> = tokio::sync::OnceCell::const_new();
     DIGEST
         .get_or_init(async || {
@@ -67,7 +67,7 @@ async fn undisturbed() -> &'static Digest {
 }
 
 /// The night has ended well although.
-async fn assert_ended_as_if_nothing_had_happened(world: &World, planned: &Planned) {
+pub(crate) async fn assert_ended_as_if_nothing_had_happened(world: &World, planned: &Planned) {
     assert_eq!(
         world.verdict(planned.run).await,
         "succeeded",
@@ -138,7 +138,7 @@ async fn a_run_killed_between_commit_and_acknowledgement_ends_with_the_digest_of
 }
 
 /// Tasks in the hands of the worker process.
-async fn in_hand(world: &World, pid: i32) -> Vec<i64> {
+pub(crate) async fn in_hand(world: &World, pid: i32) -> Vec<i64> {
     sqlx::query_scalar(
         "select t.id from task t join worker w on w.id = t.worker_id where t.state = 'running' and w.pid = $1",
     )

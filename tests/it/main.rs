@@ -17,6 +17,7 @@ mod control;
 mod digest;
 mod faults;
 mod import;
+mod incidents;
 mod invalidate;
 mod ledger;
 mod rate;

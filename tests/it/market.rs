@@ -104,11 +104,60 @@ impl Folder {
         self.replace();
     }
 
+    /// Makes the file of prices one that nobody can read.
+    pub(crate) fn break_prices(&self) {
+        self.put("prices/prices.csv", "date,AAA\n2016-12-22,much\n");
+    }
+
+    /// What a world with this folder is told to do with questions; see `market_data/script.rs`.
+    pub(crate) fn script(&self, rules: &str) {
+        self.put("script.toml", rules);
+    }
+
+    /// Every question so far, in order.
+    pub(crate) fn asked(&self) -> Vec<Question> {
+        let log = fs::read_to_string(self.path.join("asked.log")).unwrap_or_default();
+        log.lines().map(Question::parse).collect()
+    }
+
+    /// The sessions of each symbol that prices were asked for, as ranges, in the order asked.
+    pub(crate) fn asked_for(&self) -> Vec<(String, String)> {
+        let prices = self.asked().into_iter().filter(|one| one.kind == "prices");
+        prices.flat_map(|one| one.about).collect()
+    }
+
     fn replace(&self) {
-        let file = self.path.join("prices/prices.csv");
-        let finished = self.path.join("prices.csv.new");
-        fs::write(&finished, csv(&self.closes)).unwrap();
-        fs::rename(finished, file).unwrap();
+        self.put("prices/prices.csv", &csv(&self.closes));
+    }
+
+    /// A file that takes the old one's place at once.
+    fn put(&self, name: &str, text: &str) {
+        let finished = self.path.join("finished");
+        fs::write(&finished, text).unwrap();
+        fs::rename(finished, self.path.join(name)).unwrap();
+    }
+}
+
+/// A question to the scripted provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Question {
+    /// `prices`, `profiles` or `fundamentals`.
+    pub(crate) kind: String,
+    /// Symbols, of prices with the dates: `2016-12-21..2016-12-23,2016-12-28..2016-12-28`.
+    pub(crate) about: Vec<(String, String)>,
+}
+
+impl Question {
+    fn parse(line: &str) -> Self {
+        let (kind, about) = line.split_once(' ').unwrap_or((line, ""));
+        let pair = |word: &str| {
+            let (symbol, ranges) = word.split_once(':').unwrap();
+            (symbol.to_owned(), ranges.to_owned())
+        };
+        Self {
+            kind: kind.to_owned(),
+            about: about.split_whitespace().map(pair).collect(),
+        }
     }
 }
 

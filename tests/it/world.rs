@@ -73,6 +73,15 @@ impl World {
 
     /// At an instant, with the prices of a folder.
     pub(crate) async fn at(now: &str, market: &Path) -> Self {
+        Self::of(now, format!("files:{}", market.display())).await
+    }
+
+    /// At an instant, with a folder's prices behind its script.
+    pub(crate) async fn scripted(now: &str, market: &market::Folder) -> Self {
+        Self::of(now, format!("script:{}", market.path().display())).await
+    }
+
+    async fn of(now: &str, market: String) -> Self {
         static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let template = template().await;
         let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -106,7 +115,6 @@ impl World {
         let engine = process::connect(&settings, &redis_url(), &prefix, clock)
             .await
             .unwrap();
-        let market = format!("files:{}", market.display());
         let provider = provider(&market);
         Self {
             engine,
@@ -288,9 +296,19 @@ impl World {
 
     /// Starts `sigmabatch-worker` as a process of its own.
     pub(crate) fn worker_process(&self, arguments: &[&str]) -> Process {
-        let mut command = Command::new(binary("sigmabatch-worker"));
+        let mut command = self.program("sigmabatch-worker");
+        command.args(arguments);
+        // Deaths and lost leases are loud; whoever looks for something sets the level.
+        if std::env::var_os("SIGMABATCH_LOG").is_none() {
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+        }
+        Process::start(&mut command)
+    }
+
+    /// One of the programs, with this world as its environment.
+    pub(crate) fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(binary(name));
         command
-            .args(arguments)
             .env("DATABASE_URL", &self.settings.url)
             .env("REDIS_URL", redis_url())
             .env("MARKET_DATA", &self.market)
@@ -300,26 +318,15 @@ impl World {
             .env("SIGMABATCH_CONCURRENCY", "4")
             .env_remove("SIGMABATCH_FAILPOINT")
             .stdin(Stdio::null());
-        // Deaths and lost leases are loud; whoever looks for something sets the level.
-        if std::env::var_os("SIGMABATCH_LOG").is_none() {
-            command.stdout(Stdio::null()).stderr(Stdio::null());
-        }
-        Process {
-            child: command.spawn().unwrap(),
-        }
+        command
     }
 
     /// Runs `sigmabatch` as a process of its own, with `--json`: its exit code and its document.
     pub(crate) async fn command(&self, arguments: &[&str]) -> (i32, serde_json::Value) {
-        let output = tokio::process::Command::new(binary("sigmabatch"))
+        let output = tokio::process::Command::from(self.program("sigmabatch"))
             .args(arguments)
             .arg("--json")
-            .env("DATABASE_URL", &self.settings.url)
-            .env("REDIS_URL", redis_url())
-            .env("SIGMABATCH_PREFIX", &self.prefix)
-            .env("SIGMABATCH_NOW", self.now.to_rfc3339())
             .env("USER", "it")
-            .stdin(Stdio::null())
             .output();
         let output = output.await.unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
@@ -454,6 +461,13 @@ pub(crate) struct Process {
 }
 
 impl Process {
+    /// Starts a program.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        Self {
+            child: command.spawn().unwrap(),
+        }
+    }
+
     /// Its process id.
     pub(crate) fn pid(&self) -> nix::unistd::Pid {
         nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap())
