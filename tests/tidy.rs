@@ -374,6 +374,17 @@ fn the_time_of_day_comes_from_the_clock() {
 }
 
 #[test]
+fn there_is_one_calendar() {
+    let words = ["weekday()", "Weekday", "chrono_tz", "Local", "FixedOffset"];
+    forbid(
+        &sources(&["src", "worker", "scheduler"]),
+        &words,
+        |path| path.starts_with("src/domain/calendar"),
+        "days of the week, holidays and New York's time are known to src/domain/calendar.rs only:",
+    );
+}
+
+#[test]
 fn nothing_is_left_undone() {
     let words = ["todo!", "unimplemented!", "dbg!", "#[ignore"];
     let all = sources(&["src", "worker", "scheduler", "tests", "benches"]);

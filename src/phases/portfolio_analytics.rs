@@ -452,3 +452,26 @@ fn analyse(cx: &Cx, loaded: &Loaded) -> Result<AnalyticsRows> {
         outcomes: outcomes.map(|outcome| outcome.word().to_owned()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_the_failure_of_its_analytic_alone() {
+        let failed = |why| (None::<f64>, Outcome::Failed(why));
+        let outcomes = [
+            guarded("stress", || panic!("index out of bounds"), failed),
+            guarded("stress", || panic!("{} of {}", 3, 2), failed),
+            guarded("stress", || (Some(1.0), Outcome::Done), failed),
+        ];
+        assert_eq!(
+            outcomes,
+            [
+                failed("stress panicked: index out of bounds".to_owned()),
+                failed("stress panicked: 3 of 2".to_owned()),
+                (Some(1.0), Outcome::Done)
+            ]
+        );
+    }
+}

@@ -2,9 +2,11 @@
 //! each entry of the catalogue of incidents, named by its number. `tests/INCIDENTS.md` says where the
 //! proof of each entry is, or why it does not apply to this design.
 
+mod calendar;
 mod double_execution;
 mod skipped_work;
 mod status;
+mod transactions;
 
 use std::collections::BTreeSet;
 

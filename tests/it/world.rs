@@ -478,9 +478,14 @@ impl Process {
         nix::sys::signal::kill(self.pid(), signal).unwrap();
     }
 
+    /// How it ended, if it has.
+    pub(crate) fn try_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// Waits for its end.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
-        eventually(async || self.child.try_wait().unwrap())
+        eventually(async || self.try_ended())
             .await
             .expect("the worker ends")
     }
