@@ -48,15 +48,13 @@ const FIRST_ANSWER: Duration = Duration::from_secs(10);
 /// Connects to Postgres, without the patience that a worker has.
 pub async fn connect(config: &PostgresConfig, application: &str) -> Result<Pools, Error> {
     let settings = config.settings(application)?;
-    let away = || Error::Away {
-        url: store::redact(&settings.url),
-    };
-    let first = tokio::time::timeout(FIRST_ANSWER, store::connect_one(&settings)).await;
-    match first {
-        Ok(Ok(connection)) => drop(connection),
-        Ok(Err(error)) => return Err(error.into()),
-        Err(_) => return Err(away()),
-    }
+    let first = store::connect_one(&settings, FIRST_ANSWER).await;
+    first.map_err(|error| match error {
+        error if error.is_silence() => Error::Away {
+            url: store::redact(&settings.url),
+        },
+        error => error.into(),
+    })?;
     Ok(store::connect(&settings).await?)
 }
 

@@ -4,6 +4,8 @@
 //! belongs together. Row types stay private; what leaves are nouns of the domain and small structs.
 
 mod connect;
+mod link;
+mod pool;
 mod tx;
 
 pub mod bench;
@@ -30,7 +32,9 @@ pub mod tasks_report;
 pub mod universe;
 pub mod workers;
 
-pub use connect::{Connection, Pools, Settings, connect, connect_one, install_id, migrate, redact};
+pub use connect::{Pools, Settings, connect, connect_one, install_id, migrate, redact};
+pub use link::Link;
+pub use pool::Pool;
 pub use tx::{ReadTx, WriteTx};
 
 /// What can go wrong between us and Postgres.
@@ -105,6 +109,28 @@ impl Error {
             self.sqlstate().as_deref(),
             Some("40001" | "40P01" | "55P03")
         )
+    }
+
+    /// Whether the link broke or Postgres is away: nobody's fault, and the same again may succeed.
+    pub fn is_outage(&self) -> bool {
+        let Self::Database { source, .. } = self else {
+            return false;
+        };
+        match source {
+            sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut => true,
+            // Connections lost, refused or ended; an idle transaction ended, because it seemed to be.
+            sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+                let known = ["57P01", "57P02", "57P03", "57P05", "25P03"];
+                code.starts_with("08") || code.starts_with("53") || known.contains(&&*code)
+            }),
+            _ => false,
+        }
+    }
+
+    /// Whether Postgres did not answer in time.
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::Database { source: sqlx::Error::Io(error), .. }
+            if error.kind() == std::io::ErrorKind::TimedOut)
     }
 
     /// Whether a unique key was hit.

@@ -1,9 +1,8 @@
 //! What `sigmabatch bench` asks Postgres: how it is set up, and what became of the tasks.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 
-use super::{Attempt, Result};
+use super::{Attempt, Pool, Result};
 use crate::domain::{PhaseName, RunId, WorkerId};
 
 /// Settings that decide how fast a server can commit.
@@ -20,7 +19,7 @@ pub struct Server {
 }
 
 /// How the server is set up.
-pub async fn server(pool: &PgPool) -> Result<Server> {
+pub async fn server(pool: &Pool) -> Result<Server> {
     sqlx::query_as!(
         Server,
         r#"select current_setting('server_version') as "version!", current_setting('fsync') as "fsync!",
@@ -33,7 +32,7 @@ pub async fn server(pool: &PgPool) -> Result<Server> {
 }
 
 /// Connections to this database by programs of that name.
-pub async fn connections(pool: &PgPool, application: &str) -> Result<i64> {
+pub async fn connections(pool: &Pool, application: &str) -> Result<i64> {
     sqlx::query_scalar!(
         r#"select count(*) as "n!" from pg_stat_activity
            where datname = current_database() and application_name = $1"#,
@@ -45,7 +44,7 @@ pub async fn connections(pool: &PgPool, application: &str) -> Result<i64> {
 }
 
 /// The time of the clock by which tasks start.
-pub async fn clock(pool: &PgPool) -> Result<DateTime<Utc>> {
+pub async fn clock(pool: &Pool) -> Result<DateTime<Utc>> {
     sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#)
         .fetch_one(pool)
         .await
@@ -64,7 +63,7 @@ pub struct Rows {
 }
 
 /// What a run has left.
-pub async fn rows(pool: &PgPool, run: RunId) -> Result<Rows> {
+pub async fn rows(pool: &Pool, run: RunId) -> Result<Rows> {
     sqlx::query_as!(
         Rows,
         r#"select (select count(*) from task where run_id = $1 and state = 'done') as "done!",
@@ -79,7 +78,7 @@ pub async fn rows(pool: &PgPool, run: RunId) -> Result<Rows> {
 }
 
 /// When the tasks of a run were claimed.
-pub async fn starts(pool: &PgPool, run: RunId) -> Result<Vec<DateTime<Utc>>> {
+pub async fn starts(pool: &Pool, run: RunId) -> Result<Vec<DateTime<Utc>>> {
     sqlx::query_scalar!(
         r#"select started_at as "started_at!" from task where run_id = $1 and started_at is not null"#,
         run.0
@@ -90,7 +89,7 @@ pub async fn starts(pool: &PgPool, run: RunId) -> Result<Vec<DateTime<Utc>>> {
 }
 
 /// Running tasks of the workers with that process id.
-pub async fn running(pool: &PgPool, pid: u32) -> Result<i64> {
+pub async fn running(pool: &Pool, pid: u32) -> Result<i64> {
     sqlx::query_scalar!(
         r#"select count(*) as "n!" from task t join worker w on w.id = t.worker_id
            where t.state = 'running' and w.pid = $1"#,
@@ -102,7 +101,7 @@ pub async fn running(pool: &PgPool, pid: u32) -> Result<i64> {
 }
 
 /// What the worker with that process id wrote with its last heartbeat.
-pub async fn counters(pool: &PgPool, pid: u32) -> Result<Option<serde_json::Value>> {
+pub async fn counters(pool: &Pool, pid: u32) -> Result<Option<serde_json::Value>> {
     sqlx::query_scalar!(
         "select counters from worker where pid = $1 order by started_at desc limit 1",
         i32::try_from(pid).unwrap_or(i32::MAX)
@@ -115,7 +114,7 @@ pub async fn counters(pool: &PgPool, pid: u32) -> Result<Option<serde_json::Valu
 /// Puts tasks of a phase into the hands of a worker that does not exist, to complete them by [`fence`];
 /// their ids.
 pub async fn hold(
-    pool: &PgPool,
+    pool: &Pool,
     run: RunId,
     phase: PhaseName,
     worker: WorkerId,
@@ -137,7 +136,7 @@ pub async fn hold(
 }
 
 /// A bare fenced update, in a transaction of its own: the least that completing these tasks costs.
-pub async fn fence(pool: &PgPool, worker: WorkerId, ids: &[i64]) -> Result<usize> {
+pub async fn fence(pool: &Pool, worker: WorkerId, ids: &[i64]) -> Result<usize> {
     let rows = sqlx::query_scalar!(
         "update task t set state = 'done', finished_at = now(), deadline_at = null
          from unnest($1::bigint[]) as m(id)

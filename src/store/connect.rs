@@ -3,10 +3,12 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, PgConnection};
+use sqlx::ConnectOptions;
+use sqlx::postgres::PgConnectOptions;
 
-use super::{Attempt, Error, Result};
+use super::link::silence;
+use super::pool::Limits;
+use super::{Attempt, Error, Link, Pool, Result};
 use crate::domain::InstallId;
 
 /// The schema, in order.
@@ -16,6 +18,11 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 const IDLE_IN_TRANSACTION_SECONDS: u32 = 5;
 const LOCK_TIMEOUT_SECONDS: u32 = 5;
 const TCP_USER_TIMEOUT_SECONDS: u32 = 15;
+/// Before the first question whether an idle client lives, and between the next ones.
+const KEEPALIVE_SECONDS: (u32, u32) = (30, 5);
+/// What a worker asks is answered in milliseconds. After so long the link is dead, whatever it says;
+/// planning and imports may wait longer for a statement.
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 
 /// How to reach Postgres.
 #[derive(Clone)]
@@ -44,20 +51,17 @@ impl std::fmt::Debug for Settings {
 #[derive(Debug, Clone)]
 pub struct Pools {
     /// Planning, claims, the steward, the CLI.
-    pub control: PgPool,
+    pub control: Pool,
     /// Short read transactions before computing.
-    pub load: PgPool,
+    pub load: Pool,
     /// Short write transactions after it.
-    pub commit: PgPool,
+    pub commit: Pool,
 }
 
 impl Pools {
     /// Connections in use: control, load, commit.
-    pub fn in_use(&self) -> [u32; 3] {
-        [&self.control, &self.load, &self.commit].map(|pool| {
-            pool.size()
-                .saturating_sub(u32::try_from(pool.num_idle()).unwrap_or(0))
-        })
+    pub fn in_use(&self) -> [usize; 3] {
+        [&self.control, &self.load, &self.commit].map(Pool::in_use)
     }
 
     /// Closes every connection.
@@ -81,6 +85,10 @@ fn options(settings: &Settings) -> Result<PgConnectOptions> {
                 format!("{IDLE_IN_TRANSACTION_SECONDS}s"),
             ),
             ("tcp_user_timeout", format!("{TCP_USER_TIMEOUT_SECONDS}s")),
+            // The server's half of the same: it asks an idle session whether its client lives.
+            ("tcp_keepalives_idle", KEEPALIVE_SECONDS.0.to_string()),
+            ("tcp_keepalives_interval", KEEPALIVE_SECONDS.1.to_string()),
+            ("tcp_keepalives_count", "3".to_owned()),
             ("timezone", "UTC".to_owned()),
             // The plans of our statements are cheap and short; compiling them is not.
             ("jit", "off".to_owned()),
@@ -91,17 +99,21 @@ fn options(settings: &Settings) -> Result<PgConnectOptions> {
 /// Opens the pools: 1 control, 1 load and 2 commit connections, made when first needed.
 pub async fn connect(settings: &Settings) -> Result<Pools> {
     let options = options(settings)?;
-    let pool = |connections: u32| {
-        PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(settings.acquire_timeout)
-            .test_before_acquire(false)
-            .connect_lazy_with(options.clone())
+    // A little more than Postgres gives itself, so that its own word comes first where there is one.
+    let patient = settings.statement_timeout + Duration::from_secs(1);
+    let short = patient.min(ANSWER_LIMIT);
+    let pool = |size, within| {
+        let limits = Limits {
+            acquire: settings.acquire_timeout,
+            answer: short,
+            within,
+        };
+        Pool::new(options.clone(), size, limits)
     };
     let pools = Pools {
-        control: pool(1),
-        load: pool(1),
-        commit: pool(2),
+        control: pool(1, patient),
+        load: pool(1, short),
+        commit: pool(2, short),
     };
     sqlx::query_scalar!("select 1 as \"one!\"")
         .fetch_one(&pools.control)
@@ -110,19 +122,19 @@ pub async fn connect(settings: &Settings) -> Result<Pools> {
     Ok(pools)
 }
 
-/// A connection outside the pools.
-pub type Connection = PgConnection;
-
-/// One connection of its own, for a heartbeat that must never wait for a pool.
-pub async fn connect_one(settings: &Settings) -> Result<Connection> {
-    options(settings)?.connect().await.attempt("connecting")
+/// One connection of its own, for a heartbeat that must never wait for a pool. `limit` holds for
+/// connecting and for every answer.
+pub async fn connect_one(settings: &Settings, limit: Duration) -> Result<Link> {
+    let connected = tokio::time::timeout(limit, options(settings)?.connect()).await;
+    let connection = connected.unwrap_or_else(|_elapsed| Err(silence(limit)));
+    Ok(Link::new(connection.attempt("connecting")?, limit))
 }
 
 /// Brings the schema up to date.
 pub async fn migrate(pools: &Pools) -> Result<()> {
     let mut connection = pools.control.acquire().await.attempt("connecting")?;
     MIGRATIONS
-        .run(&mut *connection)
+        .run(connection.unbounded())
         .await
         .map_err(Error::Migrate)
 }

@@ -2,9 +2,8 @@
 //! second; the claim and the fence hold at once.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool};
 
-use super::{Attempt, Result, WriteTx, word};
+use super::{Attempt, Link, Pool, Result, WriteTx, word};
 use crate::domain::{Held, RunId, WorkerId};
 
 /// Something that is held back.
@@ -21,7 +20,7 @@ pub struct Pause {
 }
 
 /// What is held back, in a fixed order.
-pub async fn pauses(pool: &PgPool) -> Result<Vec<Pause>> {
+pub async fn pauses(pool: &Pool) -> Result<Vec<Pause>> {
     let rows = sqlx::query!(
         r#"select kind || ' ' || name as "held!", who, reason, since from pause order by 1"#
     )
@@ -69,7 +68,7 @@ pub async fn resume(tx: &mut WriteTx, held: Held) -> Result<bool> {
 }
 
 /// Whether something was resumed within the last seconds.
-pub async fn resumed_lately(pool: &PgPool, seconds: f64) -> Result<bool> {
+pub async fn resumed_lately(pool: &Pool, seconds: f64) -> Result<bool> {
     sqlx::query_scalar!(
         r#"select exists (select from event
                           where kind = 'resumed' and at > now() - make_interval(secs => $1)) as "it!""#,
@@ -184,14 +183,14 @@ pub struct Wishes {
 }
 
 /// Asks for the wishes that concern a worker.
-pub async fn wishes(connection: &mut PgConnection, worker: WorkerId) -> Result<Wishes> {
+pub async fn wishes(link: &mut Link, worker: WorkerId) -> Result<Wishes> {
     let row = sqlx::query!(
         r#"select exists (select from worker where id = $1 and draining) as "draining!",
                   array(select kind || ' ' || name from pause order by 1) as "held!",
                   array(select id from run where cancelled_at > now() - interval '10 minutes') as "cancelled!""#,
         worker.0
     )
-    .fetch_one(connection)
+    .fetch_one(link)
     .await
     .attempt("asking for wishes")?;
     let held = row.held.iter().map(|text| word("pause", text));
@@ -203,7 +202,7 @@ pub async fn wishes(connection: &mut PgConnection, worker: WorkerId) -> Result<W
 }
 
 /// Takes or renews the right to ask providers while Redis is away.
-pub async fn hold_provider(pool: &PgPool, worker: WorkerId, lease_seconds: f64) -> Result<bool> {
+pub async fn hold_provider(pool: &Pool, worker: WorkerId, lease_seconds: f64) -> Result<bool> {
     let done = sqlx::query!(
         "update provider_lease set holder = $1, expires_at = now() + make_interval(secs => $2)
          where holder = $1 or expires_at < now()",

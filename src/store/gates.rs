@@ -1,9 +1,7 @@
 //! Gates: when a phase is finished and the next may start. Asked after the commit, in fresh
 //! statements: inside it two last finishers would miss each other.
 
-use sqlx::PgPool;
-
-use super::{Attempt, Result, word};
+use super::{Attempt, Pool, Result, word};
 use crate::domain::{PhaseName, RunId, Verdict};
 
 /// Phases that were opened now, and the verdict if the run ended.
@@ -16,7 +14,7 @@ pub struct Progress {
 }
 
 /// Finishes and opens what can be, until nothing changes. Safe to call at any time, by anybody.
-pub async fn advance(pool: &PgPool, run: RunId) -> Result<Progress> {
+pub async fn advance(pool: &Pool, run: RunId) -> Result<Progress> {
     let mut progress = Progress::default();
     loop {
         let finished = finish_phases(pool, run).await?;
@@ -30,7 +28,7 @@ pub async fn advance(pool: &PgPool, run: RunId) -> Result<Progress> {
     Ok(progress)
 }
 
-async fn finish_phases(pool: &PgPool, run: RunId) -> Result<u64> {
+async fn finish_phases(pool: &Pool, run: RunId) -> Result<u64> {
     let done = sqlx::query!(
         r#"with finished as (
                update run_phase p set finished_at = now()
@@ -49,7 +47,7 @@ async fn finish_phases(pool: &PgPool, run: RunId) -> Result<u64> {
     Ok(done.rows_affected())
 }
 
-async fn open_phases(pool: &PgPool, run: RunId) -> Result<Vec<PhaseName>> {
+async fn open_phases(pool: &Pool, run: RunId) -> Result<Vec<PhaseName>> {
     let rows = sqlx::query_scalar!(
         r#"with opened as (
                update run_phase p set opened_at = now()
@@ -76,7 +74,7 @@ fn known<'a>(phases: impl Iterator<Item = &'a String>) -> Vec<PhaseName> {
     phases.filter_map(|phase| phase.parse().ok()).collect()
 }
 
-async fn finish_run(pool: &PgPool, run: RunId) -> Result<Option<Verdict>> {
+async fn finish_run(pool: &Pool, run: RunId) -> Result<Option<Verdict>> {
     let verdict = sqlx::query_file_scalar!("src/store/gates/finish_run.sql", run.0)
         .fetch_optional(pool)
         .await
@@ -85,7 +83,7 @@ async fn finish_run(pool: &PgPool, run: RunId) -> Result<Option<Verdict>> {
 }
 
 /// Remembers that the hints of a phase are in their streams.
-pub async fn published(pool: &PgPool, run: RunId, phase: PhaseName) -> Result<()> {
+pub async fn published(pool: &Pool, run: RunId, phase: PhaseName) -> Result<()> {
     sqlx::query!(
         "update run_phase set published_at = now() where run_id = $1 and phase = $2 and published_at is null",
         run.0,
@@ -98,7 +96,7 @@ pub async fn published(pool: &PgPool, run: RunId, phase: PhaseName) -> Result<()
 }
 
 /// Open phases whose opener did not publish them within `seconds`.
-pub async fn unpublished(pool: &PgPool, seconds: f64) -> Result<Vec<(RunId, PhaseName)>> {
+pub async fn unpublished(pool: &Pool, seconds: f64) -> Result<Vec<(RunId, PhaseName)>> {
     let rows = sqlx::query!(
         r#"select p.run_id, p.phase from run_phase p join run r on r.id = p.run_id
            where p.opened_at < now() - make_interval(secs => $1) and p.published_at is null

@@ -1,14 +1,13 @@
 //! What has to be done once in a while: nights that do not end are reported, old runs are pruned.
 
 use serde_json::Value;
-use sqlx::PgPool;
 
-use super::{Attempt, Result, WriteTx};
+use super::{Attempt, Pool, Result, WriteTx};
 use crate::domain::{RunId, TradingDate};
 
 /// Whether a session lacks a run that ended, although there are portfolios since then, and nobody has
 /// been told.
-pub async fn is_overdue(pool: &PgPool, as_of: TradingDate) -> Result<bool> {
+pub async fn is_overdue(pool: &Pool, as_of: TradingDate) -> Result<bool> {
     sqlx::query_scalar!(
         r#"select exists (select from portfolios where deleted_at is null and inception <= $1)
               and not exists (select from run r join run_date d on d.run_id = r.id
@@ -23,7 +22,7 @@ pub async fn is_overdue(pool: &PgPool, as_of: TradingDate) -> Result<bool> {
 }
 
 /// Records an alert that concerns no run.
-pub async fn alert(pool: &PgPool, kind: &str, detail: &Value) -> Result<()> {
+pub async fn alert(pool: &Pool, kind: &str, detail: &Value) -> Result<()> {
     sqlx::query!(
         "insert into event (kind, detail) values ($1, $2)",
         kind,
@@ -36,7 +35,7 @@ pub async fn alert(pool: &PgPool, kind: &str, detail: &Value) -> Result<()> {
 }
 
 /// Runs that ended more than so many days ago and still have their tasks, oldest first.
-pub async fn prunable(pool: &PgPool, days: i32, limit: i64) -> Result<Vec<RunId>> {
+pub async fn prunable(pool: &Pool, days: i32, limit: i64) -> Result<Vec<RunId>> {
     let rows = sqlx::query_scalar!(
         "select id from run where finished_at < now() - make_interval(days => $1) and pruned_at is null
          order by run_seq limit $2",
@@ -84,7 +83,7 @@ pub async fn prune(tx: &mut WriteTx, run: RunId) -> Result<u64> {
 }
 
 /// Removes events of no run that are older than so many days.
-pub async fn forget_events(pool: &PgPool, days: i32) -> Result<u64> {
+pub async fn forget_events(pool: &Pool, days: i32) -> Result<u64> {
     let done = sqlx::query!(
         "delete from event where run_id is null and at < now() - make_interval(days => $1)",
         days

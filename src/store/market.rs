@@ -656,7 +656,7 @@ pub async fn record_fundamentals(
 }
 
 /// What the cached closes mean; `None` before the first.
-pub async fn basis(pool: &sqlx::PgPool) -> Result<Option<String>> {
+pub async fn basis(pool: &super::Pool) -> Result<Option<String>> {
     sqlx::query_scalar!("select provider_basis from install")
         .fetch_one(pool)
         .await

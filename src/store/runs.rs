@@ -1,10 +1,9 @@
 //! Runs: their identity, their scope, their state over committed rows.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{Attempt, Result, WriteTx, word};
+use super::{Attempt, Pool, Result, WriteTx, word};
 use crate::domain::{Lane, PhaseName, PortfolioId, RunId, Symbol, TradingDate, Trigger, Verdict};
 
 /// A run to be inserted.
@@ -244,7 +243,7 @@ pub struct RunRow {
 }
 
 /// One run, or the newest ones.
-pub async fn list(pool: &PgPool, id: Option<RunId>, limit: i64) -> Result<Vec<RunRow>> {
+pub async fn list(pool: &Pool, id: Option<RunId>, limit: i64) -> Result<Vec<RunRow>> {
     sqlx::query!(
         r#"select id, label, trigger, lane, from_date, final_date, verdict, created_at, finished_at,
                   extract(epoch from coalesce(finished_at, now()) - created_at)::float8 as "elapsed!"
@@ -298,7 +297,7 @@ pub struct PhaseRow {
 }
 
 /// The phases of a run, over committed rows.
-pub async fn phases(pool: &PgPool, run: RunId) -> Result<Vec<PhaseRow>> {
+pub async fn phases(pool: &Pool, run: RunId) -> Result<Vec<PhaseRow>> {
     sqlx::query!(
         r#"select p.phase, p.opened_at, p.finished_at,
                   extract(epoch from coalesce(p.finished_at, now()) - p.opened_at)::float8 as elapsed,
@@ -347,7 +346,7 @@ pub struct ErrorGroup {
 }
 
 /// What went wrong in a run, dead tasks only.
-pub async fn errors(pool: &PgPool, run: RunId) -> Result<Vec<ErrorGroup>> {
+pub async fn errors(pool: &Pool, run: RunId) -> Result<Vec<ErrorGroup>> {
     sqlx::query!(
         r#"select phase, coalesce(error_class, '') as "class!", min(coalesce(error, '')) as "sample!",
                   count(*) as "count!"

@@ -1,13 +1,12 @@
 //! Business dates: one decision for each eligible session, made once.
 
 use chrono::NaiveDate;
-use sqlx::PgPool;
 
-use super::{Attempt, Result, WriteTx};
+use super::{Attempt, Pool, Result, WriteTx};
 use crate::domain::{RunId, TradingDate};
 
 /// The newest session that was decided on; `None` at the first start.
-pub async fn newest(pool: &PgPool) -> Result<Option<TradingDate>> {
+pub async fn newest(pool: &Pool) -> Result<Option<TradingDate>> {
     let date = sqlx::query_scalar!("select max(as_of) from business_date")
         .fetch_one(pool)
         .await
@@ -38,7 +37,7 @@ pub async fn decide(
 }
 
 /// Sessions of `dates` without a decision.
-pub async fn undecided(pool: &PgPool, dates: &[TradingDate]) -> Result<Vec<TradingDate>> {
+pub async fn undecided(pool: &Pool, dates: &[TradingDate]) -> Result<Vec<TradingDate>> {
     let dates: Vec<NaiveDate> = dates.iter().map(|date| date.date()).collect();
     let rows = sqlx::query_scalar!(
         r#"select d.as_of as "as_of!" from unnest($1::date[]) as d(as_of)

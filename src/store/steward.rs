@@ -1,13 +1,12 @@
 //! The steward's lease: one row, one holder at a time, a term that only grows.
 
 use serde_json::Value;
-use sqlx::PgPool;
 
-use super::{Attempt, Result};
+use super::{Attempt, Pool, Result};
 use crate::domain::{RunId, WorkerId};
 
 /// Takes or renews the lease; `None` where another worker holds it.
-pub async fn hold(pool: &PgPool, worker: WorkerId, lease_seconds: f64) -> Result<Option<i64>> {
+pub async fn hold(pool: &Pool, worker: WorkerId, lease_seconds: f64) -> Result<Option<i64>> {
     sqlx::query_scalar!(
         "update steward
          set term = case when holder = $1 then term else term + 1 end,
@@ -23,7 +22,7 @@ pub async fn hold(pool: &PgPool, worker: WorkerId, lease_seconds: f64) -> Result
 }
 
 /// Gives the lease up, so that the next steward need not wait for its end.
-pub async fn resign(pool: &PgPool, worker: WorkerId) -> Result<()> {
+pub async fn resign(pool: &Pool, worker: WorkerId) -> Result<()> {
     sqlx::query!(
         "update steward set holder = null, expires_at = '-infinity' where holder = $1",
         worker.0
@@ -35,7 +34,7 @@ pub async fn resign(pool: &PgPool, worker: WorkerId) -> Result<()> {
 }
 
 /// Stores what the streams looked like, for those who touch Postgres only.
-pub async fn store_queues(pool: &PgPool, worker: WorkerId, queues: &Value) -> Result<()> {
+pub async fn store_queues(pool: &Pool, worker: WorkerId, queues: &Value) -> Result<()> {
     sqlx::query!(
         "update steward set queues = $2 where holder = $1",
         worker.0,
@@ -48,7 +47,7 @@ pub async fn store_queues(pool: &PgPool, worker: WorkerId, queues: &Value) -> Re
 }
 
 /// Runs without a verdict, oldest first.
-pub async fn going_runs(pool: &PgPool) -> Result<Vec<RunId>> {
+pub async fn going_runs(pool: &Pool) -> Result<Vec<RunId>> {
     let rows = sqlx::query_scalar!("select id from run where verdict is null order by run_seq")
         .fetch_all(pool)
         .await

@@ -1,9 +1,8 @@
 //! The state of tasks: every change is a compare-and-swap on (state, epoch, worker).
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 
-use super::{Attempt, ReadTx, Result, WriteTx, word};
+use super::{Attempt, Pool, ReadTx, Result, WriteTx, word};
 use crate::domain::{
     Hint, PhaseName, RunId, TaskEpoch, TaskId, TradingDate, WorkerId, fingerprint,
 };
@@ -65,7 +64,7 @@ pub struct Capability {
 /// Takes the tasks of all hints of one read. A suspect is taken only with `alone`. `doubtful` are hints
 /// of an earlier claim whose answer was lost; if that claim happened, its tasks are answered as ours.
 pub async fn claim(
-    pool: &PgPool,
+    pool: &Pool,
     worker: WorkerId,
     hints: &[TaskEpoch],
     doubtful: &std::collections::BTreeSet<TaskEpoch>,
@@ -127,7 +126,7 @@ pub async fn claim(
 }
 
 /// Ready tasks of open phases, for workers that cannot ask Redis. In order of lane, then age.
-pub async fn claimable(pool: &PgPool, limit: i64, phases: &[String]) -> Result<Vec<TaskEpoch>> {
+pub async fn claimable(pool: &Pool, limit: i64, phases: &[String]) -> Result<Vec<TaskEpoch>> {
     let rows = sqlx::query!(
         r#"select t.id, t.epoch
            from run r
@@ -240,7 +239,7 @@ pub async fn superseded(tx: &mut WriteTx, tasks: &[TaskId]) -> Result<()> {
 }
 
 /// Whether the attempt was committed: asked when the answer to a COMMIT was lost.
-pub async fn was_committed(pool: &PgPool, at: TaskEpoch) -> Result<bool> {
+pub async fn was_committed(pool: &Pool, at: TaskEpoch) -> Result<bool> {
     sqlx::query_scalar!(
         r#"select exists (select from attempt
                           where task_id = $1 and epoch = $2 and outcome = 'committed') as "it!""#,
@@ -451,7 +450,7 @@ fn hint(row: HintRow) -> Option<Hint> {
 }
 
 /// Every task of an open phase that is ready and due.
-pub async fn ready_of_phase(pool: &PgPool, run: RunId, phase: PhaseName) -> Result<Vec<Hint>> {
+pub async fn ready_of_phase(pool: &Pool, run: RunId, phase: PhaseName) -> Result<Vec<Hint>> {
     let hints = sqlx::query_as!(
         HintRow,
         r#"select t.id, t.epoch, r.lane, t.phase, r.label, t.unit, t.attempts, t.crashes
@@ -470,7 +469,7 @@ pub async fn ready_of_phase(pool: &PgPool, run: RunId, phase: PhaseName) -> Resu
 }
 
 /// Retries that came due since `since`, and the moment of asking, to ask from next time.
-pub async fn due_since(pool: &PgPool, since: DateTime<Utc>) -> Result<(Vec<Hint>, DateTime<Utc>)> {
+pub async fn due_since(pool: &Pool, since: DateTime<Utc>) -> Result<(Vec<Hint>, DateTime<Utc>)> {
     let now = sqlx::query_scalar!(r#"select now() as "now!""#)
         .fetch_one(pool)
         .await
@@ -494,7 +493,7 @@ pub async fn due_since(pool: &PgPool, since: DateTime<Utc>) -> Result<(Vec<Hint>
 }
 
 /// Claimable tasks that have been ready for a few seconds: each should have a hint.
-pub async fn should_have_hints(pool: &PgPool, ready_seconds: f64) -> Result<Vec<Hint>> {
+pub async fn should_have_hints(pool: &Pool, ready_seconds: f64) -> Result<Vec<Hint>> {
     let hints = sqlx::query_as!(
         HintRow,
         r#"select t.id, t.epoch, r.lane, t.phase, r.label, t.unit, t.attempts, t.crashes
@@ -517,7 +516,7 @@ pub async fn should_have_hints(pool: &PgPool, ready_seconds: f64) -> Result<Vec<
 }
 
 /// Which of these hints can never be claimed: the task is final, unknown, or at another epoch.
-pub async fn outdated(pool: &PgPool, hints: &[TaskEpoch]) -> Result<Vec<TaskEpoch>> {
+pub async fn outdated(pool: &Pool, hints: &[TaskEpoch]) -> Result<Vec<TaskEpoch>> {
     let ids: Vec<i64> = hints.iter().map(|hint| hint.task.0).collect();
     let epochs: Vec<i64> = hints.iter().map(|hint| hint.epoch).collect();
     let rows = sqlx::query!(
@@ -669,7 +668,7 @@ pub async fn reap(tx: &mut WriteTx, orphan: &Orphan, how: Reaping<'_>) -> Result
 }
 
 /// The readable form of tasks that were just made ready.
-pub async fn hints_of(pool: &PgPool, tasks: &[TaskId]) -> Result<Vec<Hint>> {
+pub async fn hints_of(pool: &Pool, tasks: &[TaskId]) -> Result<Vec<Hint>> {
     let ids: Vec<i64> = tasks.iter().map(|task| task.0).collect();
     let hints = sqlx::query_as!(
         HintRow,
@@ -688,7 +687,7 @@ pub async fn hints_of(pool: &PgPool, tasks: &[TaskId]) -> Result<Vec<Hint>> {
 }
 
 /// Returns every running task of a worker that stops, without counting an attempt.
-pub async fn release(pool: &PgPool, worker: WorkerId) -> Result<Vec<TaskId>> {
+pub async fn release(pool: &Pool, worker: WorkerId) -> Result<Vec<TaskId>> {
     let rows = sqlx::query_scalar!(
         r#"with fenced as (
                update task t

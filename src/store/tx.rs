@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
-
-use super::{Attempt, Error, Result};
+use super::pool::Lease;
+use super::{Attempt, Error, Link, Pool, Result};
 
 /// A read-only snapshot, opened when first used, that knows which version of the inputs it shows.
 #[derive(Debug)]
@@ -17,14 +16,14 @@ pub struct ReadTx<'c> {
 
 #[derive(Debug)]
 enum Source<'c> {
-    Pool(&'c PgPool),
-    Open(Transaction<'static, Postgres>),
-    Within(&'c mut PgConnection),
+    Pool(&'c Pool),
+    Open(Lease),
+    Within(&'c mut Link),
 }
 
 impl<'c> ReadTx<'c> {
     /// A snapshot that begins with the first statement.
-    pub fn lazy(pool: &'c PgPool) -> Self {
+    pub fn lazy(pool: &'c Pool) -> Self {
         Self {
             source: Source::Pool(pool),
             version: None,
@@ -34,27 +33,27 @@ impl<'c> ReadTx<'c> {
     }
 
     /// Reads inside a transaction that somebody else began.
-    pub fn within(connection: &'c mut PgConnection) -> Self {
+    pub fn within(link: &'c mut Link) -> Self {
         Self {
-            source: Source::Within(connection),
+            source: Source::Within(link),
             version: None,
             limit: None,
             opened: None,
         }
     }
 
-    pub(in crate::store) async fn connection(&mut self) -> Result<&mut PgConnection> {
+    pub(in crate::store) async fn connection(&mut self) -> Result<&mut Link> {
         if let Source::Pool(pool) = self.source {
-            let tx = pool
-                .begin_with("begin isolation level repeatable read read only")
+            let begin = "begin isolation level repeatable read read only";
+            let lease = open(pool, begin)
                 .await
                 .attempt("opening a read transaction")?;
             self.opened = Some(Instant::now());
-            self.source = Source::Open(tx);
+            self.source = Source::Open(lease);
         }
         match &mut self.source {
-            Source::Open(tx) => Ok(&mut *tx),
-            Source::Within(connection) => Ok(connection),
+            Source::Open(lease) => Ok(&mut *lease),
+            Source::Within(link) => Ok(link),
             Source::Pool(_) => Err(Error::Row {
                 table: "transaction",
                 problem: "never opened".into(),
@@ -89,8 +88,9 @@ impl<'c> ReadTx<'c> {
 
     /// Gives the connection back; says how long the transaction was open.
     pub async fn close(self) -> Result<Duration> {
-        if let Source::Open(tx) = self.source {
-            tx.commit().await.attempt("closing a read transaction")?;
+        if let Source::Open(mut lease) = self.source {
+            let end = lease.end("commit").await;
+            end.attempt("closing a read transaction")?;
         }
         Ok(self
             .opened
@@ -99,36 +99,44 @@ impl<'c> ReadTx<'c> {
     }
 }
 
-/// The transaction that completes tasks and writes their results.
+/// The transaction that completes tasks and writes their results. Dropped, it is undone: its connection
+/// is closed.
 #[derive(Debug)]
 pub struct WriteTx {
-    tx: Transaction<'static, Postgres>,
+    lease: Lease,
 }
 
 impl WriteTx {
     /// Begins.
-    pub async fn begin(pool: &PgPool) -> Result<Self> {
+    pub async fn begin(pool: &Pool) -> Result<Self> {
+        let lease = open(pool, "begin").await;
         Ok(Self {
-            tx: pool.begin().await.attempt("opening a write transaction")?,
+            lease: lease.attempt("opening a write transaction")?,
         })
     }
 
-    pub(in crate::store) fn connection(&mut self) -> &mut PgConnection {
-        &mut self.tx
+    pub(in crate::store) fn connection(&mut self) -> &mut Link {
+        &mut self.lease
     }
 
     /// A reader inside this transaction: it sees what was written so far.
     pub fn reader(&mut self) -> ReadTx<'_> {
-        ReadTx::within(&mut self.tx)
+        ReadTx::within(&mut self.lease)
     }
 
     /// Makes everything visible at once.
-    pub async fn commit(self) -> Result<()> {
-        self.tx.commit().await.attempt("committing")
+    pub async fn commit(mut self) -> Result<()> {
+        self.lease.end("commit").await.attempt("committing")
     }
 
     /// Undoes everything.
-    pub async fn rollback(self) -> Result<()> {
-        self.tx.rollback().await.attempt("rolling back")
+    pub async fn rollback(mut self) -> Result<()> {
+        self.lease.end("rollback").await.attempt("rolling back")
     }
+}
+
+async fn open(pool: &Pool, begin: &'static str) -> sqlx::Result<Lease> {
+    let mut lease = pool.acquire().await?;
+    lease.begin(begin).await?;
+    Ok(lease)
 }

@@ -1,14 +1,13 @@
 //! Worker processes: the lease belongs to the process.
 
 use serde_json::Value;
-use sqlx::{PgConnection, PgPool};
 
-use super::{Attempt, Result, WriteTx};
+use super::{Attempt, Link, Pool, Result, WriteTx};
 use crate::domain::WorkerId;
 
 /// Registers a process, with its first lease.
 pub async fn register(
-    pool: &PgPool,
+    pool: &Pool,
     worker: WorkerId,
     host: &str,
     pid: u32,
@@ -32,7 +31,7 @@ pub async fn register(
 /// Renews the lease and writes the worker's counters; `false` if it was marked lost: start over under a
 /// new id.
 pub async fn heartbeat(
-    connection: &mut PgConnection,
+    link: &mut Link,
     worker: WorkerId,
     lease_seconds: f64,
     counters: &Value,
@@ -44,14 +43,14 @@ pub async fn heartbeat(
         lease_seconds,
         counters
     )
-    .execute(connection)
+    .execute(link)
     .await
     .attempt("renewing the lease")?;
     Ok(done.rows_affected() == 1)
 }
 
 /// Removes a worker that has given everything back.
-pub async fn deregister(pool: &PgPool, worker: WorkerId) -> Result<()> {
+pub async fn deregister(pool: &Pool, worker: WorkerId) -> Result<()> {
     sqlx::query!("delete from worker where id = $1", worker.0)
         .execute(pool)
         .await
@@ -76,7 +75,7 @@ pub async fn mark_lost(tx: &mut WriteTx, lease_seconds: f64) -> Result<Vec<Worke
 }
 
 /// Forgets lost workers without running tasks after an hour.
-pub async fn forget_lost(pool: &PgPool) -> Result<u64> {
+pub async fn forget_lost(pool: &Pool) -> Result<u64> {
     let done = sqlx::query!(
         "delete from worker w where w.lost_at < now() - interval '1 hour'
            and not exists (select from task t where t.worker_id = w.id and t.state = 'running')"
@@ -88,7 +87,7 @@ pub async fn forget_lost(pool: &PgPool) -> Result<u64> {
 }
 
 /// How many workers hold a lease.
-pub async fn living(pool: &PgPool) -> Result<i64> {
+pub async fn living(pool: &Pool) -> Result<i64> {
     sqlx::query_scalar!(
         r#"select count(*) as "n!" from worker where lost_at is null and lease_until > now()"#
     )
@@ -98,7 +97,7 @@ pub async fn living(pool: &PgPool) -> Result<i64> {
 }
 
 /// Living workers of that name, `w-` and eight hex digits, or id.
-pub async fn named(pool: &PgPool, name: &str) -> Result<Vec<WorkerId>> {
+pub async fn named(pool: &Pool, name: &str) -> Result<Vec<WorkerId>> {
     let rows = sqlx::query_scalar!(
         "select id from worker
          where lost_at is null and ($1 = 'w-' || left(replace(id::text, '-', ''), 8) or $1 = id::text)",

@@ -10,6 +10,7 @@
 mod harness;
 mod invariants;
 mod market;
+mod proxy;
 mod world;
 
 mod books;
@@ -20,6 +21,7 @@ mod import;
 mod incidents;
 mod invalidate;
 mod ledger;
+mod links;
 mod rate;
 mod repair;
 mod risk;

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -44,12 +44,35 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const HEADER: &str = "Symbol,Quantity,Entry Price Per Share,Entry Date,Investment Class,Investment Subtype,\
     Underlying Symbol,Strike Price,Expiration Date,Option Type,Exit Date,Exit Price Per Share";
 
+/// Where the servers of a world are.
+#[derive(Clone)]
+pub(crate) struct Servers {
+    /// A database that is always there.
+    pub(crate) database_url: String,
+    pub(crate) redis_url: String,
+}
+
+impl Servers {
+    /// Those that `make test` or `sigmabatch services` has started for all tests.
+    fn given() -> Self {
+        let setting = |name| {
+            let remedy = "run `make test`, or `sigmabatch services -- cargo test`";
+            std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: {remedy}"))
+        };
+        Self {
+            database_url: setting("DATABASE_URL"),
+            redis_url: setting("REDIS_URL"),
+        }
+    }
+}
+
 /// Everything that a test needs, and nothing that another one sees.
 pub(crate) struct World {
     /// Plans and starts runs; has no worker.
     pub(crate) engine: Engine,
     /// For the questions of the test itself.
     pub(crate) db: PgPool,
+    servers: Servers,
     now: DateTime<Utc>,
     market: String,
     provider: Arc<Provider>,
@@ -73,20 +96,26 @@ impl World {
 
     /// At an instant, with the prices of a folder.
     pub(crate) async fn at(now: &str, market: &Path) -> Self {
-        Self::of(now, format!("files:{}", market.display())).await
+        Self::on(Servers::given(), now, market).await
+    }
+
+    /// The same on other servers.
+    pub(crate) async fn on(servers: Servers, now: &str, market: &Path) -> Self {
+        Self::of(servers, now, format!("files:{}", market.display())).await
     }
 
     /// At an instant, with a folder's prices behind its script.
     pub(crate) async fn scripted(now: &str, market: &market::Folder) -> Self {
-        Self::of(now, format!("script:{}", market.path().display())).await
+        let market = format!("script:{}", market.path().display());
+        Self::of(Servers::given(), now, market).await
     }
 
-    async fn of(now: &str, market: String) -> Self {
+    async fn of(servers: Servers, now: &str, market: String) -> Self {
         static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-        let template = template().await;
+        let mut admin = admin(&servers).await;
+        let template = template(&servers, &mut admin).await;
         let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let database = format!("{NAME}_{}_{number}", std::process::id());
-        let mut admin = admin().await;
         run(
             &mut admin,
             &format!("drop database if exists {database} with (force)"),
@@ -98,7 +127,7 @@ impl World {
         )
         .await;
 
-        let settings = settings(&database, "it-engine");
+        let settings = settings(&servers, &database, "it-engine");
         let options = PgConnectOptions::from_str(&settings.url).unwrap();
         let db = PgPoolOptions::new()
             .max_connections(2)
@@ -112,13 +141,14 @@ impl World {
         let prefix = format!("it-{}", random());
         let now: DateTime<Utc> = now.parse().unwrap();
         let clock = Clock::starting_at(now);
-        let engine = process::connect(&settings, &redis_url(), &prefix, clock)
+        let engine = process::connect(&settings, &servers.redis_url, &prefix, clock)
             .await
             .unwrap();
         let provider = provider(&market);
         Self {
             engine,
             db,
+            servers,
             now,
             market,
             provider,
@@ -133,7 +163,7 @@ impl World {
     /// Another process that plans, with connections of its own and a clock of its own.
     pub(crate) async fn another_engine(&self, now: &str) -> Engine {
         let clock = Clock::starting_at(now.parse().unwrap());
-        process::connect(&self.settings, &redis_url(), &self.prefix, clock)
+        process::connect(&self.settings, &self.servers.redis_url, &self.prefix, clock)
             .await
             .unwrap()
     }
@@ -281,8 +311,13 @@ impl World {
 
     /// Starts a worker inside this process.
     pub(crate) async fn worker_with(&self, options: WorkerOptions) {
+        self.worker_by(options, &self.servers.redis_url).await;
+    }
+
+    /// Starts a worker inside this process that reaches Redis another way.
+    pub(crate) async fn worker_by(&self, options: WorkerOptions, redis_url: &str) {
         let clock = Clock::starting_at(self.now);
-        let engine = process::connect(&options.store, &redis_url(), &self.prefix, clock)
+        let engine = process::connect(&options.store, redis_url, &self.prefix, clock)
             .await
             .unwrap();
         let stop = self.stop.child_token();
@@ -310,7 +345,7 @@ impl World {
         let mut command = Command::new(binary(name));
         command
             .env("DATABASE_URL", &self.settings.url)
-            .env("REDIS_URL", redis_url())
+            .env("REDIS_URL", &self.servers.redis_url)
             .env("MARKET_DATA", &self.market)
             .env("SIGMABATCH_PREFIX", &self.prefix)
             .env("SIGMABATCH_NOW", self.now.to_rfc3339())
@@ -397,6 +432,11 @@ impl World {
         digest
     }
 
+    /// Where its servers are.
+    pub(crate) fn servers(&self) -> &Servers {
+        &self.servers
+    }
+
     /// The prices of this world.
     pub(crate) fn provider(&self) -> &Provider {
         &self.provider
@@ -414,7 +454,7 @@ impl World {
 
     /// A connection for commands that no worker would send.
     pub(crate) async fn redis(&self) -> redis::aio::MultiplexedConnection {
-        let client = redis::Client::open(redis_url()).unwrap();
+        let client = redis::Client::open(self.servers.redis_url.as_str()).unwrap();
         client.get_multiplexed_async_connection().await.unwrap()
     }
 }
@@ -426,7 +466,7 @@ impl Drop for World {
         self.stop.cancel();
         let workers = std::mem::take(&mut *self.workers.lock().unwrap());
         let queue = self.engine.queue.clone();
-        let database = self.database.clone();
+        let (servers, database) = (self.servers.clone(), self.database.clone());
         let keep = std::env::var_os("SIGMABATCH_KEEP").is_some();
         let cleaning = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -443,7 +483,7 @@ impl Drop for World {
                 let _ = queue.wipe().await;
                 if !keep {
                     let drop = format!("drop database if exists {database} with (force)");
-                    run(&mut admin().await, &drop).await;
+                    run(&mut admin(&servers).await, &drop).await;
                 }
             });
         });
@@ -599,18 +639,8 @@ fn provider(spec: &str) -> Arc<Provider> {
     provider
 }
 
-fn setting(name: &str) -> String {
-    let remedy = "run `make test`, or `sigmabatch services -- cargo test`";
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: {remedy}"))
-}
-
-fn redis_url() -> String {
-    static URL: OnceLock<String> = OnceLock::new();
-    URL.get_or_init(|| setting("REDIS_URL")).clone()
-}
-
-fn settings(database: &str, application: &str) -> Settings {
-    let url = setting("DATABASE_URL");
+fn settings(servers: &Servers, database: &str, application: &str) -> Settings {
+    let url = &servers.database_url;
     let (address, parameters) = match url.split_once('?') {
         Some((address, parameters)) => (address, format!("?{parameters}")),
         None => (url.as_str(), String::new()),
@@ -627,8 +657,8 @@ fn settings(database: &str, application: &str) -> Settings {
     }
 }
 
-async fn admin() -> PgConnection {
-    PgConnection::connect(&setting("DATABASE_URL"))
+async fn admin(servers: &Servers) -> PgConnection {
+    PgConnection::connect(&servers.database_url)
         .await
         .expect("Postgres answers")
 }
@@ -642,12 +672,7 @@ async fn run(connection: &mut PgConnection, sql: &str) {
 
 /// A migrated database with the shipped definitions, named by what it holds: made once, and used by
 /// later test runs on the same server, too.
-async fn template() -> &'static str {
-    static NAME_OF_IT: tokio::sync::OnceCell<String> = tokio::sync::OnceCell::const_new();
-    NAME_OF_IT.get_or_init(make_template).await
-}
-
-async fn make_template() -> String {
+async fn template(servers: &Servers, admin: &mut PgConnection) -> String {
     let mut files: Vec<PathBuf> = std::fs::read_dir(Path::new(ROOT).join("migrations"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -660,23 +685,22 @@ async fn make_template() -> String {
     }
     let hash = format!("{:x}", hash.finalize())[..12].to_owned();
     let name = format!("{NAME}_template_{hash}");
-    let mut admin = admin().await;
-    run(&mut admin, "select pg_advisory_lock(7369676)").await;
+    run(admin, "select pg_advisory_lock(7369676)").await;
     let known: bool =
         sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
             .bind(&name)
-            .fetch_one(&mut admin)
+            .fetch_one(&mut *admin)
             .await
             .unwrap();
     if !known {
         let raw = format!("{name}_raw");
         run(
-            &mut admin,
+            admin,
             &format!("drop database if exists {raw} with (force)"),
         )
         .await;
-        run(&mut admin, &format!("create database {raw}")).await;
-        let pools = store::connect(&settings(&raw, "it-template"))
+        run(admin, &format!("create database {raw}")).await;
+        let pools = store::connect(&settings(servers, &raw, "it-template"))
             .await
             .unwrap();
         store::migrate(&pools).await.unwrap();
@@ -700,12 +724,8 @@ async fn make_template() -> String {
         .unwrap();
         tx.commit().await.unwrap();
         pools.close().await;
-        run(
-            &mut admin,
-            &format!("alter database {raw} rename to {name}"),
-        )
-        .await;
+        run(admin, &format!("alter database {raw} rename to {name}")).await;
     }
-    run(&mut admin, "select pg_advisory_unlock(7369676)").await;
+    run(admin, "select pg_advisory_unlock(7369676)").await;
     name
 }

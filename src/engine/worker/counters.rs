@@ -25,7 +25,7 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    pub(super) fn snapshot(&self, pool_in_use: [u32; 3]) -> Value {
+    pub(super) fn snapshot(&self, pool_in_use: [usize; 3]) -> Value {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         json!({
             "claimed": get(&self.claimed),

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::Life;
 use super::counters::Counters;
 use super::hands::Hands;
+use super::intake::chain;
 use crate::domain::WorkerId;
 use crate::store::{self, Pools, control};
 
@@ -88,40 +89,38 @@ impl Beat {
             }
             // A link that neither answers nor breaks must not stop the heart.
             if connection.is_none() {
-                let opened = tokio::time::timeout(period, store::connect_one(&self.settings)).await;
-                connection = opened.ok().and_then(Result::ok);
+                connection = store::connect_one(&self.settings, period).await.ok();
             }
             let Some(open) = connection.as_mut() else {
                 continue;
             };
             let beat = Instant::now() >= due;
-            match tokio::time::timeout(period, self.ask(open, beat)).await {
-                Ok(Ok(true)) => {
+            match self.ask(open, beat).await {
+                Ok(true) => {
                     self.abandon.cancel();
                     return;
                 }
-                Ok(Ok(false)) if beat => due = Instant::now() + period,
-                Ok(Ok(false)) => {}
+                Ok(false) if beat => due = Instant::now() + period,
+                Ok(false) => {}
                 // Nobody is lost before the steward says so: reconnect, and beat again.
-                Ok(Err(error)) => {
-                    tracing::debug!(%error, "heartbeat failed");
+                Err(error) => {
+                    tracing::debug!(error = %chain(&error), "heartbeat failed");
                     connection = None;
                 }
-                Err(_elapsed) => connection = None,
             }
         }
     }
 
     /// Beats if it is time, and learns what operators want; says whether the lease is lost.
-    async fn ask(&self, connection: &mut store::Connection, beat: bool) -> store::Result<bool> {
+    async fn ask(&self, link: &mut store::Link, beat: bool) -> store::Result<bool> {
         if beat {
             let counters = self.counters.snapshot(self.pools.in_use());
             let lease_seconds = self.lease.as_secs_f64();
-            if !store::workers::heartbeat(connection, self.id, lease_seconds, &counters).await? {
+            if !store::workers::heartbeat(link, self.id, lease_seconds, &counters).await? {
                 return Ok(true);
             }
         }
-        let wishes = control::wishes(connection, self.id).await?;
+        let wishes = control::wishes(link, self.id).await?;
         if wishes.draining {
             self.drain.cancel();
         }
