@@ -1,5 +1,6 @@
 //! One attempt at one task: load, fetch, compute, and on to the commit; or a failure, settled.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -14,13 +15,17 @@ use super::{Life, Moment, rate};
 use crate::clock::Deadline;
 use crate::domain::TaskId;
 use crate::engine::{MAX_ATTEMPTS, retry_delay};
-use crate::phases::{AnyValue, Cx, Error, TaskRef};
+use crate::phases::{AnyPhase, AnyValue, Cx, Error, TaskRef};
 use crate::queue::Entry;
 use crate::store::tasks::{self, Claimed, Completion, Failure, NewTask, Timings};
 use crate::store::{self, ReadTx, WriteTx};
 
 /// Being parked by a rate limit ends after this long.
 const MAX_PARKED_SECONDS: f64 = 2.0 * 3_600.0;
+/// First and longest pause before something is asked again of a Postgres that went away.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// A failure that cannot be recorded for so long is left to the steward.
+const RECORDING: Duration = Duration::from_mins(5);
 /// Longest error text that is stored.
 const ERROR_CHARS: usize = 2_000;
 
@@ -116,14 +121,7 @@ async fn work(life: &Arc<Life>, claimed: &Claimed, cx: &Cx) -> Result<Worked, Er
     };
 
     let started = Instant::now();
-    let mut db = ReadTx::lazy(&life.engine.pools.load);
-    let loaded = phase.load(&mut db, &task, &claimed.input).await?;
-    let data_version = db.claimable_version().await?;
-    let open = db.close().await?;
-    let open_us = u64::try_from(open.as_micros()).unwrap_or(u64::MAX);
-    life.counters
-        .longest_read_us
-        .fetch_max(open_us, Ordering::Relaxed);
+    let (loaded, data_version) = load(life, phase, &task, &claimed.input).await?;
     let load_ms = milliseconds(started);
 
     let started = Instant::now();
@@ -175,6 +173,38 @@ async fn work(life: &Arc<Life>, claimed: &Claimed, cx: &Cx) -> Result<Worked, Er
     })
 }
 
+/// Reads what the task needs, in one snapshot; once more where the link broke. That is no failure of
+/// the task's, and the deadline bounds it.
+async fn load(
+    life: &Life,
+    phase: &dyn AnyPhase,
+    task: &TaskRef,
+    input: &serde_json::Value,
+) -> Result<(Box<dyn Any + Send>, i64), Error> {
+    let mut pause = PAUSE.0;
+    loop {
+        let read = async {
+            let mut db = ReadTx::lazy(&life.engine.pools.load);
+            let loaded = phase.load(&mut db, task, input).await?;
+            let data_version = db.claimable_version().await?;
+            let open = db.close().await?;
+            let open_us = u64::try_from(open.as_micros()).unwrap_or(u64::MAX);
+            life.counters
+                .longest_read_us
+                .fetch_max(open_us, Ordering::Relaxed);
+            Ok((loaded, data_version))
+        };
+        match read.await {
+            Err(Error::Store(error)) if error.is_outage() => {
+                tracing::warn!(error = %chain(&error), "loading will be repeated");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(PAUSE.1);
+            }
+            read => return read,
+        }
+    }
+}
+
 fn milliseconds(since: Instant) -> f32 {
     since.elapsed().as_secs_f32() * 1e3
 }
@@ -195,14 +225,26 @@ pub(super) async fn fail(life: &Life, claimed: &Claimed, entries: &[Entry], erro
     let lost = life.abandon.is_cancelled();
     if !lost {
         count(&life.counters.failed);
-        if let Err(problem) = settle(life, claimed, error).await {
-            // Nothing is lost: the deadline passes, and the steward settles it.
-            tracing::warn!(error = %chain(&problem), "failure not recorded");
-        }
+        record(life, claimed, error).await;
         acknowledge(life, entries).await;
         let _ = life.touched.send((claimed.run_id, claimed.phase));
     }
     life.counters.in_hand.fetch_sub(1, Ordering::Relaxed);
+}
+
+/// Until it is recorded, or somebody else will see to it: nothing is lost then, for the deadline passes.
+async fn record(life: &Life, claimed: &Claimed, error: &Error) {
+    let until = Instant::now() + RECORDING;
+    let mut pause = PAUSE.0;
+    while let Err(problem) = settle(life, claimed, error).await {
+        let hopeless = !(problem.is_outage() || problem.is_conflict()) || Instant::now() > until;
+        tracing::warn!(error = %chain(&problem), hopeless, "failure not recorded");
+        if hopeless || life.abandon.is_cancelled() {
+            return;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSE.1);
+    }
 }
 
 async fn settle(life: &Life, claimed: &Claimed, error: &Error) -> Result<(), store::Error> {
