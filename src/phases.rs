@@ -31,7 +31,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
-pub use erased::{AnyPhase, AnyValue, DoneAny};
+pub use erased::{AnyPhase, AnySend, AnyValue, DoneAny};
 
 use crate::clock::Deadline;
 use crate::domain::{

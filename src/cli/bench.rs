@@ -72,16 +72,12 @@ pub async fn engine(
 ) -> Result<Output, Error> {
     let report = if args.given_services {
         let servers = Servers {
-            database_url: settings
-                .postgres
-                .settings("sigmabatch-bench")?
-                .url
-                .to_string(),
+            database_url: settings.postgres.settings("sigmabatch-bench")?.url,
             redis_url: settings.redis.reveal()?.to_owned(),
             folder: None,
             processes: Vec::new(),
         };
-        interruptible(measure(settings, args, place, &servers)).await?
+        Box::pin(interruptible(measure(settings, args, place, &servers))).await?
     } else {
         let fresh = Options {
             data_dir: None,
@@ -98,7 +94,7 @@ pub async fn engine(
                 ("redis", services.redis_pid().unwrap_or(0)),
             ],
         };
-        let report = interruptible(measure(settings, args, place, &servers)).await;
+        let report = Box::pin(interruptible(measure(settings, args, place, &servers))).await;
         services.stop().await?;
         report?
     };

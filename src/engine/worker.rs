@@ -4,10 +4,13 @@
 //! another life under a new id; what it still computes cannot pass the fence.
 
 mod commit;
+mod cores;
 mod counters;
 mod hands;
 mod heartbeat;
+mod histogram;
 mod intake;
+mod load;
 mod rate;
 mod task;
 
@@ -20,8 +23,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::cores::Cores;
 use self::counters::Counters;
 use self::hands::Hands;
+use self::load::Loads;
 use super::{Engine, Error, Housekeeping, gatekeeper, steward};
 use crate::domain::{PermitClass, PhaseName, WorkerId};
 use crate::market_data::Provider;
@@ -131,7 +136,9 @@ struct Life {
     cpu: Arc<Semaphore>,
     provider: Arc<Semaphore>,
     /// Computations at once: the cores.
-    cores: Arc<Semaphore>,
+    cores: Arc<Cores>,
+    /// Where tasks load.
+    loads: Loads,
     touched: mpsc::UnboundedSender<gatekeeper::Touched>,
     /// Ends every computation: the lease is lost.
     abandon: CancellationToken,
@@ -205,6 +212,7 @@ async fn live(
 
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let (finished, commits) = mpsc::channel(options.concurrency.max(1) * 2);
+    let (loads, waiting) = load::queue(options.concurrency);
     let (touched, touches) = mpsc::unbounded_channel();
     let abandon = CancellationToken::new();
     let life = Arc::new(Life {
@@ -215,7 +223,8 @@ async fn live(
         hands: Arc::default(),
         cpu: Arc::new(Semaphore::new(options.concurrency.max(1))),
         provider: Arc::new(Semaphore::new(options.provider_tasks())),
-        cores: Arc::new(Semaphore::new(cores)),
+        cores: Arc::new(Cores::new(cores)),
+        loads,
         touched,
         abandon: abandon.clone(),
     });
@@ -227,6 +236,7 @@ async fn live(
         .map_err(|e| Error::Start("heartbeat", e))?;
     let parts = TaskTracker::new();
     parts.spawn(gatekeeper::keep(engine.clone(), touches));
+    parts.spawn(waiting.serve(engine.clone(), Arc::clone(&life.counters)));
     let commits = Arc::new(tokio::sync::Mutex::new(commits));
     for _ in 0..COMMITTERS {
         parts.spawn(commit::commit_all(Arc::clone(&life), Arc::clone(&commits)));

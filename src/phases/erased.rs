@@ -13,7 +13,7 @@ use crate::store::{ReadTx, WriteTx};
 /// What flows between the steps of a task.
 pub type AnyValue = Box<dyn Any + Send + Sync>;
 /// What flows before the last step.
-pub(crate) type AnySend = Box<dyn Any + Send>;
+pub type AnySend = Box<dyn Any + Send>;
 
 /// A finished computation without its type.
 #[derive(Clone, Copy)]

@@ -1,5 +1,7 @@
 //! Writing hints and acknowledging them.
 
+use std::collections::BTreeMap;
+
 use redis::Pipeline;
 
 use super::connection::ENTRY_VERSION;
@@ -67,16 +69,23 @@ impl Queue {
             .arg(hint.attempt);
     }
 
-    /// Acknowledges entries and removes them, so that the length of a stream is its backlog.
+    /// Acknowledges entries and removes them, so that the length of a stream is its backlog. Those of a
+    /// stream together: both happen to all of them, or nothing does.
     pub async fn acknowledge(&self, entries: &[Entry]) -> Result<()> {
         for chunk in entries.chunks(PIPELINE) {
-            let mut pipeline = redis::pipe();
+            let mut by_stream: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
             for entry in chunk {
-                remove(&mut pipeline, &entry.stream, &entry.id);
+                by_stream.entry(&entry.stream).or_default().push(&entry.id);
+            }
+            let mut pipeline = redis::pipe();
+            pipeline.atomic();
+            for (stream, ids) in &by_stream {
+                pipeline.cmd("XACK").arg(*stream).arg(GROUP).arg(ids);
+                pipeline.cmd("XDEL").arg(*stream).arg(ids);
             }
             let mut connection = self.connection().await?;
-            let () = pipeline
-                .query_async(&mut *connection)
+            pipeline
+                .exec_async(&mut *connection)
                 .await
                 .attempt("acknowledging")?;
         }
@@ -107,11 +116,4 @@ impl Queue {
             .await
             .attempt("mirroring a dead task")
     }
-}
-
-fn remove(pipeline: &mut Pipeline, stream: &str, id: &str) {
-    pipeline.cmd("MULTI").ignore();
-    pipeline.cmd("XACK").arg(stream).arg(GROUP).arg(id).ignore();
-    pipeline.cmd("XDEL").arg(stream).arg(id).ignore();
-    pipeline.cmd("EXEC").ignore();
 }

@@ -44,10 +44,10 @@ impl<'c> ReadTx<'c> {
 
     pub(in crate::store) async fn connection(&mut self) -> Result<&mut Link> {
         if let Source::Pool(pool) = self.source {
+            let attempt = "opening a read transaction";
+            let mut lease = pool.acquire().await.attempt(attempt)?;
             let begin = "begin isolation level repeatable read read only";
-            let lease = open(pool, begin)
-                .await
-                .attempt("opening a read transaction")?;
+            lease.begin(begin).await.attempt(attempt)?;
             self.opened = Some(Instant::now());
             self.source = Source::Open(lease);
         }
@@ -73,6 +73,11 @@ impl<'c> ReadTx<'c> {
             .attempt("reading the data version")?;
         self.version = Some(version);
         Ok(version)
+    }
+
+    /// Begins anew to remember what is read, for another task: its results do not rest on what others read.
+    pub fn next_task(&mut self) {
+        self.limit = None;
     }
 
     /// Says that what was read rests on older inputs: results must not claim to be newer than that.
@@ -104,15 +109,28 @@ impl<'c> ReadTx<'c> {
 #[derive(Debug)]
 pub struct WriteTx {
     lease: Lease,
+    waited: Duration,
+    opened: Instant,
 }
 
 impl WriteTx {
     /// Begins.
     pub async fn begin(pool: &Pool) -> Result<Self> {
-        let lease = open(pool, "begin").await;
+        let attempt = "opening a write transaction";
+        let asked = Instant::now();
+        let mut lease = pool.acquire().await.attempt(attempt)?;
+        let opened = Instant::now();
+        lease.begin("begin").await.attempt(attempt)?;
         Ok(Self {
-            lease: lease.attempt("opening a write transaction")?,
+            lease,
+            waited: opened - asked,
+            opened,
         })
+    }
+
+    /// How long a connection was waited for, and since when it is held.
+    pub fn times(&self) -> (Duration, Instant) {
+        (self.waited, self.opened)
     }
 
     pub(in crate::store) fn connection(&mut self) -> &mut Link {
@@ -133,10 +151,4 @@ impl WriteTx {
     pub async fn rollback(mut self) -> Result<()> {
         self.lease.end("rollback").await.attempt("rolling back")
     }
-}
-
-async fn open(pool: &Pool, begin: &'static str) -> sqlx::Result<Lease> {
-    let mut lease = pool.acquire().await?;
-    lease.begin(begin).await?;
-    Ok(lease)
 }

@@ -14,11 +14,11 @@ const ROWS: usize = 100;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ceilings {
     /// Entries added by pipelined XADD.
-    pub(super) xadd_per_s: f64,
+    pub(super) xadd: f64,
     /// Entries read, acknowledged and removed.
-    pub(super) read_ack_del_per_s: f64,
+    pub(super) read_ack_del: f64,
     /// Rows of a fenced update, a hundred in a transaction, on one connection.
-    pub(super) fenced_rows_per_s: f64,
+    pub(super) fenced_rows: f64,
 }
 
 /// With tasks of a run that nobody works on.
@@ -39,8 +39,8 @@ pub(super) async fn measure(world: &World, run: RunId, tasks: usize) -> Result<C
     let fenced = started.elapsed();
     let entries = hints.len() as f64;
     Ok(Ceilings {
-        xadd_per_s: entries / bare.add.as_secs_f64(),
-        read_ack_del_per_s: entries / bare.read.as_secs_f64(),
-        fenced_rows_per_s: rows as f64 / fenced.as_secs_f64(),
+        xadd: entries / bare.add.as_secs_f64(),
+        read_ack_del: entries / bare.read.as_secs_f64(),
+        fenced_rows: rows as f64 / fenced.as_secs_f64(),
     })
 }

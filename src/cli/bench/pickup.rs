@@ -34,19 +34,16 @@ pub(super) async fn measure(world: &World, count: usize) -> Result<Pickup, Error
     }
     waits_ms.sort_by(f64::total_cmp);
     Ok(Pickup {
-        p50_ms: percentile(&waits_ms, 0.50),
-        p99_ms: percentile(&waits_ms, 0.99),
+        p50_ms: percentile(&waits_ms, 50),
+        p99_ms: percentile(&waits_ms, 99),
         tasks: waits_ms.len(),
     })
 }
 
 /// The smallest value that so many of the others do not exceed.
-fn percentile(sorted: &[f64], share: f64) -> f64 {
-    let rank = (share * sorted.len() as f64).ceil().max(1.0) as usize;
-    sorted
-        .get(rank.min(sorted.len()) - 1)
-        .copied()
-        .unwrap_or(0.0)
+fn percentile<T: Copy + Default>(sorted: &[T], percent: usize) -> T {
+    let rank = (percent * sorted.len()).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -55,9 +52,9 @@ mod tests {
 
     #[test]
     fn percentiles_are_values_that_occurred() {
-        let values: Vec<f64> = (1..=300).map(f64::from).collect();
-        assert_eq!(percentile(&values, 0.50), 150.0);
-        assert_eq!(percentile(&values, 0.99), 297.0);
-        assert_eq!(percentile(&[7.0], 0.99), 7.0);
+        let values: Vec<u32> = (1..=300).collect();
+        assert_eq!(percentile(&values, 50), 150);
+        assert_eq!(percentile(&values, 99), 297);
+        assert_eq!((percentile(&[7], 99), percentile::<u32>(&[], 99)), (7, 0));
     }
 }

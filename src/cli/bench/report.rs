@@ -62,9 +62,9 @@ impl Report {
             "flushall": { "seconds": self.refilled, "tasks": self.args.tasks },
             "connections": { "worker": self.connections },
             "ceilings": {
-                "xadd_per_s": ceilings.xadd_per_s,
-                "read_ack_del_per_s": ceilings.read_ack_del_per_s,
-                "fenced_rows_per_s": ceilings.fenced_rows_per_s,
+                "xadd_per_s": ceilings.xadd,
+                "read_ack_del_per_s": ceilings.read_ack_del,
+                "fenced_rows_per_s": ceilings.fenced_rows,
             },
             "ratios": self.ratios(),
             "machine": {
@@ -90,9 +90,9 @@ impl Report {
         for (name, rounds) in [("batched", &self.batched), ("single", &self.single)] {
             let speed = rounds.median().map_or(0.0, Round::tasks_per_s);
             for (ceiling, limit) in [
-                ("xadd", self.ceilings.xadd_per_s),
-                ("read_ack_del", self.ceilings.read_ack_del_per_s),
-                ("fenced_rows", self.ceilings.fenced_rows_per_s),
+                ("xadd", self.ceilings.xadd),
+                ("read_ack_del", self.ceilings.read_ack_del),
+                ("fenced_rows", self.ceilings.fenced_rows),
             ] {
                 ratios.insert(format!("{name}_to_{ceiling}"), json!(speed / limit));
             }
@@ -102,106 +102,22 @@ impl Report {
 
     /// For people.
     pub(super) fn page(&self) -> String {
-        let speed = |rounds: &Rounds| {
-            let (median, best) = (rounds.median(), rounds.best());
-            format!(
-                "{:.0}/s, best {:.0}/s",
-                median.map_or(0.0, Round::tasks_per_s),
-                best.map_or(0.0, Round::tasks_per_s)
-            )
-        };
-        let ms =
-            |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.2} ms"));
-        let plan = self.planning.median();
-        let row = |what: &str, measured: String, target: &str| {
-            vec![what.to_owned(), measured, target.to_owned()]
-        };
-        let rows = vec![
-            row("batches of up to 64 tasks", speed(&self.batched), "12000/s"),
-            row("one commit per task", speed(&self.single), "2000/s"),
-            row(
-                &format!("planning {} tasks", plan.map_or(0, |round| round.tasks)),
-                format!("{:.2} s", plan.map_or(0.0, |round| round.seconds)),
-                "100000 in 2 s",
-            ),
-            row(
-                "pickup at low load, p50",
-                ms(Some(self.pickup.p50_ms)),
-                "5 ms",
-            ),
-            row(
-                "pickup at low load, p99",
-                ms(Some(self.pickup.p99_ms)),
-                "50 ms",
-            ),
-            row(
-                "read transaction, p99",
-                ms(self.counter("read_hold_p99_ms")),
-                "",
-            ),
-            row(
-                "commit transaction, p99",
-                ms(self.counter("commit_hold_p99_ms")),
-                "20 ms",
-            ),
-            row(
-                "killed worker's tasks done by another",
-                format!("{:.1} s", self.taken_over),
-                &format!("lease {} s + 5 s", LEASE.as_secs()),
-            ),
-            row(
-                &format!(
-                    "FLUSHALL with {} ready tasks, from notice to full streams",
-                    self.args.tasks
-                ),
-                format!("{:.2} s", self.refilled),
-                "2 s",
-            ),
-            row(
-                "Postgres connections of a worker",
-                self.connections.to_string(),
-                "5",
-            ),
-        ];
-        let columns = [
-            left("from publish to acknowledge"),
-            right("median"),
-            right("target"),
-        ];
-        let mut text = table(&columns, rows);
+        let mut text = self.targets();
         text.push('\n');
-        let ceilings = [
-            ("pipelined XADD", self.ceilings.xadd_per_s),
-            ("XREADGROUP + XACK + XDEL", self.ceilings.read_ack_del_per_s),
-            ("fenced update of 100 rows", self.ceilings.fenced_rows_per_s),
-        ];
-        let ours = self.batched.median().map_or(0.0, Round::tasks_per_s);
-        let rows = ceilings.map(|(name, limit)| {
-            vec![
-                name.to_owned(),
-                format!("{limit:.0}/s"),
-                format!("{:.1} %", 100.0 * ours / limit),
-            ]
-        });
-        let columns = [
-            left("ceilings of this machine"),
-            right("bare"),
-            right("batched is"),
-        ];
-        text.push_str(&table(&columns, rows));
+        text.push_str(&self.limits());
         text.push('\n');
         for (name, rounds) in [
             ("planning", &self.planning),
             ("batched", &self.batched),
             ("single", &self.single),
         ] {
-            let _ = writeln!(text, "{name}: processor time per task {}", cpu(rounds));
+            let _ = writeln!(text, "processor time per task, {name}: {}", cpu(rounds));
         }
         let machine = &self.machine;
         let _ = writeln!(
             text,
-            "{} cores, {} Postgres {} (fsync {}, synchronous_commit {}, shared_buffers {}), Redis {}, \
-             concurrency {}, {} rounds",
+            "{} cores, {} Postgres {} (fsync {}, synchronous_commit {}, shared_buffers {}), Redis {}; \
+             one worker with {} tasks in hand; median of {} rounds",
             machine.cores,
             if machine.private { "private" } else { "given" },
             machine.server.version,
@@ -214,6 +130,102 @@ impl Report {
         );
         text
     }
+
+    fn targets(&self) -> String {
+        let planned = self.planning.median();
+        let planning = format!("planning {} tasks", planned.map_or(0, |round| round.tasks));
+        let flush = format!(
+            "FLUSHALL of {} ready tasks, until refilled",
+            self.args.tasks
+        );
+        let bound = format!("lease {} s + 5 s", LEASE.as_secs());
+        let rows = [
+            ("batches of up to 64 tasks", pace(&self.batched), "12000/s"),
+            ("one commit per task", pace(&self.single), "2000/s"),
+            (
+                &planning,
+                format!("{:.2} s", planned.map_or(0.0, |round| round.seconds)),
+                "100000 in 2 s",
+            ),
+            (
+                "pickup at low load, p50",
+                ms(Some(self.pickup.p50_ms)),
+                "5 ms",
+            ),
+            (
+                "pickup at low load, p99",
+                ms(Some(self.pickup.p99_ms)),
+                "50 ms",
+            ),
+            (
+                "read transaction, p99",
+                ms(self.counter("read_hold_p99_ms")),
+                "",
+            ),
+            (
+                "commit transaction, p99",
+                ms(self.counter("commit_hold_p99_ms")),
+                "20 ms",
+            ),
+            (
+                "killed worker's tasks done by another",
+                format!("{:.1} s", self.taken_over),
+                &bound,
+            ),
+            (&flush, format!("{:.2} s", self.refilled), "2 s"),
+            (
+                "Postgres connections of a worker",
+                self.connections.to_string(),
+                "5",
+            ),
+        ];
+        let rows =
+            rows.map(|(what, measured, target)| vec![what.to_owned(), measured, target.to_owned()]);
+        table(
+            &[
+                left("from publish to acknowledge"),
+                right("measured"),
+                right("target"),
+            ],
+            rows,
+        )
+    }
+
+    fn limits(&self) -> String {
+        let limits = [
+            ("pipelined XADD", self.ceilings.xadd),
+            ("XREADGROUP + XACK + XDEL", self.ceilings.read_ack_del),
+            ("fenced update of 100 rows", self.ceilings.fenced_rows),
+        ];
+        let speed = |rounds: &Rounds| rounds.median().map_or(0.0, Round::tasks_per_s);
+        let (batched, single) = (speed(&self.batched), speed(&self.single));
+        let rows = limits.map(|(name, limit)| {
+            let share = |speed: f64| format!("{:.1} %", 100.0 * speed / limit);
+            vec![
+                name.to_owned(),
+                format!("{limit:.0}/s"),
+                share(batched),
+                share(single),
+            ]
+        });
+        let columns = [
+            left("ceilings of this machine"),
+            right("bare"),
+            right("batched is"),
+            right("single is"),
+        ];
+        table(&columns, rows)
+    }
+}
+
+fn pace(rounds: &Rounds) -> String {
+    let per_s = |round: Option<&Round>| round.map_or(0.0, Round::tasks_per_s);
+    let (median, best) = (per_s(rounds.median()), per_s(rounds.best()));
+    format!("{median:.0}/s, best {best:.0}/s")
+}
+
+fn ms(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2} ms"))
 }
 
 fn speed(rounds: &Rounds) -> Value {
@@ -242,10 +254,8 @@ fn cpu(rounds: &Rounds) -> String {
         format!("{name} {:.0} µs", seconds * 1e6 / round.tasks as f64)
     };
     let parts: Vec<String> = round.cpu.iter().map(part).collect();
-    format!(
-        "{} ({:.0} µs of {} in all)",
-        parts.join(", "),
-        round.cpu.values().sum::<f64>() * 1e6 / round.tasks as f64,
-        format_args!("{:.0} µs elapsed", round.seconds * 1e6 / round.tasks as f64),
-    )
+    let (used, elapsed) = (round.cpu.values().sum::<f64>(), round.seconds);
+    let per_task = |seconds: f64| seconds * 1e6 / round.tasks as f64;
+    let (used, elapsed) = (per_task(used), per_task(elapsed));
+    format!("{}; {used:.0} µs in {elapsed:.0} µs", parts.join(", "))
 }

@@ -26,7 +26,7 @@ const PORTFOLIOS: usize = 400;
 const NOW: &str = "2024-01-10T23:00:00Z";
 const INCEPTION: (i32, u32, u32) = (2000, 1, 3);
 /// Nothing that is waited for takes as long, unless something is broken.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 const PROVIDER: &str = "basis = \"total_return\"\n";
 
 /// Where the servers are.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
@@ -29,7 +29,7 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from
 
 /// A computed task on its way into the database.
 pub(super) struct Finished {
-    pub(super) claimed: Claimed,
+    pub(super) claimed: Arc<Claimed>,
     pub(super) entries: Vec<Entry>,
     /// Given back after the commit.
     pub(super) permits: Vec<OwnedSemaphorePermit>,
@@ -145,8 +145,8 @@ async fn transaction(
         .iter()
         .map(|finished| finished.worked.completion.clone())
         .collect();
-    let started = Instant::now();
     let mut tx = WriteTx::begin(&life.engine.pools.commit).await?;
+    let (waited, opened) = tx.times();
     let fenced: BTreeSet<TaskEpoch> = tasks::complete(&mut tx, life.id, &completions)
         .await?
         .into_iter()
@@ -179,11 +179,7 @@ async fn transaction(
         tasks::superseded(&mut tx, &ids).await?;
     }
     tx.commit().await?;
-    let open_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    life.counters
-        .longest_write_us
-        .fetch_max(open_us, Ordering::Relaxed);
-    count(&life.counters.batches);
+    life.counters.commit(waited, opened.elapsed());
 
     let mut ours = fenced;
     if repeated {
@@ -206,6 +202,8 @@ async fn transaction(
 async fn settle(life: &Life, batch: Vec<Finished>, ours: &BTreeSet<TaskEpoch>) {
     let mut entries = Vec::new();
     let mut touched = BTreeSet::new();
+    let mut permits = Vec::new();
+    let tasks = batch.len() as u64;
     for finished in batch {
         let claimed = &finished.claimed;
         if ours.contains(&claimed.at) {
@@ -228,12 +226,28 @@ async fn settle(life: &Life, batch: Vec<Finished>, ours: &BTreeSet<TaskEpoch>) {
             count(&life.counters.stale_commits);
         }
         entries.extend(finished.entries);
-        life.counters.in_hand.fetch_sub(1, Ordering::Relaxed);
-        drop(finished.permits);
+        permits.extend(finished.permits);
     }
+    life.counters.in_hand.fetch_sub(tasks, Ordering::Relaxed);
+    release(permits);
     for key in touched {
         // The gatekeeper ends with the worker; then the steward opens the gate.
         let _ = life.touched.send(key);
     }
     task::acknowledge(life, &entries).await;
+}
+
+/// All at once, for whoever waits takes what is there: one by one they would be claimed one by one.
+fn release(permits: Vec<OwnedSemaphorePermit>) {
+    let mut merged: Vec<OwnedSemaphorePermit> = Vec::new();
+    for permit in permits {
+        // Suspects hold permits of both classes.
+        match merged
+            .iter_mut()
+            .find(|other| Arc::ptr_eq(other.semaphore(), permit.semaphore()))
+        {
+            Some(same) => same.merge(permit),
+            None => merged.push(permit),
+        }
+    }
 }

@@ -369,7 +369,7 @@ impl<'a> Intake<'a> {
                     tasks.spawn(task::run(
                         life,
                         self.finished.clone(),
-                        *claimed,
+                        Arc::new(*claimed),
                         entries,
                         held,
                     ));

@@ -1,6 +1,5 @@
 //! One attempt at one task: load, fetch, compute, and on to the commit; or a failure, settled.
 
-use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -11,14 +10,15 @@ use tracing::Instrument;
 use super::commit::Finished;
 use super::counters::count;
 use super::intake::chain;
+use super::load::Loaded;
 use super::{Life, Moment, rate};
 use crate::clock::Deadline;
 use crate::domain::TaskId;
 use crate::engine::{MAX_ATTEMPTS, retry_delay};
-use crate::phases::{AnyPhase, AnyValue, Cx, Error, TaskRef};
+use crate::phases::{AnyValue, Cx, Error, TaskRef};
 use crate::queue::Entry;
 use crate::store::tasks::{self, Claimed, Completion, Failure, NewTask, Timings};
-use crate::store::{self, ReadTx, WriteTx};
+use crate::store::{self, WriteTx};
 
 /// Being parked by a rate limit ends after this long.
 const MAX_PARKED_SECONDS: f64 = 2.0 * 3_600.0;
@@ -33,7 +33,7 @@ const ERROR_CHARS: usize = 2_000;
 pub(super) async fn run(
     life: Arc<Life>,
     commits: mpsc::Sender<Finished>,
-    claimed: Claimed,
+    claimed: Arc<Claimed>,
     entries: Vec<Entry>,
     permits: Vec<OwnedSemaphorePermit>,
 ) {
@@ -53,7 +53,7 @@ pub(super) async fn run(
 async fn attempt(
     life: Arc<Life>,
     commits: mpsc::Sender<Finished>,
-    claimed: Claimed,
+    claimed: Arc<Claimed>,
     entries: Vec<Entry>,
     permits: Vec<OwnedSemaphorePermit>,
 ) {
@@ -104,7 +104,7 @@ pub(super) struct Worked {
     pub(super) completion: Completion,
 }
 
-async fn work(life: &Arc<Life>, claimed: &Claimed, cx: &Cx) -> Result<Worked, Error> {
+async fn work(life: &Arc<Life>, claimed: &Arc<Claimed>, cx: &Cx) -> Result<Worked, Error> {
     let phase = life
         .engine
         .phase(claimed.phase)
@@ -121,24 +121,22 @@ async fn work(life: &Arc<Life>, claimed: &Claimed, cx: &Cx) -> Result<Worked, Er
     };
 
     let started = Instant::now();
-    let (loaded, data_version) = load(life, phase, &task, &claimed.input).await?;
+    let Loaded {
+        value,
+        data_version,
+    } = load(life, claimed, &task).await?;
     let load_ms = milliseconds(started);
 
     let started = Instant::now();
     rate::wait_for_turn(life, phase, cx).await?;
-    let fetched = phase.fetch(cx, loaded).await?;
+    let fetched = phase.fetch(cx, value).await?;
     let fetch_ms = milliseconds(started);
 
-    let core = life
-        .cores
-        .acquire()
-        .await
-        .map_err(|_| Error::Interrupted("cancelled"))?;
-    cx.check()?;
-    let started = Instant::now();
-    let output = {
+    let compute = {
         let (life, cx, name) = (Arc::clone(life), cx.clone(), claimed.phase);
-        let computed = tokio::task::spawn_blocking(move || {
+        move || {
+            cx.check()?;
+            let started = Instant::now();
             life.failpoint(Moment::MidCompute, name);
             if let Some(probe) = &life.options.probe {
                 (probe.0)(name);
@@ -147,14 +145,11 @@ async fn work(life: &Arc<Life>, claimed: &Claimed, cx: &Cx) -> Result<Worked, Er
                 .engine
                 .phase(name)
                 .map_err(|error| Error::Bug(error.to_string()))?;
-            phase.compute(&cx, fetched)
-        });
-        computed
-            .await
-            .map_err(|error| Error::Bug(panic_text(error)))??
+            let output = phase.compute(&cx, fetched)?;
+            Ok((output, milliseconds(started)))
+        }
     };
-    drop(core);
-    let compute_ms = milliseconds(started);
+    let (output, compute_ms) = life.cores.run(compute).await?;
 
     let completion = Completion {
         at: claimed.at,
@@ -175,26 +170,10 @@ async fn work(life: &Arc<Life>, claimed: &Claimed, cx: &Cx) -> Result<Worked, Er
 
 /// Reads what the task needs, in one snapshot; once more where the link broke. That is no failure of
 /// the task's, and the deadline bounds it.
-async fn load(
-    life: &Life,
-    phase: &dyn AnyPhase,
-    task: &TaskRef,
-    input: &serde_json::Value,
-) -> Result<(Box<dyn Any + Send>, i64), Error> {
+async fn load(life: &Life, claimed: &Arc<Claimed>, task: &TaskRef) -> Result<Loaded, Error> {
     let mut pause = PAUSE.0;
     loop {
-        let read = async {
-            let mut db = ReadTx::lazy(&life.engine.pools.load);
-            let loaded = phase.load(&mut db, task, input).await?;
-            let data_version = db.claimable_version().await?;
-            let open = db.close().await?;
-            let open_us = u64::try_from(open.as_micros()).unwrap_or(u64::MAX);
-            life.counters
-                .longest_read_us
-                .fetch_max(open_us, Ordering::Relaxed);
-            Ok((loaded, data_version))
-        };
-        match read.await {
+        match life.loads.load(claimed, task).await {
             Err(Error::Store(error)) if error.is_outage() => {
                 tracing::warn!(error = %chain(&error), "loading will be repeated");
                 tokio::time::sleep(pause).await;
@@ -207,17 +186,6 @@ async fn load(
 
 fn milliseconds(since: Instant) -> f32 {
     since.elapsed().as_secs_f32() * 1e3
-}
-
-fn panic_text(error: tokio::task::JoinError) -> String {
-    let Ok(panic) = error.try_into_panic() else {
-        return "cancelled".to_owned();
-    };
-    let text = panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned());
-    format!("panicked: {}", text.unwrap_or_default())
 }
 
 /// Ends an attempt without results: retried, parked, split into elements, or dead.
