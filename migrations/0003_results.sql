@@ -7,7 +7,8 @@ create table result_set (
     -- A portfolio id, a symbol, or 'factors'.
     owner          text not null,
     as_of          date not null,
-    run_id         uuid not null references run (id),
+    -- No foreign key: commits would wait at the row of the run, and runs are never removed.
+    run_id         uuid not null,
     run_seq        bigint not null,
     task_id        bigint not null,
     epoch          bigint not null,

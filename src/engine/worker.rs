@@ -3,6 +3,7 @@
 //! One life is one worker id. A worker that finds itself given up cancels everything and begins
 //! another life under a new id; what it still computes cannot pass the fence.
 
+mod acknowledge;
 mod commit;
 mod cores;
 mod counters;
@@ -23,6 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::acknowledge::Acknowledge;
 use self::cores::Cores;
 use self::counters::Counters;
 use self::hands::Hands;
@@ -61,6 +63,14 @@ pub struct WorkerOptions {
 }
 
 impl WorkerOptions {
+    /// Tasks in hand at once that need this.
+    fn permits(&self, class: PermitClass) -> usize {
+        match class {
+            PermitClass::Cpu => self.concurrency.max(1),
+            PermitClass::Provider => self.provider_tasks(),
+        }
+    }
+
     /// Tasks at once that wait for providers, not for our cores.
     fn provider_tasks(&self) -> usize {
         self.concurrency.clamp(1, PROVIDER_TASKS)
@@ -139,6 +149,8 @@ struct Life {
     cores: Arc<Cores>,
     /// Where tasks load.
     loads: Loads,
+    /// Where finished entries go.
+    acknowledge: Acknowledge,
     touched: mpsc::UnboundedSender<gatekeeper::Touched>,
     /// Ends every computation: the lease is lost.
     abandon: CancellationToken,
@@ -212,6 +224,7 @@ async fn live(
 
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let (finished, commits) = mpsc::channel(options.concurrency.max(1) * 2);
+    let (acknowledge, acknowledged) = acknowledge::queue();
     let (loads, waiting) = load::queue(options.concurrency);
     let (touched, touches) = mpsc::unbounded_channel();
     let abandon = CancellationToken::new();
@@ -221,10 +234,11 @@ async fn live(
         id,
         counters: Arc::default(),
         hands: Arc::default(),
-        cpu: Arc::new(Semaphore::new(options.concurrency.max(1))),
-        provider: Arc::new(Semaphore::new(options.provider_tasks())),
+        cpu: Arc::new(Semaphore::new(options.permits(PermitClass::Cpu))),
+        provider: Arc::new(Semaphore::new(options.permits(PermitClass::Provider))),
         cores: Arc::new(Cores::new(cores)),
         loads,
+        acknowledge,
         touched,
         abandon: abandon.clone(),
     });
@@ -236,6 +250,7 @@ async fn live(
         .map_err(|e| Error::Start("heartbeat", e))?;
     let parts = TaskTracker::new();
     parts.spawn(gatekeeper::keep(engine.clone(), touches));
+    parts.spawn(acknowledged.serve(engine.queue.clone()));
     parts.spawn(waiting.serve(engine.clone(), Arc::clone(&life.counters)));
     let commits = Arc::new(tokio::sync::Mutex::new(commits));
     for _ in 0..COMMITTERS {

@@ -102,7 +102,12 @@ pub async fn connect(settings: &Settings) -> Result<Pools> {
     // A little more than Postgres gives itself, so that its own word comes first where there is one.
     let patient = settings.statement_timeout + Duration::from_secs(1);
     let short = patient.min(ANSWER_LIMIT);
-    let pool = |size, within| {
+    // Statements of a commit are few and always the same: to plan them anew for the very number of rows
+    // costs more than it saves.
+    let planned_once = options
+        .clone()
+        .options([("plan_cache_mode", "force_generic_plan")]);
+    let pool = |options: &PgConnectOptions, size, within| {
         let limits = Limits {
             acquire: settings.acquire_timeout,
             answer: short,
@@ -111,9 +116,9 @@ pub async fn connect(settings: &Settings) -> Result<Pools> {
         Pool::new(options.clone(), size, limits)
     };
     let pools = Pools {
-        control: pool(1, patient),
-        load: pool(1, short),
-        commit: pool(2, short),
+        control: pool(&options, 1, patient),
+        load: pool(&options, 1, short),
+        commit: pool(&planned_once, 2, short),
     };
     sqlx::query_scalar!("select 1 as \"one!\"")
         .fetch_one(&pools.control)

@@ -137,7 +137,7 @@ async fn cancel_tasks(tx: &mut WriteTx, run: RunId) -> Result<(u64, u64)> {
     let row = sqlx::query!(
         r#"with locked as (
                select id, epoch, worker_id, started_at, state from task
-               where run_id = $1 and state in ('ready', 'running') order by id for update
+               where run_id = $1 and finished_at is null order by id for update
            ), cancelled as (
                update task t
                set state = 'cancelled', epoch = t.epoch + 1, worker_id = null, deadline_at = null, finished_at = now()

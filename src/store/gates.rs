@@ -34,7 +34,7 @@ async fn finish_phases(pool: &Pool, run: RunId) -> Result<u64> {
                update run_phase p set finished_at = now()
                where p.run_id = $1 and p.opened_at is not null and p.finished_at is null
                  and not exists (select from task t where t.run_id = $1 and t.phase = p.phase
-                                 and t.state in ('ready', 'running'))
+                                 and t.finished_at is null)
                returning p.phase
            )
            insert into event (run_id, kind, detail)

@@ -350,7 +350,7 @@ pub async fn errors(pool: &Pool, run: RunId) -> Result<Vec<ErrorGroup>> {
     sqlx::query!(
         r#"select phase, coalesce(error_class, '') as "class!", min(coalesce(error, '')) as "sample!",
                   count(*) as "count!"
-           from task where run_id = $1 and state = 'dead'
+           from task where run_id = $1 and state = 'dead' and error_class is not null
            group by phase, error_class order by count(*) desc, phase"#,
         run.0
     )

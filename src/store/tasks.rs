@@ -132,7 +132,8 @@ pub async fn claimable(pool: &Pool, limit: i64, phases: &[String]) -> Result<Vec
            from run r
            join run_phase p on p.run_id = r.id and p.opened_at is not null and p.finished_at is null
            join task t on t.run_id = p.run_id and t.phase = p.phase
-           where r.verdict is null and t.state = 'ready' and t.ready_at <= now() and p.phase = any($2)
+           where r.verdict is null and t.state = 'ready' and t.finished_at is null and t.ready_at <= now()
+             and p.phase = any($2)
              and not exists (select from pause h
                              where h.name = case h.kind when 'lane' then r.lane else p.phase end)
            order by array_position(array['interactive', 'nightly', 'backfill'], r.lane), t.id
@@ -189,15 +190,12 @@ pub async fn complete(
     let fetch: Vec<f32> = completions.iter().map(|c| c.timings.fetch_ms).collect();
     let compute: Vec<f32> = completions.iter().map(|c| c.timings.compute_ms).collect();
     let rows = sqlx::query!(
-        r#"with locked as (
-               select t.id from task t join unnest($1::bigint[]) m(id) using (id)
-               order by t.id for update of t
-           ), fenced as (
+        r#"with fenced as (
                update task t
                set state = 'done', outcome = m.outcome, finished_at = now(), deadline_at = null
-               from unnest($1::bigint[], $2::bigint[], $3::text[], $4::real[], $5::real[], $6::real[])
-                    as m(id, epoch, outcome, load_ms, fetch_ms, compute_ms)
-               join locked using (id)
+               -- In the order of ids, so that those who lock several rows do not wait for each other.
+               from (select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::real[], $5::real[], $6::real[])
+                     as m(id, epoch, outcome, load_ms, fetch_ms, compute_ms) order by id) m
                where t.id = m.id and t.epoch = m.epoch and t.worker_id = $7 and t.state = 'running'
                returning t.id, t.epoch, t.started_at, m.load_ms, m.fetch_ms, m.compute_ms
            ), recorded as (
@@ -455,7 +453,8 @@ pub async fn ready_of_phase(pool: &Pool, run: RunId, phase: PhaseName) -> Result
         HintRow,
         r#"select t.id, t.epoch, r.lane, t.phase, r.label, t.unit, t.attempts, t.crashes
            from task t join run r on r.id = t.run_id
-           where t.run_id = $1 and t.phase = $2 and t.state = 'ready' and t.ready_at <= now()
+           where t.run_id = $1 and t.phase = $2 and t.state = 'ready' and t.finished_at is null
+             and t.ready_at <= now()
            order by t.as_of desc, t.id"#,
         run.0,
         phase.as_str()
@@ -480,7 +479,8 @@ pub async fn due_since(pool: &Pool, since: DateTime<Utc>) -> Result<(Vec<Hint>, 
            from run r
            join run_phase p on p.run_id = r.id and p.opened_at is not null and p.finished_at is null
            join task t on t.run_id = p.run_id and t.phase = p.phase
-           where r.verdict is null and t.state = 'ready' and t.ready_at > $1 and t.ready_at <= $2
+           where r.verdict is null and t.state = 'ready' and t.finished_at is null
+             and t.ready_at > $1 and t.ready_at <= $2
              and (t.attempts > 0 or t.crashes > 0 or t.epoch > 0)
            order by t.id"#,
         since,
@@ -500,7 +500,7 @@ pub async fn should_have_hints(pool: &Pool, ready_seconds: f64) -> Result<Vec<Hi
            from run r
            join run_phase p on p.run_id = r.id and p.opened_at is not null and p.finished_at is null
            join task t on t.run_id = p.run_id and t.phase = p.phase
-           where r.verdict is null and t.state = 'ready'
+           where r.verdict is null and t.state = 'ready' and t.finished_at is null
              and greatest(t.ready_at, p.opened_at) <= now() - make_interval(secs => $1)
              and not exists (select from pause h
                              where h.name = case h.kind when 'lane' then r.lane else p.phase end)
@@ -568,7 +568,7 @@ pub async fn orphans(tx: &mut WriteTx, limit: i64) -> Result<Vec<Orphan>> {
     sqlx::query!(
         r#"select t.id, t.epoch, t.phase, t.run_id, t.input, t.input_version, t.as_of, t.crashes, t.attempts
            from task t join worker w on w.id = t.worker_id
-           where t.state = 'running' and w.lost_at is not null
+           where t.state = 'running' and t.finished_at is null and w.lost_at is not null
            order by t.id limit $1 for update of t skip locked"#,
         limit
     )
@@ -596,7 +596,7 @@ pub async fn overdue(tx: &mut WriteTx, grace_seconds: f64, limit: i64) -> Result
     sqlx::query!(
         r#"select t.id, t.epoch, t.phase, t.run_id, t.input, t.input_version, t.as_of, t.crashes, t.attempts
            from task t
-           where t.state = 'running' and t.deadline_at < now() - make_interval(secs => $1)
+           where t.state = 'running' and t.finished_at is null and t.deadline_at < now() - make_interval(secs => $1)
            order by t.id limit $2 for update of t skip locked"#,
         grace_seconds,
         limit
@@ -692,7 +692,7 @@ pub async fn release(pool: &Pool, worker: WorkerId) -> Result<Vec<TaskId>> {
         r#"with fenced as (
                update task t
                set state = 'ready', epoch = epoch + 1, worker_id = null, deadline_at = null, ready_at = now()
-               where t.worker_id = $1 and t.state = 'running'
+               where t.worker_id = $1 and t.state = 'running' and t.finished_at is null
                returning t.id, t.epoch - 1 as epoch, t.started_at
            )
            insert into attempt (task_id, epoch, worker_id, outcome, started_at)
@@ -709,7 +709,7 @@ pub async fn release(pool: &Pool, worker: WorkerId) -> Result<Vec<TaskId>> {
 /// The total of unfinished tasks in a snapshot; for tests and the drain of a worker.
 pub async fn unfinished(db: &mut ReadTx<'_>) -> Result<i64> {
     let connection = db.connection().await?;
-    sqlx::query_scalar!(r#"select count(*) as "n!" from task where state in ('ready', 'running')"#)
+    sqlx::query_scalar!(r#"select count(*) as "n!" from task where finished_at is null"#)
         .fetch_one(connection)
         .await
         .attempt("counting unfinished tasks")

@@ -78,7 +78,8 @@ pub async fn mark_lost(tx: &mut WriteTx, lease_seconds: f64) -> Result<Vec<Worke
 pub async fn forget_lost(pool: &Pool) -> Result<u64> {
     let done = sqlx::query!(
         "delete from worker w where w.lost_at < now() - interval '1 hour'
-           and not exists (select from task t where t.worker_id = w.id and t.state = 'running')"
+           and not exists (select from task t where t.worker_id = w.id and t.state = 'running'
+                            and t.finished_at is null)"
     )
     .execute(pool)
     .await

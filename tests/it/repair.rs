@@ -137,8 +137,8 @@ async fn a_repair_takes_only_the_portfolios_and_dates_that_the_task_concerns() {
         let db = world.db.clone();
         async move {
             let id: i64 = sqlx::query_scalar(
-                "insert into task (run_id, phase, unit, as_of, state, finished_at, input, input_version)
-                 values ($1, 'symbol-metrics', $2, '2016-12-28', 'dead', now(), $3, 1) returning id",
+                "insert into task (run_id, phase, unit, as_of, state, finished_at, error_class, input, input_version)
+                 values ($1, 'symbol-metrics', $2, '2016-12-28', 'dead', now(), 'permanent', $3, 1) returning id",
             )
             .bind(planned.run.0)
             .bind(unit)

@@ -88,7 +88,7 @@ fn commit(life: &Life, mut batch: Vec<Finished>) -> BoxFuture<'_, ()> {
         loop {
             let attempt = tokio::time::timeout(limit, transaction(life, &batch, repeated)).await;
             let error = match attempt {
-                Ok(Ok(ours)) => return settle(life, batch, &ours).await,
+                Ok(Ok(ours)) => return settle(life, batch, &ours),
                 Ok(Err(error)) => error,
                 Err(_elapsed) => {
                     limit *= 2;
@@ -199,7 +199,7 @@ async fn transaction(
 }
 
 /// After COMMIT: acknowledge, open gates, give permits back.
-async fn settle(life: &Life, batch: Vec<Finished>, ours: &BTreeSet<TaskEpoch>) {
+fn settle(life: &Life, batch: Vec<Finished>, ours: &BTreeSet<TaskEpoch>) {
     let mut entries = Vec::new();
     let mut touched = BTreeSet::new();
     let mut permits = Vec::new();
@@ -234,7 +234,7 @@ async fn settle(life: &Life, batch: Vec<Finished>, ours: &BTreeSet<TaskEpoch>) {
         // The gatekeeper ends with the worker; then the steward opens the gate.
         let _ = life.touched.send(key);
     }
-    task::acknowledge(life, &entries).await;
+    life.acknowledge.soon(entries);
 }
 
 /// All at once, for whoever waits takes what is there: one by one they would be claimed one by one.

@@ -28,6 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 /// Between two direct questions to Postgres.
 const DIRECT_POLL: Duration = Duration::from_millis(500);
+/// Longest wait for more permits, as long as half of them are in use.
+const GATHER: Duration = Duration::from_millis(16);
 /// Most tasks of one claim.
 const CLAIM: usize = 64;
 
@@ -123,6 +125,15 @@ impl<'a> Intake<'a> {
             () = drain.cancelled() => {}
             () = self.life.abandon.cancelled() => {}
             Ok(permit) = Arc::clone(semaphore).acquire_owned() => permits.push(permit),
+        }
+        let most = self.life.options.permits(self.class);
+        let some = u32::try_from((most / 4).clamp(1, CLAIM) - 1).unwrap_or(0);
+        if some > 0 && semaphore.available_permits() < most / 2 {
+            // There is enough to do for now: better a few more hints together than one after the other.
+            let more = Arc::clone(semaphore).acquire_many_owned(some);
+            if let Ok(Ok(mut more)) = tokio::time::timeout(GATHER, more).await {
+                permits.extend(std::iter::from_fn(|| more.split(1)));
+            }
         }
         while permits.len() < CLAIM
             && let Ok(permit) = Arc::clone(semaphore).try_acquire_owned()
@@ -271,7 +282,7 @@ impl<'a> Intake<'a> {
                 }
             }
         }
-        task::acknowledge(self.life, &drop).await;
+        self.life.acknowledge.soon(drop);
         hints
     }
 
@@ -383,7 +394,7 @@ impl<'a> Intake<'a> {
                 Answer::NotNow => {}
             }
         }
-        task::acknowledge(self.life, &stale).await;
+        self.life.acknowledge.soon(stale);
     }
 }
 

@@ -194,7 +194,7 @@ pub(super) async fn fail(life: &Life, claimed: &Claimed, entries: &[Entry], erro
     if !lost {
         count(&life.counters.failed);
         record(life, claimed, error).await;
-        acknowledge(life, entries).await;
+        life.acknowledge.soon(entries.to_vec());
         let _ = life.touched.send((claimed.run_id, claimed.phase));
     }
     life.counters.in_hand.fetch_sub(1, Ordering::Relaxed);
@@ -330,14 +330,4 @@ fn elements(life: &Life, claimed: &Claimed) -> Vec<NewTask> {
             input: unit.input,
         })
         .collect()
-}
-
-/// Acknowledges entries; a failure is harmless, for the reconciler finds them outdated.
-pub(super) async fn acknowledge(life: &Life, entries: &[Entry]) {
-    if entries.is_empty() {
-        return;
-    }
-    if let Err(error) = life.engine.queue.acknowledge(entries).await {
-        tracing::debug!(%error, "acknowledging left to the reconciler");
-    }
 }

@@ -13,7 +13,7 @@ counted as (
 ),
 judged as (
     select case
-               when strict = wanted and not exists (select from task where run_id = $1 and state = 'dead') then 'succeeded'
+               when strict = wanted and not exists (select from task where run_id = $1 and state = 'dead' and error_class is not null) then 'succeeded'
                when published = 0 then 'failed'
                else 'partial'
            end as verdict

@@ -118,7 +118,8 @@ pub async fn workers(db: &mut ReadTx<'_>) -> Result<Vec<WorkerRow>> {
     let rows = sqlx::query!(
         r#"select w.id, w.host, w.pid, w.version, w.started_at, w.draining,
                   extract(epoch from w.lease_until - now())::float8 as "lease_seconds!",
-                  (select count(*) from task t where t.worker_id = w.id and t.state = 'running') as "running!"
+                  (select count(*) from task t where t.worker_id = w.id and t.state = 'running'
+                     and t.finished_at is null) as "running!"
            from worker w where w.lost_at is null and w.lease_until > now()
            order by w.started_at, w.id"#
     )

@@ -28,19 +28,21 @@ claimed as (
         deadline_at = now() + make_interval(secs => l.timeout)
     from locked l
     where t.id = l.id
-    returning t.id, t.epoch, t.input, l.timeout
+    returning t.id, t.epoch, t.run_id, t.phase, t.unit, t.as_of, t.input, t.attempts, t.crashes, l.timeout
 )
 select h.id as "id!", h.epoch as "hinted!",
        c.epoch as "epoch?", c.input as "input?", coalesce(c.timeout, 0) as "timeout_seconds!",
        (t.id is null or t.state <> 'ready' or t.epoch <> h.epoch) and c.id is null as "stale!",
-       coalesce(t.run_id, gen_random_uuid()) as "run_id!", coalesce(r.run_seq, 0) as "run_seq!",
+       coalesce(c.run_id, gen_random_uuid()) as "run_id!", coalesce(r.run_seq, 0) as "run_seq!",
        coalesce(r.final_date, current_date) as "final_date!", coalesce(r.force, false) as "force!",
-       coalesce(t.phase, '') as "phase!", coalesce(t.unit, '') as "unit!",
-       coalesce(t.as_of, current_date) as "as_of!",
-       coalesce(t.attempts, 0::smallint) as "attempts!", coalesce(t.crashes, 0::smallint) as "crashes!"
+       coalesce(c.phase, '') as "phase!", coalesce(c.unit, '') as "unit!",
+       coalesce(c.as_of, current_date) as "as_of!",
+       coalesce(c.attempts, 0::smallint) as "attempts!",
+       coalesce(c.crashes, t.crashes, 0::smallint) as "crashes!"
 from hint h
 -- Another hint of the same task, forged or of an older epoch, must not make it ours a second time.
 left join claimed c on c.id = h.id and c.epoch = h.epoch + 1
-left join task t on t.id = h.id
-left join run r on r.id = t.run_id
-order by h.id
+-- Why the others were not claimed; those that were need no second look.
+left join task t on t.id = case when c.id is null then h.id end
+left join run r on r.id = c.run_id
+order by h.id, h.epoch
