@@ -11,6 +11,7 @@ mod publish;
 mod rate;
 mod read;
 mod survey;
+mod turns;
 
 pub use bench::Bare;
 pub use connection::Queue;

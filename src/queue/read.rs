@@ -12,17 +12,12 @@ use redis::aio::MultiplexedConnection;
 use redis::streams::StreamReadReply;
 
 use super::connection::ENTRY_VERSION;
+use super::turns::{Turns, WEIGHTS};
 use super::{Attempt, Error, GROUP, Keys, Result};
 use crate::domain::{Held, InstallId, Lane, PermitClass, PhaseName, TaskEpoch, TaskId};
 
 /// How long one blocking read waits.
 pub(super) const BLOCK: Duration = Duration::from_secs(2);
-/// Shares of the lanes in one read.
-const WEIGHTS: [(Lane, usize); 3] = [
-    (Lane::Interactive, 8),
-    (Lane::Nightly, 4),
-    (Lane::Backfill, 1),
-];
 
 /// Name of an entry inside its stream.
 pub type EntryId = String;
@@ -88,6 +83,7 @@ pub struct Reader {
     install: InstallId,
     consumer: String,
     script: redis::Script,
+    turns: Turns,
 }
 
 impl Reader {
@@ -104,6 +100,7 @@ impl Reader {
             install,
             consumer,
             script,
+            turns: Turns::default(),
         }
     }
 
@@ -112,14 +109,17 @@ impl Reader {
         let mut keys = Vec::new();
         let mut places = Vec::new();
         let mut shares = BTreeMap::new();
-        for (lane, weight) in WEIGHTS {
-            for (pool, want) in wanted.iter().enumerate() {
-                let total: usize = WEIGHTS.iter().map(|(_, weight)| weight).sum();
+        let mut lanes = BTreeMap::new();
+        let total: usize = WEIGHTS.iter().map(|(_, weight)| weight).sum();
+        for (pool, want) in wanted.iter().enumerate() {
+            for (lane, weight) in self.turns.order(want.class) {
                 let share = format!("{lane}/{}", want.class);
                 shares.insert(share.clone(), (want.free * weight).div_ceil(total));
                 // Later phases first: what is nearly finished is finished before more is begun.
                 for phase in want.streams(lane).rev() {
-                    keys.push(self.keys.stream(lane, phase));
+                    let key = self.keys.stream(lane, phase);
+                    lanes.insert(key.clone(), (want.class, lane));
+                    keys.push(key);
                     places.push((pool + 1, share.clone()));
                 }
             }
@@ -144,6 +144,11 @@ impl Reader {
             .invoke_async(&mut self.connection)
             .await
             .attempt("reading hints")?;
+        for (stream, ..) in &found {
+            if let Some((class, lane)) = lanes.get(stream) {
+                self.turns.served(*class, *lane);
+            }
+        }
         let entries = found.into_iter().map(|(stream, id, fields)| {
             let fields: BTreeMap<String, String> = fields
                 .as_chunks()
