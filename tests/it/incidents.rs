@@ -4,6 +4,8 @@
 
 mod calendar;
 mod double_execution;
+mod operations;
+mod own_failures;
 mod skipped_work;
 mod status;
 mod transactions;
