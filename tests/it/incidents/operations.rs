@@ -19,6 +19,14 @@ use crate::world::{Process, World, day, eventually, on, random, request};
 
 const NOW: &str = "2016-12-30T23:00:00Z";
 
+/// The short answer of `XPENDING`: how many, first and last id, and how many each consumer has.
+type Summary = (
+    u64,
+    Option<String>,
+    Option<String>,
+    Option<Vec<(String, String)>>,
+);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn i_69_a_refusal_is_no_failure_and_is_not_asked_again_before_its_time() {
     let market = Folder::new();
@@ -219,12 +227,7 @@ async fn i_74_a_worker_leaves_tasks_of_a_newer_version_alone_and_says_little() {
         .stream(planned_lane(&world).await, PhaseName::PositionValues);
     let mut redis = world.redis().await;
     let read = eventually(async || {
-        let pending: (
-            u64,
-            Option<String>,
-            Option<String>,
-            Option<Vec<(String, String)>>,
-        ) = redis::cmd("XPENDING")
+        let pending: Summary = redis::cmd("XPENDING")
             .arg((&stream, sigmabatch::queue::GROUP))
             .query_async(&mut redis)
             .await
