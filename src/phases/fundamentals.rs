@@ -98,14 +98,16 @@ impl Phase for Fundamentals {
             }
             market::upsert_statements(tx, &statements).await?;
             market::upsert_estimates(tx, &estimates).await?;
-            for (symbol, answer) in one.output {
-                let earnings = answer.as_ref().and_then(|answer| answer.last_earnings);
-                let reason = answer
-                    .is_none()
-                    .then_some("no fundamentals from the provider");
-                let as_of = one.task.final_date.date();
-                market::record_fundamentals(tx, symbol, as_of, earnings, reason).await?;
-            }
+            let symbols: Vec<String> = one.output.iter().map(|(s, _)| s.to_string()).collect();
+            let answers = || one.output.iter().map(|(_, answer)| answer.as_ref());
+            let earnings: Vec<_> = answers().map(|answer| answer?.last_earnings).collect();
+            let reason = |answer: Option<_>| match answer {
+                Some(_) => None,
+                None => Some("no fundamentals from the provider".to_owned()),
+            };
+            let reasons: Vec<_> = answers().map(reason).collect();
+            let as_of = one.task.final_date.date();
+            market::record_fundamentals(tx, &symbols, &earnings, &reasons, as_of).await?;
         }
         Ok(Vec::new())
     }

@@ -632,22 +632,24 @@ pub async fn upsert_estimates(tx: &mut WriteTx, rows: &Statements) -> Result<()>
 /// Records that fundamentals were asked for.
 pub async fn record_fundamentals(
     tx: &mut WriteTx,
-    symbol: &Symbol,
+    symbols: &[String],
+    last_earnings: &[Option<NaiveDate>],
+    reasons: &[Option<String>],
     as_of: NaiveDate,
-    last_earnings: Option<NaiveDate>,
-    reason: Option<&str>,
 ) -> Result<()> {
     sqlx::query!(
         "insert into fundamentals_outcomes (symbol, as_of, last_earnings, outcome, reason)
-         values ($1, $2, $3, case when $4::text is null then 'done' else 'not_applicable' end, $4)
+         select symbol, $4, last_earnings, case when reason is null then 'done' else 'not_applicable' end, reason
+         from unnest($1::text[], $2::date[], $3::text[]) as f(symbol, last_earnings, reason)
+         order by symbol
          on conflict (symbol) do update
          set as_of = excluded.as_of, last_earnings = excluded.last_earnings, outcome = excluded.outcome,
              reason = excluded.reason
          where fundamentals_outcomes.as_of <= excluded.as_of",
-        symbol.as_str(),
-        as_of,
-        last_earnings,
-        reason
+        symbols,
+        last_earnings as &[Option<NaiveDate>],
+        reasons as &[Option<String>],
+        as_of
     )
     .execute(tx.connection())
     .await

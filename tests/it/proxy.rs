@@ -48,6 +48,8 @@ struct State {
     /// Once a client has sent this, it gets no answer, and is cut off when there is one.
     unanswered: Option<&'static [u8]>,
     lost_answers: usize,
+    /// What clients sent, by connection, since somebody wanted to know.
+    heard: Option<BTreeMap<u64, Vec<u8>>>,
 }
 
 struct Open {
@@ -131,6 +133,22 @@ impl Proxy {
     /// Answers that were lost.
     pub(crate) fn lost_answers(&self) -> usize {
         self.line.state().lost_answers
+    }
+
+    /// Connections that clients have made so far.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.line.state().next
+    }
+
+    /// Keeps what clients send from now on.
+    pub(crate) fn listen(&self) {
+        self.line.state().heard = Some(BTreeMap::new());
+    }
+
+    /// What was kept, by connection.
+    pub(crate) fn heard(&self) -> Vec<Vec<u8>> {
+        let heard = self.line.state().heard.take();
+        heard.unwrap_or_default().into_values().collect()
     }
 
     /// Everything goes through again; what was swallowed is broken.
@@ -245,6 +263,7 @@ impl Line {
             open,
             unanswered,
             lost_answers,
+            heard,
             ..
         } = &mut *state;
         let Some(open) = open.get_mut(&number) else {
@@ -255,6 +274,9 @@ impl Line {
         }
         match way {
             Way::There => {
+                if let Some(heard) = heard {
+                    heard.entry(number).or_default().extend(piece);
+                }
                 let says = |what: &[u8]| {
                     let mut parts = piece.windows(what.len());
                     parts.any(|part| part.eq_ignore_ascii_case(what))

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use nix::sys::signal::Signal;
 use sigmabatch::domain::{Held, Lane, PhaseName, TaskEpoch, TaskId, Trigger, WorkerId};
 use sigmabatch::engine::{self, Dates, Probe, Request};
-use sigmabatch::queue::GROUP;
+use sigmabatch::queue::{GROUP, Says};
 use sigmabatch::store::tasks::{self, Answer, Capability, Completion, Timings};
 use sigmabatch::store::{WriteTx, gates, workers};
 use tokio::runtime::Handle;
@@ -17,7 +17,8 @@ use tokio::runtime::Handle;
 use super::{ORDER, age_hints, book, nights, only};
 use crate::faults;
 use crate::market::Folder;
-use crate::world::{World, eventually, on, request};
+use crate::proxy::{Proxy, port_of};
+use crate::world::{World, eventually, on, request, within};
 
 const NOW: &str = "2016-12-30T23:00:00Z";
 
@@ -37,6 +38,87 @@ async fn consumers(world: &World) -> (BTreeSet<String>, u64) {
         }
     }
     (names, pending)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn own_02_a_task_that_redis_could_not_be_told_of_is_done_once() {
+    let world = World::new().await;
+    faults::books(&world).await;
+    let redis_url = world.servers().redis_url.clone();
+    let link = Arc::new(Proxy::to(port_of(&redis_url)).await);
+    let (computed, cut) = (AtomicUsize::new(0), Arc::clone(&link));
+    let mut options = world.options();
+    options.probe = Some(Probe(Arc::new(move |_| {
+        if computed.fetch_add(1, Ordering::Relaxed) == 4 {
+            cut.deaf(true);
+            cut.cut();
+        }
+    })));
+    let url = link.url(&redis_url);
+    world.worker_by(options, &url).await;
+    let planned = world.begin(&faults::night()).await;
+    // Committed, and its entry still there: Redis was not told.
+    let not_told = eventually(async || {
+        let done: BTreeSet<i64> = sqlx::query_scalar("select id from task where state = 'done'")
+            .fetch_all(&world.db)
+            .await
+            .unwrap()
+            .into_iter()
+            .collect();
+        let survey = world.engine.queue.survey(30_000).await.unwrap();
+        let hinted = survey.found.iter().any(|found| match found.entry.says {
+            Says::Task(at) => done.contains(&at.task.0),
+            _ => false,
+        });
+        (done.len() > 4 && hinted).then_some(())
+    });
+    assert!(not_told.await.is_some(), "{}", world.troubles().await);
+
+    link.deaf(false);
+    link.cut();
+
+    faults::assert_ended_as_if_nothing_had_happened(&world, &planned).await;
+    assert_eq!(
+        world
+            .count("select count(*) from attempt where outcome <> 'committed'")
+            .await,
+        0
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn own_03_without_postgres_workers_keep_their_hints_and_do_not_spin() {
+    let market = Folder::new();
+    let world = World::scripted(NOW, &market).await;
+    faults::books(&world).await;
+    market.script("[[rule]]\ndoes = \"hold\"\n");
+    let mut options = world.options();
+    let link = Proxy::to(port_of(&options.store.url)).await;
+    options.store.url = link.url(&options.store.url);
+    world.worker_by(options, &world.servers().redis_url).await;
+    let planned = world.begin(&faults::night()).await;
+    let asked = eventually(async || (market.asked().len() >= 2).then_some(()));
+    assert!(asked.await.is_some());
+
+    // Every connection breaks as soon as it is made, and there is something to commit.
+    market.script("");
+    let before = link.accepted();
+    let down = tokio::time::Instant::now() + Duration::from_secs(3);
+    within(Duration::from_secs(4), async || {
+        link.cut();
+        (tokio::time::Instant::now() > down).then_some(())
+    })
+    .await
+    .unwrap();
+    let tried = link.accepted() - before;
+    assert!(
+        (1..300).contains(&tried),
+        "{tried} connections in three seconds"
+    );
+    let survey = world.engine.queue.survey(30_000).await.unwrap();
+    assert!(!survey.found.is_empty(), "hints are kept");
+
+    faults::assert_ended_as_if_nothing_had_happened(&world, &planned).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

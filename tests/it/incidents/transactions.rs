@@ -1,6 +1,6 @@
 //! 5.4: transactions, sessions, pools.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,9 +10,11 @@ use nix::sys::signal::Signal;
 use sigmabatch::domain::{Held, PhaseName};
 use sigmabatch::engine::{self, Probe};
 
+use super::wire::transactions;
 use super::{ORDER, book, nights, planned_tasks};
 use crate::faults;
 use crate::market::Folder;
+use crate::proxy::{Proxy, port_of};
 use crate::world::{World, eventually, on, request, within};
 
 const NOW: &str = "2016-12-30T23:00:00Z";
@@ -405,4 +407,59 @@ async fn i_38_a_run_whose_planner_died_right_after_planning_is_done() {
     world.worker().await;
 
     faults::assert_ended_as_if_nothing_had_happened(&world, &planned).await;
+}
+
+/// The most statements that a transaction of a task executes, and how often it executes the same one.
+async fn statements_per_task(symbols: usize, lots: usize) -> (usize, usize) {
+    let world = World::new().await;
+    let rows: Vec<String> = (0..lots)
+        .map(|n| format!("S{},{},10,2016-12-20,PUBLIC", n % symbols, n + 1))
+        .chain(["AAA", "BBB"].map(|symbol| super::lot(symbol, 1, "2016-12-20")))
+        .collect();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    world.book("book", "1000000", "2016-12-20", &rows).await;
+    let mut options = world.options();
+    options.concurrency = 1;
+    let proxy = Proxy::to(port_of(&options.store.url)).await;
+    options.store.url = proxy.url(&options.store.url);
+    proxy.listen();
+    world.worker_by(options, &world.servers().redis_url).await;
+
+    world.run(&request(on("2016-12-21"))).await;
+
+    let heard = proxy.heard();
+    let all = heard.iter().flat_map(|sent| transactions(sent));
+    let of_tasks = all.filter(|statements| {
+        let is_load = statements[0].contains("repeatable read");
+        is_load
+            || statements
+                .iter()
+                .any(|one| one.contains("insert into attempt"))
+    });
+    let (mut most, mut same, mut count) = (0, 0, 0);
+    for statements in of_tasks {
+        let mut times = BTreeMap::new();
+        for one in &statements {
+            *times.entry(one).or_insert(0) += 1;
+        }
+        most = most.max(statements.len());
+        same = same.max(times.into_values().max().unwrap_or(0));
+        count += 1;
+    }
+    assert!(count > 15, "{count} transactions");
+    (most, same)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i_40_a_task_asks_as_often_for_200_positions_as_for_ten() {
+    let few = statements_per_task(10, 10).await;
+    let many = statements_per_task(50, 200).await;
+    assert!(
+        many.0.abs_diff(few.0) <= 2,
+        "{few:?} {many:?} statements in a transaction"
+    );
+    assert!(
+        many.1.abs_diff(few.1) <= 2,
+        "{few:?} {many:?} times the same statement"
+    );
 }
