@@ -203,7 +203,8 @@ async fn i_26_a_symbol_that_sixteen_planners_register_at_once_is_there_once() {
         .sessions(day("2016-12-01"), day("2016-12-22"))
         .unwrap();
     let mut starts = Vec::new();
-    for (n, inception) in sessions.iter().enumerate() {
+    // The earliest comes last.
+    for (n, inception) in sessions.iter().rev().enumerate() {
         let inception = inception.to_string();
         let rows = [lot("AAA", 100, &inception), lot("BBB", 50, &inception)];
         let rows = rows.each_ref().map(String::as_str);
