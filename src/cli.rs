@@ -6,6 +6,8 @@
 
 mod arguments;
 mod error;
+mod errors;
+mod filter;
 mod find;
 mod output;
 mod progress;
@@ -13,6 +15,7 @@ mod text;
 
 pub mod bench;
 pub mod control;
+pub mod dead;
 pub mod demo;
 pub mod digest;
 pub mod import;
@@ -25,6 +28,7 @@ pub mod run;
 pub mod services;
 pub mod show;
 pub mod status;
+pub mod tasks;
 
 use std::time::Duration;
 
@@ -34,6 +38,7 @@ pub use arguments::{
     ScopeArgs, ServicesArgs, ShowArgs, StatusArgs,
 };
 pub use error::Error;
+pub use filter::FilterArgs;
 pub use find::portfolio as find_portfolio;
 pub use output::{Output, exit};
 pub use text::{Column, date, duration, fixed, left, money, percent, right, signed, table};

@@ -94,6 +94,8 @@ async fn run(cli: Cli) -> Result<Output, Error> {
         Command::Retry(args) => cli::retry::run(settings, args, json).await,
         Command::Invalidate(args) => cli::invalidate::run(settings, args, json).await,
         Command::Status(args) => cli::status::run(&pools().await?, &clock, args, json).await,
+        Command::Tasks(args) => cli::tasks::run(&pools().await?, args, json).await,
+        Command::Dead(args) => cli::dead::run(&pools().await?, args, json).await,
         Command::Show(args) => cli::show::run(&pools().await?, args, json).await,
         Command::Digest(args) => cli::digest::run(&pools().await?, args, json).await,
         Command::Redis(RedisCommand::Explain) => cli::redis::explain(&settings.redis, json),

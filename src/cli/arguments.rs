@@ -8,7 +8,9 @@ use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueP
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use super::bench::BenchCommand;
+use super::dead::DeadArgs;
 use super::import::{DefinitionsArgs, FactorsArgs, LinesArgs, PortfolioArgs};
+use super::tasks::TasksArgs;
 use crate::config::{ClockConfig, LogConfig, MarketDataConfig, PostgresConfig, RedisConfig};
 use crate::domain::{Lane, PhaseName, Symbol};
 
@@ -79,6 +81,10 @@ pub enum Command {
     Invalidate(InvalidateArgs),
     /// How runs are doing: phases, errors, what is missing and why, workers, gaps.
     Status(StatusArgs),
+    /// Tasks by filter, newest first; with --id, one of them with its attempts.
+    Tasks(TasksArgs),
+    /// Dead tasks, equal mistakes together, and how to do them again.
+    Dead(DeadArgs),
     /// A portfolio's newest published numbers, or those of a date.
     Show(ShowArgs),
     /// Hashes all results: equal data give equal digests.

@@ -51,10 +51,8 @@ async fn unknown(db: &mut ReadTx<'_>, text: &str) -> Result<Error, Error> {
 
 /// The run with this id, or the newest one of this label.
 pub(super) async fn run(db: &mut ReadTx<'_>, text: &str) -> Result<RunId, Error> {
-    if let Ok(id) = text.parse::<RunId>() {
-        return Ok(id);
-    }
-    store::reports::find_run(db, text.trim())
+    let id = text.parse::<RunId>().ok();
+    store::reports::find_run(db, id, text.trim())
         .await?
         .ok_or_else(|| unknown_run(text))
 }

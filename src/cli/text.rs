@@ -1,6 +1,6 @@
 //! Numbers and tables as people read them.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use comfy_table::{
     Cell, CellAlignment, ColumnConstraint, ContentArrangement, ContentLineStyle, LineStyle, Table,
     TableStyle, Width,
@@ -142,6 +142,11 @@ pub(super) fn or_dash<T>(value: Option<T>, text: impl FnOnce(T) -> String) -> St
 /// A date, or a dash.
 pub fn date(date: Option<NaiveDate>) -> String {
     or_dash(date, |date| date.to_string())
+}
+
+/// An instant in UTC, to the second; what the heading says.
+pub(super) fn instant(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// A duration: `0.8 s`, `12 s`, `3 min 05 s`, `2 h 07 min`.

@@ -1,7 +1,12 @@
 //! Tasks as operators look for them: one filter for those who look and for those who retry.
 
-use super::{Attempt, ReadTx, Result};
-use crate::domain::{PhaseName, PortfolioId, RunId, Symbol, TaskId, TaskState};
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::{Attempt, ReadTx, Result, word};
+use crate::domain::{PhaseName, PortfolioId, RunId, Symbol, TaskId, TaskState, WorkerId};
+
+/// Groups of errors that are read at most: the largest ones.
+const GROUPS: i64 = 50;
 
 /// Which tasks: all conditions that are given must hold; without any, every task.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,4 +40,252 @@ pub async fn matching(db: &mut ReadTx<'_>, filter: &Filter) -> Result<Vec<TaskId
     .await
     .attempt("looking for tasks")?;
     Ok(ids.into_iter().map(TaskId).collect())
+}
+
+/// A task as it stands in lists.
+#[derive(Debug, Clone)]
+pub struct TaskRow {
+    /// The task.
+    pub id: TaskId,
+    /// Its run.
+    pub run: RunId,
+    /// The label of its run.
+    pub label: String,
+    /// Its phase.
+    pub phase: PhaseName,
+    /// Its unit.
+    pub unit: String,
+    /// The date of its results, or the last of them.
+    pub as_of: NaiveDate,
+    /// Its state.
+    pub state: TaskState,
+    /// Its fencing number.
+    pub epoch: i64,
+    /// Who has it in hand, or had it last.
+    pub worker: Option<WorkerId>,
+    /// Own failures.
+    pub attempts: i16,
+    /// Lost workers.
+    pub crashes: i16,
+    /// When it may be claimed.
+    pub ready_at: DateTime<Utc>,
+    /// Since when it is parked by a rate limit.
+    pub parked_since: Option<DateTime<Utc>>,
+    /// When the last attempt began.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When the attempt in hand must end.
+    pub deadline_at: Option<DateTime<Utc>>,
+    /// When it became final.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// How it ended.
+    pub outcome: Option<String>,
+    /// Its last error.
+    pub error: Option<LastError>,
+}
+
+/// The last error of a task.
+#[derive(Debug, Clone)]
+pub struct LastError {
+    /// Its class.
+    pub class: String,
+    /// Its message.
+    pub message: String,
+    /// What it has in common with equal mistakes.
+    pub fingerprint: String,
+}
+
+/// Tasks that a filter means, newest first; `after` is the last one of the page before.
+pub async fn list(
+    db: &mut ReadTx<'_>,
+    filter: &Filter,
+    after: Option<TaskId>,
+    limit: i64,
+) -> Result<Vec<TaskRow>> {
+    sqlx::query!(
+        r#"select t.id as "id!", t.run_id as "run_id!", r.label, t.phase as "phase!", t.unit as "unit!",
+                  t.as_of as "as_of!", t.state as "state!", t.epoch as "epoch!", t.worker_id, t.attempts as "attempts!",
+                  t.crashes as "crashes!", t.ready_at as "ready_at!", t.parked_since, t.started_at, t.deadline_at,
+                  t.finished_at, t.outcome, t.error_class, t.error, t.fingerprint
+           from filtered_tasks($1, $2, $3, $4, $5, $6) t join run r on r.id = t.run_id
+           where $7::bigint is null or t.id < $7
+           order by t.id desc limit $8"#,
+        filter.run.map(|run| run.0),
+        filter.phase.map(PhaseName::as_str),
+        filter.state.map(TaskState::as_str),
+        filter.symbol.as_ref().map(Symbol::as_str),
+        filter.portfolio.map(|portfolio| portfolio.0),
+        filter.error,
+        after.map(|task| task.0),
+        limit
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("listing tasks")?
+    .into_iter()
+    .map(|row| {
+        let error = row.error.map(|message| LastError {
+            class: row.error_class.unwrap_or_default(),
+            message,
+            fingerprint: row.fingerprint.unwrap_or_default(),
+        });
+        Ok(TaskRow {
+            id: TaskId(row.id),
+            run: RunId(row.run_id),
+            label: row.label,
+            phase: word("task", &row.phase)?,
+            unit: row.unit,
+            as_of: row.as_of,
+            state: word("task", &row.state)?,
+            epoch: row.epoch,
+            worker: row.worker_id.map(WorkerId),
+            attempts: row.attempts,
+            crashes: row.crashes,
+            ready_at: row.ready_at,
+            parked_since: row.parked_since,
+            started_at: row.started_at,
+            deadline_at: row.deadline_at,
+            finished_at: row.finished_at,
+            outcome: row.outcome,
+            error,
+        })
+    })
+    .collect()
+}
+
+/// Equal mistakes of a phase.
+#[derive(Debug, Clone)]
+pub struct ErrorGroup {
+    /// What they have in common.
+    pub fingerprint: String,
+    /// The phase.
+    pub phase: PhaseName,
+    /// The class.
+    pub class: String,
+    /// The message of the newest of them.
+    pub sample: String,
+    /// The newest of them.
+    pub task: TaskId,
+    /// Tasks whose last error it is and that are not done.
+    pub count: i64,
+    /// Dead ones among them.
+    pub dead: i64,
+    /// Those that are tried again.
+    pub retrying: i64,
+    /// When one of them died last.
+    pub died_at: Option<DateTime<Utc>>,
+}
+
+/// The errors of the tasks that a filter means, dead ones first; what succeeded later is forgotten.
+pub async fn errors(db: &mut ReadTx<'_>, filter: &Filter) -> Result<Vec<ErrorGroup>> {
+    sqlx::query!(
+        r#"with grouped as (
+               select phase, coalesce(error_class, '') as class, coalesce(fingerprint, '') as fingerprint,
+                      max(id) as newest, count(*) as tasks, count(*) filter (where state = 'dead') as dead,
+                      count(*) filter (where state in ('ready', 'running')) as retrying,
+                      max(finished_at) filter (where state = 'dead') as died_at
+               from filtered_tasks($1, $2, $3, $4, $5, $6)
+               where error is not null and state <> 'done'
+               group by 1, 2, 3
+           )
+           select g.phase as "phase!", g.class as "class!", g.fingerprint as "fingerprint!", g.newest as "newest!",
+                  g.tasks as "tasks!", g.dead as "dead!", g.retrying as "retrying!", g.died_at,
+                  t.error as "sample!"
+           from grouped g join task t on t.id = g.newest
+           order by g.dead desc, g.tasks desc, g.newest desc limit $7"#,
+        filter.run.map(|run| run.0),
+        filter.phase.map(PhaseName::as_str),
+        filter.state.map(TaskState::as_str),
+        filter.symbol.as_ref().map(Symbol::as_str),
+        filter.portfolio.map(|portfolio| portfolio.0),
+        filter.error,
+        GROUPS
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("grouping errors")?
+    .into_iter()
+    .map(|row| {
+        Ok(ErrorGroup {
+            fingerprint: row.fingerprint,
+            phase: word("task", &row.phase)?,
+            class: row.class,
+            sample: row.sample,
+            task: TaskId(row.newest),
+            count: row.tasks,
+            dead: row.dead,
+            retrying: row.retrying,
+            died_at: row.died_at,
+        })
+    })
+    .collect()
+}
+
+/// What a task works on, and with which version of its phase.
+#[derive(Debug, Clone)]
+pub struct TaskInput {
+    /// The input.
+    pub input: serde_json::Value,
+    /// Its version.
+    pub version: i16,
+}
+
+/// One task with its input; `None` where there is no such task.
+pub async fn one(db: &mut ReadTx<'_>, id: TaskId) -> Result<Option<(TaskRow, TaskInput)>> {
+    let input = sqlx::query!("select input, input_version from task where id = $1", id.0)
+        .fetch_optional(db.connection().await?)
+        .await
+        .attempt("reading the input of a task")?;
+    let Some(input) = input else { return Ok(None) };
+    // The page that begins with this task.
+    let before = TaskId(id.0 + 1);
+    let row = list(db, &Filter::default(), Some(before), 1).await?.pop();
+    let input = TaskInput {
+        input: input.input,
+        version: input.input_version,
+    };
+    Ok(row.filter(|row| row.id == id).map(|row| (row, input)))
+}
+
+/// One time that a task left `running`.
+#[derive(Debug, Clone)]
+pub struct AttemptRow {
+    /// The fencing number.
+    pub epoch: i64,
+    /// Whose attempt it was.
+    pub worker: Option<WorkerId>,
+    /// How it ended.
+    pub outcome: String,
+    /// Class and message, where it did not commit.
+    pub error: Option<(String, String)>,
+    /// When it was claimed.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub finished_at: DateTime<Utc>,
+    /// Milliseconds of its parts: load, fetch, compute, commit.
+    pub parts_ms: [Option<f32>; 4],
+}
+
+/// The attempts at a task, first to last.
+pub async fn attempts(db: &mut ReadTx<'_>, task: TaskId) -> Result<Vec<AttemptRow>> {
+    let rows = sqlx::query!(
+        "select epoch, worker_id, outcome, error_class, error, started_at, finished_at,
+                load_ms, fetch_ms, compute_ms, commit_ms
+         from attempt where task_id = $1 order by epoch",
+        task.0
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading the attempts at a task")?;
+    let rows = rows.into_iter().map(|row| AttemptRow {
+        epoch: row.epoch,
+        worker: row.worker_id.map(WorkerId),
+        outcome: row.outcome,
+        error: row
+            .error_class
+            .map(|class| (class, row.error.unwrap_or_default())),
+        started_at: row.started_at,
+        finished_at: row.finished_at,
+        parts_ms: [row.load_ms, row.fetch_ms, row.compute_ms, row.commit_ms],
+    });
+    Ok(rows.collect())
 }

@@ -62,15 +62,21 @@ pub struct Gap {
     pub sessions: i64,
 }
 
-/// The newest run of a label.
-pub async fn find_run(db: &mut ReadTx<'_>, label: &str) -> Result<Option<RunId>> {
+/// The run of this id, else the newest one of this label.
+pub async fn find_run(
+    db: &mut ReadTx<'_>,
+    id: Option<RunId>,
+    label: &str,
+) -> Result<Option<RunId>> {
     let id = sqlx::query_scalar!(
-        "select id from run where label = $1 order by run_seq desc limit 1",
+        "select id from run where id = $1 or label = $2
+         order by id = $1 desc nulls last, run_seq desc limit 1",
+        id.map(|id| id.0),
         label
     )
     .fetch_optional(db.connection().await?)
     .await
-    .attempt("looking for a run by its label")?;
+    .attempt("looking for a run")?;
     Ok(id.map(RunId))
 }
 

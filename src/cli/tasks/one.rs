@@ -1,0 +1,126 @@
+//! Everything about one task: its row, its input, its attempts and how long their parts took.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::row;
+use crate::cli::text::{indented, instant, left, or_dash, right, table};
+use crate::cli::{Error, Output};
+use crate::domain::{TaskId, WorkerId};
+use crate::store::ReadTx;
+use crate::store::tasks_report::{self, AttemptRow, TaskInput, TaskRow};
+
+/// Longest line of an input on a page; a document has all of it.
+const INPUT_CHARS: usize = 400;
+
+/// Reads and renders.
+pub(super) async fn run(mut db: ReadTx<'_>, id: TaskId, json: bool) -> Result<Output, Error> {
+    let Some((task, input)) = tasks_report::one(&mut db, id).await? else {
+        let remedy = "`sigmabatch tasks` lists the newest tasks";
+        return Err(Error::misuse(format!("no task {id}"), remedy));
+    };
+    let attempts = tasks_report::attempts(&mut db, id).await?;
+    db.close().await?;
+    let document = || document(&task, &input, &attempts);
+    Ok(Output::either(json, document, || {
+        page(&task, &input, &attempts)
+    }))
+}
+
+fn document(task: &TaskRow, input: &TaskInput, attempts: &[AttemptRow]) -> Value {
+    let attempts = attempts.iter().map(|attempt| {
+        let [load, fetch, compute, commit] = attempt.parts_ms;
+        let (class, error) = attempt.error.clone().unzip();
+        json!({
+            "epoch": attempt.epoch,
+            "worker_id": attempt.worker,
+            "consumer": attempt.worker.map(WorkerId::consumer),
+            "outcome": attempt.outcome,
+            "error_class": class,
+            "error": error,
+            "started_at": attempt.started_at,
+            "finished_at": attempt.finished_at,
+            "load_ms": load,
+            "fetch_ms": fetch,
+            "compute_ms": compute,
+            "commit_ms": commit,
+        })
+    });
+    let mut document = row::document(task);
+    document["attempt_rows"] = attempts.collect();
+    document["input"] = input.input.clone();
+    document["input_version"] = json!(input.version);
+    document
+}
+
+fn page(task: &TaskRow, input: &TaskInput, attempts: &[AttemptRow]) -> String {
+    let mut text = String::new();
+    let (phase, unit) = (task.phase, &task.unit);
+    let _ = writeln!(text, "task {} of {}: {}", task.id, task.label, task.state);
+    let _ = writeln!(
+        text,
+        "  phase {} {phase} · {unit} · {} · epoch {}",
+        phase.number(),
+        task.as_of,
+        task.epoch
+    );
+    let _ = writeln!(
+        text,
+        "  {} failed attempts, {} lost workers · run {}",
+        task.attempts, task.crashes, task.run
+    );
+    if let Some(error) = &task.error {
+        let _ = writeln!(
+            text,
+            "  last error {} {}: {}",
+            error.fingerprint, error.class, error.message
+        );
+    }
+    let whole = input.input.to_string();
+    let start: String = whole.chars().take(INPUT_CHARS).collect();
+    let more = if start.len() < whole.len() { "…" } else { "" };
+    let _ = writeln!(text, "  input (version {}) {start}{more}", input.version);
+    let attempts = if attempts.is_empty() {
+        String::from("none yet\n")
+    } else {
+        table_of(attempts)
+    };
+    let _ = write!(text, "\nAttempts\n{}", indented(&attempts));
+    text
+}
+
+fn table_of(attempts: &[AttemptRow]) -> String {
+    let milliseconds = |ms: Option<f32>| or_dash(ms, |ms| format!("{ms:.1}"));
+    let rows = attempts.iter().map(|attempt| {
+        let [load, fetch, compute, commit] = attempt.parts_ms.map(milliseconds);
+        let error = attempt.error.as_ref();
+        vec![
+            attempt.epoch.to_string(),
+            attempt.worker.map(WorkerId::consumer).unwrap_or_default(),
+            attempt.started_at.map(instant).unwrap_or_default(),
+            instant(attempt.finished_at),
+            attempt.outcome.clone(),
+            load,
+            fetch,
+            compute,
+            commit,
+            error
+                .map(|(class, error)| format!("{class}: {error}"))
+                .unwrap_or_default(),
+        ]
+    });
+    let columns = [
+        right("epoch"),
+        left("worker"),
+        left("from (UTC)"),
+        left("to"),
+        left("outcome"),
+        right("load ms"),
+        right("fetch ms"),
+        right("compute ms"),
+        right("commit ms"),
+        left("error"),
+    ];
+    table(&columns, rows)
+}
