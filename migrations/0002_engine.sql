@@ -145,6 +145,7 @@ create table attempt (
     commit_ms   real,
     primary key (task_id, epoch)
 );
+create index attempt_failed on attempt (task_id) where outcome <> 'committed';
 create unique index attempt_committed on attempt (task_id) where outcome = 'committed';
 
 create table steward (
@@ -152,7 +153,9 @@ create table steward (
     holder     uuid,
     term       bigint not null,
     expires_at timestamptz not null,
-    queues     jsonb not null default '{}'
+    -- What the streams looked like, and when.
+    queues     jsonb not null default '{}',
+    seen_at    timestamptz
 );
 insert into steward (term, expires_at) values (0, '-infinity');
 

@@ -29,18 +29,20 @@ pub mod services;
 pub mod show;
 pub mod status;
 pub mod tasks;
+pub mod workers;
 
 use std::time::Duration;
 
 pub use arguments::{
     CancelArgs, Cli, Command, DemoArgs, DigestArgs, DrainArgs, GlobalSettings, HoldArgs,
     ImportCommand, InvalidateArgs, OrderArgs, PlanArgs, RedisCommand, RetryArgs, RunArgs,
-    ScopeArgs, ServicesArgs, ShowArgs, StatusArgs,
+    ScopeArgs, ServicesArgs, ShowArgs,
 };
 pub use error::Error;
 pub use filter::FilterArgs;
 pub use find::portfolio as find_portfolio;
 pub use output::{Output, exit};
+pub use status::StatusArgs;
 pub use text::{Column, date, duration, fixed, left, money, percent, right, signed, table};
 
 use crate::config::PostgresConfig;

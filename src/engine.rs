@@ -5,6 +5,7 @@
 
 mod announce;
 mod control;
+mod eta;
 mod gatekeeper;
 mod housekeeping;
 mod invalidate;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 pub use announce::announce;
 pub use control::{Order, cancel, drain, pause, resume};
+pub use eta::{Leg, eta};
 pub use housekeeping::Housekeeping;
 pub use invalidate::{Outdated, Target, invalidate};
 pub use planner::{

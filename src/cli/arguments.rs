@@ -10,6 +10,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 use super::bench::BenchCommand;
 use super::dead::DeadArgs;
 use super::import::{DefinitionsArgs, FactorsArgs, LinesArgs, PortfolioArgs};
+use super::status::StatusArgs;
 use super::tasks::TasksArgs;
 use crate::config::{ClockConfig, LogConfig, MarketDataConfig, PostgresConfig, RedisConfig};
 use crate::domain::{Lane, PhaseName, Symbol};
@@ -85,6 +86,8 @@ pub enum Command {
     Tasks(TasksArgs),
     /// Dead tasks, equal mistakes together, and how to do them again.
     Dead(DeadArgs),
+    /// Worker processes: leases, work, connections, and who is steward.
+    Workers,
     /// A portfolio's newest published numbers, or those of a date.
     Show(ShowArgs),
     /// Hashes all results: equal data give equal digests.
@@ -290,13 +293,6 @@ pub struct InvalidateArgs {
     /// Who and why.
     #[command(flatten)]
     pub order: OrderArgs,
-}
-
-/// `status`.
-#[derive(Debug, Args)]
-pub struct StatusArgs {
-    /// A run, by id or label; without it, the newest one in detail.
-    pub run: Option<String>,
 }
 
 /// `show`.

@@ -1,18 +1,41 @@
-//! `status`: the newest runs, one of them in detail, who works, and what nobody has computed.
+//! `status`: the newest runs, one of them in detail, who works, and what nobody has computed. With
+//! `--watch` it goes on until the run ends.
 
 mod json;
 mod page;
+#[cfg(test)]
+mod sample;
+mod watch;
 
+use std::collections::BTreeMap;
+
+use clap::Args;
+
+use super::{Error, Output, find};
 use crate::clock::Clock;
-use crate::domain::Calendar;
-use crate::store::reports::{self, Gap, MissingRow, WorkerRow};
-use crate::store::runs::{self, ErrorGroup, PhaseRow, RunRow};
+use crate::domain::{Calendar, RunId, TaskState, Verdict};
+use crate::engine::{Leg, eta};
+use crate::store::control::Pause;
+use crate::store::reports::{self, Gap, MissingRow, StewardRow, WorkerRow};
+use crate::store::runs::{self, PhaseRow, RunRow};
+use crate::store::tasks_report::{self, ErrorGroup, Filter, TaskRow};
 use crate::store::{Pools, ReadTx, portfolios};
-
-use super::{Error, Output, StatusArgs, find};
 
 /// Runs that are listed when none is named.
 const LISTED: i64 = 10;
+/// Running tasks that are listed; all are counted.
+const RUNNING: i64 = 20;
+
+/// `status`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct StatusArgs {
+    /// A run, by id or label; without it, the newest one in detail.
+    pub run: Option<String>,
+    /// Go on until the run ends: redrawn on a terminal, a line for each change elsewhere. Ctrl-C stops watching, not
+    /// the run.
+    #[arg(long)]
+    pub watch: bool,
+}
 
 /// Everything that `status` shows.
 #[derive(Debug, Clone)]
@@ -21,23 +44,92 @@ pub struct Status {
     pub runs: Vec<RunRow>,
     /// Of the first run.
     pub phases: Vec<PhaseRow>,
+    /// Of the first run: tasks in workers' hands, newest first, the first twenty.
+    pub running: Vec<TaskRow>,
+    /// Of the first run: seconds until it ends, where its phases' paces are known.
+    pub eta_seconds: Option<f64>,
+    /// Of the first run: attempts that did not commit, by outcome.
+    pub retries: BTreeMap<String, i64>,
     /// Of the first run.
     pub errors: Vec<ErrorGroup>,
     /// Of the first run, at its final date.
     pub missing: Vec<MissingRow>,
+    /// What operators hold back.
+    pub pauses: Vec<Pause>,
     /// Workers with a lease.
     pub workers: Vec<WorkerRow>,
+    /// Who is steward, and what it saw in the streams.
+    pub steward: StewardRow,
     /// Sessions since inception that are not published, per portfolio.
     pub gaps: Vec<Gap>,
 }
 
-/// Reads and renders.
+impl Status {
+    /// The run in detail.
+    fn run(&self) -> Option<&RunRow> {
+        self.runs.first()
+    }
+
+    /// How its tasks stand.
+    fn progress(&self) -> Progress {
+        let sum = |of: fn(&PhaseRow) -> i64| self.phases.iter().map(of).sum();
+        Progress {
+            total: sum(|phase| phase.total),
+            done: sum(|phase| phase.done),
+            dead: sum(|phase| phase.dead),
+            cancelled: sum(|phase| phase.cancelled),
+            running: sum(|phase| phase.running),
+            retries: self.retries.values().sum(),
+        }
+    }
+}
+
+/// Tasks of a run, without split ones, and attempts that did not commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Progress {
+    total: i64,
+    done: i64,
+    dead: i64,
+    cancelled: i64,
+    running: i64,
+    retries: i64,
+}
+
+impl Progress {
+    /// Tasks that are final.
+    fn ended(self) -> i64 {
+        self.done + self.dead + self.cancelled
+    }
+
+    /// The part of the tasks that is final, from 0 to 1.
+    fn fraction(self) -> f64 {
+        if self.total == 0 {
+            1.0
+        } else {
+            self.ended() as f64 / self.total as f64
+        }
+    }
+}
+
+/// How much is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// What changes while a run goes on.
+    Live,
+    /// Also what is missing, and where.
+    Whole,
+}
+
+/// Reads and renders; with `--watch` until the run ends.
 pub async fn run(
     pools: &Pools,
     clock: &Clock,
     args: &StatusArgs,
     json: bool,
 ) -> Result<Output, Error> {
+    if args.watch {
+        return watch::watch(pools, clock, args, json).await;
+    }
     let status = gather(pools, clock, args).await?;
     Ok(Output::either(
         json,
@@ -54,37 +146,81 @@ pub async fn gather(pools: &Pools, clock: &Clock, args: &StatusArgs) -> Result<S
             let mut db = ReadTx::lazy(&pools.control);
             let id = find::run(&mut db, text).await?;
             db.close().await?;
-            Some((text, id))
+            Some(id)
         }
     };
-    let id = named.map(|(_, id)| id);
-    let runs = runs::list(&pools.control, id, LISTED).await?;
-    let (mut phases, mut errors) = (Vec::new(), Vec::new());
-    match (runs.first(), named) {
-        (Some(run), _) => {
-            phases = runs::phases(&pools.control, run.id).await?;
-            errors = runs::errors(&pools.control, run.id).await?;
-        }
-        (None, Some((text, _))) => return Err(find::unknown_run(text)),
-        (None, None) => {}
-    }
-    // One snapshot for what belongs together; the statements above have given the connection back.
-    let mut db = ReadTx::lazy(&pools.control);
-    let missing = match runs.first() {
-        Some(run) => reports::missing(&mut db, run.id).await?,
+    read(pools, clock, named, Depth::Whole).await
+}
+
+async fn read(
+    pools: &Pools,
+    clock: &Clock,
+    named: Option<RunId>,
+    depth: Depth,
+) -> Result<Status, Error> {
+    let runs = runs::list(&pools.control, named, LISTED).await?;
+    let phases = match runs.first() {
+        Some(run) => runs::phases(&pools.control, run.id).await?,
         None => Vec::new(),
     };
-    let workers = reports::workers(&mut db).await?;
-    let gaps = gaps(&mut db, clock).await?;
-    db.close().await?;
-    Ok(Status {
-        runs,
+    // One snapshot for what belongs together; the statements above have given the connection back.
+    let mut db = ReadTx::lazy(&pools.control);
+    let mut status = Status {
         phases,
-        errors,
-        missing,
-        workers,
-        gaps,
-    })
+        running: Vec::new(),
+        eta_seconds: None,
+        retries: BTreeMap::new(),
+        errors: Vec::new(),
+        missing: Vec::new(),
+        pauses: reports::pauses(&mut db).await?,
+        workers: reports::workers(&mut db).await?,
+        steward: reports::steward(&mut db).await?,
+        gaps: Vec::new(),
+        runs,
+    };
+    status.workers.retain(WorkerRow::has_lease);
+    if let Some(run) = status.runs.first().cloned() {
+        of_run(&mut db, &mut status, &run).await?;
+        if depth == Depth::Whole || run.verdict.is_some() {
+            status.missing = reports::missing(&mut db, run.id).await?;
+        }
+    }
+    if depth == Depth::Whole {
+        status.gaps = gaps(&mut db, clock).await?;
+    }
+    db.close().await?;
+    Ok(status)
+}
+
+async fn of_run(db: &mut ReadTx<'_>, status: &mut Status, run: &RunRow) -> Result<(), Error> {
+    let of_run = Filter {
+        run: Some(run.id),
+        ..Filter::default()
+    };
+    let running = Filter {
+        state: Some(TaskState::Running),
+        ..of_run.clone()
+    };
+    status.errors = tasks_report::errors(db, &of_run).await?;
+    status.retries = reports::retries(db, run.id).await?;
+    if run.verdict.is_none() {
+        status.running = tasks_report::list(db, &running, None, RUNNING).await?;
+        let paces = reports::paces(db, run.id).await?;
+        let legs = paces.into_iter().filter_map(|pace| {
+            let row = status.phases.iter().find(|row| row.phase == pace.phase)?;
+            let done = row.done + row.dead + row.cancelled;
+            Some(Leg {
+                phase: pace.phase,
+                after: pace.after,
+                done,
+                left: row.total - done,
+                elapsed_seconds: row.elapsed_seconds,
+                past_seconds: pace.past_seconds,
+            })
+        });
+        status.eta_seconds = eta(&legs.collect::<Vec<_>>());
+    }
+    Ok(())
 }
 
 async fn gaps(db: &mut ReadTx<'_>, clock: &Clock) -> Result<Vec<Gap>, Error> {
@@ -102,4 +238,13 @@ async fn gaps(db: &mut ReadTx<'_>, clock: &Clock) -> Result<Vec<Gap>, Error> {
     }
     let sessions = calendar.sessions(first, newest.date())?;
     Ok(reports::gaps(db, &sessions).await?)
+}
+
+/// The state of a run in words: `going on for 12 s`, `partial after 3 min 05 s`.
+fn state(run: &RunRow) -> String {
+    let time = super::duration(run.elapsed_seconds);
+    match run.verdict {
+        None => format!("going on for {time}"),
+        Some(verdict) => format!("{} after {time}", Verdict::as_str(verdict)),
+    }
 }

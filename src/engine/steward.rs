@@ -306,7 +306,6 @@ impl Steward {
             );
         }
         let queues = serde_json::json!({
-            "at": self.engine.clock.now(),
             "streams": survey.streams.iter().filter(|stream| stream.length > 0).collect::<Vec<_>>(),
         });
         store::steward::store_queues(pool, self.worker, &queues).await?;

@@ -2,6 +2,7 @@
 //! second; the claim and the fence hold at once.
 
 use chrono::{DateTime, Utc};
+use sqlx::PgExecutor;
 
 use super::{Attempt, Link, Pool, Result, WriteTx, word};
 use crate::domain::{Held, RunId, WorkerId};
@@ -20,11 +21,11 @@ pub struct Pause {
 }
 
 /// What is held back, in a fixed order.
-pub async fn pauses(pool: &Pool) -> Result<Vec<Pause>> {
+pub async fn pauses(executor: impl PgExecutor<'_>) -> Result<Vec<Pause>> {
     let rows = sqlx::query!(
         r#"select kind || ' ' || name as "held!", who, reason, since from pause order by 1"#
     )
-    .fetch_all(pool)
+    .fetch_all(executor)
     .await
     .attempt("reading what is paused")?;
     rows.into_iter()

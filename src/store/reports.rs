@@ -4,6 +4,7 @@
 mod analytics;
 mod portfolio;
 mod status;
+mod workers;
 
 pub use analytics::{
     Concentration, Contribution, Correlation, Factor, Risk, Sector, Stress, Volatility,
@@ -12,4 +13,5 @@ pub use portfolio::{
     Completeness, Entry, Position, Provenance, Published, Report, Snapshot, Unpublished,
     newest_published, portfolio, published, why_unpublished,
 };
-pub use status::{Gap, MissingRow, WorkerRow, find_run, gaps, missing, workers};
+pub use status::{Gap, MissingRow, Pace, find_run, gaps, missing, paces, pauses, retries};
+pub use workers::{Standing, StewardRow, StreamRow, WorkerRow, steward, workers};

@@ -36,7 +36,7 @@ pub async fn resign(pool: &Pool, worker: WorkerId) -> Result<()> {
 /// Stores what the streams looked like, for those who touch Postgres only.
 pub async fn store_queues(pool: &Pool, worker: WorkerId, queues: &Value) -> Result<()> {
     sqlx::query!(
-        "update steward set queues = $2 where holder = $1",
+        "update steward set queues = $2, seen_at = now() where holder = $1",
         worker.0,
         queues
     )

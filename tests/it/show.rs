@@ -111,6 +111,7 @@ async fn status_names_what_is_missing_and_why() {
     ] {
         let args = StatusArgs {
             run: run.map(String::from),
+            ..StatusArgs::default()
         };
         let text = status::run(&pools, &clock, &args, true).await.unwrap().text;
         let document: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -130,6 +131,7 @@ async fn status_names_what_is_missing_and_why() {
     }
     let unknown = StatusArgs {
         run: Some("nightly/2016-12-31".into()),
+        ..StatusArgs::default()
     };
     let error = status::run(&pools, &clock, &unknown, false)
         .await

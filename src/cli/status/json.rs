@@ -3,18 +3,37 @@
 use serde_json::{Value, json};
 
 use super::Status;
+use crate::cli::{errors, tasks, workers};
 use crate::domain::Verdict;
-use crate::store::reports::{Gap, MissingRow, WorkerRow};
-use crate::store::runs::{ErrorGroup, PhaseRow, RunRow};
+use crate::store::control::Pause;
+use crate::store::reports::{Gap, MissingRow, StreamRow, WorkerRow};
+use crate::store::runs::{PhaseRow, RunRow};
 
 /// The document.
 pub(super) fn document(status: &Status) -> Value {
+    let progress = status.progress();
     json!({
         "runs": status.runs.iter().map(run).collect::<Vec<_>>(),
+        "progress": {
+            "total": progress.total,
+            "ended": progress.ended(),
+            "done": progress.done,
+            "dead": progress.dead,
+            "cancelled": progress.cancelled,
+            "running": progress.running,
+            "fraction": progress.fraction(),
+            "eta_seconds": status.eta_seconds,
+        },
         "phases": status.phases.iter().map(phase).collect::<Vec<_>>(),
-        "errors": status.errors.iter().map(error).collect::<Vec<_>>(),
+        "running": status.running.iter().map(tasks::document).collect::<Vec<_>>(),
+        "retries": status.retries,
+        "errors": status.errors.iter().map(errors::document).collect::<Vec<_>>(),
         "missing": status.missing.iter().map(missing).collect::<Vec<_>>(),
+        "paused": status.pauses.iter().map(pause).collect::<Vec<_>>(),
         "workers": status.workers.iter().map(worker).collect::<Vec<_>>(),
+        "steward": workers::steward_document(&status.steward),
+        "streams": status.steward.streams.iter().map(stream).collect::<Vec<_>>(),
+        "streams_seen_seconds": status.steward.seen_seconds,
         "gaps": status.gaps.iter().map(gap).collect::<Vec<_>>(),
     })
 }
@@ -49,12 +68,23 @@ fn phase(phase: &PhaseRow) -> Value {
     })
 }
 
-fn error(error: &ErrorGroup) -> Value {
+fn pause(pause: &Pause) -> Value {
     json!({
-        "phase": error.phase.as_str(),
-        "class": error.class,
-        "sample": error.sample,
-        "count": error.count,
+        "kind": pause.held.kind(),
+        "name": pause.held.name(),
+        "who": pause.who,
+        "reason": pause.reason,
+        "since": pause.since,
+    })
+}
+
+fn stream(stream: &StreamRow) -> Value {
+    json!({
+        "key": stream.key,
+        "lane": stream.lane,
+        "phase": stream.phase,
+        "length": stream.length,
+        "pending": stream.pending,
     })
 }
 
@@ -91,4 +121,28 @@ fn gap(gap: &Gap) -> Value {
         "newest": gap.newest,
         "sessions": gap.sessions,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::status::sample::status;
+
+    #[test]
+    fn the_document_has_its_keys() {
+        let document = document(&status());
+        for key in [
+            "runs", "phases", "running", "errors", "missing", "paused", "workers", "streams",
+            "gaps",
+        ] {
+            assert!(document[key].is_array(), "{key}");
+        }
+        assert_eq!(document["runs"][0]["verdict"], "partial");
+        assert_eq!(document["missing"][0]["symbols"]["GGIPX"], "no data");
+        assert_eq!(document["phases"][0]["dead"], 1);
+        assert_eq!(document["progress"]["ended"], 2);
+        assert_eq!(document["retries"]["lost"], 1);
+        assert_eq!(document["paused"][0]["name"], "backfill");
+        assert_eq!(document["errors"][0]["fingerprint"], "9c2f01ab");
+    }
 }

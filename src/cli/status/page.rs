@@ -1,14 +1,17 @@
 //! The page of `status`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use chrono::NaiveDate;
 
-use super::Status;
-use crate::cli::text::{NONE, count, duration, indented, left, or_dash, right, table};
+use super::{Status, state};
+use crate::cli::text::{count, duration, indented, instant, left, or_dash, right, table};
+use crate::cli::{errors, tasks};
 use crate::domain::Verdict;
-use crate::store::reports::{Gap, MissingRow, WorkerRow};
-use crate::store::runs::{ErrorGroup, PhaseRow, RunRow};
+use crate::store::control::Pause;
+use crate::store::reports::{Gap, MissingRow, StreamRow};
+use crate::store::runs::{PhaseRow, RunRow};
 
 /// Symbols that are named for one portfolio and reason.
 const NAMED: usize = 12;
@@ -16,26 +19,12 @@ const NAMED: usize = 12;
 /// The page.
 pub(super) fn page(status: &Status) -> String {
     let mut page = String::new();
-    match status.runs.first() {
+    match status.run() {
         None => page.push_str("no run yet: `sigmabatch run --wait` computes the newest session\n"),
-        Some(run) => {
-            head(&mut page, run);
-            section(&mut page, "Phases", &phases(&status.phases));
-            if !status.errors.is_empty() {
-                section(&mut page, "Errors", &errors(&status.errors));
-            }
-            if status.missing.is_empty() {
-                if run.verdict.is_some() {
-                    let _ = writeln!(page, "\nNothing is missing on {}.", run.to);
-                }
-            } else {
-                section(
-                    &mut page,
-                    &format!("Missing on {}", run.to),
-                    &missing(&status.missing),
-                );
-            }
-        }
+        Some(run) => of_run(&mut page, status, run),
+    }
+    if !status.pauses.is_empty() {
+        section(&mut page, "Paused", &pauses(&status.pauses));
     }
     if status.runs.len() > 1 {
         section(&mut page, "Newest runs", &runs(&status.runs));
@@ -43,7 +32,12 @@ pub(super) fn page(status: &Status) -> String {
     if status.workers.is_empty() {
         page.push_str("\nNo living worker: `sigmabatch-worker` starts one.\n");
     } else {
-        section(&mut page, "Workers", &workers(&status.workers));
+        section(&mut page, "Workers", &workers(status));
+    }
+    if !status.steward.streams.is_empty() {
+        let seen = or_dash(status.steward.seen_seconds, duration);
+        let title = format!("Streams {seen} ago");
+        section(&mut page, &title, &streams(&status.steward.streams));
     }
     if !status.gaps.is_empty() {
         section(
@@ -55,23 +49,92 @@ pub(super) fn page(status: &Status) -> String {
     page
 }
 
+fn of_run(page: &mut String, status: &Status, run: &RunRow) {
+    head(page, status, run);
+    section(page, "Phases", &phases(&status.phases));
+    if !status.running.is_empty() {
+        section(page, "Running", &tasks::page(&status.running));
+    }
+    if !status.errors.is_empty() {
+        section(page, "Errors", &errors::page(&status.errors));
+    }
+    if !status.missing.is_empty() {
+        let title = format!("Missing on {}", run.to);
+        section(page, &title, &missing(&status.missing));
+    } else if run.verdict.is_some() {
+        let _ = writeln!(page, "\nNothing is missing on {}.", run.to);
+    }
+}
+
 fn section(page: &mut String, title: &str, content: &str) {
     let _ = write!(page, "\n{title}\n{}", indented(content));
 }
 
-fn head(page: &mut String, run: &RunRow) {
-    let time = duration(run.elapsed_seconds);
-    let state = match run.verdict {
-        None => format!("going on for {time}"),
-        Some(verdict) => format!("{verdict} after {time}"),
-    };
-    let _ = writeln!(page, "{} {state}", run.label);
+fn head(page: &mut String, status: &Status, run: &RunRow) {
+    let _ = writeln!(page, "{} {}", run.label, state(run));
     let dates = dates(run.from.date(), run.to.date());
     let _ = writeln!(
         page,
         "  run {} · {} · {} · {dates}",
         run.id, run.trigger, run.lane
     );
+    let progress = status.progress();
+    let mut parts = vec![format!(
+        "{} of {} tasks ({:.0} %)",
+        progress.ended(),
+        progress.total,
+        // Never 100 before the end.
+        (progress.fraction() * 100.0).floor()
+    )];
+    if progress.running > 0 {
+        parts.push(format!("{} running", progress.running));
+    }
+    if progress.dead > 0 {
+        parts.push(format!("{} dead", progress.dead));
+    }
+    parts.extend(retries(&status.retries));
+    if let Some(seconds) = status.eta_seconds {
+        parts.push(format!("about {} left", duration(seconds)));
+    }
+    let _ = writeln!(page, "  {}", parts.join(" · "));
+}
+
+/// Attempts that did not commit: `3 attempts without a commit (2 failed, 1 lost)`.
+fn retries(outcomes: &BTreeMap<String, i64>) -> Option<String> {
+    let total: i64 = outcomes.values().sum();
+    let parts: Vec<String> = outcomes
+        .iter()
+        .map(|(how, n)| format!("{n} {how}"))
+        .collect();
+    let total = count(usize::try_from(total).unwrap_or(0), "attempt");
+    (!parts.is_empty()).then(|| format!("{total} without a commit ({})", parts.join(", ")))
+}
+
+fn pauses(pauses: &[Pause]) -> String {
+    let rows = pauses.iter().map(|pause| {
+        vec![
+            pause.held.to_string(),
+            instant(pause.since),
+            pause.who.clone(),
+            pause.reason.clone(),
+        ]
+    });
+    let columns = [left("what"), left("since (UTC)"), left("who"), left("why")];
+    table(&columns, rows)
+}
+
+fn streams(streams: &[StreamRow]) -> String {
+    let rows = streams.iter().map(|stream| {
+        vec![
+            stream.key.clone(),
+            stream.length.to_string(),
+            stream.pending.to_string(),
+        ]
+    });
+    table(
+        &[left("stream"), right("hints"), right("in workers' hands")],
+        rows,
+    )
 }
 
 fn dates(from: NaiveDate, to: NaiveDate) -> String {
@@ -89,7 +152,7 @@ fn runs(runs: &[RunRow]) -> String {
             run.trigger.to_string(),
             dates(run.from.date(), run.to.date()),
             run.verdict.map_or("going on", Verdict::as_str).to_owned(),
-            run.created_at.format("%Y-%m-%d %H:%M:%S").to_string(),
+            instant(run.created_at),
             duration(run.elapsed_seconds),
             run.id.to_string(),
         ]
@@ -141,31 +204,6 @@ fn zero_is_blank(n: i64) -> String {
     if n == 0 { String::new() } else { n.to_string() }
 }
 
-fn errors(errors: &[ErrorGroup]) -> String {
-    let rows = errors.iter().map(|error| {
-        let class = if error.class.is_empty() {
-            NONE
-        } else {
-            &error.class
-        };
-        vec![
-            error.phase.to_string(),
-            error.count.to_string(),
-            class.to_owned(),
-            error.sample.clone(),
-        ]
-    });
-    table(
-        &[
-            left("phase"),
-            right("tasks"),
-            left("class"),
-            left("for example"),
-        ],
-        rows,
-    )
-}
-
 /// Symbols of the same reason stand together.
 fn missing(rows: &[MissingRow]) -> String {
     let rows = rows.iter().flat_map(|row| {
@@ -205,16 +243,24 @@ fn listed(symbols: &[&str]) -> String {
     text
 }
 
-fn workers(workers: &[WorkerRow]) -> String {
-    let rows = workers.iter().map(|worker| {
+fn workers(status: &Status) -> String {
+    let steward = status.steward.holder.filter(|_| status.steward.held);
+    let rows = status.workers.iter().map(|worker| {
+        let mut remarks = Vec::new();
+        if worker.draining {
+            remarks.push("draining");
+        }
+        if steward == Some(worker.id) {
+            remarks.push("steward");
+        }
         vec![
             worker.id.consumer(),
             worker.host.clone(),
             worker.pid.to_string(),
             worker.running.to_string(),
             duration(worker.lease_seconds),
-            worker.started_at.format("%Y-%m-%d %H:%M:%S").to_string(),
-            if worker.draining { "draining" } else { "" }.to_owned(),
+            instant(worker.started_at),
+            remarks.join(", "),
         ]
     });
     let columns = [
@@ -260,70 +306,7 @@ fn gaps(gaps: &[Gap]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::status::json;
-    use crate::domain::{Lane, PhaseName, PortfolioId, RunId, TradingDate, Trigger, WorkerId};
-
-    fn status() -> Status {
-        let date: NaiveDate = "2016-12-30".parse().unwrap();
-        let run = RunRow {
-            id: RunId(uuid::Uuid::nil()),
-            label: "nightly/2016-12-30".into(),
-            trigger: Trigger::Nightly,
-            lane: Lane::Nightly,
-            from: TradingDate::trusted(date),
-            to: TradingDate::trusted(date),
-            verdict: Some(Verdict::Partial),
-            created_at: "2016-12-30T22:00:00Z".parse().unwrap(),
-            finished_at: None,
-            elapsed_seconds: 12.4,
-        };
-        let phase = PhaseRow {
-            phase: PhaseName::MarketData,
-            total: 3,
-            done: 2,
-            dead: 1,
-            cancelled: 0,
-            running: 0,
-            opened_at: Some(run.created_at),
-            finished_at: None,
-            elapsed_seconds: Some(0.8),
-        };
-        let missing = MissingRow {
-            portfolio: PortfolioId::of("demo", "testscotty"),
-            name: "testscotty".into(),
-            as_of: date,
-            published: true,
-            symbols: ["GGIPX", "GINDX", "NEAIX"]
-                .map(|s| (s.into(), "no data".into()))
-                .into(),
-            entries: [("stress".into(), "3 scenarios without series".into())].into(),
-        };
-        let worker = WorkerRow {
-            id: WorkerId(uuid::Uuid::nil()),
-            host: "here".into(),
-            pid: 7,
-            version: "0.1.0".into(),
-            started_at: run.created_at,
-            lease_seconds: 29.0,
-            draining: false,
-            running: 2,
-        };
-        let gap = Gap {
-            portfolio: missing.portfolio,
-            name: "testscotty".into(),
-            oldest: date,
-            newest: date,
-            sessions: 1,
-        };
-        Status {
-            runs: vec![run],
-            phases: vec![phase],
-            errors: Vec::new(),
-            missing: vec![missing],
-            workers: vec![worker],
-            gaps: vec![gap],
-        }
-    }
+    use crate::cli::status::sample::{empty, status};
 
     #[test]
     fn symbols_that_miss_for_one_reason_stand_together() {
@@ -340,7 +323,7 @@ mod tests {
             text.contains("testscotty  stress             3 scenarios without series"),
             "{text}"
         );
-        assert!(text.contains("1  market-data  open     2/3"), "{text}");
+        assert!(text.contains("1  market-data  open     1/3"), "{text}");
         assert!(
             text.contains("sigmabatch run --from 2016-12-30 --to 2016-12-30"),
             "{text}"
@@ -349,14 +332,7 @@ mod tests {
 
     #[test]
     fn an_empty_installation_says_what_to_do() {
-        let empty = Status {
-            runs: Vec::new(),
-            phases: Vec::new(),
-            errors: Vec::new(),
-            missing: Vec::new(),
-            workers: Vec::new(),
-            gaps: Vec::new(),
-        };
+        let empty = empty();
         let text = page(&empty);
         assert!(
             text.contains("no run yet") && text.contains("No living worker"),
@@ -365,13 +341,15 @@ mod tests {
     }
 
     #[test]
-    fn the_document_has_its_keys() {
-        let document = json::document(&status());
-        for key in ["runs", "phases", "errors", "missing", "workers", "gaps"] {
-            assert!(document[key].is_array(), "{key}");
+    fn a_run_that_goes_on_shows_progress_and_what_holds_it() {
+        let text = page(&status());
+        for line in [
+            "  2 of 3 tasks (66 %) · 1 dead · 3 attempts without a commit (2 failed, 1 lost) · about 12 s left",
+            "  lane backfill  2016-12-30 22:00:00  ops  disk is full",
+            "  {sigmabatch}:nightly:phase-1      4                  1",
+            "  9c2f01ab  market-data      1     1            permanent",
+        ] {
+            assert!(text.contains(line), "{line}\n{text}");
         }
-        assert_eq!(document["runs"][0]["verdict"], "partial");
-        assert_eq!(document["missing"][0]["symbols"]["GGIPX"], "no data");
-        assert_eq!(document["phases"][0]["dead"], 1);
     }
 }

@@ -1,13 +1,14 @@
-//! How runs are doing, beyond what [`super::super::runs`] knows: what is missing and why, who
-//! works, and which dates nobody has computed.
+//! How runs are doing, beyond what [`super::super::runs`] knows: what is missing and why, and
+//! which dates nobody has computed.
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 
 use super::portfolio::texts;
-use crate::domain::{PortfolioId, RunId, TradingDate, WorkerId};
-use crate::store::{Attempt, ReadTx, Result};
+use crate::domain::{PhaseName, PortfolioId, RunId, TradingDate};
+use crate::store::control::{self, Pause};
+use crate::store::{Attempt, ReadTx, Result, word};
 
 /// What a portfolio of a run lacks at the run's final date.
 #[derive(Debug, Clone)]
@@ -24,27 +25,6 @@ pub struct MissingRow {
     pub symbols: BTreeMap<String, String>,
     /// Entry of the completeness vector that is not done → why.
     pub entries: BTreeMap<String, String>,
-}
-
-/// A worker process with a lease.
-#[derive(Debug, Clone)]
-pub struct WorkerRow {
-    /// Its id.
-    pub id: WorkerId,
-    /// Where it runs.
-    pub host: String,
-    /// Its process.
-    pub pid: i32,
-    /// Its program.
-    pub version: String,
-    /// Since when.
-    pub started_at: DateTime<Utc>,
-    /// Seconds left of its lease.
-    pub lease_seconds: f64,
-    /// Whether it takes no new tasks.
-    pub draining: bool,
-    /// Tasks in its hands.
-    pub running: i64,
 }
 
 /// Dates of a portfolio that readers do not see.
@@ -119,34 +99,6 @@ pub async fn missing(db: &mut ReadTx<'_>, run: RunId) -> Result<Vec<MissingRow>>
         .collect())
 }
 
-/// Workers that hold a lease, oldest first.
-pub async fn workers(db: &mut ReadTx<'_>) -> Result<Vec<WorkerRow>> {
-    let rows = sqlx::query!(
-        r#"select w.id, w.host, w.pid, w.version, w.started_at, w.draining,
-                  extract(epoch from w.lease_until - now())::float8 as "lease_seconds!",
-                  (select count(*) from task t where t.worker_id = w.id and t.state = 'running'
-                     and t.finished_at is null) as "running!"
-           from worker w where w.lost_at is null and w.lease_until > now()
-           order by w.started_at, w.id"#
-    )
-    .fetch_all(db.connection().await?)
-    .await
-    .attempt("reading workers")?;
-    Ok(rows
-        .into_iter()
-        .map(|row| WorkerRow {
-            id: WorkerId(row.id),
-            host: row.host,
-            pid: row.pid,
-            version: row.version,
-            started_at: row.started_at,
-            lease_seconds: row.lease_seconds,
-            draining: row.draining,
-            running: row.running,
-        })
-        .collect())
-}
-
 /// Per portfolio which of `sessions` since its inception are not published; oldest gap first.
 pub async fn gaps(db: &mut ReadTx<'_>, sessions: &[TradingDate]) -> Result<Vec<Gap>> {
     let sessions: Vec<NaiveDate> = sessions.iter().map(|date| date.date()).collect();
@@ -173,4 +125,61 @@ pub async fn gaps(db: &mut ReadTx<'_>, sessions: &[TradingDate]) -> Result<Vec<G
             sessions: row.sessions,
         })
         .collect())
+}
+
+/// What is known about the speed of a run's phase.
+#[derive(Debug, Clone)]
+pub struct Pace {
+    /// The phase.
+    pub phase: PhaseName,
+    /// The phases that it waits for.
+    pub after: Vec<PhaseName>,
+    /// Seconds per task of the newest other run in which it was finished.
+    pub past_seconds: Option<f64>,
+}
+
+/// How fast the phases of a run were before.
+pub async fn paces(db: &mut ReadTx<'_>, run: RunId) -> Result<Vec<Pace>> {
+    sqlx::query!(
+        r#"select p.phase, p.after,
+                  (select extract(epoch from q.finished_at - q.opened_at)::float8 / q.total
+                   from run r join run_phase q on q.run_id = r.id and q.phase = p.phase
+                   where q.finished_at is not null and q.total > 0 and r.id <> p.run_id and r.cancelled_at is null
+                   order by r.run_seq desc limit 1) as past
+           from run_phase p where p.run_id = $1 order by p.sort_order"#,
+        run.0
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading the pace of phases")?
+    .into_iter()
+    .map(|row| {
+        let after = row.after.iter().map(|phase| word("run_phase", phase));
+        Ok(Pace {
+            phase: word("run_phase", &row.phase)?,
+            after: after.collect::<Result<_>>()?,
+            past_seconds: row.past,
+        })
+    })
+    .collect()
+}
+
+/// Attempts of a run that ended without a commit: how they ended → how many.
+pub async fn retries(db: &mut ReadTx<'_>, run: RunId) -> Result<BTreeMap<String, i64>> {
+    let rows = sqlx::query!(
+        r#"select a.outcome, count(*) as "n!"
+           from attempt a join task t on t.id = a.task_id
+           where a.outcome <> 'committed' and t.run_id = $1
+           group by a.outcome"#,
+        run.0
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("counting attempts")?;
+    Ok(rows.into_iter().map(|row| (row.outcome, row.n)).collect())
+}
+
+/// What operators hold back.
+pub async fn pauses(db: &mut ReadTx<'_>) -> Result<Vec<Pause>> {
+    control::pauses(db.connection().await?).await
 }
