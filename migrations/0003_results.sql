@@ -365,6 +365,19 @@ where exists (
             where s.portfolio_id = rs.owner::uuid and s.since <= rs.as_of and c.scope = 'symbol' and c.version > rs.data_version
               and rs.as_of between c.from_date and c.to_date and concerns(rs.kind, c.input))));
 
+-- Why a set is stale, change by change: the same conditions, for those who ask about one owner.
+create view stale_reasons as
+select rs.kind, rs.owner, rs.as_of, c.version, c.scope, c.owner as changed, c.input, c.from_date, c.to_date, c.reason, c.at
+from result_set rs
+join input_change c on c.version > rs.data_version and rs.as_of between c.from_date and c.to_date and concerns(rs.kind, c.input)
+where (c.scope = 'all' and (c.input <> 'prices' or rs.kind in ('symbol-factors', 'factor-covariance', 'portfolio-analytics')))
+   or (c.scope = 'symbol' and rs.kind in ('symbol-factors', 'symbol-metrics') and c.owner = rs.owner)
+   or (rs.kind in ('position-values', 'pnl-snapshots', 'position-updates', 'sector-tags', 'portfolio-analytics') and (
+        (c.scope = 'portfolio' and c.owner = rs.owner)
+        or (c.scope = 'symbol' and exists (
+            select from portfolio_symbols s
+            where s.portfolio_id::text = rs.owner and s.symbol = c.owner and s.since <= rs.as_of))));
+
 -- What readers may see: the analytics of the date are committed and not stale, and its snapshot exists.
 create view published_dates as
 select s.portfolio_id, s.as_of, c.strict, rs.run_id

@@ -29,6 +29,7 @@ pub mod services;
 pub mod show;
 pub mod status;
 pub mod tasks;
+pub mod why;
 pub mod workers;
 
 use std::time::Duration;

@@ -13,6 +13,7 @@ mod planner;
 mod scheduler;
 mod steward;
 mod watch;
+mod why;
 mod worker;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub use planner::{
 };
 pub use scheduler::{CatchUp, Due, due, plan_due};
 pub use watch::{PhaseProgress, RunProgress, progress, start};
+pub use why::{Busy, Link, Task, Why, why};
 pub use worker::{Failpoint, MAX_BATCH, Moment, Probe, WorkerOptions, run as run_worker};
 
 use crate::clock::Clock;

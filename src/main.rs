@@ -95,6 +95,7 @@ async fn run(cli: Cli) -> Result<Output, Error> {
         Command::Invalidate(args) => cli::invalidate::run(settings, args, json).await,
         Command::Status(args) => cli::status::run(&pools().await?, &clock, args, json).await,
         Command::Tasks(args) => cli::tasks::run(&pools().await?, args, json).await,
+        Command::Why(args) => cli::why::run(settings, args, json).await,
         Command::Workers => cli::workers::run(&pools().await?, json).await,
         Command::Dead(args) => cli::dead::run(&pools().await?, args, json).await,
         Command::Show(args) => cli::show::run(&pools().await?, args, json).await,

@@ -12,6 +12,7 @@ use super::dead::DeadArgs;
 use super::import::{DefinitionsArgs, FactorsArgs, LinesArgs, PortfolioArgs};
 use super::status::StatusArgs;
 use super::tasks::TasksArgs;
+use super::why::WhyArgs;
 use crate::config::{ClockConfig, LogConfig, MarketDataConfig, PostgresConfig, RedisConfig};
 use crate::domain::{Lane, PhaseName, Symbol};
 
@@ -82,6 +83,8 @@ pub enum Command {
     Invalidate(InvalidateArgs),
     /// How runs are doing: phases, errors, what is missing and why, workers, gaps.
     Status(StatusArgs),
+    /// What the result of a portfolio and date waits for: the causal chain, from rows.
+    Why(WhyArgs),
     /// Tasks by filter, newest first; with --id, one of them with its attempts.
     Tasks(TasksArgs),
     /// Dead tasks, equal mistakes together, and how to do them again.

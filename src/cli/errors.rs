@@ -16,6 +16,7 @@ pub(super) fn document(group: &ErrorGroup) -> Value {
         "task_id": group.task,
         "count": group.count,
         "dead": group.dead,
+        "repaired": group.repaired,
         "retrying": group.retrying,
         "died_at": group.died_at,
     })
@@ -30,6 +31,7 @@ pub(super) fn page(groups: &[ErrorGroup]) -> String {
             group.phase.to_string(),
             group.count.to_string(),
             blank(group.dead),
+            blank(group.repaired),
             blank(group.retrying),
             or_none(&group.class),
             group.died_at.map(instant).unwrap_or_default(),
@@ -41,6 +43,7 @@ pub(super) fn page(groups: &[ErrorGroup]) -> String {
         left("phase"),
         right("tasks"),
         right("dead"),
+        right("repaired"),
         right("retrying"),
         left("class"),
         left("last death (UTC)"),

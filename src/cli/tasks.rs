@@ -16,7 +16,7 @@ use crate::domain::{TaskId, TaskState};
 use crate::store::tasks_report::{self, ErrorGroup, Filter, TaskRow};
 use crate::store::{Pools, ReadTx};
 
-pub(super) use row::{document, page};
+pub(super) use row::{document, page, short};
 
 /// `tasks`.
 #[derive(Debug, Clone, Args)]

@@ -149,9 +149,14 @@ impl Calendar {
         instant.map_or_else(|| local.and_utc(), |instant| instant.to_utc())
     }
 
-    /// Whether the closes of `date` may be used at `now`: its session ended 30 minutes ago.
+    /// From when on the closes of `date` may be used: 30 minutes after its session has ended.
+    pub fn eligible_from(self, date: TradingDate) -> DateTime<Utc> {
+        self.close_instant(date) + SETTLING
+    }
+
+    /// Whether the closes of `date` may be used at `now`.
     pub fn is_eligible(self, date: TradingDate, now: DateTime<Utc>) -> bool {
-        now.signed_duration_since(self.close_instant(date)) >= SETTLING
+        now >= self.eligible_from(date)
     }
 
     /// The newest session whose closes may be used at `now`.

@@ -32,7 +32,7 @@ const HINT_GRACE_SECONDS: f64 = 3.0;
 const REAP: i64 = 500;
 const CONSUMER_IDLE_MS: u64 = 3_600_000;
 /// A pending entry younger than this is in the hands of a worker that is about to claim it.
-const PENDING_MS: u64 = 30_000;
+pub(super) const PENDING_MS: u64 = 30_000;
 /// So long after a resume every look is a thorough one.
 const RESUMED_SECONDS: f64 = 4.0;
 /// When something was just resumed nobody is trusted: who holds an entry may have been told "not now".

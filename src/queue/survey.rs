@@ -1,13 +1,13 @@
 //! Looking at all streams at once: what the reconciler compares with Postgres, and what people see.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use redis::Value;
 use redis::streams::StreamRangeReply;
 
 use super::read::{Says, parse};
 use super::{Attempt, Entry, GROUP, Queue, Result};
-use crate::domain::{Lane, PhaseName};
+use crate::domain::{Lane, PhaseName, TaskEpoch};
 
 /// Entries of one page.
 const PAGE: usize = 1_000;
@@ -52,19 +52,42 @@ impl Queue {
         let mut survey = Survey::default();
         for state in self.states().await? {
             if state.length > 0 || state.pending > 0 {
-                let last_delivered = self.last_delivered(&state.key).await?;
-                let pending = self.pending(&state.key).await?;
-                let handed = |entry: &str| match pending.get(entry) {
-                    Some(idle_ms) => *idle_ms < pending_ms,
-                    // An entry whose consumer was deleted is in no pending list and behind the
-                    // group's cursor: nobody would ever get it.
-                    None => order(entry) > last_delivered,
-                };
-                self.scan(&state.key, handed, &mut survey.found).await?;
+                self.look(&state.key, pending_ms, &mut survey.found).await?;
             }
             survey.streams.push(state);
         }
         Ok(survey)
+    }
+
+    /// The hints of one stream that some worker will get, or has just got.
+    pub async fn deliverable(
+        &self,
+        lane: Lane,
+        phase: PhaseName,
+        pending_ms: u64,
+    ) -> Result<BTreeSet<TaskEpoch>> {
+        let mut found = Vec::new();
+        let key = self.keys.stream(lane, phase);
+        self.look(&key, pending_ms, &mut found).await?;
+        let hints = found.into_iter().filter(|found| found.deliverable);
+        Ok(hints
+            .filter_map(|found| match found.entry.says {
+                Says::Task(at) => Some(at),
+                Says::Foreign(_) | Says::Garbage(_) => None,
+            })
+            .collect())
+    }
+
+    async fn look(&self, key: &str, pending_ms: u64, found: &mut Vec<Found>) -> Result<()> {
+        let last_delivered = self.last_delivered(key).await?;
+        let pending = self.pending(key).await?;
+        let handed = |entry: &str| match pending.get(entry) {
+            Some(idle_ms) => *idle_ms < pending_ms,
+            // An entry whose consumer was deleted is in no pending list and behind the
+            // group's cursor: nobody would ever get it.
+            None => order(entry) > last_delivered,
+        };
+        self.scan(key, handed, found).await
     }
 
     /// Lengths and pending counts of all work streams.

@@ -4,6 +4,7 @@
 mod analytics;
 mod portfolio;
 mod status;
+pub mod why;
 mod workers;
 
 pub use analytics::{

@@ -1,6 +1,7 @@
 //! Tasks as operators look for them: one filter for those who look and for those who retry.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use uuid::Uuid;
 
 use super::{Attempt, ReadTx, Result, word};
 use crate::domain::{PhaseName, PortfolioId, RunId, Symbol, TaskId, TaskState, WorkerId};
@@ -77,10 +78,14 @@ pub struct TaskRow {
     pub deadline_at: Option<DateTime<Utc>>,
     /// When it became final.
     pub finished_at: Option<DateTime<Utc>>,
+    /// Version of its input: workers of older versions leave it alone.
+    pub input_version: i16,
     /// How it ended.
     pub outcome: Option<String>,
     /// Its last error.
     pub error: Option<LastError>,
+    /// The run that was planned to do it again.
+    pub repair_run: Option<RunId>,
 }
 
 /// The last error of a task.
@@ -94,6 +99,62 @@ pub struct LastError {
     pub fingerprint: String,
 }
 
+/// A row of the lists below.
+struct Row {
+    id: i64,
+    run_id: Uuid,
+    label: String,
+    phase: String,
+    unit: String,
+    as_of: NaiveDate,
+    state: String,
+    epoch: i64,
+    worker_id: Option<Uuid>,
+    attempts: i16,
+    crashes: i16,
+    ready_at: DateTime<Utc>,
+    parked_since: Option<DateTime<Utc>>,
+    started_at: Option<DateTime<Utc>>,
+    deadline_at: Option<DateTime<Utc>>,
+    finished_at: Option<DateTime<Utc>>,
+    input_version: i16,
+    outcome: Option<String>,
+    error_class: Option<String>,
+    error: Option<String>,
+    fingerprint: Option<String>,
+    repair_run: Option<Uuid>,
+}
+
+fn task(row: Row) -> Result<TaskRow> {
+    let error = row.error.map(|message| LastError {
+        class: row.error_class.unwrap_or_default(),
+        message,
+        fingerprint: row.fingerprint.unwrap_or_default(),
+    });
+    Ok(TaskRow {
+        id: TaskId(row.id),
+        run: RunId(row.run_id),
+        label: row.label,
+        phase: word("task", &row.phase)?,
+        unit: row.unit,
+        as_of: row.as_of,
+        state: word("task", &row.state)?,
+        epoch: row.epoch,
+        worker: row.worker_id.map(WorkerId),
+        attempts: row.attempts,
+        crashes: row.crashes,
+        ready_at: row.ready_at,
+        parked_since: row.parked_since,
+        started_at: row.started_at,
+        deadline_at: row.deadline_at,
+        finished_at: row.finished_at,
+        input_version: row.input_version,
+        outcome: row.outcome,
+        error,
+        repair_run: row.repair_run.map(RunId),
+    })
+}
+
 /// Tasks that a filter means, newest first; `after` is the last one of the page before.
 pub async fn list(
     db: &mut ReadTx<'_>,
@@ -101,11 +162,13 @@ pub async fn list(
     after: Option<TaskId>,
     limit: i64,
 ) -> Result<Vec<TaskRow>> {
-    sqlx::query!(
+    sqlx::query_as!(
+        Row,
         r#"select t.id as "id!", t.run_id as "run_id!", r.label, t.phase as "phase!", t.unit as "unit!",
                   t.as_of as "as_of!", t.state as "state!", t.epoch as "epoch!", t.worker_id, t.attempts as "attempts!",
                   t.crashes as "crashes!", t.ready_at as "ready_at!", t.parked_since, t.started_at, t.deadline_at,
-                  t.finished_at, t.outcome, t.error_class, t.error, t.fingerprint
+                  t.finished_at, t.input_version as "input_version!", t.outcome, t.error_class, t.error, t.fingerprint,
+                  t.repair_run
            from filtered_tasks($1, $2, $3, $4, $5, $6) t join run r on r.id = t.run_id
            where $7::bigint is null or t.id < $7
            order by t.id desc limit $8"#,
@@ -122,33 +185,27 @@ pub async fn list(
     .await
     .attempt("listing tasks")?
     .into_iter()
-    .map(|row| {
-        let error = row.error.map(|message| LastError {
-            class: row.error_class.unwrap_or_default(),
-            message,
-            fingerprint: row.fingerprint.unwrap_or_default(),
-        });
-        Ok(TaskRow {
-            id: TaskId(row.id),
-            run: RunId(row.run_id),
-            label: row.label,
-            phase: word("task", &row.phase)?,
-            unit: row.unit,
-            as_of: row.as_of,
-            state: word("task", &row.state)?,
-            epoch: row.epoch,
-            worker: row.worker_id.map(WorkerId),
-            attempts: row.attempts,
-            crashes: row.crashes,
-            ready_at: row.ready_at,
-            parked_since: row.parked_since,
-            started_at: row.started_at,
-            deadline_at: row.deadline_at,
-            finished_at: row.finished_at,
-            outcome: row.outcome,
-            error,
-        })
-    })
+    .map(task)
+    .collect()
+}
+
+/// Tasks by their ids, ascending.
+pub async fn named(db: &mut ReadTx<'_>, ids: &[TaskId]) -> Result<Vec<TaskRow>> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    sqlx::query_as!(
+        Row,
+        "select t.id, t.run_id, r.label, t.phase, t.unit, t.as_of, t.state, t.epoch, t.worker_id, t.attempts, t.crashes,
+                t.ready_at, t.parked_since, t.started_at, t.deadline_at, t.finished_at, t.input_version, t.outcome,
+                t.error_class, t.error, t.fingerprint, t.repair_run
+         from task t join run r on r.id = t.run_id
+         where t.id = any($1) order by t.id",
+        &ids
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading tasks")?
+    .into_iter()
+    .map(task)
     .collect()
 }
 
@@ -169,6 +226,8 @@ pub struct ErrorGroup {
     pub count: i64,
     /// Dead ones among them.
     pub dead: i64,
+    /// Dead ones that a repair run was planned for.
+    pub repaired: i64,
     /// Those that are tried again.
     pub retrying: i64,
     /// When one of them died last.
@@ -181,6 +240,7 @@ pub async fn errors(db: &mut ReadTx<'_>, filter: &Filter) -> Result<Vec<ErrorGro
         r#"with grouped as (
                select phase, coalesce(error_class, '') as class, coalesce(fingerprint, '') as fingerprint,
                       max(id) as newest, count(*) as tasks, count(*) filter (where state = 'dead') as dead,
+                      count(*) filter (where state = 'dead' and repair_run is not null) as repaired,
                       count(*) filter (where state in ('ready', 'running')) as retrying,
                       max(finished_at) filter (where state = 'dead') as died_at
                from filtered_tasks($1, $2, $3, $4, $5, $6)
@@ -188,8 +248,8 @@ pub async fn errors(db: &mut ReadTx<'_>, filter: &Filter) -> Result<Vec<ErrorGro
                group by 1, 2, 3
            )
            select g.phase as "phase!", g.class as "class!", g.fingerprint as "fingerprint!", g.newest as "newest!",
-                  g.tasks as "tasks!", g.dead as "dead!", g.retrying as "retrying!", g.died_at,
-                  t.error as "sample!"
+                  g.tasks as "tasks!", g.dead as "dead!", g.repaired as "repaired!", g.retrying as "retrying!",
+                  g.died_at, t.error as "sample!"
            from grouped g join task t on t.id = g.newest
            order by g.dead desc, g.tasks desc, g.newest desc limit $7"#,
         filter.run.map(|run| run.0),
@@ -213,6 +273,7 @@ pub async fn errors(db: &mut ReadTx<'_>, filter: &Filter) -> Result<Vec<ErrorGro
             task: TaskId(row.newest),
             count: row.tasks,
             dead: row.dead,
+            repaired: row.repaired,
             retrying: row.retrying,
             died_at: row.died_at,
         })
@@ -220,30 +281,12 @@ pub async fn errors(db: &mut ReadTx<'_>, filter: &Filter) -> Result<Vec<ErrorGro
     .collect()
 }
 
-/// What a task works on, and with which version of its phase.
-#[derive(Debug, Clone)]
-pub struct TaskInput {
-    /// The input.
-    pub input: serde_json::Value,
-    /// Its version.
-    pub version: i16,
-}
-
-/// One task with its input; `None` where there is no such task.
-pub async fn one(db: &mut ReadTx<'_>, id: TaskId) -> Result<Option<(TaskRow, TaskInput)>> {
-    let input = sqlx::query!("select input, input_version from task where id = $1", id.0)
+/// What a task works on; `None` where there is no such task.
+pub async fn input(db: &mut ReadTx<'_>, id: TaskId) -> Result<Option<serde_json::Value>> {
+    sqlx::query_scalar!("select input from task where id = $1", id.0)
         .fetch_optional(db.connection().await?)
         .await
-        .attempt("reading the input of a task")?;
-    let Some(input) = input else { return Ok(None) };
-    // The page that begins with this task.
-    let before = TaskId(id.0 + 1);
-    let row = list(db, &Filter::default(), Some(before), 1).await?.pop();
-    let input = TaskInput {
-        input: input.input,
-        version: input.input_version,
-    };
-    Ok(row.filter(|row| row.id == id).map(|row| (row, input)))
+        .attempt("reading the input of a task")
 }
 
 /// One time that a task left `running`.

@@ -347,7 +347,7 @@ mod tests {
             "  2 of 3 tasks (66 %) · 1 dead · 3 attempts without a commit (2 failed, 1 lost) · about 12 s left",
             "  lane backfill  2016-12-30 22:00:00  ops  disk is full",
             "  {sigmabatch}:nightly:phase-1      4                  1",
-            "  9c2f01ab  market-data      1     1            permanent",
+            "  9c2f01ab  market-data      1     1                      permanent",
         ] {
             assert!(text.contains(line), "{line}\n{text}");
         }

@@ -66,6 +66,7 @@ pub(super) fn status() -> Status {
         task: TaskId(7),
         count: 1,
         dead: 1,
+        repaired: 0,
         retrying: 0,
         died_at: Some(run.created_at),
     };

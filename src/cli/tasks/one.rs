@@ -9,14 +9,16 @@ use crate::cli::text::{indented, instant, left, or_dash, right, table};
 use crate::cli::{Error, Output};
 use crate::domain::{TaskId, WorkerId};
 use crate::store::ReadTx;
-use crate::store::tasks_report::{self, AttemptRow, TaskInput, TaskRow};
+use crate::store::tasks_report::{self, AttemptRow, TaskRow};
 
 /// Longest line of an input on a page; a document has all of it.
 const INPUT_CHARS: usize = 400;
 
 /// Reads and renders.
 pub(super) async fn run(mut db: ReadTx<'_>, id: TaskId, json: bool) -> Result<Output, Error> {
-    let Some((task, input)) = tasks_report::one(&mut db, id).await? else {
+    let task = tasks_report::named(&mut db, &[id]).await?.pop();
+    let input = tasks_report::input(&mut db, id).await?;
+    let (Some(task), Some(input)) = (task, input) else {
         let remedy = "`sigmabatch tasks` lists the newest tasks";
         return Err(Error::misuse(format!("no task {id}"), remedy));
     };
@@ -28,7 +30,7 @@ pub(super) async fn run(mut db: ReadTx<'_>, id: TaskId, json: bool) -> Result<Ou
     }))
 }
 
-fn document(task: &TaskRow, input: &TaskInput, attempts: &[AttemptRow]) -> Value {
+fn document(task: &TaskRow, input: &Value, attempts: &[AttemptRow]) -> Value {
     let attempts = attempts.iter().map(|attempt| {
         let [load, fetch, compute, commit] = attempt.parts_ms;
         let (class, error) = attempt.error.clone().unzip();
@@ -49,12 +51,11 @@ fn document(task: &TaskRow, input: &TaskInput, attempts: &[AttemptRow]) -> Value
     });
     let mut document = row::document(task);
     document["attempt_rows"] = attempts.collect();
-    document["input"] = input.input.clone();
-    document["input_version"] = json!(input.version);
+    document["input"] = input.clone();
     document
 }
 
-fn page(task: &TaskRow, input: &TaskInput, attempts: &[AttemptRow]) -> String {
+fn page(task: &TaskRow, input: &Value, attempts: &[AttemptRow]) -> String {
     let mut text = String::new();
     let (phase, unit) = (task.phase, &task.unit);
     let _ = writeln!(text, "task {} of {}: {}", task.id, task.label, task.state);
@@ -77,10 +78,17 @@ fn page(task: &TaskRow, input: &TaskInput, attempts: &[AttemptRow]) -> String {
             error.fingerprint, error.class, error.message
         );
     }
-    let whole = input.input.to_string();
+    if let Some(run) = task.repair_run {
+        let _ = writeln!(text, "  done again by run {run}");
+    }
+    let whole = input.to_string();
     let start: String = whole.chars().take(INPUT_CHARS).collect();
     let more = if start.len() < whole.len() { "…" } else { "" };
-    let _ = writeln!(text, "  input (version {}) {start}{more}", input.version);
+    let _ = writeln!(
+        text,
+        "  input (version {}) {start}{more}",
+        task.input_version
+    );
     let attempts = if attempts.is_empty() {
         String::from("none yet\n")
     } else {

@@ -31,10 +31,12 @@ pub(crate) fn document(task: &TaskRow) -> Value {
         "started_at": task.started_at,
         "deadline_at": task.deadline_at,
         "finished_at": task.finished_at,
+        "input_version": task.input_version,
         "outcome": task.outcome,
         "error_class": error.map(|error| &error.class),
         "error": error.map(|error| &error.message),
         "fingerprint": error.map(|error| &error.fingerprint),
+        "repair_run": task.repair_run,
     })
 }
 

@@ -81,6 +81,6 @@ fn eligible(
     if calendar.is_eligible(date, now) {
         return Ok(date);
     }
-    let from = calendar.close_instant(date) + chrono::Duration::minutes(30);
+    let from = calendar.eligible_from(date);
     Err(PlanError::NotEligible { date, now, from })
 }

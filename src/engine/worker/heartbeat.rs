@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +14,7 @@ use super::Life;
 use super::counters::Counters;
 use super::hands::Hands;
 use super::intake::chain;
-use crate::domain::WorkerId;
+use crate::domain::{PermitClass, WorkerId};
 use crate::store::{self, Pools, control};
 
 /// The thread, while it beats.
@@ -44,6 +45,10 @@ pub(super) fn start(
         settings: life.options.store.clone(),
         pools: life.engine.pools.clone(),
         counters: Arc::clone(&life.counters),
+        permits: json!({
+            PermitClass::Cpu.as_str(): life.options.concurrency.max(1),
+            PermitClass::Provider.as_str(): life.options.provider_tasks(),
+        }),
         hands: Arc::clone(&life.hands),
         id: life.id,
         lease: life.options.lease,
@@ -67,6 +72,8 @@ struct Beat {
     settings: store::Settings,
     pools: Pools,
     counters: Arc<Counters>,
+    /// Tasks that may be in hand at once, by class.
+    permits: Value,
     hands: Arc<Hands>,
     id: WorkerId,
     lease: Duration,
@@ -114,7 +121,8 @@ impl Beat {
     /// Beats if it is time, and learns what operators want; says whether the lease is lost.
     async fn ask(&self, link: &mut store::Link, beat: bool) -> store::Result<bool> {
         if beat {
-            let counters = self.counters.snapshot(self.pools.in_use());
+            let mut counters = self.counters.snapshot(self.pools.in_use());
+            counters["permits"] = self.permits.clone();
             let lease_seconds = self.lease.as_secs_f64();
             if !store::workers::heartbeat(link, self.id, lease_seconds, &counters).await? {
                 return Ok(true);
