@@ -194,7 +194,10 @@ impl Report {
     fn limits(&self) -> String {
         let limits = [
             ("stream entries added, pipelined", self.ceilings.xadd),
-            ("entries read in a group, acknowledged and removed", self.ceilings.read_ack_del),
+            (
+                "entries read in a group, acknowledged and removed",
+                self.ceilings.read_ack_del,
+            ),
             ("fenced update of 100 rows", self.ceilings.fenced_rows),
         ];
         let speed = |rounds: &Rounds| rounds.median().map_or(0.0, Round::tasks_per_s);
