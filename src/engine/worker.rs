@@ -87,7 +87,7 @@ impl std::fmt::Debug for Probe {
     }
 }
 
-/// A point at which a worker under test kills itself.
+/// A point at which a worker under test kills or freezes itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Failpoint {
     /// Where.
@@ -96,7 +96,7 @@ pub struct Failpoint {
     pub phase: Option<PhaseName>,
 }
 
-/// The four points that a crash is tested at.
+/// The points that a crash is tested at, and the one at which a worker freezes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
     /// The task is ours, nothing is done.
@@ -105,6 +105,9 @@ pub enum Moment {
     MidCompute,
     /// The results are known.
     BeforeCommit,
+    /// Inside the transaction, with the locks of the fence in hand: the process stops (SIGSTOP) until
+    /// somebody continues it.
+    InCommit,
     /// The results are committed; Redis does not know.
     AfterCommit,
 }
@@ -128,6 +131,7 @@ impl std::str::FromStr for Failpoint {
             "after-claim" => Moment::AfterClaim,
             "mid-compute" => Moment::MidCompute,
             "before-commit" => Moment::BeforeCommit,
+            "in-commit" => Moment::InCommit,
             "after-commit" => Moment::AfterCommit,
             other => return Err(format!("\"{other}\" is no failpoint")),
         };
@@ -175,12 +179,17 @@ impl Life {
         taken
     }
 
-    /// Dies, if that is what the test wants.
+    /// Dies or stops, if that is what the test wants.
     fn failpoint(&self, at: Moment, phase: PhaseName) {
         if let Some(failpoint) = self.options.failpoint
             && failpoint.at == at
             && failpoint.phase.is_none_or(|wanted| wanted == phase)
         {
+            if at == Moment::InCommit {
+                // Nothing follows from an error: the test waits for a process that stops.
+                let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGSTOP);
+                return;
+            }
             std::process::abort();
         }
     }

@@ -31,7 +31,8 @@ struct Options {
     housekeeping: HousekeepingConfig,
     #[command(flatten)]
     log: LogConfig,
-    /// For tests: die at this point (after-claim, mid-compute, before-commit, after-commit, each with :phase)
+    /// For tests: die at this point (after-claim, mid-compute, before-commit, after-commit, each with :phase),
+    /// or freeze (in-commit)
     #[arg(long, env = "SIGMABATCH_FAILPOINT", hide = true)]
     failpoint: Option<Failpoint>,
     /// For benchmarks: in place of the pipeline, a phase that does nothing for so long

@@ -178,6 +178,9 @@ async fn transaction(
         let ids: Vec<_> = superseded.iter().map(|at| at.task).collect();
         tasks::superseded(&mut tx, &ids).await?;
     }
+    for name in by_phase.keys() {
+        life.failpoint(Moment::InCommit, *name);
+    }
     tx.commit().await?;
     life.counters.commit(waited, opened.elapsed());
 
