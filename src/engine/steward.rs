@@ -1,6 +1,7 @@
 //! The steward: one of the workers at a time, by lease. It does what needs doing when the process
 //! that should have done it is gone; two of them would only waste work.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,7 +102,7 @@ impl Steward {
     }
 
     async fn duties(&self, term: &mut Term, urgent: bool) -> Result<(), Error> {
-        self.reap_lost().await?;
+        let lost = self.reap_lost().await?;
         if term.ticks.is_multiple_of(DEADLINE_TICKS) {
             self.reap_overdue().await?;
         }
@@ -124,7 +125,7 @@ impl Steward {
         if control::resumed_lately(&self.engine.pools.control, RESUMED_SECONDS).await? {
             // Hints that were read while they were held back lie with their readers.
             self.reconcile(0.0, RESUMED_PENDING_MS).await?;
-        } else if wiped || urgent {
+        } else if wiped || urgent || lost {
             self.reconcile(0.0, PENDING_MS).await?;
         } else if term.ticks.is_multiple_of(RECONCILE_TICKS) {
             self.reconcile(HINT_GRACE_SECONDS, PENDING_MS).await?;
@@ -140,8 +141,8 @@ impl Steward {
         Ok(())
     }
 
-    /// Marks workers lost and takes their tasks back, at once.
-    async fn reap_lost(&self) -> Result<(), Error> {
+    /// Marks workers lost and takes their tasks back, at once. Says whether there were any.
+    async fn reap_lost(&self) -> Result<bool, Error> {
         let mut tx = WriteTx::begin(&self.engine.pools.commit).await?;
         let lost = store::workers::mark_lost(&mut tx, self.lease.as_secs_f64()).await?;
         for worker in &lost {
@@ -152,7 +153,8 @@ impl Steward {
         let orphans = tasks::orphans(&mut tx, REAP).await?;
         let touched = self.reap(&mut tx, &orphans, "lost").await?;
         tx.commit().await?;
-        self.follow_up(&orphans, &touched).await
+        self.follow_up(&orphans, &touched).await?;
+        Ok(!lost.is_empty())
     }
 
     async fn reap_overdue(&self) -> Result<(), Error> {
@@ -258,7 +260,11 @@ impl Steward {
     /// Compares the streams with Postgres: every claimable task gets a deliverable hint, hints of
     /// final tasks go. Streams first: what is acknowledged in between is merely looked at twice.
     async fn reconcile(&self, ready_seconds: f64, pending_ms: u64) -> Result<(), Error> {
-        let survey = self.engine.queue.survey(pending_ms).await?;
+        // What a lost worker has read nobody claims, however lately that was.
+        let lost = store::workers::lost(&self.engine.pools.control).await?;
+        let lost: BTreeSet<String> = lost.into_iter().map(WorkerId::consumer).collect();
+        let in_hand = |consumer: &str, idle_ms| idle_ms < pending_ms && !lost.contains(consumer);
+        let survey = self.engine.queue.survey(in_hand).await?;
         let useless: Vec<Entry> = survey.useless().cloned().collect();
         for entry in &useless {
             if let Says::Garbage(text) = &entry.says {
@@ -298,6 +304,7 @@ impl Steward {
             }
         }
         self.engine.queue.replace(&drop, &missing).await?;
+        self.engine.queue.forget(&survey.ghosts).await?;
         if !missing.is_empty() || !drop.is_empty() {
             tracing::info!(
                 republished = missing.len(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use redis::Pipeline;
 
 use super::connection::ENTRY_VERSION;
-use super::{Attempt, Entry, GROUP, Queue, Result};
+use super::{Attempt, Entry, EntryId, GROUP, Queue, Result};
 use crate::domain::Hint;
 
 /// Commands of one pipeline: some 100 kB, so that no reply is waited for long.
@@ -88,6 +88,22 @@ impl Queue {
                 .exec_async(&mut *connection)
                 .await
                 .attempt("acknowledging")?;
+        }
+        Ok(())
+    }
+
+    /// Acknowledges what is not in its stream any more.
+    pub async fn forget(&self, ghosts: &[(String, EntryId)]) -> Result<()> {
+        for chunk in ghosts.chunks(PIPELINE) {
+            let mut pipeline = redis::pipe();
+            for (stream, id) in chunk {
+                pipeline.cmd("XACK").arg(stream).arg(GROUP).arg(id).ignore();
+            }
+            let mut connection = self.connection().await?;
+            let () = pipeline
+                .query_async(&mut *connection)
+                .await
+                .attempt("acknowledging what was deleted")?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use redis::Value;
 use redis::streams::StreamRangeReply;
 
-use super::read::{Says, parse};
+use super::read::{EntryId, Says, parse};
 use super::{Attempt, Entry, GROUP, Queue, Result};
 use crate::domain::{Lane, PhaseName, TaskEpoch};
 
@@ -41,18 +41,20 @@ pub struct StreamState {
 pub struct Survey {
     /// Every entry.
     pub found: Vec<Found>,
+    /// Entries that were deleted while somebody had them: stream and id. Nobody will acknowledge them.
+    pub ghosts: Vec<(String, EntryId)>,
     /// Every stream.
     pub streams: Vec<StreamState>,
 }
 
 impl Queue {
-    /// Reads every work stream, entry by entry, and its pending list. A pending entry that was touched less
-    /// than `pending_ms` ago is in the hands of a worker that is about to claim it.
-    pub async fn survey(&self, pending_ms: u64) -> Result<Survey> {
+    /// Reads every work stream, entry by entry, and its pending list. `in_hand` says of a consumer and
+    /// the milliseconds since it got an entry whether it is about to claim the task.
+    pub async fn survey(&self, in_hand: impl Fn(&str, u64) -> bool) -> Result<Survey> {
         let mut survey = Survey::default();
         for state in self.states().await? {
             if state.length > 0 || state.pending > 0 {
-                self.look(&state.key, pending_ms, &mut survey.found).await?;
+                self.look(&state.key, &in_hand, &mut survey).await?;
             }
             survey.streams.push(state);
         }
@@ -66,10 +68,11 @@ impl Queue {
         phase: PhaseName,
         pending_ms: u64,
     ) -> Result<BTreeSet<TaskEpoch>> {
-        let mut found = Vec::new();
         let key = self.keys.stream(lane, phase);
-        self.look(&key, pending_ms, &mut found).await?;
-        let hints = found.into_iter().filter(|found| found.deliverable);
+        let mut survey = Survey::default();
+        let in_hand = |_: &str, idle_ms| idle_ms < pending_ms;
+        self.look(&key, &in_hand, &mut survey).await?;
+        let hints = survey.found.into_iter().filter(|found| found.deliverable);
         Ok(hints
             .filter_map(|found| match found.entry.says {
                 Says::Task(at) => Some(at),
@@ -78,16 +81,28 @@ impl Queue {
             .collect())
     }
 
-    async fn look(&self, key: &str, pending_ms: u64, found: &mut Vec<Found>) -> Result<()> {
+    async fn look(
+        &self,
+        key: &str,
+        in_hand: &impl Fn(&str, u64) -> bool,
+        survey: &mut Survey,
+    ) -> Result<()> {
         let last_delivered = self.last_delivered(key).await?;
         let pending = self.pending(key).await?;
-        let handed = |entry: &str| match pending.get(entry) {
-            Some(idle_ms) => *idle_ms < pending_ms,
+        let deliverable = |entry: &str| match pending.get(entry) {
+            Some((consumer, idle_ms)) => in_hand(consumer, *idle_ms),
             // An entry whose consumer was deleted is in no pending list and behind the
             // group's cursor: nobody would ever get it.
             None => order(entry) > last_delivered,
         };
-        self.scan(key, handed, found).await
+        let mut found = Vec::new();
+        self.scan(key, deliverable, &mut found).await?;
+        let there: BTreeSet<&str> = found.iter().map(|found| &*found.entry.id).collect();
+        let ghosts = pending.keys().filter(|id| !there.contains(id.as_str()));
+        let ghosts = ghosts.map(|id| (key.to_owned(), id.clone()));
+        survey.ghosts.extend(ghosts);
+        survey.found.append(&mut found);
+        Ok(())
     }
 
     /// Lengths and pending counts of all work streams.
@@ -147,8 +162,8 @@ impl Queue {
         Ok(ours.map_or((0, 0), |group| order(&group.last_delivered_id)))
     }
 
-    /// Pending entries: id → idle time in milliseconds.
-    async fn pending(&self, key: &str) -> Result<BTreeMap<String, u64>> {
+    /// Pending entries: id → consumer and idle time in milliseconds.
+    async fn pending(&self, key: &str) -> Result<BTreeMap<String, (String, u64)>> {
         let mut all = BTreeMap::new();
         let mut from = "-".to_owned();
         loop {
@@ -170,7 +185,8 @@ impl Queue {
             if let Some((last, ..)) = page.last() {
                 from = format!("({last}");
             }
-            all.extend(page.into_iter().map(|(id, _, idle, _)| (id, idle)));
+            let entries = page.into_iter();
+            all.extend(entries.map(|(id, consumer, idle, _)| (id, (consumer, idle))));
             if !full {
                 return Ok(all);
             }

@@ -74,6 +74,15 @@ pub async fn mark_lost(tx: &mut WriteTx, lease_seconds: f64) -> Result<Vec<Worke
     Ok(rows.into_iter().map(WorkerId).collect())
 }
 
+/// Workers that are marked lost.
+pub async fn lost(pool: &Pool) -> Result<Vec<WorkerId>> {
+    let rows = sqlx::query_scalar!("select id from worker where lost_at is not null")
+        .fetch_all(pool)
+        .await
+        .attempt("reading lost workers")?;
+    Ok(rows.into_iter().map(WorkerId).collect())
+}
+
 /// Forgets lost workers without running tasks after an hour.
 pub async fn forget_lost(pool: &Pool) -> Result<u64> {
     let done = sqlx::query!(

@@ -9,7 +9,7 @@
 //! - 13, the digest equals that of a run without faults: whoever caused the faults compares it;
 //! - 14, no transaction is open during fetch or compute: `faults.rs` looks while each phase computes.
 
-use redis::aio::MultiplexedConnection;
+use redis::Value;
 use sigmabatch::queue::GROUP;
 
 use crate::world::{World, eventually};
@@ -125,16 +125,11 @@ impl World {
     /// The same with another budget of crashes. Hints of final tasks that a dead worker held are removed
     /// by the reconciler, which is called here rather than waited for.
     pub(crate) async fn assert_invariants(&self, max_crashes: i16) {
-        let mut redis = self.redis().await;
         let meta = self.engine.queue.keys().meta();
-        redis::cmd("DEL")
-            .arg(&meta)
-            .exec_async(&mut redis)
-            .await
-            .unwrap();
+        self.redis_says(&["DEL", &meta]).await;
         let mut last = None;
         let at_rest = eventually(async || {
-            let survey = self.engine.queue.survey(30_000).await.unwrap();
+            let survey = self.engine.queue.survey(|_, _| true).await.unwrap();
             let busy: Vec<_> = survey
                 .streams
                 .iter()
@@ -154,7 +149,7 @@ impl World {
             assert!(found.is_empty(), "{number}: {sentence}: {found:?}");
         }
         self.assert_budgets_were_kept(max_crashes).await;
-        self.assert_redis_has_its_memory_back(&mut redis).await;
+        self.assert_redis_has_its_memory_back().await;
     }
 
     async fn assert_budgets_were_kept(&self, max_crashes: i16) {
@@ -169,22 +164,21 @@ impl World {
 
     /// A stream through which everything has gone is as small as one that was just made, but for the
     /// names of its consumers.
-    async fn assert_redis_has_its_memory_back(&self, redis: &mut MultiplexedConnection) {
+    async fn assert_redis_has_its_memory_back(&self) {
         let keys = self.engine.queue.keys();
         let gauge = format!("{}-gauge", keys.meta());
-        let mut command = redis::cmd("XGROUP");
-        command.arg(&["CREATE", &gauge, GROUP, "0", "MKSTREAM"]);
-        command.exec_async(redis).await.unwrap();
-        let fresh = bytes(redis, &gauge).await;
-        let mut command = redis::cmd("DEL");
-        command.arg(&gauge).exec_async(redis).await.unwrap();
+        self.redis_says(&["XGROUP", "CREATE", &gauge, GROUP, "0", "MKSTREAM"])
+            .await;
+        let fresh = self.bytes(&gauge).await;
+        self.redis_says(&["DEL", &gauge]).await;
 
         let mut fat = Vec::new();
         for (_, _, stream) in keys.streams() {
-            let mut command = redis::cmd("XINFO");
-            command.arg(&["CONSUMERS", &stream, GROUP]);
-            let consumers: Vec<redis::Value> = command.query_async(redis).await.unwrap();
-            let (now, consumers) = (bytes(redis, &stream).await, consumers.len() as u64);
+            let question = ["XINFO", "CONSUMERS", &stream, GROUP];
+            let Value::Array(consumers) = self.redis_says(&question).await else {
+                panic!("{stream} has no group");
+            };
+            let (now, consumers) = (self.bytes(&stream).await, consumers.len() as u64);
             if now > fresh + consumers * CONSUMER_BYTES {
                 fat.push(format!("{stream}: {now} bytes, {consumers} consumers"));
             }
@@ -194,11 +188,11 @@ impl World {
             "16: redis memory returns to its baseline of {fresh} bytes: {fat:?}"
         );
     }
-}
 
-async fn bytes(redis: &mut MultiplexedConnection, key: &str) -> u64 {
-    let mut command = redis::cmd("MEMORY");
-    command.arg(&["USAGE", key]);
-    let bytes: Option<u64> = command.query_async(redis).await.unwrap();
-    bytes.unwrap_or(0)
+    async fn bytes(&self, key: &str) -> u64 {
+        match self.redis_says(&["MEMORY", "USAGE", key]).await {
+            Value::Int(bytes) => u64::try_from(bytes).unwrap(),
+            said => panic!("the size of {key}: {said:?}"),
+        }
+    }
 }

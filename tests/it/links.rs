@@ -109,9 +109,9 @@ async fn behind_proxies() -> (World, Proxy, Proxy) {
     world.book("book", "100000", "2016-12-19", &[&row]).await;
     let mut options = world.options();
     let redis_url = world.servers().redis_url.clone();
-    let postgres = Proxy::to(port_of(&options.store.url)).await;
+    let postgres = Proxy::to(port_of(world.database_url())).await;
     let redis = Proxy::to(port_of(&redis_url)).await;
-    options.store.url = postgres.url(&options.store.url);
+    options.store.url = postgres.url(world.database_url());
     world.worker_by(options, &redis.url(&redis_url)).await;
     (world, postgres, redis)
 }

@@ -27,4 +27,5 @@ mod repair;
 mod risk;
 mod show;
 mod start;
+mod streams;
 mod versions;

@@ -437,6 +437,11 @@ impl World {
         &self.servers
     }
 
+    /// Its database.
+    pub(crate) fn database_url(&self) -> &str {
+        &self.settings.url
+    }
+
     /// The prices of this world.
     pub(crate) fn provider(&self) -> &Provider {
         &self.provider
@@ -450,6 +455,14 @@ impl World {
     /// Rows, each as text.
     pub(crate) async fn texts(&self, sql: &'static str) -> Vec<String> {
         sqlx::query_scalar(sql).fetch_all(&self.db).await.unwrap()
+    }
+
+    /// What Redis says to a command, an error included.
+    pub(crate) async fn redis_says(&self, words: &[&str]) -> redis::Value {
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        let said: redis::RedisResult<_> = command.query_async(&mut self.redis().await).await;
+        said.unwrap_or_else(|error| redis::Value::SimpleString(error.to_string()))
     }
 
     /// A connection for commands that no worker would send.
