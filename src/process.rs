@@ -7,15 +7,19 @@ use crate::engine::{self, Engine};
 use crate::queue::Queue;
 use crate::store::{self, Settings};
 
-/// Connects to Postgres and prepares Redis.
+/// Connects to Postgres and prepares Redis. Waits for a Postgres that is not there yet.
 pub async fn connect(
     settings: &Settings,
     redis_url: &str,
     prefix: &str,
     clock: Clock,
 ) -> Result<Engine, engine::Error> {
-    let pools = store::connect(settings).await?;
-    let install = store::install_id(&pools).await?;
+    let (pools, install) = store::patiently(settings.acquire_timeout, || async {
+        let pools = store::connect(settings).await?;
+        let install = store::install_id(&pools).await?;
+        Ok((pools, install))
+    })
+    .await?;
     let queue = Queue::open(redis_url, prefix, install)?;
     Ok(Engine::new(pools, queue, clock))
 }

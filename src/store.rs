@@ -37,6 +37,10 @@ pub use link::Link;
 pub use pool::Pool;
 pub use tx::{ReadTx, WriteTx};
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 /// What can go wrong between us and Postgres.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -136,6 +140,29 @@ impl Error {
     /// Whether a unique key was hit.
     pub fn is_unique_violation(&self) -> bool {
         self.sqlstate().as_deref() == Some("23505")
+    }
+}
+
+/// First and longest pause before something is asked again of a Postgres that went away.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// Asks, and asks again while the link breaks or Postgres is away, for at most `limit`. For what may be
+/// done twice.
+pub async fn patiently<T, F>(limit: Duration, mut ask: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let until = Instant::now() + limit;
+    let mut pause = PAUSE.0;
+    loop {
+        match ask().await {
+            Err(error) if error.is_outage() && Instant::now() + pause < until => {
+                tracing::debug!(%error, "postgres is away");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(PAUSE.1);
+            }
+            answer => return answer,
+        }
     }
 }
 

@@ -228,7 +228,14 @@ async fn live(
     let id = WorkerId::fresh();
     let lease_seconds = options.lease.as_secs_f64();
     let pool = &engine.pools.control;
-    store::workers::register(pool, id, &options.host, std::process::id(), lease_seconds).await?;
+    let pid = std::process::id();
+    let registered = store::patiently(options.store.acquire_timeout, || {
+        store::workers::register(pool, id, &options.host, pid, lease_seconds)
+    });
+    match shutdown.run_until_cancelled(registered).await {
+        Some(registered) => registered?,
+        None => return Ok(End::Drained),
+    }
     tracing::info!(worker = %id.consumer(), version = env!("CARGO_PKG_VERSION"), "worker started");
 
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Attempt, Link, Pool, Result, WriteTx};
 use crate::domain::WorkerId;
 
-/// Registers a process, with its first lease.
+/// Registers a process, with its first lease. Twice is no harm: the first answer may have been lost.
 pub async fn register(
     pool: &Pool,
     worker: WorkerId,
@@ -15,7 +15,8 @@ pub async fn register(
 ) -> Result<()> {
     sqlx::query!(
         "insert into worker (id, host, pid, version, lease_until)
-         values ($1, $2, $3, $4, now() + make_interval(secs => $5))",
+         values ($1, $2, $3, $4, now() + make_interval(secs => $5))
+         on conflict (id) do update set lease_until = excluded.lease_until",
         worker.0,
         host,
         i32::try_from(pid).unwrap_or(i32::MAX),
