@@ -13,9 +13,10 @@ mod wire;
 
 use std::collections::BTreeSet;
 
-use sigmabatch::domain::{PortfolioId, RunId};
-use sigmabatch::engine::{self, CatchUp, Order, Planned, Request, Selection};
+use sigmabatch::domain::{PhaseName, PortfolioId, RunId, TaskEpoch, WorkerId};
+use sigmabatch::engine::{self, CatchUp, Engine, Order, Planned, Request, Selection};
 use sigmabatch::queue::GROUP;
+use sigmabatch::store::tasks::{self, Answer, Capability, Completion, Timings};
 
 use crate::market::close;
 use crate::world::{World, request};
@@ -116,6 +117,33 @@ async fn age_hints(world: &World) {
         .exec_async(&mut redis)
         .await
         .unwrap();
+}
+
+/// Claims tasks as a worker does, and says how each is completed.
+async fn claim(
+    engine: &Engine,
+    worker: WorkerId,
+    hints: &[TaskEpoch],
+    phase: PhaseName,
+) -> Vec<Completion> {
+    let capability = Capability {
+        phase,
+        version: 1,
+        timeout_seconds: 600.0,
+    };
+    let (pool, none_in_doubt) = (&engine.pools.control, BTreeSet::new());
+    let answers = tasks::claim(pool, worker, hints, &none_in_doubt, &[capability], true)
+        .await
+        .unwrap();
+    let completion = |(_, answer)| match answer {
+        Answer::Claimed(claimed) => Completion {
+            at: claimed.at,
+            outcome: "done".to_owned(),
+            timings: Timings::default(),
+        },
+        other => panic!("{other:?}"),
+    };
+    answers.into_iter().map(completion).collect()
 }
 
 /// All portfolios on the sessions of a range.

@@ -237,6 +237,8 @@ async fn i_56_returns_are_anchored_at_the_last_close_on_or_before_the_day() {
         ("2016-05-10", "return_ytd", "2015-12-31"),
         // A month before is Memorial Day.
         ("2016-06-30", "return_1m", "2016-05-27"),
+        // A day with a close is its own anchor.
+        ("2016-06-30", "return_3m", "2016-03-30"),
         // Three months before is Memorial Day, too.
         ("2016-08-30", "return_3m", "2016-05-27"),
     ] {

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::signal::Signal;
 use rust_decimal::Decimal;
-use sigmabatch::domain::{Held, Lane, PhaseName, Trigger};
+use sigmabatch::domain::{Held, Lane, PhaseName, TaskEpoch, TaskId, Trigger, WorkerId};
 use sigmabatch::engine::{self, Dates, Request};
+use sigmabatch::store::{WriteTx, tasks, workers};
 
-use super::{ORDER, book, lot, nights, only, planned_tasks};
+use super::{ORDER, book, claim, lot, nights, only, planned_tasks};
 use crate::faults;
 use crate::market::{Folder, close};
 use crate::world::{Process, World, day, eventually, on, request};
@@ -192,6 +193,39 @@ async fn i_25_a_worker_that_wakes_up_after_its_lease_writes_nothing() {
     .unwrap();
     assert_eq!(written, 0);
     faults::assert_ended_as_if_nothing_had_happened(&world, &planned).await;
+}
+
+/// The same at the last moment: results are there, and COMMIT is what is left to do.
+#[tokio::test(flavor = "multi_thread")]
+async fn i_25_a_commit_of_a_worker_that_was_lost_changes_no_row() {
+    let world = World::new().await;
+    faults::books(&world).await;
+    let planned = world.begin(&faults::night()).await;
+    let (control, commit) = (&world.engine.pools.control, &world.engine.pools.commit);
+    let zombie = WorkerId::fresh();
+    workers::register(control, zombie, "it", 1, 0.5)
+        .await
+        .unwrap();
+    let id = world
+        .count("select id from task where phase = 'market-data'")
+        .await;
+    let hint = TaskEpoch {
+        task: TaskId(id),
+        epoch: 0,
+    };
+    let claimed = claim(&world.engine, zombie, &[hint], PhaseName::MarketData).await;
+    world.worker().await;
+    faults::assert_ended_as_if_nothing_had_happened(&world, &planned).await;
+    let rows = "select t.*::text || array_agg(a.* order by a.epoch)::text from task t join attempt a on a.task_id = t.id
+                where t.phase = 'market-data' group by t.id";
+    let before = world.texts(rows).await;
+
+    let mut tx = WriteTx::begin(commit).await.unwrap();
+    let ours = tasks::complete(&mut tx, zombie, &claimed).await.unwrap();
+    tx.commit().await.unwrap();
+
+    assert_eq!(ours, []);
+    assert_eq!(world.texts(rows).await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

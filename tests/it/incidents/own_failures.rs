@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use nix::sys::signal::Signal;
-use sigmabatch::domain::{Held, Lane, PhaseName, TaskEpoch, TaskId, Trigger, WorkerId};
+use sigmabatch::domain::{Held, Lane, PhaseName, RunId, TaskEpoch, TaskId, Trigger, WorkerId};
 use sigmabatch::engine::{self, Dates, Probe, Request};
 use sigmabatch::queue::{GROUP, Says};
-use sigmabatch::store::tasks::{self, Answer, Capability, Completion, Timings};
-use sigmabatch::store::{WriteTx, gates, workers};
+use sigmabatch::store::{WriteTx, gates, tasks, workers};
 use tokio::runtime::Handle;
 
-use super::{ORDER, age_hints, book, nights, only};
+use super::{ORDER, age_hints, book, claim, nights, only};
 use crate::faults;
 use crate::market::Folder;
 use crate::proxy::{Proxy, port_of};
@@ -245,16 +244,10 @@ async fn own_08_a_task_longer_than_any_lease_is_not_taken_from_a_worker_that_liv
 }
 
 /// Completes tasks one by one, and asks for the gate after each, as eight workers do.
-async fn complete_all(world: &World, hints: Vec<TaskEpoch>, phase: PhaseName) {
-    let capability = Capability {
-        phase,
-        version: 1,
-        timeout_seconds: 60.0,
-    };
+async fn complete_all(world: &World, run: RunId, phase: PhaseName, hints: Vec<TaskEpoch>) {
     let mut hands = Vec::new();
-    let share = hints.len().div_ceil(8);
-    for hints in hints.chunks(share) {
-        let (hints, capability) = (hints.to_vec(), capability.clone());
+    for hints in hints.chunks(hints.len().div_ceil(8)) {
+        let hints = hints.to_vec();
         let engine = world.another_engine(NOW).await;
         hands.push(tokio::spawn(async move {
             let worker = WorkerId::fresh();
@@ -262,27 +255,17 @@ async fn complete_all(world: &World, hints: Vec<TaskEpoch>, phase: PhaseName) {
             workers::register(control, worker, "it", 1, 60.0)
                 .await
                 .unwrap();
-            let none_in_doubt = BTreeSet::new();
-            let answers =
-                tasks::claim(control, worker, &hints, &none_in_doubt, &[capability], true)
-                    .await
-                    .unwrap();
-            for (_, answer) in answers {
-                let Answer::Claimed(claimed) = answer else {
-                    panic!("{answer:?}");
-                };
-                let done = Completion {
-                    at: claimed.at,
-                    outcome: "done".to_owned(),
-                    timings: Timings::default(),
-                };
+            for done in claim(&engine, worker, &hints, phase).await {
                 let mut tx = WriteTx::begin(commit).await.unwrap();
                 assert_eq!(
-                    tasks::complete(&mut tx, worker, &[done]).await.unwrap(),
-                    [claimed.at]
+                    tasks::complete(&mut tx, worker, &[done])
+                        .await
+                        .unwrap()
+                        .len(),
+                    1
                 );
                 tx.commit().await.unwrap();
-                gates::advance(control, claimed.run_id).await.unwrap();
+                gates::advance(control, run).await.unwrap();
             }
         }));
     }
@@ -328,7 +311,7 @@ async fn own_09_hundreds_of_tasks_that_end_at_once_open_the_gate_once() {
         epoch: 0,
     });
 
-    complete_all(&world, hints.collect(), analytics).await;
+    complete_all(&world, planned.run, analytics, hints.collect()).await;
 
     world.verdict(planned.run).await;
     let ends = world
