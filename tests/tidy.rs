@@ -410,6 +410,73 @@ fn every_file_says_what_it_is_for() {
 }
 
 /// The design lies beside the repository and is not part of it.
+/// The entries of the catalogue that `tests/INCIDENTS.md` answers for.
+fn incidents() -> Vec<String> {
+    let ranges = [1..=41, 52..=56, 71..=74, 76..=76];
+    let own = (1..=11).map(|n| format!("5.9.{n}"));
+    let entries = ranges.into_iter().flatten();
+    entries.map(|n| format!("I-{n:02}")).chain(own).collect()
+}
+
+#[test]
+fn every_incident_is_proven_or_does_not_apply() {
+    let table = fs::read_to_string(Path::new(ROOT).join("tests/INCIDENTS.md")).unwrap();
+    let rows = table
+        .lines()
+        .filter(|line| line.starts_with("| I-") || line.starts_with("| 5."));
+    let code: Vec<Source> = sources(&["src", "tests"]);
+    let mut known = BTreeSet::new();
+    for source in &code {
+        for (_, line) in source.code() {
+            let name = line
+                .trim_start()
+                .strip_prefix("async ")
+                .unwrap_or(line.trim_start());
+            if let Some(name) = name.strip_prefix("fn ") {
+                known.insert(name.chars().take_while(|c| is_name(*c)).collect::<String>());
+            }
+        }
+    }
+    let (mut entries, mut named, mut violations) = (Vec::new(), BTreeSet::new(), Vec::new());
+    for row in rows {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let [_, entry, tests, remark, _] = cells[..] else {
+            panic!("a row has three cells: {row}");
+        };
+        entries.push(entry.to_owned());
+        let tests: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        if tests.is_empty() && remark.is_empty() {
+            violations.push(format!("{entry}: neither a test nor a reason"));
+        }
+        for test in tests {
+            if !known.contains(test) {
+                violations.push(format!("{entry}: there is no {test}"));
+            }
+            named.insert(test.to_owned());
+        }
+    }
+    for entry in incidents() {
+        match entries.iter().filter(|known| **known == entry).count() {
+            1 => {}
+            count => violations.push(format!("{entry} is there {count} times")),
+        }
+    }
+    let numbered = |name: &&String| {
+        let digits = name
+            .strip_prefix("i_")
+            .or_else(|| name.strip_prefix("own_"));
+        digits.is_some_and(|rest| rest.len() > 3 && rest[..2].bytes().all(|b| b.is_ascii_digit()))
+    };
+    for test in known
+        .iter()
+        .filter(numbered)
+        .filter(|test| !named.contains(*test))
+    {
+        violations.push(format!("{test} is not in the table"));
+    }
+    assert_none(&violations, "tests/INCIDENTS.md:");
+}
+
 #[test]
 fn no_source_points_out_of_the_repository() {
     let mut files = Vec::new();

@@ -131,6 +131,7 @@ async fn a_run_killed_before_a_commit_ends_with_the_digest_of_an_undisturbed_one
     killed_at("before-commit").await;
 }
 
+/// Incident I-24: redelivered although it is done.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_killed_between_commit_and_acknowledgement_ends_with_the_digest_of_an_undisturbed_one()
  {
@@ -231,6 +232,7 @@ async fn a_worker_told_to_stop_drains_and_leaves_nothing_behind() {
     assert_ended_as_if_nothing_had_happened(&world, &planned).await;
 }
 
+/// Incident 5.9.1.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wiped_redis_is_rebuilt_in_the_middle_of_a_run() {
     let world = World::new().await;
@@ -251,6 +253,7 @@ async fn a_wiped_redis_is_rebuilt_in_the_middle_of_a_run() {
     assert_ended_as_if_nothing_had_happened(&world, &planned).await;
 }
 
+/// Incident 5.9.4: a message that poisons its group.
 #[tokio::test(flavor = "multi_thread")]
 async fn garbage_foreign_and_repeated_entries_do_no_harm() {
     let world = World::new().await;
@@ -305,7 +308,7 @@ async fn garbage_foreign_and_repeated_entries_do_no_harm() {
     );
 }
 
-/// A transaction of the task itself would stay open for as long as the probe looks, because the
+/// Incident I-31. A transaction of the task itself would stay open for as long as the probe looks, because the
 /// computation goes on only after it; those of other tasks end by themselves.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_transaction_is_open_while_a_task_computes() {

@@ -53,6 +53,7 @@ async fn analytics_of(world: &World, run: sigmabatch::domain::RunId) -> Vec<Stri
     .unwrap()
 }
 
+/// Incident I-10: tracking rows that a clearing left behind.
 #[tokio::test(flavor = "multi_thread")]
 async fn invalidating_a_portfolio_recomputes_its_later_dates_and_nothing_else() {
     let world = World::new().await;

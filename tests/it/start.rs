@@ -36,9 +36,11 @@ async fn tasks(world: &World, planned: &Planned) -> Vec<Task> {
     .unwrap()
 }
 
+/// Incident I-01: a phase was missing on one of several paths.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_four_ways_to_start_make_the_same_tasks() {
+async fn the_four_ways_to_start_make_the_same_tasks_and_results() {
     let mut all: Vec<(&str, Vec<Task>)> = Vec::new();
+    let mut digests = BTreeSet::new();
     for way in ["scheduler", "command line", "onboarding", "interface"] {
         // The scheduler takes the due session and what the last 21 lack: three since inception.
         let world = World::new().await;
@@ -73,6 +75,11 @@ async fn the_four_ways_to_start_make_the_same_tasks() {
             }
         };
         all.push((way, tasks(&world, &planned).await));
+        engine::start(&world.engine, planned.run).await;
+        world.worker().await;
+        let verdict = world.verdict(planned.run).await;
+        assert_eq!(verdict, "succeeded", "{way}: {}", world.troubles().await);
+        digests.insert(world.digest().await.total);
     }
 
     let (_, first) = &all[0];
@@ -81,6 +88,7 @@ async fn the_four_ways_to_start_make_the_same_tasks() {
     for (way, tasks) in &all {
         assert_eq!(tasks, first, "{way}");
     }
+    assert_eq!(digests.len(), 1, "{digests:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,6 +112,7 @@ async fn a_nightly_run_of_one_date_makes_the_tasks_of_a_request_for_that_date() 
     assert_eq!(newest.label, "interactive/2016-12-30");
 }
 
+/// Incident I-13: two identities of one run.
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_equal_requests_with_one_key_make_one_run_and_another_request_is_refused() {
     let world = World::new().await;
@@ -207,6 +216,7 @@ async fn an_equal_request_without_a_key_joins_the_run_that_goes_on() {
     assert!(!forced.existing && forced.run != first.run);
 }
 
+/// Incident I-29: several schedulers.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_schedulers_at_once_make_one_nightly_run_for_each_date() {
     let world = World::new().await;
@@ -330,6 +340,7 @@ async fn catching_up_with_none_skips_older_dates() {
     );
 }
 
+/// Incidents I-03 and I-05: whatever is asked for that is not there or not yet.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_planned_is_refused_with_the_reason_and_leaves_nothing() {
     let world = World::new().await;
