@@ -27,11 +27,13 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 pub use erased::{AnyPhase, AnySend, AnyValue, DoneAny};
+pub use sets::Wish;
 
 use crate::clock::Deadline;
 use crate::domain::{
@@ -113,6 +115,13 @@ pub trait Phase: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Fetched>> + Send;
     /// Computes, on the CPU pool. A function of its argument.
     fn compute(&self, cx: &Cx, fetched: Self::Fetched) -> Result<Self::Output>;
+    /// The sets of results that an output replaces. Their headers are written with the fence; a task that
+    /// gets none of them ends there, for newer results were there.
+    fn sets(_output: &Self::Output) -> Vec<Wish> {
+        Vec::new()
+    }
+    /// Whether there is more to write than the headers of [`Phase::sets`].
+    const WRITES: bool = true;
     /// Writes the results of several tasks, one statement per table. Says which of them were
     /// replaced by newer results before.
     fn commit(
@@ -251,6 +260,8 @@ pub struct Done<'a, O> {
     pub data_version: i64,
     /// Its results.
     pub output: &'a O,
+    /// Owner and date of those of its sets that are its own to write.
+    pub sets: &'a [(String, NaiveDate)],
 }
 
 impl<O> Clone for Done<'_, O> {

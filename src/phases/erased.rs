@@ -3,10 +3,11 @@
 use std::any::Any;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use super::{Cx, Done, Error, PermitClass, Phase, Result, Scope, Subjects, TaskRef, Unit};
+use super::{Cx, Done, Error, PermitClass, Phase, Result, Scope, Subjects, TaskRef, Unit, Wish};
 use crate::domain::{PhaseName, TaskEpoch, TradingDate};
 use crate::store::{ReadTx, WriteTx};
 
@@ -24,6 +25,8 @@ pub struct DoneAny<'a> {
     pub data_version: i64,
     /// Its results.
     pub output: &'a AnyValue,
+    /// Owner and date of those of its sets that are its own to write.
+    pub sets: &'a [(String, NaiveDate)],
 }
 
 /// [`Phase`] without its types.
@@ -55,6 +58,10 @@ pub trait AnyPhase: Send + Sync {
     fn fetch<'a>(&'a self, cx: &'a Cx, loaded: AnySend) -> BoxFuture<'a, Result<AnySend>>;
     /// [`Phase::compute`]
     fn compute(&self, cx: &Cx, fetched: AnySend) -> Result<AnyValue>;
+    /// [`Phase::sets`]
+    fn sets(&self, output: &AnyValue) -> Result<Vec<Wish>>;
+    /// [`Phase::WRITES`]
+    fn writes(&self) -> bool;
     /// [`Phase::commit`]
     fn commit<'a>(
         &'a self,
@@ -151,6 +158,17 @@ impl<P: Phase> AnyPhase for P {
         Ok(Box::new(Phase::compute(self, cx, *fetched)?))
     }
 
+    fn sets(&self, output: &AnyValue) -> Result<Vec<Wish>> {
+        output
+            .downcast_ref::<P::Output>()
+            .map(P::sets)
+            .ok_or_else(|| mixed_up(P::NAME))
+    }
+
+    fn writes(&self) -> bool {
+        P::WRITES
+    }
+
     fn commit<'a>(
         &'a self,
         tx: &'a mut WriteTx,
@@ -167,6 +185,7 @@ impl<P: Phase> AnyPhase for P {
                     task: one.task,
                     data_version: one.data_version,
                     output,
+                    sets: one.sets,
                 });
             }
             Phase::commit(self, tx, &typed).await

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::sets::{self, Keep};
-use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit};
+use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit, Wish};
 use crate::domain::{PhaseName, PortfolioId, TaskEpoch, TradingDate};
 use crate::store::{ReadTx, WriteTx};
 
@@ -86,16 +85,14 @@ impl Phase for NoOp {
         }
     }
 
-    async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Nothing>]) -> Result<Vec<TaskEpoch>> {
-        let ours = sets::claim(tx, done, Keep::Dated, |nothing| {
-            vec![(
-                KIND,
-                nothing.portfolio.to_string(),
-                nothing.as_of,
-                String::new(),
-            )]
-        })
-        .await?;
-        Ok(ours.superseded)
+    const WRITES: bool = false;
+
+    fn sets(nothing: &Nothing) -> Vec<Wish> {
+        let owner = nothing.portfolio.to_string();
+        vec![(KIND, owner, nothing.as_of, String::new())]
+    }
+
+    async fn commit(&self, _: &mut WriteTx, _: &[Done<'_, Nothing>]) -> Result<Vec<TaskEpoch>> {
+        Ok(Vec::new())
     }
 }

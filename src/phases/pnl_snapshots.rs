@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::books::{self, Books};
 use super::position_values::{Input, book_units, single_books};
-use super::sets::{self, Keep};
+use super::sets::{Ours, Wish};
 use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit};
 use crate::domain::{PhaseName, TaskEpoch, TradingDate};
 use crate::store::portfolio_results::{self, SnapshotRow};
@@ -57,23 +57,18 @@ impl Phase for PnlSnapshots {
             .collect())
     }
 
+    fn sets(rows: &Vec<SnapshotRow>) -> Vec<Wish> {
+        let kind = Self::NAME.as_str();
+        let wish = |row: &SnapshotRow| (kind, row.portfolio.to_string(), row.as_of, String::new());
+        rows.iter().map(wish).collect()
+    }
+
     async fn commit(
         &self,
         tx: &mut WriteTx,
         done: &[Done<'_, Vec<SnapshotRow>>],
     ) -> Result<Vec<TaskEpoch>> {
-        let ours = sets::claim(tx, done, Keep::Dated, |rows| {
-            let wish = |row: &SnapshotRow| {
-                (
-                    Self::NAME.as_str(),
-                    row.portfolio.to_string(),
-                    row.as_of,
-                    String::new(),
-                )
-            };
-            rows.iter().map(wish).collect()
-        })
-        .await?;
+        let ours = Ours::of(done);
         let key = |row: &SnapshotRow| (row.portfolio.to_string(), row.as_of);
         let rows = ours.rows(done, Vec::as_slice, key);
         let rows: Vec<SnapshotRow> = rows.into_iter().cloned().collect();

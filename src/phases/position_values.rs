@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::books::{self, Books};
-use super::sets::{self, Keep};
+use super::sets::{Ours, Wish};
 use super::units::{self, BOOK_DATE_CHUNK, PORTFOLIO_CHUNK, chunk_name, ids, rectangles, singles};
 use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit};
 use crate::domain::{PhaseName, PortfolioId, TaskEpoch, TradingDate};
@@ -106,14 +106,15 @@ impl Phase for PositionValues {
         Ok(output)
     }
 
+    fn sets(output: &Output) -> Vec<Wish> {
+        let wish = |set: &(PortfolioId, TradingDate)| {
+            (Self::NAME.as_str(), set.0.to_string(), set.1, String::new())
+        };
+        output.sets.iter().map(wish).collect()
+    }
+
     async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<Vec<TaskEpoch>> {
-        let ours = sets::claim(tx, done, Keep::Dated, |output| {
-            let wish = |set: &(PortfolioId, TradingDate)| {
-                (Self::NAME.as_str(), set.0.to_string(), set.1, String::new())
-            };
-            output.sets.iter().map(wish).collect()
-        })
-        .await?;
+        let ours = Ours::of(done);
         let key = |set: &(PortfolioId, TradingDate)| (set.0.to_string(), set.1);
         let sets = ours.rows(done, |output| &output.sets, key);
         let sets: Vec<_> = sets.into_iter().copied().collect();

@@ -26,6 +26,21 @@ pub(super) struct Ours {
 }
 
 impl Ours {
+    /// The sets that the fence gave to these tasks.
+    pub(super) fn of<O>(done: &[Done<'_, O>]) -> Self {
+        let sets = |one: &Done<'_, O>| {
+            let at = one.task.at;
+            one.sets
+                .iter()
+                .map(|set| (set.clone(), at))
+                .collect::<Vec<_>>()
+        };
+        Self {
+            sets: done.iter().flat_map(sets).collect(),
+            superseded: Vec::new(),
+        }
+    }
+
     /// Whether the set of this owner and date is this task's to replace.
     pub(super) fn has(&self, at: TaskEpoch, owner: &impl ToString, as_of: TradingDate) -> bool {
         self.sets.get(&(owner.to_string(), as_of.date())) == Some(&at)
@@ -50,7 +65,7 @@ impl Ours {
 }
 
 /// A set that a finished task wants to write: kind, owner, date, digest of the definitions.
-pub(super) type Wish = (&'static str, String, TradingDate, String);
+pub type Wish = (&'static str, String, TradingDate, String);
 
 /// Writes the headers of all sets of a commit. Tasks of several runs may meet in it and want the same set:
 /// the one that saw the newest inputs, then the newest run, gets it.

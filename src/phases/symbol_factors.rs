@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub(super) use model::{DateModel, covariance_row, fit, reason};
 
 use super::series::{self, Prices, Window};
-use super::sets::{self, Keep};
+use super::sets::{Ours, Wish};
 use super::units::{DATE_CHUNK, SYMBOL_CHUNK, chunk_name, rectangles, singles};
 use super::{Cx, Done, Error, MODEL_VERSION, Phase, Result, Scope, Subjects, TaskRef, Unit};
 use crate::domain::{Calendar, Factor, PhaseName, Symbol, TaskEpoch, TradingDate};
@@ -214,40 +214,28 @@ impl Phase for SymbolFactors {
         Ok(output)
     }
 
+    fn sets(output: &Output) -> Vec<Wish> {
+        let wish = |kind, owner: String, as_of| (kind, owner, as_of, output.definitions.clone());
+        let models = output
+            .models
+            .iter()
+            .map(|row| wish(Self::NAME.as_str(), row.symbol.to_string(), row.as_of));
+        let covariances = output.covariances.iter().map(|row| {
+            let owner = COVARIANCE_OWNER.to_owned();
+            wish("factor-covariance", owner, row.as_of)
+        });
+        models.chain(covariances).collect()
+    }
+
     async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<Vec<TaskEpoch>> {
-        let mut ours = sets::claim(tx, done, Keep::Dated, |output| {
-            let wish = |row: &ModelRow| {
-                (
-                    Self::NAME.as_str(),
-                    row.symbol.to_string(),
-                    row.as_of,
-                    output.definitions.clone(),
-                )
-            };
-            output.models.iter().map(wish).collect()
-        })
-        .await?;
+        let ours = Ours::of(done);
         let key = |row: &ModelRow| (row.symbol.to_string(), row.as_of);
         let models = ours.rows(done, |output| &output.models, key);
         symbol_results::replace_models(tx, &models).await?;
 
-        let covariances = sets::claim(tx, done, Keep::Dated, |output| {
-            let wish = |row: &CovarianceRow| {
-                let hash = output.definitions.clone();
-                (
-                    "factor-covariance",
-                    COVARIANCE_OWNER.to_owned(),
-                    row.as_of,
-                    hash,
-                )
-            };
-            output.covariances.iter().map(wish).collect()
-        })
-        .await?;
         let key = |row: &CovarianceRow| (COVARIANCE_OWNER.to_owned(), row.as_of);
-        let rows = covariances.rows(done, |output| &output.covariances, key);
+        let rows = ours.rows(done, |output| &output.covariances, key);
         symbol_results::replace_covariances(tx, &rows).await?;
-        ours.superseded.extend(covariances.superseded);
         Ok(ours.superseded)
     }
 

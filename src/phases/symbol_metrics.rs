@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::series::{self, Prices, Window};
-use super::sets::{self, Keep};
+use super::sets::{Ours, Wish};
 use super::symbol_factors::window;
 use super::units::{DATE_CHUNK, SYMBOL_CHUNK, chunk_name, rectangles, singles};
 use super::{Cx, Done, Error, MODEL_VERSION, Phase, Result, Scope, Subjects, TaskRef, Unit};
@@ -161,23 +161,18 @@ impl Phase for SymbolMetrics {
         Ok(rows)
     }
 
+    fn sets(rows: &Vec<MetricsRow>) -> Vec<Wish> {
+        let kind = Self::NAME.as_str();
+        let wish = |row: &MetricsRow| (kind, row.symbol.to_string(), row.as_of, String::new());
+        rows.iter().map(wish).collect()
+    }
+
     async fn commit(
         &self,
         tx: &mut WriteTx,
         done: &[Done<'_, Vec<MetricsRow>>],
     ) -> Result<Vec<TaskEpoch>> {
-        let ours = sets::claim(tx, done, Keep::Dated, |rows| {
-            let wish = |row: &MetricsRow| {
-                (
-                    Self::NAME.as_str(),
-                    row.symbol.to_string(),
-                    row.as_of,
-                    String::new(),
-                )
-            };
-            rows.iter().map(wish).collect()
-        })
-        .await?;
+        let ours = Ours::of(done);
         let key = |row: &MetricsRow| (row.symbol.to_string(), row.as_of);
         let rows = ours.rows(done, Vec::as_slice, key);
         symbol_results::replace_metrics(tx, &rows).await?;

@@ -30,6 +30,15 @@ pub struct NewSet {
     pub provider_basis: &'static str,
 }
 
+/// What makes results what they are, besides inputs and definitions.
+#[derive(Debug, Clone, Copy)]
+pub struct Making<'a> {
+    /// Of the kernels.
+    pub model_version: &'a str,
+    /// Of the definitions behind all numbers.
+    pub convention_id: &'a str,
+}
+
 /// Writes headers, in key order; says which sets are ours to replace. The others are newer: results
 /// of an older run or of older inputs never overwrite them.
 pub async fn replace(

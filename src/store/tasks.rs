@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::result_sets::{Making, NewSet};
 use super::{Attempt, Pool, ReadTx, Result, WriteTx, word};
 use crate::domain::{
     Hint, PhaseName, RunId, TaskEpoch, TaskId, TradingDate, WorkerId, fingerprint,
@@ -176,51 +177,95 @@ pub struct Completion {
     pub timings: Timings,
 }
 
-/// The fence: completes the tasks that are still ours and records their attempts. Only results of
-/// tasks in the answer may be written.
+/// A task that is done, and the sets that are its own to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Completed {
+    /// The task at our epoch.
+    pub at: TaskEpoch,
+    /// Owner and date of each set that it headed.
+    pub sets: Vec<(String, chrono::NaiveDate)>,
+}
+
+/// The fence alone, for tasks that want no sets: completes those that are still ours.
 pub async fn complete(
     tx: &mut WriteTx,
     worker: WorkerId,
     completions: &[Completion],
 ) -> Result<Vec<TaskEpoch>> {
+    let none = Making {
+        model_version: "",
+        convention_id: "",
+    };
+    let completed = complete_with_sets(tx, worker, completions, &[], none).await?;
+    Ok(completed.into_iter().map(|task| task.at).collect())
+}
+
+/// The fence: completes the tasks that are still ours, writes the headers of their sets and records
+/// their attempts. Only results of tasks in the answer may be written, and of sets only those in it.
+/// A task that wanted sets and got none, because newer results were there, ends `superseded`.
+pub async fn complete_with_sets(
+    tx: &mut WriteTx,
+    worker: WorkerId,
+    completions: &[Completion],
+    wanted: &[NewSet],
+    by: Making<'_>,
+) -> Result<Vec<Completed>> {
     let ids: Vec<i64> = completions.iter().map(|c| c.at.task.0).collect();
     let epochs: Vec<i64> = completions.iter().map(|c| c.at.epoch).collect();
     let outcomes: Vec<String> = completions.iter().map(|c| c.outcome.clone()).collect();
     let load: Vec<f32> = completions.iter().map(|c| c.timings.load_ms).collect();
     let fetch: Vec<f32> = completions.iter().map(|c| c.timings.fetch_ms).collect();
     let compute: Vec<f32> = completions.iter().map(|c| c.timings.compute_ms).collect();
-    let rows = sqlx::query!(
-        r#"with fenced as (
-               update task t
-               set state = 'done', outcome = m.outcome, finished_at = now(), deadline_at = null
-               -- In the order of ids, so that those who lock several rows do not wait for each other.
-               from (select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::real[], $5::real[], $6::real[])
-                     as m(id, epoch, outcome, load_ms, fetch_ms, compute_ms) order by id) m
-               where t.id = m.id and t.epoch = m.epoch and t.worker_id = $7 and t.state = 'running'
-               returning t.id, t.epoch, t.started_at, m.load_ms, m.fetch_ms, m.compute_ms
-           ), recorded as (
-               insert into attempt (task_id, epoch, worker_id, outcome, started_at, load_ms, fetch_ms, compute_ms)
-               select id, epoch, $7, 'committed', started_at, load_ms, fetch_ms, compute_ms from fenced
-           )
-           select id, epoch from fenced order by id"#,
+    let tasks: Vec<i64> = wanted.iter().map(|set| set.at.task.0).collect();
+    let kinds: Vec<String> = wanted.iter().map(|set| set.kind.to_owned()).collect();
+    let owners: Vec<String> = wanted.iter().map(|set| set.owner.clone()).collect();
+    let dates: Vec<_> = wanted.iter().map(|set| set.as_of.date()).collect();
+    let sequence: Vec<i64> = wanted.iter().map(|set| set.run_seq).collect();
+    let versions: Vec<i64> = wanted.iter().map(|set| set.data_version).collect();
+    let definitions: Vec<String> = wanted.iter().map(|set| set.definitions.clone()).collect();
+    let bases: Vec<String> = wanted
+        .iter()
+        .map(|set| set.provider_basis.to_owned())
+        .collect();
+    let rows = sqlx::query_file!(
+        "src/store/tasks/complete.sql",
         &ids,
         &epochs,
         &outcomes,
         &load,
         &fetch,
         &compute,
-        worker.0
+        worker.0,
+        &tasks,
+        &kinds,
+        &owners,
+        &dates,
+        &sequence,
+        &versions,
+        &definitions,
+        &bases,
+        by.model_version,
+        by.convention_id
     )
     .fetch_all(tx.connection())
     .await
     .attempt("completing tasks")?;
-    Ok(rows
-        .into_iter()
-        .map(|row| TaskEpoch {
+    let mut completed: Vec<Completed> = Vec::with_capacity(completions.len());
+    for row in rows {
+        let at = TaskEpoch {
             task: TaskId(row.id),
             epoch: row.epoch,
-        })
-        .collect())
+        };
+        if completed.last().is_none_or(|last| last.at != at) {
+            let sets = Vec::new();
+            completed.push(Completed { at, sets });
+        }
+        if let (Some(last), Some(owner), Some(as_of)) = (completed.last_mut(), row.owner, row.as_of)
+        {
+            last.sets.push((owner, as_of));
+        }
+    }
+    Ok(completed)
 }
 
 /// Says of completed tasks that newer results were there already.

@@ -22,6 +22,8 @@ use crate::store::{self, WriteTx, databases, portfolios};
 
 /// Portfolios of a run with many tasks; the rest are dates.
 const PORTFOLIOS: usize = 400;
+/// Between two looks at what is waited for.
+const POLL: Duration = Duration::from_millis(5);
 /// When it is: late enough for all dates.
 const NOW: &str = "2024-01-10T23:00:00Z";
 const INCEPTION: (i32, u32, u32) = (2000, 1, 3);
@@ -287,7 +289,7 @@ pub(super) async fn until<T>(
         if let Some(answer) = ask().await? {
             return Ok(answer);
         }
-        tokio::time::sleep(Duration::from_millis(2)).await;
+        tokio::time::sleep(POLL).await;
     }
     Err(Error::not_there(
         or_else,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use futures::future::BoxFuture;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
 
@@ -14,10 +15,11 @@ use super::task::{self, Worked};
 use super::{Life, Moment};
 use crate::clock::Deadline;
 use crate::domain::{PhaseName, TaskEpoch};
-use crate::phases::{DoneAny, Error};
+use crate::phases::{AnyPhase, CONVENTION_ID, DoneAny, Error, MODEL_VERSION, Wish};
 use crate::queue::Entry;
+use crate::store::WriteTx;
+use crate::store::result_sets::{Making, NewSet};
 use crate::store::tasks::{self, Claimed, Completion};
-use crate::store::{self, WriteTx};
 
 /// Longest wait for more of them.
 const GATHER: Duration = Duration::from_millis(8);
@@ -26,6 +28,12 @@ const GATHER: Duration = Duration::from_millis(8);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// First and longest pause before a commit is tried again.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// Names what made the results of this program.
+const MAKING: Making<'static> = Making {
+    model_version: MODEL_VERSION,
+    convention_id: CONVENTION_ID,
+};
 
 /// A computed task on its way into the database.
 pub(super) struct Finished {
@@ -145,38 +153,28 @@ async fn transaction(
         .iter()
         .map(|finished| finished.worked.completion.clone())
         .collect();
-    let mut tx = WriteTx::begin(&life.engine.pools.commit).await?;
+    let mut wanted = Vec::new();
+    let mut writes = false;
+    for finished in batch {
+        let phase = phase(life, finished.claimed.phase)?;
+        writes |= phase.writes();
+        let worked = &finished.worked;
+        let sets = phase.sets(&worked.output)?;
+        wanted.extend(sets.into_iter().map(|set| header(worked, set)));
+    }
+    let pool = &life.engine.pools.commit;
+    // The fence writes headers as well: where that is all, it is the whole transaction.
+    let mut tx = if writes {
+        WriteTx::begin(pool).await?
+    } else {
+        WriteTx::alone(pool).await?
+    };
     let (waited, opened) = tx.times();
-    let fenced: BTreeSet<TaskEpoch> = tasks::complete(&mut tx, life.id, &completions)
-        .await?
-        .into_iter()
-        .collect();
-
-    let mut by_phase: BTreeMap<PhaseName, Vec<DoneAny<'_>>> = BTreeMap::new();
-    for finished in batch
-        .iter()
-        .filter(|finished| fenced.contains(&finished.claimed.at))
-    {
-        by_phase
-            .entry(finished.claimed.phase)
-            .or_default()
-            .push(DoneAny {
-                task: &finished.worked.task,
-                data_version: finished.worked.data_version,
-                output: &finished.worked.output,
-            });
-    }
-    let mut superseded = Vec::new();
-    for (name, done) in &by_phase {
-        let phase = life
-            .engine
-            .phase(*name)
-            .map_err(|error| Error::Bug(error.to_string()))?;
-        superseded.extend(phase.commit(&mut tx, done).await?);
-    }
-    if !superseded.is_empty() {
-        let ids: Vec<_> = superseded.iter().map(|at| at.task).collect();
-        tasks::superseded(&mut tx, &ids).await?;
+    let done = tasks::complete_with_sets(&mut tx, life.id, &completions, &wanted, MAKING).await?;
+    let done: BTreeMap<TaskEpoch, Vec<_>> =
+        done.into_iter().map(|done| (done.at, done.sets)).collect();
+    if writes {
+        write(life, &mut tx, batch, &done).await?;
     }
     for name in by_phase.keys() {
         life.failpoint(Moment::InCommit, *name);
@@ -184,21 +182,68 @@ async fn transaction(
     tx.commit().await?;
     life.counters.commit(waited, opened.elapsed());
 
-    let mut ours = fenced;
+    let mut ours: BTreeSet<TaskEpoch> = done.into_keys().collect();
     if repeated {
         // The answer to an earlier COMMIT may have been lost on the way.
-        for finished in batch
-            .iter()
-            .filter(|f| !ours.contains(&f.claimed.at))
-            .collect::<Vec<_>>()
-        {
+        for finished in batch {
             let at = finished.claimed.at;
-            if store::tasks::was_committed(&life.engine.pools.control, at).await? {
+            if !ours.contains(&at) && tasks::was_committed(&life.engine.pools.control, at).await? {
                 ours.insert(at);
             }
         }
     }
     Ok(ours)
+}
+
+fn phase(life: &Life, name: PhaseName) -> Result<&dyn AnyPhase, Error> {
+    let phase = life.engine.phase(name);
+    phase.map_err(|error| Error::Bug(error.to_string()))
+}
+
+fn header(worked: &Worked, (kind, owner, as_of, definitions): Wish) -> NewSet {
+    let task = &worked.task;
+    NewSet {
+        kind,
+        owner,
+        as_of,
+        run_id: task.run_id,
+        run_seq: task.run_seq,
+        at: task.at,
+        data_version: worked.data_version,
+        definitions,
+        provider_basis: task.basis.as_str(),
+    }
+}
+
+/// The results of tasks that are done.
+async fn write(
+    life: &Life,
+    tx: &mut WriteTx,
+    batch: &[Finished],
+    done: &BTreeMap<TaskEpoch, Vec<(String, NaiveDate)>>,
+) -> Result<(), Error> {
+    let mut by_phase: BTreeMap<PhaseName, Vec<DoneAny<'_>>> = BTreeMap::new();
+    for finished in batch {
+        let Some(sets) = done.get(&finished.claimed.at) else {
+            continue;
+        };
+        let of_phase = by_phase.entry(finished.claimed.phase).or_default();
+        of_phase.push(DoneAny {
+            task: &finished.worked.task,
+            data_version: finished.worked.data_version,
+            output: &finished.worked.output,
+            sets,
+        });
+    }
+    let mut superseded = Vec::new();
+    for (name, done) in &by_phase {
+        superseded.extend(phase(life, *name)?.commit(tx, done).await?);
+    }
+    if !superseded.is_empty() {
+        let ids: Vec<_> = superseded.iter().map(|at| at.task).collect();
+        tasks::superseded(tx, &ids).await?;
+    }
+    Ok(())
 }
 
 /// After COMMIT: acknowledge, open gates, give permits back.

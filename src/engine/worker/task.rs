@@ -45,7 +45,8 @@ pub(super) async fn run(
         attempt = claimed.attempts + claimed.crashes + 1,
         worker = %life.id.consumer(),
     );
-    attempt(life, commits, claimed, entries, permits)
+    // Boxed, for it is large, and tasks are moved into and out of the executor.
+    Box::pin(attempt(life, commits, claimed, entries, permits))
         .instrument(span)
         .await;
 }
