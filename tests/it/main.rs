@@ -13,6 +13,7 @@ mod market;
 mod proxy;
 mod world;
 
+mod bench;
 mod books;
 mod control;
 mod digest;

@@ -628,7 +628,7 @@ fn with_expiries(lots: &[Lot]) -> Vec<(Lot, Option<TradingDate>)> {
 }
 
 /// Beside the test's own program: another package's binary has no variable.
-fn binary(name: &str) -> PathBuf {
+pub(crate) fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let folder = test.parent().and_then(Path::parent).unwrap();
     let binary = folder.join(name);

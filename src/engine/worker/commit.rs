@@ -176,8 +176,11 @@ async fn transaction(
     if writes {
         write(life, &mut tx, batch, &done).await?;
     }
-    for name in by_phase.keys() {
-        life.failpoint(Moment::InCommit, *name);
+    for finished in batch
+        .iter()
+        .filter(|finished| done.contains_key(&finished.claimed.at))
+    {
+        life.failpoint(Moment::InCommit, finished.claimed.phase);
     }
     tx.commit().await?;
     life.counters.commit(waited, opened.elapsed());
