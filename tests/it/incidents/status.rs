@@ -19,7 +19,6 @@ async fn status(world: &World, run: RunId) -> Status {
     let args = StatusArgs {
         watch: false,
         run: Some(run.to_string()),
-        watch: false,
     };
     let engine = &world.engine;
     status::gather(&engine.pools, &engine.clock, &args)
@@ -305,7 +304,6 @@ async fn i_14_a_run_with_something_dead_or_failed_is_not_called_a_success() {
     let nobody = StatusArgs {
         watch: false,
         run: Some(RunId::at(1).to_string()),
-        watch: false,
     };
     assert!(
         status::gather(&world.engine.pools, &world.engine.clock, &nobody)
