@@ -57,7 +57,9 @@ async fn the_benchmark_measures_everything_it_promises_and_leaves_nothing_behind
             "{pointer} is no number: {document:#}"
         );
     }
-    assert_eq!(document["connections"]["worker"], 5, "{document:#}");
+    // Each is made when it is needed first.
+    let connections = document["connections"]["worker"].as_i64().unwrap();
+    assert!((3..=5).contains(&connections), "{document:#}");
     // It heals within the bound, which the design states and no machine is too slow for.
     let killed = &document["killed_worker"];
     assert!(
