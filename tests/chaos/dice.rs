@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-/// A generator of choices (SplitMix64).
+/// A generator of choices (`SplitMix64`).
 #[derive(Debug)]
 pub(crate) struct Dice(Mutex<u64>);
 

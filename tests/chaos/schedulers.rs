@@ -8,7 +8,7 @@ use sigmabatch::domain::{Calendar, RunId};
 use crate::dice::Dice;
 use crate::stage::{Casting, FIRST, LAST, Stage};
 use crate::watcher::Watcher;
-use crate::world::{Process, day, within};
+use crate::world::{Process, day, eventually};
 
 const NAME: &str = "schedulers";
 
@@ -25,7 +25,7 @@ fn scheduler(stage: &Stage, date: &str, mode: &[&str]) -> Process {
 
 /// Every run of that nightly date, once there is one.
 async fn nights(stage: &Stage, date: &str) -> Vec<RunId> {
-    let runs = within(std::time::Duration::from_secs(60), async || {
+    let runs = eventually(async || {
         let runs: Vec<uuid::Uuid> = sqlx::query_scalar(
             "select id from run where trigger = 'nightly' and final_date = $1::date",
         )
@@ -81,10 +81,8 @@ async fn schedulers_at_once_some_killed_make_each_night_once_and_the_numbers_of_
         dates, wanted,
         "11: one nightly run per as-of date, and none is skipped"
     );
-    assert_eq!(
-        stage.world.count("select count(*) from run").await,
-        sessions.len() as i64
-    );
+    let runs = stage.world.count("select count(*) from run").await;
+    assert_eq!(usize::try_from(runs).unwrap(), sessions.len());
     let seen = watcher.stop().await;
     stage
         .assert_nothing_had_happened(Casting::default().workers)

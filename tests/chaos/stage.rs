@@ -23,7 +23,7 @@ const SECONDS: u64 = 4;
 /// A scenario that goes on longer begins anew with an empty database after so long.
 const ROUND: Duration = Duration::from_secs(20);
 /// However bad it was: once it is over, a night ends within this.
-const NIGHT: Duration = Duration::from_secs(120);
+const NIGHT: Duration = Duration::from_mins(2);
 const MENDING: Order<'_> = Order {
     who: "chaos",
     reason: "it is over",
@@ -82,6 +82,16 @@ pub(crate) async fn play(name: &str, casting: Casting, disturb: impl AsyncFn(&St
 
 /// The same with a check of the scenario's own.
 pub(crate) async fn play_and_check(
+    name: &str,
+    casting: Casting,
+    disturb: impl AsyncFn(&Stage),
+    check: impl AsyncFn(&Stage, &Seen),
+) {
+    // Futures of this size are better kept off the stack.
+    Box::pin(rounds(name, casting, disturb, check)).await;
+}
+
+async fn rounds(
     name: &str,
     casting: Casting,
     disturb: impl AsyncFn(&Stage),
@@ -299,17 +309,15 @@ static FREE: Mutex<Vec<Services>> = Mutex::new(Vec::new());
 
 async fn services() -> Services {
     let free = FREE.lock().unwrap().pop();
-    match free {
-        Some(services) => services,
-        None => {
-            let options = Options {
-                path: std::env::var_os("PATH"),
-                durable: false,
-                ..Options::default()
-            };
-            Services::start(&options).await.unwrap()
-        }
+    if let Some(services) = free {
+        return services;
     }
+    let options = Options {
+        path: std::env::var_os("PATH"),
+        durable: false,
+        ..Options::default()
+    };
+    Services::start(&options).await.unwrap()
 }
 
 fn give_back(services: Services) {
