@@ -47,10 +47,12 @@ async fn finish_phases(pool: &Pool, run: RunId) -> Result<u64> {
     Ok(done.rows_affected())
 }
 
+/// `now()` is when the statement came, its snapshot is later: by the clock, a phase is opened after those
+/// before it were finished, and its tasks start after that.
 async fn open_phases(pool: &Pool, run: RunId) -> Result<Vec<PhaseName>> {
     let rows = sqlx::query_scalar!(
         r#"with opened as (
-               update run_phase p set opened_at = now()
+               update run_phase p set opened_at = clock_timestamp()
                where p.run_id = $1 and p.opened_at is null
                  and exists (select from run r where r.id = $1 and r.verdict is null)
                  and not exists (select from run_phase q where q.run_id = $1 and q.phase = any(p.after)

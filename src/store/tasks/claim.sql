@@ -23,8 +23,9 @@ locked as (
     for update of t skip locked
 ),
 claimed as (
+    -- Started by the clock: now() may lie before the moment in which the phase was opened.
     update task t
-    set state = 'running', epoch = t.epoch + (t.state = 'ready')::integer, worker_id = $3, started_at = now(),
+    set state = 'running', epoch = t.epoch + (t.state = 'ready')::integer, worker_id = $3, started_at = clock_timestamp(),
         deadline_at = now() + make_interval(secs => l.timeout)
     from locked l
     where t.id = l.id
