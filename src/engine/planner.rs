@@ -16,13 +16,15 @@ pub use repair::{Repair, Repairing, repair};
 
 use super::{Engine, Error};
 use crate::domain::{CalendarError, Lane, PhaseName, PortfolioId, RunId, TradingDate, Trigger};
-use crate::phases::{MODEL_VERSION, Scope};
+use crate::phases::{self, MODEL_VERSION, Scope};
 use crate::store::runs::NewRun;
 use crate::store::tasks::NewTask;
 use crate::store::{self, WriteTx, plans, runs, schedule, tasks};
 
 /// Sessions before a nightly run's date that it repairs where something is missing.
 const NIGHTLY_LOOKBACK: usize = 21;
+/// Times that a run is planned while other transactions stand in its way.
+const TRIES: u32 = 6;
 
 /// Which portfolios.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,6 +125,21 @@ pub enum PlanError {
     Engine(#[from] Error),
 }
 
+impl PlanError {
+    fn is_conflict(&self) -> bool {
+        match self {
+            Self::Engine(
+                Error::Store(error)
+                | Error::Plan {
+                    source: phases::Error::Store(error),
+                    ..
+                },
+            ) => error.is_conflict(),
+            _ => false,
+        }
+    }
+}
+
 impl From<store::Error> for PlanError {
     fn from(error: store::Error) -> Self {
         Self::Engine(error.into())
@@ -132,9 +149,13 @@ impl From<store::Error> for PlanError {
 /// Plans a run in one transaction: the run, its frozen scope, its phases and all its tasks. Nothing
 /// is published; that is for the caller or the steward.
 pub async fn plan(engine: &Engine, request: &Request) -> Result<Planned, PlanError> {
-    let mut tx = WriteTx::begin(&engine.pools.control).await?;
-    let planned = plan_within(engine, &mut tx, request, &Basis::Asked).await?;
-    tx.commit().await?;
+    let planned = patiently(|| async {
+        let mut tx = WriteTx::begin(&engine.pools.control).await?;
+        let planned = plan_within(engine, &mut tx, request, &Basis::Asked).await?;
+        tx.commit().await?;
+        Ok(planned)
+    });
+    let planned = planned.await?;
     if planned.existing {
         tracing::info!(run_id = %planned.run, label = planned.label, "an equal run goes on already");
     } else {
@@ -147,6 +168,15 @@ pub async fn plan(engine: &Engine, request: &Request) -> Result<Planned, PlanErr
 /// Plans a scheduler's run and records its decision, together. `None` if the date was decided on
 /// by somebody else in the meantime.
 pub(super) async fn plan_decided(
+    engine: &Engine,
+    request: &Request,
+    decision: &str,
+    dates: &[TradingDate],
+) -> Result<Option<Planned>, PlanError> {
+    patiently(|| decide(engine, request, decision, dates)).await
+}
+
+async fn decide(
     engine: &Engine,
     request: &Request,
     decision: &str,
@@ -168,6 +198,24 @@ pub(super) async fn plan_decided(
     }
     tx.commit().await?;
     Ok(Some(planned))
+}
+
+/// Plans anew while other transactions stand in the way: planners register the same symbols, so that one
+/// waits until another has planned a year of a thousand books, and may not wait for so long at a time.
+async fn patiently<T, F>(attempt: impl Fn() -> F) -> Result<T, PlanError>
+where
+    F: Future<Output = Result<T, PlanError>>,
+{
+    let mut tries = 1;
+    loop {
+        match attempt().await {
+            Err(error) if error.is_conflict() && tries < TRIES => {
+                tracing::debug!(%error, tries, "another transaction stood in the way");
+                tries += 1;
+            }
+            done => return done,
+        }
+    }
 }
 
 /// What a run computes, besides what was asked for.

@@ -8,7 +8,7 @@ use sigmabatch::domain::{Lane, PhaseName, PortfolioId, Trigger};
 use sigmabatch::engine::{self, CatchUp, Dates, PlanError, Planned, Request, Selection};
 
 use crate::market::close;
-use crate::world::{World, on, range, request};
+use crate::world::{World, eventually, on, range, request};
 
 /// A task: phase, unit, date, input.
 type Task = (String, String, NaiveDate, serde_json::Value);
@@ -214,6 +214,50 @@ async fn an_equal_request_without_a_key_joins_the_run_that_goes_on() {
 
     assert!(again.existing && again.run == first.run);
     assert!(!forced.existing && forced.run != first.run);
+}
+
+/// Somebody holds a symbol that the planner needs, and wants one that the planner has: Postgres ends the
+/// planner, who waited first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_another_transaction_stands_in_the_way_of_is_made_all_the_same() {
+    let world = World::new().await;
+    book(&world, "2016-12-28").await;
+    sqlx::query(
+        "insert into symbol_universe (symbol, class, first_seen, last_seen)
+         select symbol, 'PUBLIC', '2016-12-30', '2016-12-30' from unnest(array['AAA', 'BBB']) as s(symbol)",
+    )
+    .execute(&world.db)
+    .await
+    .unwrap();
+    let mut other = world.db.begin().await.unwrap();
+    let widen = "update symbol_universe set last_seen = '2016-12-31' where symbol = $1";
+    sqlx::query(widen)
+        .bind("BBB")
+        .execute(&mut *other)
+        .await
+        .unwrap();
+    let engine = world.engine.clone();
+    let planning = tokio::spawn(async move {
+        let wanted = request(range("2016-12-28", "2016-12-30"));
+        engine::plan(&engine, &wanted).await
+    });
+    let waits = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    let waiting = eventually(async || (world.count(waits).await == 1).then_some(()));
+    assert!(waiting.await.is_some());
+    sqlx::query(widen)
+        .bind("AAA")
+        .execute(&mut *other)
+        .await
+        .unwrap();
+    other.commit().await.unwrap();
+
+    let planned = planning.await.unwrap().unwrap();
+
+    assert!(!planned.existing);
+    assert_eq!(world.count("select count(*) from run").await, 1);
+    let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
+    let ended = eventually(async || (world.count(deadlocks).await == 1).then_some(()));
+    assert!(ended.await.is_some(), "the planner was never ended");
 }
 
 /// Incident I-29: several schedulers.
