@@ -122,6 +122,8 @@ create table portfolio_snapshots (
     -- Of net asset value at the previous close; null where that was not positive.
     return_day        double precision,
     large_flow        boolean not null,
+    -- Flow -> why the ledger leaves it out, for those up to this date.
+    unbooked          jsonb not null default '{}',
     primary key (portfolio_id, as_of),
     check (nav = cash + long_value + short_value),
     check (pnl_day = realised + unrealised_change + income)
@@ -162,7 +164,7 @@ create table completeness (
     stress        text not null,
     -- Entry -> why it is not done.
     reasons       jsonb not null default '{}',
-    -- Symbol -> why it is left out of market numbers.
+    -- Symbol -> why it is left out of market numbers; flow -> why it is left out of the ledger.
     missing       jsonb not null default '{}',
     coverage      double precision check (coverage between 0 and 1),
     -- True where every entry is done, not applicable or short of data.

@@ -37,8 +37,10 @@ pub use link::Link;
 pub use pool::Pool;
 pub use tx::{ReadTx, WriteTx};
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::Instant;
 
 /// What can go wrong between us and Postgres.
@@ -175,6 +177,19 @@ impl<T> Attempt<T> for std::result::Result<T, sqlx::Error> {
     fn attempt(self, attempt: &'static str) -> Result<T> {
         self.map_err(|source| Error::Database { attempt, source })
     }
+}
+
+/// A JSON object of texts; what is no text is shown as JSON.
+fn texts(object: &Value) -> BTreeMap<String, String> {
+    let pairs = object.as_object().into_iter().flatten();
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
+    pairs
+        .map(|(key, value)| (key.clone(), text(value)))
+        .collect()
 }
 
 /// A word from a column that a check constraint guards.

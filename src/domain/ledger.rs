@@ -18,7 +18,7 @@ use super::{
     Calendar, CalendarError, CashFlow, Life, Lot, LotValue, PositionId, PriceHistory, Symbol,
     TradingDate, money,
 };
-use bookings::Booking;
+use bookings::{Booking, Bookings};
 use quotes::Quotes;
 
 /// Amounts are exact below this; a book beyond it is refused.
@@ -70,8 +70,24 @@ pub struct LedgerDay {
     pub return_day: Option<f64>,
     /// External flows of more than a tenth of the NAV before.
     pub large_flow: bool,
+    /// Flows of this session or before that are not booked; nothing of theirs is in any number.
+    pub unbooked: Vec<UnbookedDividend>,
     /// Every live lot with its value, in the order of the book.
     pub positions: Vec<(PositionId, LotValue)>,
+}
+
+/// A dividend as cash flow for a symbol whose dividends the book gets from corporate actions: booked
+/// as well, it would be counted twice.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnbookedDividend {
+    /// The flow's date.
+    pub date: NaiveDate,
+    /// The symbol.
+    pub symbol: Symbol,
+    /// What the flow says.
+    pub amount: Decimal,
+    /// The first dividend that the book got from a corporate action of the symbol.
+    pub ex_date: TradingDate,
 }
 
 /// Why a book has no ledger. Each is an error of the inputs.
@@ -89,15 +105,6 @@ pub enum LedgerError {
         date: NaiveDate,
         /// First day of the book.
         inception: NaiveDate,
-    },
-    /// A dividend as cash flow for a symbol whose dividends come from its corporate actions: it
-    /// would be counted twice.
-    #[error("dividend flow of {date} for {symbol}, whose corporate actions have its dividends")]
-    DividendTwice {
-        /// The symbol.
-        symbol: Symbol,
-        /// The flow's date.
-        date: NaiveDate,
     },
     /// An amount too large to be exact.
     #[error("an amount of the book reaches 10^14 at {date}")]
@@ -183,7 +190,8 @@ fn days(
         first
     };
     let sessions = calendar.sessions(base.date(), to.date())?;
-    let bookings = bookings::by_session(book, &lives, histories, calendar, &sessions)?;
+    let Bookings { totals, unbooked } =
+        bookings::by_session(book, &lives, histories, calendar, &sessions)?;
     let mut quotes = Quotes::default();
     let held: Vec<_> = book
         .lots
@@ -219,10 +227,12 @@ fn days(
         unrealised: Decimal::ZERO,
     };
     let mut days = Vec::with_capacity(sessions.len());
-    for (index, (&date, today)) in sessions.iter().zip(&bookings).enumerate() {
+    for (index, (&date, today)) in sessions.iter().zip(&totals).enumerate() {
         let values = value_all(&held, &quotes, index, date, detail);
-        let day = close(&mut state, opening, today, date, values)?;
+        let mut day = close(&mut state, opening, today, date, values)?;
         if date >= first {
+            let known = unbooked.iter().filter(|(session, _)| *session <= date);
+            day.unbooked = known.map(|(_, flow)| flow.clone()).collect();
             days.push(day);
         }
     }
@@ -274,6 +284,7 @@ fn close(
         return_day: (before.nav > Decimal::ZERO)
             .then(|| money::to_f64(pnl_day) / money::to_f64(before.nav)),
         large_flow: !flows.is_zero() && flows * LARGE_FLOW > before.nav,
+        unbooked: Vec::new(),
         positions: values.positions,
     })
 }

@@ -7,7 +7,7 @@ use super::books::{self, Books};
 use super::position_values::{Input, book_units, single_books};
 use super::sets::{Ours, Wish};
 use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit};
-use crate::domain::{PhaseName, TaskEpoch, TradingDate};
+use crate::domain::{PhaseName, TaskEpoch, TradingDate, UnbookedDividend};
 use crate::store::portfolio_results::{self, SnapshotRow};
 use crate::store::{ReadTx, WriteTx};
 
@@ -53,6 +53,7 @@ impl Phase for PnlSnapshots {
                 pnl_total: day.pnl_total,
                 return_day: day.return_day,
                 large_flow: day.large_flow,
+                unbooked: day.unbooked.iter().map(unbooked).collect(),
             })
             .collect())
     }
@@ -87,4 +88,23 @@ impl Phase for PnlSnapshots {
             ..Subjects::default()
         }
     }
+}
+
+/// A flow that is not booked, and why.
+fn unbooked(flow: &UnbookedDividend) -> (String, String) {
+    let UnbookedDividend {
+        date,
+        symbol,
+        amount,
+        ex_date,
+    } = flow;
+    (
+        format!(
+            "dividend flow of {} for {symbol} on {date}",
+            amount.normalize()
+        ),
+        format!(
+            "not booked: the dividends of {symbol} come from its corporate actions, since {ex_date}"
+        ),
+    )
 }

@@ -12,7 +12,6 @@ mod volatility;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -24,7 +23,7 @@ use super::{Cx, Done, LOOKBACK_SESSIONS, Phase, Result, Scope, Subjects, TaskRef
 use crate::domain::{AssetClass, PhaseName, PortfolioId, Symbol, TaskEpoch, TradingDate};
 use crate::store::definitions::Definitions;
 use crate::store::market::ProfileRow;
-use crate::store::portfolio_results::{self, AnalyticsRows, Valued};
+use crate::store::portfolio_results::{self, Accounts, AnalyticsRows, Valued};
 use crate::store::symbol_results::{self, CovarianceRow, JointModel, ModelRow};
 use crate::store::universe::Wanted;
 use crate::store::{ReadTx, WriteTx, definitions, market, result_sets, universe};
@@ -43,8 +42,7 @@ pub struct Loaded {
     portfolio: PortfolioId,
     as_of: TradingDate,
     values: Vec<Valued>,
-    /// Net asset value and cash.
-    money: Option<(Decimal, Decimal)>,
+    accounts: Accounts,
     covariance: Option<CovarianceRow>,
     models: BTreeMap<Symbol, JointModel>,
     window: Window,
@@ -61,6 +59,11 @@ pub struct Output {
     models: Vec<ModelRow>,
     definitions: String,
 }
+
+/// Why there is no net asset value: phase 3 left none.
+const NO_SNAPSHOT: &str = "no snapshot of this date: the ledger failed";
+/// Why there is nothing to analyse: phase 2.5 left no values, not even those of an empty book.
+const NO_VALUES: &str = "no values of this date: the valuation of the positions failed";
 
 /// How an analytic ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,7 +151,7 @@ impl Phase for PortfolioAnalytics {
         let (portfolio, as_of) = (input.portfolio, task.as_of);
         let date = as_of.date();
         let values = portfolio_results::values(db, portfolio, date).await?;
-        let money = portfolio_results::nav_and_cash(db, portfolio, date).await?;
+        let accounts = portfolio_results::accounts(db, portfolio, date).await?;
         let definitions = definitions::load(db).await?;
 
         let mut symbols: Vec<Symbol> = values
@@ -186,7 +189,7 @@ impl Phase for PortfolioAnalytics {
             portfolio,
             as_of,
             values,
-            money,
+            accounts,
             covariance,
             models,
             window,
@@ -368,15 +371,13 @@ async fn rescue(tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<()> {
 /// All analytics of the book.
 fn analyse(cx: &Cx, loaded: &Loaded) -> Result<AnalyticsRows> {
     cx.check()?;
-    let view = BookView::new(loaded);
-    let snapshot = match loaded.money {
-        Some(_) => Outcome::Done,
-        None => Outcome::Insufficient("no snapshot of this date".to_owned()),
+    let mut view = BookView::new(loaded);
+    let left = |there: bool, what: &str| match there {
+        true => Outcome::Done,
+        false => Outcome::Failed(what.to_owned()),
     };
-    let marks = match loaded.money {
-        Some(_) => Outcome::Done,
-        None => Outcome::Insufficient("no values of this date".to_owned()),
-    };
+    let snapshot = left(loaded.accounts.money.is_some(), NO_SNAPSHOT);
+    let marks = left(loaded.accounts.valued, NO_VALUES);
     let betas = view.betas_outcome();
     let exposures = guarded(
         "factors",
@@ -408,6 +409,7 @@ fn analyse(cx: &Cx, loaded: &Loaded) -> Result<AnalyticsRows> {
     );
     cx.check()?;
 
+    view.missing.extend(loaded.accounts.unbooked.clone());
     let names = [
         "snapshot",
         "marks",

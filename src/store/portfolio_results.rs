@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
+use serde_json::json;
 use uuid::Uuid;
 
 pub use analytics::{
@@ -13,7 +14,7 @@ pub use analytics::{
     SectorRow, StressRow, VolatilityRow, replace_analytics, strictly_complete,
 };
 
-use super::{Attempt, ReadTx, Result, WriteTx, word};
+use super::{Attempt, ReadTx, Result, WriteTx, texts, word};
 use crate::domain::{AssetClass, LotValue, PortfolioId, PositionId, Quality, Symbol, TradingDate};
 
 /// The value of a position at a date.
@@ -99,6 +100,8 @@ pub struct SnapshotRow {
     pub return_day: Option<f64>,
     /// A flow above a tenth of the value.
     pub large_flow: bool,
+    /// Flow → why it is left out.
+    pub unbooked: BTreeMap<String, String>,
 }
 
 /// Writes snapshots, one per (portfolio, date).
@@ -106,16 +109,17 @@ pub async fn replace_snapshots(tx: &mut WriteTx, rows: &[SnapshotRow]) -> Result
     let money = |field: fn(&SnapshotRow) -> Decimal| rows.iter().map(field).collect::<Vec<_>>();
     sqlx::query!(
         "insert into portfolio_snapshots (portfolio_id, as_of, nav, cash, long_value, short_value, external_flows,
-                                          realised, unrealised_change, income, pnl_day, pnl_total, return_day, large_flow)
+                                          realised, unrealised_change, income, pnl_day, pnl_total, return_day, large_flow,
+                                          unbooked)
          select * from unnest($1::uuid[], $2::date[], $3::numeric[], $4::numeric[], $5::numeric[], $6::numeric[],
                               $7::numeric[], $8::numeric[], $9::numeric[], $10::numeric[], $11::numeric[],
-                              $12::numeric[], $13::float8[], $14::boolean[])
+                              $12::numeric[], $13::float8[], $14::boolean[], $15::jsonb[])
          on conflict (portfolio_id, as_of) do update
          set nav = excluded.nav, cash = excluded.cash, long_value = excluded.long_value,
              short_value = excluded.short_value, external_flows = excluded.external_flows,
              realised = excluded.realised, unrealised_change = excluded.unrealised_change, income = excluded.income,
              pnl_day = excluded.pnl_day, pnl_total = excluded.pnl_total, return_day = excluded.return_day,
-             large_flow = excluded.large_flow",
+             large_flow = excluded.large_flow, unbooked = excluded.unbooked",
         &rows.iter().map(|row| row.portfolio.0).collect::<Vec<_>>(),
         &rows.iter().map(|row| row.as_of.date()).collect::<Vec<_>>(),
         &money(|row| row.nav),
@@ -129,7 +133,8 @@ pub async fn replace_snapshots(tx: &mut WriteTx, rows: &[SnapshotRow]) -> Result
         &money(|row| row.pnl_day),
         &money(|row| row.pnl_total),
         &rows.iter().map(|row| row.return_day).collect::<Vec<_>>() as &[Option<f64>],
-        &rows.iter().map(|row| row.large_flow).collect::<Vec<_>>()
+        &rows.iter().map(|row| row.large_flow).collect::<Vec<_>>(),
+        &rows.iter().map(|row| json!(row.unbooked)).collect::<Vec<_>>()
     )
     .execute(tx.connection())
     .await
@@ -236,21 +241,40 @@ pub async fn values(
     .collect()
 }
 
-/// Net asset value and cash of a date.
-pub async fn nav_and_cash(
+/// What the phases of values and of the ledger left for a date.
+#[derive(Debug, Clone, Default)]
+pub struct Accounts {
+    /// Whether there are values of positions: a book without positions has some, of none.
+    pub valued: bool,
+    /// Net asset value and cash, where there is a snapshot.
+    pub money: Option<(Decimal, Decimal)>,
+    /// Flow → why the ledger leaves it out.
+    pub unbooked: BTreeMap<String, String>,
+}
+
+/// The accounts of a portfolio at a date.
+pub async fn accounts(
     db: &mut ReadTx<'_>,
     portfolio: PortfolioId,
     as_of: NaiveDate,
-) -> Result<Option<(Decimal, Decimal)>> {
+) -> Result<Accounts> {
     let row = sqlx::query!(
-        "select nav, cash from portfolio_snapshots where portfolio_id = $1 and as_of = $2",
+        r#"select exists (select from result_set where kind = 'position-values' and owner = $1::uuid::text and as_of = $2)
+                      as "valued!",
+                  s.nav as "nav?", s.cash as "cash?", s.unbooked as "unbooked?"
+           from (values (1)) as one
+           left join portfolio_snapshots s on s.portfolio_id = $1 and s.as_of = $2"#,
         portfolio.0,
         as_of
     )
-    .fetch_optional(db.connection().await?)
+    .fetch_one(db.connection().await?)
     .await
     .attempt("reading a snapshot")?;
-    Ok(row.map(|row| (row.nav, row.cash)))
+    Ok(Accounts {
+        valued: row.valued,
+        money: row.nav.zip(row.cash),
+        unbooked: row.unbooked.as_ref().map(texts).unwrap_or_default(),
+    })
 }
 
 /// Live positions of portfolios at a date, with their symbols: (position, symbol or underlying, class).

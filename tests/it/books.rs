@@ -299,3 +299,39 @@ async fn a_lot_bought_today_makes_no_earlier_date_stale() {
     assert!(stale.is_empty(), "{stale:?}");
     assert_eq!(world.count("select count(*) from published_dates").await, 2);
 }
+
+/// No import lets such an equity in; a database that has one shows what becomes of a ledger that fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_book_whose_ledger_failed_does_not_look_like_an_empty_one() {
+    let world = World::new().await;
+    let lot = ["AAA,100,50,2016-12-19,PUBLIC"];
+    world.book("vast", "1000000", "2016-12-19", &lot).await;
+    sqlx::query("update portfolios set opening_equity = 1e26")
+        .execute(&world.db)
+        .await
+        .unwrap();
+    world.worker().await;
+
+    let planned = world.begin(&request(on("2016-12-29"))).await;
+
+    assert_eq!(world.verdict(planned.run).await, "failed");
+    let wrong = "select x.key || ': ' || x.value from completeness c cross join jsonb_each_text(c.reasons) x
+                 where not c.strict order by 1";
+    let values = "no values of this date: the valuation of the positions failed";
+    let mut expected = vec!["snapshot: no snapshot of this date: the ledger failed".to_owned()];
+    for entry in [
+        "marks",
+        "betas",
+        "factors",
+        "volatility",
+        "correlation",
+        "concentration",
+        "stress",
+    ] {
+        expected.push(format!("{entry}: {values}"));
+    }
+    expected.sort();
+    assert_eq!(world.texts(wrong).await, expected);
+    let left = world.count("select count(*) from sector_exposures").await;
+    assert_eq!(left, 0, "a bucket of nothing would be all of it");
+}

@@ -221,3 +221,38 @@ async fn splits_and_dividends_of_a_lot_closed_before_the_first_run_are_booked() 
         dec("100000") - dec("60096") + dec("68586") + dec("329") + dec("329")
     );
 }
+
+/// AAPL pays 3.05 a share, ex 2014-02-06. The flow was imported before anybody had asked the provider, so
+/// that nobody could know that it would count twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dividend_flow_beside_its_corporate_action_is_left_out_and_named() {
+    let world = World::at("2014-02-28T23:00:00Z", &shipped("market-raw")).await;
+    let lot = ["AAPL,100,543.93,2014-01-06,PUBLIC"];
+    let plain = world.book("plain", "100000", "2014-01-06", &lot).await;
+    let twice = world.book("twice", "100000", "2014-01-06", &lot).await;
+    let flows =
+        b"Date,Type,Amount,Symbol\n2014-01-08,dividend,50,AAPL\n2014-02-06,dividend,305,AAPL\n";
+    world.flows(twice, "2014-01-06", flows).await;
+    world.worker().await;
+
+    world.run(&request(range("2014-02-05", "2014-02-07"))).await;
+
+    let (plain, days) = (days(&world, plain).await, days(&world, twice).await);
+    assert_eq!(plain[1].income, dec("305"));
+    for (plain, day) in plain.iter().zip(&days) {
+        // The flow of January is of a time without corporate actions: it is all that there is.
+        assert_eq!(day.nav, plain.nav + dec("50"), "{day:?}");
+        assert_eq!(day.pnl_day, plain.pnl_day, "{day:?}");
+    }
+    let (name, why) = (
+        "dividend flow of 305 for AAPL on 2014-02-06",
+        "not booked: the dividends of AAPL come from its corporate actions, since 2014-02-06",
+    );
+    let of = |date| ["show", "twice", "--date", date];
+    let (_, before) = world.command(&of("2014-02-05")).await;
+    assert_eq!(before["completeness"]["missing"], serde_json::json!({}));
+    let (_, after) = world.command(&of("2014-02-07")).await;
+    assert_eq!(after["completeness"]["missing"][name], why);
+    let (_, status) = world.command(&["status"]).await;
+    assert_eq!(status["missing"][0]["symbols"][name], why);
+}

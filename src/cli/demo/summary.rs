@@ -47,10 +47,7 @@ pub(super) async fn page(
         ]);
         let name = &report.portfolio.name;
         for (symbol, why) in &report.completeness.missing {
-            let _ = writeln!(
-                notes,
-                "  {name}: {symbol} is left out of market numbers: {why}"
-            );
+            let _ = writeln!(notes, "  {name}: {symbol} is left out: {why}");
         }
         for factor in report.factors.iter().filter(|factor| factor.beta.is_none()) {
             let why = factor.reason.as_deref().unwrap_or("no reason given");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
-use super::{Book, LedgerError};
+use super::{Book, LedgerError, UnbookedDividend};
 use crate::domain::lot::End;
 use crate::domain::valuation::{amount, settlement};
 use crate::domain::{AssetClass, Calendar, FlowKind, Life, Lot, PriceHistory, Symbol, TradingDate};
@@ -72,18 +72,32 @@ pub(super) fn lives(book: &Book, calendar: Calendar) -> Result<Vec<Life>, Ledger
     book.lots.iter().map(life).collect()
 }
 
+/// What moves cash, and what does not although it says so.
+pub(super) struct Bookings {
+    /// Of each session.
+    pub(super) totals: Vec<Booking>,
+    /// Flows that are left out, with the session that they would belong to.
+    pub(super) unbooked: Vec<(TradingDate, UnbookedDividend)>,
+}
+
 /// The bookings of each of `sessions`; those of earlier sessions are in the first.
-pub(super) fn by_session(
-    book: &Book,
+///
+/// A dividend flow is left out once the book got a dividend of its symbol from a corporate action:
+/// dividends are paid on their ex-date or later. What is known of later sessions decides nothing, so
+/// that a range and its days alone give the same numbers.
+pub(super) fn by_session<'a>(
+    book: &'a Book,
     lives: &[Life],
     histories: &BTreeMap<Symbol, PriceHistory>,
     calendar: Calendar,
-    sessions: &[TradingDate],
-) -> Result<Vec<Booking>, LedgerError> {
+    sessions: &'a [TradingDate],
+) -> Result<Bookings, LedgerError> {
     let mut totals = Totals {
         sessions,
         bookings: vec![Booking::default(); sessions.len()],
+        dividends: BTreeMap::new(),
     };
+    let mut unbooked = Vec::new();
     for (lot, life) in book.lots.iter().zip(lives) {
         totals.add_lot(lot, life, histories, calendar);
     }
@@ -96,16 +110,20 @@ pub(super) fn by_session(
                 inception: book.inception,
             });
         }
-        if let (FlowKind::Dividend, Some(symbol)) = (flow.kind, &flow.symbol) {
-            let booked = histories
-                .get(symbol)
-                .is_some_and(|known| !known.dividends.is_empty());
-            if booked {
-                let (symbol, date) = (symbol.clone(), flow.date);
-                return Err(LedgerError::DividendTwice { symbol, date });
-            }
-        }
         let (date, cash) = (calendar.on_or_after(flow.date)?, flow.signed());
+        if let (FlowKind::Dividend, Some(symbol)) = (flow.kind, &flow.symbol)
+            && let Some(&ex_date) = totals.dividends.get(symbol)
+            && ex_date <= date
+        {
+            let flow = UnbookedDividend {
+                date: flow.date,
+                symbol: symbol.clone(),
+                amount: flow.amount,
+                ex_date,
+            };
+            unbooked.push((date, flow));
+            continue;
+        }
         let booking = if flow.is_external() {
             let gross = cash.abs();
             Booking {
@@ -120,15 +138,21 @@ pub(super) fn by_session(
         };
         totals.add(date, &booking);
     }
-    Ok(totals.bookings)
+    unbooked.sort_unstable();
+    Ok(Bookings {
+        totals: totals.bookings,
+        unbooked,
+    })
 }
 
 struct Totals<'a> {
     sessions: &'a [TradingDate],
     bookings: Vec<Booking>,
+    /// The first dividend of each symbol that a lot of the book got from a corporate action.
+    dividends: BTreeMap<&'a Symbol, TradingDate>,
 }
 
-impl Totals<'_> {
+impl<'a> Totals<'a> {
     /// Adds a booking to its session; what comes after the last one is not asked for.
     fn add(&mut self, date: TradingDate, booking: &Booking) {
         let index = self.sessions.partition_point(|session| *session < date);
@@ -140,7 +164,7 @@ impl Totals<'_> {
     /// Entry, end and dividends of a lot. It earns the dividends with entry < ex-date ≤ end.
     fn add_lot(
         &mut self,
-        lot: &Lot,
+        lot: &'a Lot,
         life: &Life,
         histories: &BTreeMap<Symbol, PriceHistory>,
         calendar: Calendar,
@@ -187,6 +211,8 @@ impl Totals<'_> {
             if entry < ex && life.end.is_none_or(|(end, _)| ex <= end) {
                 let paid = amount(lot, factor(ex).saturating_mul(dividend));
                 self.add(ex, &Booking::income(paid));
+                let first = self.dividends.entry(&lot.symbol).or_insert(ex);
+                *first = ex.min(*first);
             }
         }
     }

@@ -1,6 +1,8 @@
 //! The ledger against a slow simulation that walks through every session of random books: shares
 //! are kept and multiplied, cash is kept and changed, nothing is computed in closed form.
 
+use std::collections::BTreeSet;
+
 use super::tests::day;
 use super::world::{Dice, World, world};
 use super::*;
@@ -83,6 +85,7 @@ fn simulate(world: &World) -> Vec<Expected> {
     let mut cash = book.opening_equity;
     let mut held: Vec<Option<Holding>> = book.lots.iter().map(|_| None).collect();
     let mut days = Vec::new();
+    let mut paying = BTreeSet::new();
     let mut before = day("1990-01-01");
     for &today in sessions {
         let due = |date: NaiveDate| before < date && date <= today.date();
@@ -115,6 +118,7 @@ fn simulate(world: &World) -> Vec<Expected> {
                 for (_, dividend) in dividends.filter(|(ex, _)| *ex == today) {
                     if lot.class == AssetClass::Public {
                         income += holding.shares * dividend;
+                        paying.insert(&lot.symbol);
                     }
                 }
             }
@@ -173,6 +177,8 @@ fn simulate(world: &World) -> Vec<Expected> {
             match flow.kind {
                 FlowKind::Contribution => external += flow.amount,
                 FlowKind::Withdrawal => external -= flow.amount,
+                // Who pays by itself is not paid twice.
+                FlowKind::Dividend if flow.symbol.iter().any(|of| paying.contains(of)) => {}
                 FlowKind::Dividend | FlowKind::Interest => income += flow.amount,
                 FlowKind::Fee => income -= flow.amount,
             }

@@ -118,11 +118,12 @@ pub(super) fn world(seed: u64) -> World {
         .map(|_| {
             let kind = FlowKind::ALL[usize::try_from(dice.below(5)).unwrap()];
             let (date, amount) = (dice.date(), dice.money(500_000, 2));
+            let symbol = (kind == FlowKind::Dividend).then(|| dice.symbol());
             CashFlow {
                 kind,
                 date,
                 amount,
-                symbol: None,
+                symbol,
             }
         })
         .collect();

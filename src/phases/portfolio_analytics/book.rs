@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
-use super::{Loaded, Outcome};
+use super::{Loaded, NO_SNAPSHOT, NO_VALUES, Outcome};
 use crate::analytics::concentration::{Exposure, concentration as concentrate};
 use crate::domain::{AssetClass, Quality, Symbol, UNCLASSIFIED, money};
 use crate::phases::sector_tags::sector_of;
@@ -55,7 +55,7 @@ pub(super) struct BookView<'a> {
     /// Net asset value, where it is positive.
     pub(super) nav: Option<f64>,
     /// Why ratios are missing.
-    pub(super) no_ratios: Option<String>,
+    pub(super) no_ratios: Option<Outcome>,
     pub(super) cash: Decimal,
     pub(super) values: &'a [Valued],
     /// Every instrument by symbol; contracts stand alone.
@@ -69,6 +69,8 @@ pub(super) struct BookView<'a> {
     pub(super) coverage: Option<f64>,
     /// Symbol → why it is left out.
     pub(super) missing: BTreeMap<String, String>,
+    /// Whether the positions have values at all.
+    valued: bool,
     market_positions: bool,
 }
 
@@ -92,7 +94,7 @@ impl<'a> BookView<'a> {
                     .add(valued.market_value),
             }
         }
-        let nav = loaded.money.map(|(nav, _)| nav);
+        let nav = loaded.accounts.money.map(|(nav, _)| nav);
         let positive = nav.filter(|nav| *nav > Decimal::ZERO).map(money::to_f64);
         let factors = loaded
             .covariance
@@ -126,11 +128,17 @@ impl<'a> BookView<'a> {
         Self {
             nav: positive,
             no_ratios: match nav {
-                None => Some("no snapshot of this date".to_owned()),
-                Some(_) if positive.is_none() => Some("nonpositive_nav".to_owned()),
+                None => Some(Outcome::Failed(NO_SNAPSHOT.to_owned())),
+                Some(_) if positive.is_none() => {
+                    Some(Outcome::NotApplicable("nonpositive_nav".to_owned()))
+                }
                 Some(_) => None,
             },
-            cash: loaded.money.map_or(Decimal::ZERO, |(_, cash)| cash),
+            valued: loaded.accounts.valued,
+            cash: loaded
+                .accounts
+                .money
+                .map_or(Decimal::ZERO, |(_, cash)| cash),
             values: &loaded.values,
             market_positions: loaded.values.iter().any(|v| v.class == AssetClass::Public),
             coverage: crate::analytics::risk::coverage(covered, gross).map(|c| c.clamp(0.0, 1.0)),
@@ -144,6 +152,9 @@ impl<'a> BookView<'a> {
 
     /// Why market analytics have nothing to work on, if so.
     pub(super) fn nothing_to_model(&self) -> Option<Outcome> {
+        if !self.valued {
+            return Some(Outcome::Failed(NO_VALUES.to_owned()));
+        }
         if !self.market_positions {
             let why = if self.values.is_empty() {
                 "no positions"
@@ -232,13 +243,20 @@ pub(super) fn concentration(view: &BookView<'_>) -> (Option<ConcentrationRow>, O
                 Outcome::Done,
             )
         }
-        Ok(None) => (None, Outcome::NotApplicable("no positions".to_owned())),
+        Ok(None) => {
+            let why = view.nothing_to_model();
+            let none = || Outcome::NotApplicable("no positions".to_owned());
+            (None, why.unwrap_or_else(none))
+        }
         Err(error) => (None, Outcome::Failed(error.to_string())),
     }
 }
 
 /// Sector buckets by market value; net weights and cash add up to the net asset value.
 pub(super) fn sectors(view: &BookView<'_>, loaded: &Loaded) -> Vec<SectorRow> {
+    if !view.valued {
+        return Vec::new();
+    }
     let mut buckets: BTreeMap<String, Sides> = BTreeMap::new();
     for valued in view.values {
         let symbol = valued.underlying.as_ref().unwrap_or(&valued.symbol);
@@ -251,7 +269,7 @@ pub(super) fn sectors(view: &BookView<'_>, loaded: &Loaded) -> Vec<SectorRow> {
             .or_default()
             .add(valued.market_value);
     }
-    if loaded.money.is_some() {
+    if loaded.accounts.money.is_some() {
         buckets.entry("Cash".to_owned()).or_default().add(view.cash);
     }
     let weight = |sides: Sides| view.nav.map(|nav| money::to_f64(sides.net()) / nav);

@@ -70,7 +70,7 @@ pub(super) fn exposures(view: &BookView<'_>, loaded: &Loaded) -> Exposures {
     all.factors = factor_rows(view, loaded, covariance);
     all.positions = position_rows(view, covariance);
     match &view.no_ratios {
-        Some(why) => all.outcome = Outcome::NotApplicable(why.clone()),
+        Some(outcome) => all.outcome = outcome.clone(),
         None => match risk(view, covariance) {
             Ok((risk, contributions)) => {
                 all.risk = Some(risk);
@@ -121,11 +121,12 @@ fn factor_rows(view: &BookView<'_>, loaded: &Loaded, covariance: &CovarianceRow)
             std_error: of_book.as_ref().map(|book| book.standard_error),
             dollar: Some(amount(dollar)),
             coverage: view.coverage,
-            reason: if of_book.is_none() {
-                view.no_ratios.clone()
-            } else {
-                None
-            },
+            reason: view
+                .no_ratios
+                .as_ref()
+                .filter(|_| of_book.is_none())
+                .and_then(Outcome::reason)
+                .map(ToOwned::to_owned),
         });
     }
     rows

@@ -22,8 +22,8 @@ pub(super) fn volatility(view: &BookView<'_>, loaded: &Loaded) -> (Option<Volati
     if let Some(outcome) = view.nothing_to_model() {
         return (None, outcome);
     }
-    if let Some(why) = &view.no_ratios {
-        return (None, Outcome::NotApplicable(why.clone()));
+    if let Some(outcome) = &view.no_ratios {
+        return (None, outcome.clone());
     }
     match series(view, loaded) {
         Ok(found) => found,

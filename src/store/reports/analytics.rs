@@ -3,9 +3,8 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::portfolio::texts;
 use crate::domain::PortfolioId;
-use crate::store::{Attempt, ReadTx, Result};
+use crate::store::{Attempt, ReadTx, Result, texts};
 
 /// Exposure to a factor.
 #[derive(Debug, Clone)]

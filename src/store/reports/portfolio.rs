@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
-use serde_json::Value;
 
 use super::analytics::{
     self, Concentration, Contribution, Correlation, Factor, Risk, Sector, Stress, Volatility,
@@ -12,7 +11,7 @@ use super::analytics::{
 use crate::domain::{
     AssetClass, Portfolio, PortfolioId, PositionId, Quality, RunId, Symbol, sector_bucket,
 };
-use crate::store::{Attempt, ReadTx, Result, portfolios, word};
+use crate::store::{Attempt, ReadTx, Result, portfolios, texts, word};
 
 /// A date that readers may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +117,7 @@ pub struct Entry {
 pub struct Completeness {
     /// The vector.
     pub entries: Vec<Entry>,
-    /// Symbol → why it is left out of market numbers.
+    /// Symbol → why it is left out of market numbers; flow → why it is not booked.
     pub missing: BTreeMap<String, String>,
     /// Modelled gross over gross, a fraction.
     pub coverage: Option<f64>,
@@ -362,19 +361,6 @@ async fn completeness(
             strict: row.strict,
         }
     }))
-}
-
-/// A JSON object of texts; what is no text is shown as JSON.
-pub(super) fn texts(object: &Value) -> BTreeMap<String, String> {
-    let pairs = object.as_object().into_iter().flatten();
-    let text = |value: &Value| {
-        value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned)
-    };
-    pairs
-        .map(|(key, value)| (key.clone(), text(value)))
-        .collect()
 }
 
 async fn positions(

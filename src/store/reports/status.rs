@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use super::portfolio::texts;
 use crate::domain::{PhaseName, PortfolioId, RunId, TradingDate};
 use crate::store::control::{self, Pause};
-use crate::store::{Attempt, ReadTx, Result, word};
+use crate::store::{Attempt, ReadTx, Result, texts, word};
 
 /// What a portfolio of a run lacks at the run's final date.
 #[derive(Debug, Clone)]
