@@ -7,6 +7,7 @@
 pub mod changes;
 pub mod factors_toml;
 pub mod flows_csv;
+pub mod lines;
 pub mod marks_csv;
 pub mod portfolio_csv;
 pub mod scenarios_toml;
@@ -18,10 +19,15 @@ mod table;
 
 pub use issues::{Issue, MAX_ISSUES, Rejected};
 
+use rust_decimal::Decimal;
+
 use crate::domain::{FactorSet, ScenarioSet};
 
 /// Largest file that is looked at, in bytes.
 pub const MAX_BYTES: usize = 10 * 1024 * 1024;
+/// First sum of amounts that is too large, of the equity, of the cost of a book, of its proceeds and
+/// of its flows: below it in each of them a ledger stays exact, and above it a unit was mistaken.
+pub const MAX_TOTAL: Decimal = Decimal::from_parts(1_316_134_912, 2_328, 0, false, 0); // 10^13
 /// Most rows of a CSV file, blank ones not counted.
 pub const MAX_ROWS: usize = 100_000;
 

@@ -145,9 +145,9 @@ pub struct ServicesArgs {
 pub enum ImportCommand {
     /// A portfolio: one row per lot. With --update, the difference to its book.
     Portfolio(PortfolioArgs),
-    /// Cash flows of a portfolio: Date, Type, Amount, Symbol.
+    /// Cash flows of a portfolio: Date, Type, Amount, Symbol. With --update, all that it has.
     Flows(LinesArgs),
-    /// Prices of private assets: Symbol, Date, Price.
+    /// Prices of private assets: Symbol, Date, Price. With --update, all that it has.
     Marks(LinesArgs),
     /// Factor definitions: they replace all that there are.
     Factors(FactorsArgs),

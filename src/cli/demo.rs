@@ -263,6 +263,8 @@ impl World {
                 let flows = LinesArgs {
                     file: data.join("portfolios").join(flows),
                     portfolio: id.to_string(),
+                    update: false,
+                    dry_run: false,
                 };
                 import::flows(pools, clock, &flows).await?;
             }

@@ -18,9 +18,12 @@ use sha2::{Digest, Sha256};
 pub use definitions::{DefinitionsArgs, FactorsArgs, factors, scenarios, seed_defaults};
 pub use lines::{flows, marks};
 pub use portfolio::{DEFAULT_OWNER, PortfolioArgs, portfolio};
-pub use receipt::{DefinitionsReceipt, LinesReceipt, LotLine, PortfolioReceipt, Status};
+pub use receipt::{
+    DefinitionsReceipt, Line, LineChanges, LinesReceipt, LotLine, PortfolioReceipt, Status,
+};
 
 use super::Error;
+use crate::import::lines::Extent;
 use crate::import::{MAX_BYTES, Rejected};
 
 /// `import flows` and `import marks`.
@@ -31,6 +34,22 @@ pub struct LinesArgs {
     /// The portfolio, by id or by its name if only one has it.
     #[arg(long = "id", value_name = "PORTFOLIO")]
     pub portfolio: String,
+    /// The file has all lines of the portfolio: what is not in it is removed.
+    #[arg(long)]
+    pub update: bool,
+    /// Only show what an update would change.
+    #[arg(long, requires = "update")]
+    pub dry_run: bool,
+}
+
+impl LinesArgs {
+    fn extent(&self) -> Extent {
+        if self.update {
+            Extent::Whole
+        } else {
+            Extent::Addition
+        }
+    }
 }
 
 /// Reads a file; one that is too large for any parser is read just far enough to say so.

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
+use super::MAX_TOTAL;
 use super::cells::{Cells, Date, Number, Range, SymbolCodes};
 use super::issues::{Issues, Rejected, quoted};
+use super::lines::{Extent, FlowChange};
 use super::table::{self, Column, Row, optional, required};
 use crate::domain::{CashFlow, FlowKind, Symbol};
 
@@ -27,6 +29,7 @@ const BAD_TYPE: &str = "ERR_FLOW_006";
 const NO_SYMBOL: &str = "ERR_FLOW_012";
 const BAD_SYMBOL: &str = "ERR_FLOW_013";
 const DIVIDEND_TWICE: &str = "ERR_FLOW_014";
+const LARGE_TOTAL: &str = "ERR_FLOW_015";
 
 const DATES: Date = Date {
     column: DATE,
@@ -38,7 +41,7 @@ const AMOUNTS: Number = Number {
     column: AMOUNT,
     what: "amount",
     range: Range::Positive,
-    limit: Decimal::from_parts(1_316_134_912, 2_328, 0, false, 0), // 10^13, as the cost of a lot
+    limit: MAX_TOTAL,
     missing: "ERR_FLOW_007",
     unreadable: "ERR_FLOW_008",
     out_of_range: "ERR_FLOW_009",
@@ -60,17 +63,37 @@ pub struct Context<'a> {
     pub today: NaiveDate,
     /// The symbols whose corporate actions have dividends: they are booked from there.
     pub with_dividends: &'a BTreeSet<Symbol>,
+    /// How the file is meant: only the whole list may be empty.
+    pub extent: Extent,
 }
 
 /// The flows of a file, in its order, or every error of it. Two equal rows are two flows.
 pub fn parse(bytes: &[u8], context: &Context<'_>) -> Result<Vec<CashFlow>, Rejected> {
     let mut issues = Issues::default();
-    let rows = table::read(bytes, COLUMNS, &mut issues);
+    let rows = match context.extent {
+        Extent::Addition => table::read(bytes, COLUMNS, &mut issues),
+        Extent::Whole => table::read_any(bytes, COLUMNS, &mut issues),
+    };
     let flows = rows
         .iter()
         .filter_map(|row| flow(row, context, &mut issues))
         .collect();
     issues.or(flows)
+}
+
+/// Refuses flows that are too large in sum for an exact ledger.
+pub fn check_total(existing: &[CashFlow], change: &FlowChange) -> Result<(), Rejected> {
+    let sum = |flows: &[CashFlow]| flows.iter().map(|flow| flow.amount.abs()).sum::<Decimal>();
+    let total = sum(existing) + sum(&change.added) - sum(&change.removed);
+    let mut issues = Issues::default();
+    if total >= MAX_TOTAL {
+        let message = format!(
+            "the flows of the portfolio come to {} in sum, {MAX_TOTAL} or more",
+            total.normalize()
+        );
+        issues.file(0, LARGE_TOTAL, message, "check the unit of the amounts");
+    }
+    issues.or(())
 }
 
 fn flow(row: &Row, context: &Context<'_>, issues: &mut Issues) -> Option<CashFlow> {
@@ -143,6 +166,7 @@ mod tests {
             inception: "2016-01-04".parse().unwrap(),
             today: "2016-12-30".parse().unwrap(),
             with_dividends: &with_dividends,
+            extent: Extent::Addition,
         };
         let seen = |rejected: Rejected| rejected.errors.iter().map(|e| (e.line, e.code)).collect();
         parse(text.as_bytes(), &context).map_err(seen)
@@ -159,6 +183,26 @@ mod tests {
         assert_eq!(flows[2].symbol.as_ref().unwrap().as_str(), "XOM");
         let plain = read("Date,Type,Amount\n2016-01-04,fee,1\n2016-01-04,fee,1\n").unwrap();
         assert_eq!(plain.len(), 2);
+    }
+
+    #[test]
+    fn flows_are_exact_in_sum_too() {
+        let flows = |count| {
+            let large = "2016-02-01,contribution,4000000000000,\n".repeat(count);
+            read(&format!("Date,Type,Amount,Symbol\n{large}")).unwrap()
+        };
+        let change = |count| FlowChange {
+            added: flows(count),
+            removed: Vec::new(),
+        };
+        assert_eq!(check_total(&flows(1), &change(1)), Ok(()));
+        let rejected = check_total(&flows(1), &change(2)).unwrap_err();
+        assert_eq!(rejected.errors[0].code, LARGE_TOTAL);
+        let replaced = FlowChange {
+            added: flows(2),
+            removed: flows(1),
+        };
+        assert_eq!(check_total(&flows(1), &replaced), Ok(()));
     }
 
     #[test]

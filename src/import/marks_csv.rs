@@ -1,13 +1,15 @@
 //! Manual marks of private assets: one row per symbol and day, with the columns Symbol, Date and
 //! Price (per share).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
+use super::MAX_TOTAL;
 use super::cells::{Cells, Date, Number, Range, SymbolCodes};
 use super::issues::{Issues, Rejected};
+use super::lines::Extent;
 use super::table::{self, Column, required};
 use crate::domain::Symbol;
 
@@ -18,6 +20,7 @@ const DATE: usize = 1;
 const NOT_PRIVATE: &str = "ERR_MARK_003";
 const FUTURE: &str = "ERR_MARK_007";
 const TWICE: &str = "ERR_MARK_008";
+const LARGE_VALUE: &str = "ERR_MARK_014";
 
 const SYMBOLS: SymbolCodes = SymbolCodes {
     missing: "ERR_MARK_001",
@@ -58,14 +61,20 @@ pub struct Mark {
 pub struct Context<'a> {
     /// The business date: no mark is younger.
     pub today: NaiveDate,
-    /// The symbols of the portfolio's PRIVATE lots: only they have marks.
-    pub private: &'a BTreeSet<Symbol>,
+    /// The symbols of the portfolio's PRIVATE lots, with the sum of their absolute quantities: only
+    /// they have marks.
+    pub private: &'a BTreeMap<Symbol, Decimal>,
+    /// How the file is meant: only the whole list may be empty.
+    pub extent: Extent,
 }
 
 /// The marks of a file, in its order, or every error of it.
 pub fn parse(bytes: &[u8], context: &Context<'_>) -> Result<Vec<Mark>, Rejected> {
     let mut issues = Issues::default();
-    let rows = table::read(bytes, COLUMNS, &mut issues);
+    let rows = match context.extent {
+        Extent::Addition => table::read(bytes, COLUMNS, &mut issues),
+        Extent::Whole => table::read_any(bytes, COLUMNS, &mut issues),
+    };
     let mut lines = BTreeMap::new();
     let mut marks = Vec::with_capacity(rows.len());
     for row in &rows {
@@ -86,7 +95,7 @@ fn mark(cells: &mut Cells<'_>, context: &Context<'_>) -> Option<Mark> {
     let symbol = cells.symbol(SYMBOL, SYMBOLS);
     if let Some(symbol) = symbol
         .as_ref()
-        .filter(|symbol| !context.private.contains(symbol))
+        .filter(|symbol| !context.private.contains_key(symbol))
     {
         let message = format!("the portfolio has no PRIVATE lot of {symbol}");
         cells.error(
@@ -102,6 +111,21 @@ fn mark(cells: &mut Cells<'_>, context: &Context<'_>) -> Option<Mark> {
         cells.error(DATE, FUTURE, message, "import the mark when it holds");
     }
     let price = cells.number(PRICES);
+    let held = symbol
+        .as_ref()
+        .and_then(|symbol| context.private.get(symbol));
+    if let (Some(price), Some(quantity)) = (price, held)
+        && quantity.saturating_mul(price) >= MAX_TOTAL
+    {
+        let value = quantity.saturating_mul(price).normalize();
+        let message = format!("{quantity} at {price} are worth {value}, {MAX_TOTAL} or more");
+        cells.error(
+            PRICES.column,
+            LARGE_VALUE,
+            message,
+            "give the price per share",
+        );
+    }
     Some(Mark {
         symbol: symbol?,
         date: date?,
@@ -114,10 +138,14 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Vec<Mark>, Vec<(u64, &'static str)>> {
-        let private = BTreeSet::from(["TWO_SIGMA".parse().unwrap(), "HOME".parse().unwrap()]);
+        let private = BTreeMap::from([
+            ("TWO_SIGMA".parse().unwrap(), Decimal::ONE),
+            ("HOME".parse().unwrap(), Decimal::from(20_000)),
+        ]);
         let context = Context {
             today: "2026-06-30".parse().unwrap(),
             private: &private,
+            extent: Extent::Addition,
         };
         let seen = |rejected: Rejected| rejected.errors.iter().map(|e| (e.line, e.code)).collect();
         parse(text.as_bytes(), &context).map_err(seen)
@@ -139,7 +167,8 @@ mod tests {
         let text = "Symbol,Date,Price\n,2026-01-31,1\nA B,2026-01-31,1\nAAPL,2026-01-31,1\n\
             HOME,,1\nHOME,31.01.2026,1\nHOME,2051-01-31,1\nHOME,2026-07-01,1\n\
             HOME,2026-01-31,1\nhome,2026-01-31,2\nHOME,2026-02-01,\nHOME,2026-02-02,x\n\
-            HOME,2026-02-03,-1\nHOME,2026-02-04,0.0000001\nHOME,2026-02-05,1000000000\n";
+            HOME,2026-02-03,-1\nHOME,2026-02-04,0.0000001\nHOME,2026-02-05,1000000000\n\
+            HOME,2026-02-06,500000000\nHOME,2026-02-07,499999999\n";
         let expected = [
             (2, "ERR_MARK_001"),
             (3, "ERR_MARK_002"),
@@ -154,6 +183,7 @@ mod tests {
             (13, "ERR_MARK_011"),
             (14, "ERR_MARK_012"),
             (15, "ERR_MARK_013"),
+            (16, LARGE_VALUE),
         ];
         assert_eq!(read(text).unwrap_err(), expected);
     }

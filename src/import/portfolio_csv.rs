@@ -9,15 +9,16 @@ mod option;
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
 
 use super::cells::{Cells, Date, Number, Range};
 use super::issues::{Issues, Rejected, quoted};
-use super::table;
+use super::{MAX_TOTAL, table};
 use crate::domain::{AssetClass, Exit, Lot, PortfolioId, PositionId};
 use columns::{
     AFTER_EXPIRATION, BAD_CLASS, BAD_EXIT_PRICE, BAD_SUBTYPE, BEFORE_INCEPTION, CLASS, COLUMNS,
     ENTRY, ENTRY_DATE, ENTRY_PRICE, EXIT_BEFORE_ENTRY, EXIT_DATE, EXIT_PRICE, EXIT_WITHOUT_PRICE,
-    FUTURE, MAX_COST, PRICE_WITHOUT_EXIT, QUANTITY, SUBTYPE, SUBTYPE_AGAINST_RIGHT, SYMBOL,
+    FUTURE, LARGE_TOTAL, PRICE_WITHOUT_EXIT, QUANTITY, SUBTYPE, SUBTYPE_AGAINST_RIGHT, SYMBOL,
     SYMBOLS, TOO_LARGE, UNDERLYING, subtypes,
 };
 
@@ -49,7 +50,32 @@ pub fn parse(bytes: &[u8], context: &Context) -> Result<Vec<Lot>, Rejected> {
             lots.push(lot);
         }
     }
+    check_totals(&lots, &mut issues);
     issues.or(lots)
+}
+
+/// Lots that are small enough each may be too many.
+fn check_totals(lots: &[Lot], issues: &mut Issues) {
+    if !issues.is_empty() {
+        return; // one of them said so already, or the list is not whole
+    }
+    let cost: Decimal = lots.iter().map(|lot| lot.cost().abs()).sum();
+    let proceeds: Decimal = lots.iter().map(proceeds).sum();
+    for (what, total) in [("cost", cost), ("were sold for", proceeds)] {
+        if total >= MAX_TOTAL {
+            let total = total.normalize();
+            let message = format!("the lots {what} {total} in sum, {MAX_TOTAL} or more");
+            let remedy = "check the unit of quantities and prices";
+            issues.file(0, LARGE_TOTAL, message, remedy);
+        }
+    }
+}
+
+/// What a lot was sold for, without a sign, in shares of its entry; nothing for an open one.
+fn proceeds(lot: &Lot) -> Decimal {
+    let shares = lot.quantity.saturating_mul(lot.multiplier()).abs();
+    lot.exit
+        .map_or(Decimal::ZERO, |exit| shares.saturating_mul(exit.price))
 }
 
 /// One lot, its id still to be given. Every field is looked at before the row is given up.
@@ -96,17 +122,16 @@ fn lot(cells: &mut Cells<'_>, context: &Context) -> Option<Lot> {
             None => None,
         },
     };
-    if lot.cost().abs() >= MAX_COST {
-        let message = format!(
-            "the lot cost {}, {MAX_COST} or more",
-            lot.cost().normalize()
-        );
-        cells.error(
-            QUANTITY.column,
-            TOO_LARGE,
-            message,
-            "check quantity and price",
-        );
+    let amounts = [
+        (QUANTITY.column, "cost", lot.cost().abs()),
+        (EXIT_PRICE, "was sold for", proceeds(&lot)),
+    ];
+    for (column, what, amount) in amounts {
+        if amount >= MAX_TOTAL {
+            let amount = amount.normalize();
+            let message = format!("the lot {what} {amount}, {MAX_TOTAL} or more");
+            cells.error(column, TOO_LARGE, message, "check quantity and price");
+        }
     }
     Some(lot)
 }

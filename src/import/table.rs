@@ -60,9 +60,23 @@ impl Row {
     }
 }
 
-/// The rows of a file. What is wrong with the file as a table goes to `issues`; the rows that
-/// could be read are returned all the same, so that one reading finds everything.
+/// The rows of a file, at least one. What is wrong with the file as a table goes to `issues`; the
+/// rows that could be read are returned all the same, so that one reading finds everything.
 pub(super) fn read(bytes: &[u8], columns: &[Column], issues: &mut Issues) -> Vec<Row> {
+    let rows = read_any(bytes, columns, issues);
+    if rows.is_empty() && issues.is_empty() {
+        issues.file(
+            0,
+            NO_ROWS,
+            "the file has no rows".into(),
+            "add one row per entry",
+        );
+    }
+    rows
+}
+
+/// [`read`] where a header without rows is a list of nothing.
+pub(super) fn read_any(bytes: &[u8], columns: &[Column], issues: &mut Issues) -> Vec<Row> {
     if bytes.len() > MAX_BYTES {
         let message = format!("the file has {} bytes, more than {MAX_BYTES}", bytes.len());
         issues.file(0, TOO_LARGE, message, "split it into several files");
@@ -89,14 +103,6 @@ pub(super) fn read(bytes: &[u8], columns: &[Column], issues: &mut Issues) -> Vec
         return Vec::new();
     };
     let places = places(&header, columns, issues);
-    if records.len() == 0 && readable {
-        issues.file(
-            0,
-            NO_ROWS,
-            "the file has no rows".into(),
-            "add one row per entry",
-        );
-    }
     if records.len() > MAX_ROWS {
         let message = format!("the file has more than {MAX_ROWS} rows");
         issues.file(0, TOO_MANY_ROWS, message, "split it into several files");

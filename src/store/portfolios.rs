@@ -1,4 +1,6 @@
-//! Portfolios, their lots, flows and marks: what people import.
+//! Portfolios and their lots: what people import.
+
+mod lines;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,8 +10,18 @@ use uuid::Uuid;
 
 use super::{Attempt, Error, ReadTx, Result, WriteTx, word};
 use crate::domain::{
-    AssetClass, Book, CashFlow, Exit, Lot, OptionTerms, Portfolio, PortfolioId, PositionId, Symbol,
+    AssetClass, Book, Exit, Lot, OptionTerms, Portfolio, PortfolioId, PositionId, Symbol,
     TradingDate,
+};
+
+pub use lines::{
+    DatedPrice, all_flows, all_marks, insert_flows, remove_flows, remove_marks, upsert_marks,
+};
+
+/// After every date of a book: [`NaiveDate::MAX`] is beyond what Postgres can hold.
+const EVER: NaiveDate = match NaiveDate::from_ymd_opt(9999, 12, 31) {
+    Some(date) => date,
+    None => NaiveDate::MAX,
 };
 
 /// Whether the content of a file was imported before; remembers it if not.
@@ -217,72 +229,6 @@ pub async fn remove_lots(tx: &mut WriteTx, ids: &[PositionId]) -> Result<()> {
     Ok(())
 }
 
-/// Inserts flows that are not there yet, counting equal ones; says how many were new.
-pub async fn insert_flows(
-    tx: &mut WriteTx,
-    portfolio: PortfolioId,
-    flows: &[CashFlow],
-) -> Result<Vec<NaiveDate>> {
-    let mut seen: BTreeMap<(NaiveDate, String, String, Decimal), i32> = BTreeMap::new();
-    let mut added = Vec::new();
-    for flow in flows {
-        let symbol = flow
-            .symbol
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        let key = (
-            flow.date,
-            flow.kind.to_string(),
-            symbol.clone(),
-            flow.amount,
-        );
-        let occurrence = seen.entry(key).and_modify(|n| *n += 1).or_insert(0);
-        let done = sqlx::query!(
-            "insert into cash_flows (portfolio_id, date, kind, amount, symbol, occurrence)
-             values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
-            portfolio.0,
-            flow.date,
-            flow.kind.as_str(),
-            flow.amount,
-            symbol,
-            *occurrence
-        )
-        .execute(tx.connection())
-        .await
-        .attempt("inserting a flow")?;
-        if done.rows_affected() > 0 {
-            added.push(flow.date);
-        }
-    }
-    Ok(added)
-}
-
-/// Inserts or corrects marks; says the dates of those that are new or different.
-pub async fn upsert_marks(
-    tx: &mut WriteTx,
-    portfolio: PortfolioId,
-    marks: &[(Symbol, NaiveDate, Decimal)],
-) -> Result<Vec<NaiveDate>> {
-    let symbols: Vec<String> = marks.iter().map(|mark| mark.0.to_string()).collect();
-    let dates: Vec<NaiveDate> = marks.iter().map(|mark| mark.1).collect();
-    let prices: Vec<Decimal> = marks.iter().map(|mark| mark.2).collect();
-    sqlx::query_scalar!(
-        "insert into manual_marks (portfolio_id, symbol, date, price)
-         select $1, symbol, date, price from unnest($2::text[], $3::date[], $4::numeric[]) as m(symbol, date, price)
-         on conflict (portfolio_id, symbol, date) do update set price = excluded.price
-         where manual_marks.price <> excluded.price
-         returning date",
-        portfolio.0,
-        &symbols,
-        &dates,
-        &prices
-    )
-    .fetch_all(tx.connection())
-    .await
-    .attempt("inserting marks")
-}
-
 /// Symbols whose corporate actions have cash dividends: a dividend flow for one of them would count
 /// twice.
 pub async fn with_dividends(db: &mut ReadTx<'_>) -> Result<BTreeSet<Symbol>> {
@@ -327,47 +273,14 @@ pub async fn books(
             book.lots.push(lot);
         }
     }
-    let flows = sqlx::query!(
-        "select portfolio_id, date, kind, amount, symbol from cash_flows
-         where portfolio_id = any($1) and date <= $2
-         order by portfolio_id, date, kind, symbol, amount, occurrence",
-        &ids,
-        as_of
-    )
-    .fetch_all(db.connection().await?)
-    .await
-    .attempt("reading flows")?;
-    for row in flows {
-        let symbol = match row.symbol.as_str() {
-            "" => None,
-            text => Some(word("cash_flows", text)?),
-        };
-        let flow = CashFlow {
-            kind: word("cash_flows", &row.kind)?,
-            date: row.date,
-            amount: row.amount,
-            symbol,
-        };
-        if let Some(book) = books.get_mut(&PortfolioId(row.portfolio_id)) {
+    for (portfolio, flow) in lines::flows(db, &ids, as_of).await? {
+        if let Some(book) = books.get_mut(&portfolio) {
             book.flows.push(flow);
         }
     }
-    let marks = sqlx::query!(
-        "select portfolio_id, symbol, date, price from manual_marks
-         where portfolio_id = any($1) and date <= $2 order by portfolio_id, symbol, date",
-        &ids,
-        as_of
-    )
-    .fetch_all(db.connection().await?)
-    .await
-    .attempt("reading marks")?;
-    for row in marks {
-        let symbol: Symbol = word("manual_marks", &row.symbol)?;
-        if let Some(book) = books.get_mut(&PortfolioId(row.portfolio_id)) {
-            book.marks
-                .entry(symbol)
-                .or_default()
-                .push((row.date, row.price));
+    for (portfolio, (symbol, date, price)) in lines::marks(db, &ids, as_of).await? {
+        if let Some(book) = books.get_mut(&portfolio) {
+            book.marks.entry(symbol).or_default().push((date, price));
         }
     }
     Ok(books)
@@ -375,7 +288,7 @@ pub async fn books(
 
 /// Every lot of a portfolio that is not deleted.
 pub async fn all_lots(db: &mut ReadTx<'_>, portfolio: PortfolioId) -> Result<Vec<Lot>> {
-    let found = lots(db, &[portfolio.0], NaiveDate::MAX).await?;
+    let found = lots(db, &[portfolio.0], EVER).await?;
     Ok(found.into_iter().map(|(_, lot)| lot).collect())
 }
 
@@ -384,8 +297,6 @@ async fn lots(
     portfolios: &[Uuid],
     as_of: NaiveDate,
 ) -> Result<Vec<(PortfolioId, Lot)>> {
-    // NaiveDate::MAX is beyond what Postgres can hold.
-    let as_of = as_of.min(NaiveDate::from_ymd_opt(9999, 12, 31).unwrap_or(as_of));
     let rows = sqlx::query!(
         r#"select id as "id!", portfolio_id as "portfolio_id!", symbol as "symbol!", class as "class!", subtype,
                   quantity as "quantity!", entry_price as "entry_price!", entry_date as "entry_date!",

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use clap::Parser as _;
 use sigmabatch::cli::import::{
-    self, FactorsArgs, LinesArgs, PortfolioArgs, PortfolioReceipt, Status,
+    self, FactorsArgs, LinesArgs, LinesReceipt, PortfolioArgs, PortfolioReceipt, Status,
 };
 use sigmabatch::cli::{Cli, Command, Error, ImportCommand};
 use sigmabatch::clock::Clock;
@@ -23,14 +23,22 @@ fn clock() -> Clock {
     Clock::starting_at("2016-12-30T22:00:00Z".parse().unwrap())
 }
 
-/// A file with this content, whose name is of this test alone.
-fn file(content: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("sigmabatch-it-{}.csv", uuid::Uuid::new_v4()));
-    std::fs::write(&path, content).unwrap();
-    path
+/// A file of this test alone, gone with the value.
+struct File(PathBuf);
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
-fn book(lots: &[&str]) -> PathBuf {
+fn file(content: &str) -> File {
+    let path = std::env::temp_dir().join(format!("sigmabatch-it-{}.csv", uuid::Uuid::new_v4()));
+    std::fs::write(&path, content).unwrap();
+    File(path)
+}
+
+fn book(lots: &[&str]) -> File {
     file(&format!("{HEADER}\n{}\n", lots.join("\n")))
 }
 
@@ -44,7 +52,36 @@ fn arguments(file: &std::path::Path, line: &str) -> PortfolioArgs {
 }
 
 async fn portfolio(pools: &Pools, lots: &[&str], line: &str) -> Result<PortfolioReceipt, Error> {
-    import::portfolio(pools, &clock(), &arguments(&book(lots), line)).await
+    let file = book(lots);
+    import::portfolio(pools, &clock(), &arguments(&file.0, line)).await
+}
+
+/// Imports lines of flows into the portfolio.
+async fn flows(pools: &Pools, lines: &str, name: &str) -> Result<LinesReceipt, Error> {
+    let file = file(&format!("Date,Type,Amount,Symbol\n{lines}"));
+    import::flows(pools, &clock(), &lines_of(&file, name)).await
+}
+
+/// Imports lines of marks into the portfolio.
+async fn marks(pools: &Pools, lines: &str) -> Result<LinesReceipt, Error> {
+    let file = file(&format!("Symbol,Date,Price\n{lines}"));
+    import::marks(pools, &clock(), &lines_of(&file, "book")).await
+}
+
+/// `name` may be followed by flags.
+fn lines_of(file: &File, name: &str) -> LinesArgs {
+    let start = [
+        "sigmabatch",
+        "import",
+        "flows",
+        file.0.to_str().unwrap(),
+        "--id",
+    ];
+    let cli = Cli::try_parse_from(start.into_iter().chain(name.split(' '))).unwrap();
+    match cli.command {
+        Command::Import(ImportCommand::Flows(args)) => args,
+        _ => unreachable!(),
+    }
 }
 
 const NEW: &str = "--name book --equity 250000 --inception 2016-01-04";
@@ -204,26 +241,17 @@ async fn a_portfolio_is_named_by_its_id_or_by_its_only_name() {
         .await
         .unwrap();
     assert_eq!(one.portfolio.id.to_string(), id.to_lowercase());
-    let flows = |name: &str| LinesArgs {
-        file: file("Date,Type,Amount\n2016-05-02,fee,5\n"),
-        portfolio: name.into(),
-    };
-    assert!(
-        import::flows(&pools, &clock(), &flows("book"))
-            .await
-            .is_ok()
-    );
+    let fee = "2016-05-02,fee,5,\n";
+    assert!(flows(&pools, fee, "book").await.is_ok());
     portfolio(&pools, &[A], &format!("{NEW} --owner two"))
         .await
         .unwrap();
-    let error = import::flows(&pools, &clock(), &flows("book"))
-        .await
-        .unwrap_err();
+    let error = flows(&pools, fee, "book").await.unwrap_err();
     assert!(
         error.remedy().unwrap().contains(&id.to_lowercase()),
         "{error:?}"
     );
-    assert!(import::flows(&pools, &clock(), &flows(id)).await.is_ok());
+    assert!(flows(&pools, fee, id).await.is_ok());
     // The name of an owner is taken, whatever the id.
     let error = portfolio(&pools, &[A], &format!("{NEW} --owner one"))
         .await
@@ -235,22 +263,86 @@ async fn a_portfolio_is_named_by_its_id_or_by_its_only_name() {
 async fn flows_are_added_once_and_equal_rows_are_as_many_flows() {
     let (pools, _) = database().await;
     portfolio(&pools, &[A], NEW).await.unwrap();
-    let lines = "Date,Type,Amount,Symbol\n2016-05-02,fee,5.00,\n2016-05-02,fee,5,\n2016-04-01,contribution,100,\n";
-    let args = LinesArgs {
-        file: file(lines),
-        portfolio: "book".into(),
-    };
-    let first = import::flows(&pools, &clock(), &args).await.unwrap();
+    let lines = "2016-05-02,fee,5.00,\n2016-05-02,fee,5,\n2016-04-01,contribution,100,\n";
+    let first = flows(&pools, lines, "book").await.unwrap();
     assert_eq!(
-        (first.status, first.changed, first.from_date),
+        (first.status, first.changed(), first.changes.from_date),
         (Status::Updated, 3, Some(day("2016-04-01")))
     );
     let before = version(&pools).await;
-    let again = import::flows(&pools, &clock(), &args).await.unwrap();
-    assert_eq!((again.status, again.changed), (Status::Unchanged, 0));
-    assert!(again.page().contains("nothing was changed"));
+    let again = flows(&pools, lines, "book").await.unwrap();
+    assert_eq!((again.status, again.changed()), (Status::Unchanged, 0));
+    assert!(
+        again.page().contains("all 3 flows are in portfolio"),
+        "{}",
+        again.page()
+    );
+    let one = flows(&pools, "2016-05-02,fee,5,\n", "book").await.unwrap();
+    assert!(
+        one.page().contains("its flow is in portfolio"),
+        "{}",
+        one.page()
+    );
     assert_eq!(version(&pools).await, before);
     assert_eq!(number(&pools, "select count(*) from cash_flows").await, 3);
+}
+
+#[tokio::test]
+async fn a_list_of_flows_replaces_the_one_that_there_is() {
+    let (pools, _) = database().await;
+    let id = portfolio(&pools, &[A], NEW).await.unwrap().portfolio.id;
+    let fee = "2016-05-02,fee,5,\n";
+    let wrong = "2016-02-05,dividend,100,AAPL\n";
+    flows(&pools, &[fee, fee, fee, wrong].concat(), "book")
+        .await
+        .unwrap();
+    let before = version(&pools).await;
+
+    let wanted = [fee, "2016-06-01,interest,-3,\n"].concat();
+    let dry = flows(&pools, &wanted, "book --update --dry-run")
+        .await
+        .unwrap();
+    assert_eq!(dry.status, Status::DryRun);
+    assert_eq!(dry.counts(), "1 flow added, 3 flows removed");
+    assert!(
+        dry.page().contains("from 2016-02-05 on would be"),
+        "{}",
+        dry.page()
+    );
+    assert_eq!(dry.document()["removed"][2]["type"], "dividend");
+    assert_eq!(version(&pools).await, before, "a dry run changes nothing");
+    assert_eq!(number(&pools, "select count(*) from cash_flows").await, 4);
+
+    let done = flows(&pools, &wanted, "book --update").await.unwrap();
+    assert_eq!(
+        (done.status, &done.changes),
+        (Status::Updated, &dry.changes)
+    );
+    assert_eq!(version(&pools).await, before + 1);
+    let changed = format!(
+        "select input || ' ' || from_date from input_change where owner = '{id}' order by version desc limit 1"
+    );
+    assert_eq!(text(&pools, &changed).await, "book 2016-02-05");
+    let left = "select string_agg(kind || ' ' || occurrence, ', ' order by kind) from cash_flows";
+    assert_eq!(text(&pools, left).await, "fee 0, interest 0");
+    let again = flows(&pools, &wanted, "book --update").await.unwrap();
+    assert_eq!(again.status, Status::Unchanged);
+    assert!(
+        again.page().contains("already: nothing was changed"),
+        "{}",
+        again.page()
+    );
+
+    // Flows that went can come again, and a list may be empty.
+    flows(&pools, &[fee, fee].concat(), "book").await.unwrap();
+    assert_eq!(number(&pools, "select count(*) from cash_flows").await, 3);
+    assert!(
+        flows(&pools, "", "book").await.is_err(),
+        "an addition of nothing"
+    );
+    let none = flows(&pools, "", "book --update").await.unwrap();
+    assert_eq!(none.counts(), "3 flows removed");
+    assert_eq!(number(&pools, "select count(*) from cash_flows").await, 0);
 }
 
 #[tokio::test]
@@ -265,23 +357,15 @@ async fn a_dividend_that_comes_from_a_corporate_action_is_rejected() {
          values ('AAPL', '2016-05-05', null, 0.57, 'files'), ('NFLX', '2015-07-15', 7, null, 'files')",
     )
     .await;
-    let flow = |symbol: &str| {
-        let lines = format!("Date,Type,Amount,Symbol\n2016-05-12,dividend,5.70,{symbol}\n");
-        LinesArgs {
-            file: file(&lines),
-            portfolio: "book".into(),
-        }
-    };
-    let error = import::flows(&pools, &clock(), &flow("AAPL"))
-        .await
-        .unwrap_err();
+    let flow = |symbol: &str| format!("2016-05-12,dividend,5.70,{symbol}\n");
+    let error = flows(&pools, &flow("AAPL"), "book").await.unwrap_err();
     assert!(
         error.render(false).contains("would count twice"),
         "{}",
         error.render(false)
     );
     assert!(
-        import::flows(&pools, &clock(), &flow("NFLX")).await.is_ok(),
+        flows(&pools, &flow("NFLX"), "book").await.is_ok(),
         "a split is no dividend"
     );
 }
@@ -290,43 +374,86 @@ async fn a_dividend_that_comes_from_a_corporate_action_is_rejected() {
 async fn marks_are_of_private_assets_and_can_be_corrected() {
     let (pools, _) = database().await;
     portfolio(&pools, &[A, P], NEW).await.unwrap();
-    let marks = |lines: &str| LinesArgs {
-        file: file(&format!("Symbol,Date,Price\n{lines}\n")),
-        portfolio: "book".into(),
-    };
-    let error = import::marks(&pools, &clock(), &marks("AAPL,2016-06-30,5"))
-        .await
-        .unwrap_err();
+    let error = marks(&pools, "AAPL,2016-06-30,5\n").await.unwrap_err();
     assert!(matches!(error, Error::Rejected { .. }), "{error:?}");
-    let first = marks("FUND,2016-06-30,104\nFUND,2016-09-30,0");
+    let first = "FUND,2016-06-30,104\nFUND,2016-09-30,0\n";
+    assert_eq!(marks(&pools, first).await.unwrap().changed(), 2);
+    let again = marks(&pools, first).await.unwrap();
+    assert_eq!(again.status, Status::Unchanged);
+    let corrected = "FUND,2016-06-30,104.00\nFUND,2016-09-30,98.5\n";
+    let receipt = marks(&pools, corrected).await.unwrap();
     assert_eq!(
-        import::marks(&pools, &clock(), &first)
-            .await
-            .unwrap()
-            .changed,
-        2
+        (receipt.counts().as_str(), receipt.changes.from_date),
+        ("1 mark corrected", Some(day("2016-09-30")))
     );
-    assert_eq!(
-        import::marks(&pools, &clock(), &first)
-            .await
-            .unwrap()
-            .status,
-        Status::Unchanged
-    );
-    let corrected = marks("FUND,2016-06-30,104.00\nFUND,2016-09-30,98.5");
-    let receipt = import::marks(&pools, &clock(), &corrected).await.unwrap();
-    assert_eq!(
-        (receipt.changed, receipt.from_date),
-        (1, Some(day("2016-09-30")))
+    assert!(
+        receipt.page().contains("0.00 → 98.50"),
+        "{}",
+        receipt.page()
     );
     // What was corrected can be corrected back.
-    assert_eq!(
-        import::marks(&pools, &clock(), &first)
-            .await
-            .unwrap()
-            .changed,
-        1
+    assert_eq!(marks(&pools, first).await.unwrap().changed(), 1);
+    // And what should never have been there goes.
+    let file = file("Symbol,Date,Price\nFUND,2016-09-30,0\n");
+    let whole = lines_of(&file, "book --update");
+    let receipt = import::marks(&pools, &clock(), &whole).await.unwrap();
+    assert_eq!(receipt.counts(), "1 mark removed");
+    assert_eq!(receipt.changes.from_date, Some(day("2016-06-30")));
+    let left = "select string_agg(date || ' ' || price, ', ') from manual_marks";
+    assert_eq!(text(&pools, left).await, "2016-09-30 0");
+}
+
+#[tokio::test]
+async fn amounts_that_no_ledger_can_add_up_are_refused() {
+    let (pools, _) = database().await;
+    let line = [
+        "sigmabatch",
+        "import",
+        "portfolio",
+        "f.csv",
+        "--name",
+        "book",
+        "--inception",
+        "2016-01-04",
+        "--equity",
+    ];
+    let with = |equity| Cli::try_parse_from(line.into_iter().chain([equity]));
+    assert!(with("9999999999999").is_ok());
+    let refused = with("10000000000000").unwrap_err().to_string();
+    assert!(
+        refused.contains("10000000000000 or more: check the unit"),
+        "{refused}"
     );
+
+    let large = "AAPL,100000000,60000,2016-01-04,PUBLIC,,";
+    let error = portfolio(&pools, &[large, large], NEW).await.unwrap_err();
+    assert!(
+        error
+            .render(false)
+            .contains("the lots cost 12000000000000 in sum"),
+        "{}",
+        error.render(false)
+    );
+    let sold = "AAPL,100000000,1,2016-01-04,PUBLIC,2016-08-15,60000";
+    let error = portfolio(&pools, &[sold, sold], NEW).await.unwrap_err();
+    assert!(
+        error.render(false).contains("ERR_POS_033"),
+        "{}",
+        error.render(false)
+    );
+    portfolio(&pools, &[large], NEW).await.unwrap();
+
+    let flow = "2016-05-02,contribution,6000000000000,\n";
+    flows(&pools, flow, "book").await.unwrap();
+    let error = flows(&pools, &[flow, flow].concat(), "book")
+        .await
+        .unwrap_err();
+    assert!(
+        error.render(false).contains("ERR_FLOW_015"),
+        "{}",
+        error.render(false)
+    );
+    assert_eq!(number(&pools, "select count(*) from cash_flows").await, 1);
 }
 
 const FACTORS: &str = "version = \"mine\"\n[[factor]]\nname = \"World\"\nproxy = \"VT\"\nkind = \"price\"\nrole = \"market\"\n";
@@ -345,8 +472,9 @@ async fn factors_and_scenarios_always_fit_each_other() {
         8
     );
     let before = version(&pools).await;
+    let (factors, scenarios) = (file(FACTORS), file(SCENARIOS));
     let alone = FactorsArgs {
-        file: file(FACTORS),
+        file: factors.0.clone(),
         scenarios: None,
     };
     let error = import::factors(&pools, &alone).await.unwrap_err();
@@ -357,8 +485,8 @@ async fn factors_and_scenarios_always_fit_each_other() {
     );
 
     let both = FactorsArgs {
-        file: file(FACTORS),
-        scenarios: Some(file(SCENARIOS)),
+        file: factors.0.clone(),
+        scenarios: Some(scenarios.0.clone()),
     };
     let receipts = import::factors(&pools, &both).await.unwrap();
     assert!(

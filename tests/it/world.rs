@@ -19,6 +19,7 @@ use sigmabatch::domain::{
 use sigmabatch::engine::{
     self, Dates, Engine, Housekeeping, Planned, Request, Selection, WorkerOptions,
 };
+use sigmabatch::import::lines::Extent;
 use sigmabatch::import::{factors_toml, flows_csv, marks_csv, portfolio_csv, scenarios_toml};
 use sigmabatch::market_data::Provider;
 use sigmabatch::process;
@@ -244,6 +245,7 @@ impl World {
             inception: day(inception),
             today: self.now.date_naive(),
             with_dividends: &std::collections::BTreeSet::new(),
+            extent: Extent::Addition,
         };
         let flows = flows_csv::parse(csv, &context).unwrap();
         let mut tx = WriteTx::begin(&self.engine.pools.control).await.unwrap();
@@ -263,10 +265,11 @@ impl World {
         for (date, price) in marks {
             write!(csv, "\n{symbol},{date},{price}").unwrap();
         }
-        let private = [symbol.parse::<Symbol>().unwrap()].into();
+        let private = [(symbol.parse::<Symbol>().unwrap(), Decimal::ONE)].into();
         let context = marks_csv::Context {
             today: self.now.date_naive(),
             private: &private,
+            extent: Extent::Addition,
         };
         let marks: Vec<_> = marks_csv::parse(csv.as_bytes(), &context)
             .unwrap()

@@ -1,19 +1,22 @@
-//! `import flows` and `import marks`: lines that are added to a portfolio.
+//! `import flows` and `import marks`: lines that are added to a portfolio, or with `--update` all
+//! that it has.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
+use rust_decimal::Decimal;
 
-use super::receipt::{LinesReceipt, Status};
+use super::receipt::{LineChanges, LinesReceipt, Status};
 use super::{LinesArgs, digest, file_name, read, rejected};
 use crate::cli::{Error, find};
 use crate::clock::Clock;
 use crate::domain::{AssetClass, Calendar, Portfolio, Symbol};
+use crate::import::lines::{compare_flows, compare_marks};
+use crate::import::marks_csv::Mark;
 use crate::import::{flows_csv, marks_csv};
 use crate::store::inputs::{self, Changed};
 use crate::store::{Pools, ReadTx, WriteTx, portfolios};
 
-/// Imports cash flows: those that are not there yet are added.
+/// Imports cash flows: those that are not there yet are added; with `--update` others go.
 pub async fn flows(pools: &Pools, clock: &Clock, args: &LinesArgs) -> Result<LinesReceipt, Error> {
     let today = Calendar::nyse().new_york_date(clock.now());
     let bytes = read(&args.file)?;
@@ -21,20 +24,29 @@ pub async fn flows(pools: &Pools, clock: &Clock, args: &LinesArgs) -> Result<Lin
     let portfolio = named(&mut db, &args.portfolio).await?;
     let with_dividends = portfolios::with_dividends(&mut db).await?;
     db.close().await?;
-    let inception = portfolio.inception;
     let context = flows_csv::Context {
-        inception,
+        inception: portfolio.inception,
         today,
         with_dividends: &with_dividends,
+        extent: args.extent(),
     };
     let flows = flows_csv::parse(&bytes, &context).map_err(rejected(&args.file))?;
     let mut tx = WriteTx::begin(&pools.control).await?;
     portfolios::lock(&mut tx, portfolio.id).await?;
-    let dates = portfolios::insert_flows(&mut tx, portfolio.id, &flows).await?;
-    finish(tx, args, "flows", portfolio, &bytes, flows.len(), &dates).await
+    let existing = portfolios::all_flows(&mut tx.reader(), portfolio.id).await?;
+    let change = compare_flows(&existing, &flows, args.extent());
+    flows_csv::check_total(&existing, &change).map_err(rejected(&args.file))?;
+    portfolios::remove_flows(&mut tx, portfolio.id, &change.removed).await?;
+    portfolios::insert_flows(&mut tx, portfolio.id, &flows).await?;
+    let file = File {
+        kind: "flows",
+        rows: flows.len(),
+        digest: digest(&bytes),
+    };
+    finish(tx, args, file, portfolio, change.into()).await
 }
 
-/// Imports marks: those that are new or have another price are stored.
+/// Imports marks: those that are new or have another price are stored; with `--update` others go.
 pub async fn marks(pools: &Pools, clock: &Clock, args: &LinesArgs) -> Result<LinesReceipt, Error> {
     let today = Calendar::nyse().new_york_date(clock.now());
     let bytes = read(&args.file)?;
@@ -42,24 +54,45 @@ pub async fn marks(pools: &Pools, clock: &Clock, args: &LinesArgs) -> Result<Lin
     let portfolio = named(&mut db, &args.portfolio).await?;
     let lots = portfolios::all_lots(&mut db, portfolio.id).await?;
     db.close().await?;
-    let private: BTreeSet<Symbol> = lots
+    let mut private: BTreeMap<Symbol, Decimal> = BTreeMap::new();
+    for lot in lots
         .into_iter()
         .filter(|lot| lot.class == AssetClass::Private)
-        .map(|lot| lot.symbol)
-        .collect();
+    {
+        *private.entry(lot.symbol).or_default() += lot.quantity.abs();
+    }
     let context = marks_csv::Context {
         today,
         private: &private,
+        extent: args.extent(),
     };
     let marks = marks_csv::parse(&bytes, &context).map_err(rejected(&args.file))?;
-    let rows: Vec<_> = marks
-        .into_iter()
-        .map(|mark| (mark.symbol, mark.date, mark.price))
-        .collect();
     let mut tx = WriteTx::begin(&pools.control).await?;
     portfolios::lock(&mut tx, portfolio.id).await?;
-    let dates = portfolios::upsert_marks(&mut tx, portfolio.id, &rows).await?;
-    finish(tx, args, "marks", portfolio, &bytes, rows.len(), &dates).await
+    let existing = portfolios::all_marks(&mut tx.reader(), portfolio.id).await?;
+    let existing: Vec<Mark> = existing
+        .into_iter()
+        .map(|(symbol, date, price)| Mark {
+            symbol,
+            date,
+            price,
+        })
+        .collect();
+    let change = compare_marks(&existing, &marks, args.extent());
+    let gone = change.removed.iter();
+    let gone: Vec<_> = gone.map(|mark| (mark.symbol.clone(), mark.date)).collect();
+    portfolios::remove_marks(&mut tx, portfolio.id, &gone).await?;
+    let file = File {
+        kind: "marks",
+        rows: marks.len(),
+        digest: digest(&bytes),
+    };
+    let rows = marks.into_iter();
+    let rows: Vec<_> = rows
+        .map(|mark| (mark.symbol, mark.date, mark.price))
+        .collect();
+    portfolios::upsert_marks(&mut tx, portfolio.id, &rows).await?;
+    finish(tx, args, file, portfolio, change.into()).await
 }
 
 async fn named(db: &mut ReadTx<'_>, text: &str) -> Result<Portfolio, Error> {
@@ -68,36 +101,47 @@ async fn named(db: &mut ReadTx<'_>, text: &str) -> Result<Portfolio, Error> {
     portfolio.ok_or_else(|| Error::misuse(format!("no portfolio {id}"), "it was deleted just now"))
 }
 
+/// What was read.
+struct File {
+    kind: &'static str,
+    rows: usize,
+    digest: String,
+}
+
+/// Keeps what was written, unless nothing changed or nothing was to be.
 async fn finish(
     mut tx: WriteTx,
     args: &LinesArgs,
-    kind: &'static str,
+    file: File,
     portfolio: Portfolio,
-    bytes: &[u8],
-    rows: usize,
-    dates: &[NaiveDate],
+    changes: LineChanges,
 ) -> Result<LinesReceipt, Error> {
-    let from_date = dates.iter().min().copied();
-    if let Some(from) = from_date {
-        portfolios::remember_import(&mut tx, portfolio.id, kind, &digest(bytes)).await?;
-        let reason = format!("{kind} from {}", file_name(&args.file));
-        inputs::changed(&mut tx, &[(Changed::Book(portfolio.id), from)], &reason).await?;
-        tx.commit().await?;
-    } else {
-        tx.rollback().await?;
+    let kind = file.kind;
+    let status = match changes.from_date {
+        None => Status::Unchanged,
+        Some(_) if args.dry_run => Status::DryRun,
+        Some(from) => {
+            if args.update {
+                portfolios::forget_imports(&mut tx, portfolio.id, kind).await?;
+            }
+            portfolios::remember_import(&mut tx, portfolio.id, kind, &file.digest).await?;
+            let reason = format!("{kind} from {}", file_name(&args.file));
+            inputs::changed(&mut tx, &[(Changed::Book(portfolio.id), from)], &reason).await?;
+            Status::Updated
+        }
+    };
+    match status {
+        Status::Created | Status::Updated => tx.commit().await?,
+        Status::Unchanged | Status::DryRun => tx.rollback().await?,
     }
     Ok(LinesReceipt {
-        status: if from_date.is_some() {
-            Status::Updated
-        } else {
-            Status::Unchanged
-        },
+        status,
         kind,
         file: args.file.clone(),
         portfolio: portfolio.id,
         name: portfolio.name,
-        rows,
-        changed: dates.len(),
-        from_date,
+        rows: file.rows,
+        whole: args.update,
+        changes,
     })
 }

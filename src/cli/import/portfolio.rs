@@ -12,6 +12,7 @@ use super::{digest, file_name, read, rejected};
 use crate::cli::{Error, find};
 use crate::clock::Clock;
 use crate::domain::{Calendar, Lot, Portfolio, PortfolioId, PositionId, TradingDate, money};
+use crate::import::MAX_TOTAL;
 use crate::import::changes::{self, BookChange};
 use crate::import::portfolio_csv::{self, Context};
 use crate::store::inputs::{self, Changed};
@@ -330,6 +331,9 @@ fn equity(text: &str) -> Result<Decimal, String> {
     let value = money::parse(text).map_err(|error| error.to_string())?;
     if value <= Decimal::ZERO || money::decimals(value) > 6 {
         return Err("not above zero with at most six decimals".to_owned());
+    }
+    if value >= MAX_TOTAL {
+        return Err(format!("{MAX_TOTAL} or more: check the unit"));
     }
     Ok(value)
 }

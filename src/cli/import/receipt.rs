@@ -1,5 +1,7 @@
 //! What an import did, for people and as JSON.
 
+mod lines;
+
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -9,9 +11,11 @@ use serde_json::{Value, json};
 
 use crate::cli::output::Output;
 use crate::cli::text::{count, date, indented, left, money, plain, right, table};
-use crate::domain::{Exit, Lot, Portfolio, PortfolioId, PositionId, Symbol};
+use crate::domain::{Exit, Lot, Portfolio, PositionId, Symbol};
 
-/// Most lots that a page lists of each kind; JSON has all.
+pub use lines::{Line, LineChanges, LinesReceipt};
+
+/// Most lots or lines that a page lists of each kind; JSON has all.
 const LISTED: usize = 20;
 
 /// What became of an import.
@@ -235,72 +239,6 @@ impl PortfolioReceipt {
             );
         }
         page
-    }
-}
-
-/// What `import flows` or `import marks` did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LinesReceipt {
-    /// What became of it.
-    pub status: Status,
-    /// `flows` or `marks`.
-    pub kind: &'static str,
-    /// The file.
-    pub file: PathBuf,
-    /// Whose.
-    pub portfolio: PortfolioId,
-    /// Its name.
-    pub name: String,
-    /// Rows of the file.
-    pub rows: usize,
-    /// Those that were new or different.
-    pub changed: usize,
-    /// The earliest day whose numbers change.
-    pub from_date: Option<NaiveDate>,
-}
-
-impl LinesReceipt {
-    /// The page or the document.
-    pub fn output(&self, json: bool) -> Output {
-        Output::either(json, || self.document(), || self.page())
-    }
-
-    /// The document.
-    pub fn document(&self) -> Value {
-        json!({
-            "status": self.status.as_str(),
-            "kind": self.kind,
-            "portfolio_id": self.portfolio,
-            "name": self.name,
-            "file": self.file.display().to_string(),
-            "rows": self.rows,
-            "changed": self.changed,
-            "from_date": self.from_date,
-        })
-    }
-
-    /// The page.
-    pub fn page(&self) -> String {
-        let Self {
-            kind,
-            name,
-            rows,
-            changed,
-            ..
-        } = self;
-        let file = self.file.display();
-        let noun = kind.trim_end_matches('s');
-        match self.from_date {
-            None => format!(
-                "{file} was imported before: all {} of {name:?} are there, nothing was changed\n",
-                count(*rows, noun)
-            ),
-            Some(from) => format!(
-                "imported {} of {} into portfolio {name:?}\n  results from {from} on are out of date: run them again\n",
-                count(*changed, noun),
-                count(*rows, "row"),
-            ),
-        }
     }
 }
 

@@ -49,11 +49,12 @@ pub(super) const NOT_AN_OPTION: &str = "ERR_POS_029";
 pub(super) const SUBTYPE_AGAINST_RIGHT: &str = "ERR_POS_030";
 pub(super) const AFTER_EXPIRATION: &str = "ERR_POS_031";
 pub(super) const BAD_CONTRACT: &str = "ERR_POS_032";
+pub(super) const LARGE_TOTAL: &str = "ERR_POS_033";
 
-/// Above these a lot is a slip of the unit, and the ledger would not be exact any more.
+/// Above these, and above [`crate::import::MAX_TOTAL`], a lot is a slip of the unit, and the ledger
+/// would not be exact any more.
 pub(super) const MAX_QUANTITY: Decimal = Decimal::from_parts(3_567_587_328, 232, 0, false, 0); // 10^12
 pub(super) const MAX_PRICE: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 0); // 10^9
-pub(super) const MAX_COST: Decimal = Decimal::from_parts(1_316_134_912, 2_328, 0, false, 0); // 10^13
 
 pub(super) const QUANTITY: Number = Number {
     column: 1,
