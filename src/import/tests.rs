@@ -110,13 +110,15 @@ fn read_everything(bytes: &[u8]) {
         inception,
         today,
         with_dividends: &symbols,
+        extent: lines::Extent::Whole,
     };
     let _ = flows_csv::parse(bytes, &flows);
     let _ = marks_csv::parse(
         bytes,
         &marks_csv::Context {
             today,
-            private: &symbols,
+            private: &symbols.iter().map(|symbol| (symbol.clone(), Decimal::ONE)).collect(),
+            extent: lines::Extent::Addition,
         },
     );
     let text = String::from_utf8_lossy(bytes);
@@ -137,8 +139,9 @@ proptest! {
         cells in prop::collection::vec("[-+0-9.eE,\"#A-Za-z\r\n é]{0,12}|2025-06-30|OPTIONS|CALL|-?[0-9]{1,30}(\\.[0-9]{0,8})?", 0..60),
     ) {
         let header = "Symbol,Quantity,Entry Price Per Share,Entry Date,Investment Class,\
-            Underlying Symbol,Strike Price,Expiration Date,Option Type,Exit Date,Exit Price Per Share";
-        let rows: Vec<_> = cells.chunks(11).map(|row| row.join(",")).collect();
+            Underlying Symbol,Strike Price,Expiration Date,Option Type,Exit Date,Exit Price Per Share,\
+            Investment Subtype";
+        let rows: Vec<_> = cells.chunks(12).map(|row| row.join(",")).collect();
         read_everything(format!("{header}\n{}", rows.join("\n")).as_bytes());
         read_everything(format!("Date,Type,Amount,Symbol\n{}", rows.join("\n")).as_bytes());
         read_everything(format!("Symbol,Date,Price\n{}", rows.join("\n")).as_bytes());

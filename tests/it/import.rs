@@ -309,7 +309,7 @@ async fn a_list_of_flows_replaces_the_one_that_there_is() {
         "{}",
         dry.page()
     );
-    assert_eq!(dry.document()["removed"][2]["type"], "dividend");
+    assert_eq!(dry.document()["removed"][0]["type"], "dividend");
     assert_eq!(version(&pools).await, before, "a dry run changes nothing");
     assert_eq!(number(&pools, "select count(*) from cash_flows").await, 4);
 

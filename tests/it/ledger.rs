@@ -250,7 +250,7 @@ async fn a_dividend_flow_beside_its_corporate_action_is_left_out_and_named() {
     );
     let of = |date| ["show", "twice", "--date", date];
     let (_, before) = world.command(&of("2014-02-05")).await;
-    assert_eq!(before["completeness"]["missing"], serde_json::json!({}));
+    assert!(before["completeness"]["missing"].get(name).is_none());
     let (_, after) = world.command(&of("2014-02-07")).await;
     assert_eq!(after["completeness"]["missing"][name], why);
     let (_, status) = world.command(&["status"]).await;
