@@ -124,7 +124,8 @@ mod tests {
 
     fn lots(rows: &str) -> Vec<Lot> {
         let header = "Symbol,Quantity,Entry Price Per Share,Entry Date,Investment Class,\
-            Exit Date,Exit Price Per Share";
+            Exit Date,Exit Price Per Share,Investment Subtype,Underlying Symbol,Strike Price,\
+            Expiration Date,Option Type";
         let context = Context {
             portfolio: PortfolioId::of("demo", "book"),
             inception: "2016-01-04".parse().unwrap(),

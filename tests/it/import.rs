@@ -13,7 +13,8 @@ use sigmabatch::store::Pools;
 
 use super::harness::{database, number, sql, text};
 
-const HEADER: &str = "Symbol,Quantity,Entry Price Per Share,Entry Date,Investment Class,Exit Date,Exit Price Per Share";
+const HEADER: &str = "Symbol,Quantity,Entry Price Per Share,Entry Date,Investment Class,Exit Date,Exit Price Per Share,\
+    Investment Subtype,Underlying Symbol,Strike Price,Expiration Date,Option Type";
 const A: &str = "AAPL,10,24.041,2016-01-04,PUBLIC,,";
 const A_SOLD: &str = "AAPL,10,24.041,2016-01-04,PUBLIC,2016-08-15,27";
 const B: &str = "AMD,-30.50,2.77,2016-03-01,PUBLIC,,";

@@ -4,21 +4,22 @@ use rust_decimal::Decimal;
 
 use crate::domain::AssetClass;
 use crate::import::cells::{Date, Number, Range, SymbolCodes};
-use crate::import::table::{Column, optional, required};
+use crate::import::table::{Column, required};
 
+/// Every file has all of them: a misspelt or forgotten one would silently lose exits or terms of options.
 pub(super) const COLUMNS: &[Column] = &[
     required("Symbol"),
     required("Quantity"),
     required("Entry Price Per Share"),
     required("Entry Date"),
     required("Investment Class"),
-    optional("Investment Subtype"),
-    optional("Underlying Symbol"),
-    optional("Strike Price"),
-    optional("Expiration Date"),
-    optional("Option Type"),
-    optional("Exit Date"),
-    optional("Exit Price Per Share"),
+    required("Investment Subtype"),
+    required("Underlying Symbol"),
+    required("Strike Price"),
+    required("Expiration Date"),
+    required("Option Type"),
+    required("Exit Date"),
+    required("Exit Price Per Share"),
 ];
 pub(super) const SYMBOL: usize = 0;
 pub(super) const CLASS: usize = 4;

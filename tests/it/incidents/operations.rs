@@ -138,7 +138,8 @@ async fn i_72_a_row_that_cannot_be_stored_is_refused_and_the_rest_is_there() {
     assert_eq!(store(&world.engine.pools, &bars).await, 0);
 
     // Values that no column takes end at the file they came with, each with its row.
-    let header = "Symbol,Quantity,Entry Price Per Share,Entry Date,Investment Class";
+    let header = "Symbol,Quantity,Entry Price Per Share,Entry Date,Investment Class,\
+        Investment Subtype,Underlying Symbol,Strike Price,Expiration Date,Option Type,Exit Date,Exit Price Per Share";
     let long = "A".repeat(40);
     let file = format!(
         "{header}\nAAA,1,10,2016-12-20,PUBLIC\n{long},1,10,2016-12-20,PUBLIC\nBBB,1e30,10,2016-12-20,PUBLIC\n"
