@@ -372,9 +372,12 @@ async fn rescue(tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<()> {
 fn analyse(cx: &Cx, loaded: &Loaded) -> Result<AnalyticsRows> {
     cx.check()?;
     let mut view = BookView::new(loaded);
-    let left = |there: bool, what: &str| match there {
-        true => Outcome::Done,
-        false => Outcome::Failed(what.to_owned()),
+    let left = |there: bool, what: &str| {
+        if there {
+            Outcome::Done
+        } else {
+            Outcome::Failed(what.to_owned())
+        }
     };
     let snapshot = left(loaded.accounts.money.is_some(), NO_SNAPSHOT);
     let marks = left(loaded.accounts.valued, NO_VALUES);

@@ -17,6 +17,7 @@ use crate::world::{Process, World, day, eventually, on, range, request};
 
 async fn status(world: &World, run: RunId) -> Status {
     let args = StatusArgs {
+        watch: false,
         run: Some(run.to_string()),
     };
     let engine = &world.engine;
@@ -301,6 +302,7 @@ async fn i_14_a_run_with_something_dead_or_failed_is_not_called_a_success() {
     engine::start(&world.engine, none.run).await;
     assert_eq!(world.verdict(none.run).await, "failed");
     let nobody = StatusArgs {
+        watch: false,
         run: Some(RunId::at(1).to_string()),
     };
     assert!(
