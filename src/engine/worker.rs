@@ -17,7 +17,7 @@ mod task;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -186,6 +186,11 @@ impl Life {
             && failpoint.phase.is_none_or(|wanted| wanted == phase)
         {
             if at == Moment::InCommit {
+                // Once: another commit may have come as far as this when everything stopped.
+                static STOPPED: AtomicBool = AtomicBool::new(false);
+                if STOPPED.swap(true, Ordering::Relaxed) {
+                    return;
+                }
                 // Nothing follows from an error: the test waits for a process that stops.
                 let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGSTOP);
                 return;
