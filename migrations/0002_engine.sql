@@ -69,6 +69,8 @@ create table worker (
     version     text not null,
     started_at  timestamptz not null default now(),
     lease_until timestamptz not null,
+    -- Since when it has beaten without a break. Who was cut off himself does not judge others at once.
+    beating_since timestamptz not null default now(),
     lost_at     timestamptz,
     draining    boolean not null default false,
     counters    jsonb not null default '{}'

@@ -124,9 +124,10 @@ impl Error {
         };
         match source {
             sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut => true,
-            // Connections lost, refused or ended; an idle transaction ended, because it seemed to be.
+            // Connections lost, refused or ended; a transaction that was idle too long; a server that
+            // reads only, because another one has taken over or is about to.
             sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-                let known = ["57P01", "57P02", "57P03", "57P05", "25P03"];
+                let known = ["57P01", "57P02", "57P03", "57P05", "25P03", "25006"];
                 code.starts_with("08") || code.starts_with("53") || known.contains(&&*code)
             }),
             _ => false,

@@ -102,9 +102,17 @@ impl Steward {
     }
 
     async fn duties(&self, term: &mut Term, urgent: bool) -> Result<(), Error> {
+        // What needs no Redis comes first: it may be away for a whole night.
         let lost = self.reap_lost().await?;
         if term.ticks.is_multiple_of(DEADLINE_TICKS) {
             self.reap_overdue().await?;
+        }
+        if term.ticks.is_multiple_of(OVERDUE_TICKS) {
+            housekeeping::alert_overdue(&self.engine, &self.housekeeping).await?;
+        }
+        if term.ticks % CLEAN_UP_TICKS == CLEAN_UP_TICKS - 1 {
+            store::workers::forget_lost(&self.engine.pools.control).await?;
+            housekeeping::prune(&self.engine, &self.housekeeping).await?;
         }
         for run in store::steward::going_runs(&self.engine.pools.control).await? {
             gatekeeper::ask(&self.engine, run).await;
@@ -132,11 +140,6 @@ impl Steward {
         }
         if term.ticks % CLEAN_UP_TICKS == CLEAN_UP_TICKS - 1 {
             self.engine.queue.forget_consumers(CONSUMER_IDLE_MS).await?;
-            store::workers::forget_lost(&self.engine.pools.control).await?;
-            housekeeping::prune(&self.engine, &self.housekeeping).await?;
-        }
-        if term.ticks.is_multiple_of(OVERDUE_TICKS) {
-            housekeeping::alert_overdue(&self.engine, &self.housekeeping).await?;
         }
         Ok(())
     }
@@ -144,7 +147,8 @@ impl Steward {
     /// Marks workers lost and takes their tasks back, at once. Says whether there were any.
     async fn reap_lost(&self) -> Result<bool, Error> {
         let mut tx = WriteTx::begin(&self.engine.pools.commit).await?;
-        let lost = store::workers::mark_lost(&mut tx, self.lease.as_secs_f64()).await?;
+        let lost =
+            store::workers::mark_lost(&mut tx, self.worker, self.lease.as_secs_f64()).await?;
         for worker in &lost {
             let detail = serde_json::json!({ "worker": worker.consumer() });
             store::events::record(&mut tx, None, "worker-lost", &detail).await?;

@@ -13,6 +13,8 @@ use crate::domain::InstallId;
 /// Longer than any command of ours takes; a dead link shows within it.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// A pooled connection says so fast that it lives: a dead line costs this for each of them.
+const RECYCLE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Commands are pipelined: a few connections serve a worker.
 const POOL_SIZE: usize = 4;
 /// Of the entries, in the field `v`, and of the meta key.
@@ -49,7 +51,7 @@ impl Queue {
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(RESPONSE_TIMEOUT))
             .create_timeout(Some(CONNECT_TIMEOUT))
-            .recycle_timeout(Some(RESPONSE_TIMEOUT))
+            .recycle_timeout(Some(RECYCLE_TIMEOUT))
             .build()
             .map_err(|error| Error::Connect(Box::new(error)))?;
         Ok(Self {

@@ -38,7 +38,9 @@ pub async fn heartbeat(
     counters: &Value,
 ) -> Result<bool> {
     let done = sqlx::query!(
-        "update worker set lease_until = now() + make_interval(secs => $2), counters = $3
+        "update worker
+         set beating_since = case when lease_until < now() + make_interval(secs => $2::float8 / 2) then now() else beating_since end,
+             lease_until = now() + make_interval(secs => $2), counters = $3
          where id = $1 and lost_at is null",
         worker.0,
         lease_seconds,
@@ -61,13 +63,25 @@ pub async fn deregister(pool: &Pool, worker: WorkerId) -> Result<()> {
 
 /// Marks workers lost whose lease ran out. Never earlier than one lease after Postgres started:
 /// after an outage nobody could have renewed.
-pub async fn mark_lost(tx: &mut WriteTx, lease_seconds: f64) -> Result<Vec<WorkerId>> {
+///
+/// And never by a steward whose own heart has not beaten steadily for half a lease: what cut it off from
+/// Postgres may have cut off the others, too, and they beat again within a third of a lease.
+pub async fn mark_lost(
+    tx: &mut WriteTx,
+    steward: WorkerId,
+    lease_seconds: f64,
+) -> Result<Vec<WorkerId>> {
     let rows = sqlx::query_scalar!(
         "update worker set lost_at = now()
          where lost_at is null and lease_until < now()
            and now() > pg_postmaster_start_time() + make_interval(secs => $1)
+           and exists (select from worker me
+                       where me.id = $2 and me.lost_at is null
+                         and me.beating_since < now() - make_interval(secs => $1::float8 / 2)
+                         and me.lease_until > now() + make_interval(secs => $1::float8 / 2))
          returning id",
-        lease_seconds
+        lease_seconds,
+        steward.0
     )
     .fetch_all(tx.connection())
     .await

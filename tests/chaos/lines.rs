@@ -2,7 +2,9 @@
 //! connections that nobody serves.
 
 use crate::proxy::{Proxy, Way};
-use crate::stage::{Casting, Stage, play};
+use crate::servers::assert_innocents_were_spared;
+use crate::stage::{Casting, Stage, play, play_and_check};
+use crate::world::LEASE;
 
 /// One fault on a line, and its end.
 async fn disturb(stage: &Stage, line: &Proxy) {
@@ -45,6 +47,22 @@ async fn the_line_to_postgres_is_cut_slow_or_dead() {
         disturb(stage, &stage.proxies.as_ref().unwrap()[0]).await;
     })
     .await;
+}
+
+/// Nobody could beat, so nobody may be judged: whoever comes back first waits for the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_is_cut_off_from_postgres_for_longer_than_a_lease() {
+    let lease = u64::try_from(LEASE.as_millis()).unwrap();
+    let disturb = async |stage: &Stage| {
+        stage.dice.pause(500, 2_000).await;
+        let line = &stage.proxies.as_ref().unwrap()[0];
+        line.deaf(true);
+        line.cut();
+        stage.dice.pause(lease, 2 * lease).await;
+        line.heal();
+        stage.dice.pause(500, 2_000).await;
+    };
+    play_and_check("cut-off", CASTING, disturb, assert_innocents_were_spared).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,7 +19,7 @@ async fn crash(stage: &Stage, from: u64, to: u64) {
 }
 
 /// Nobody could have beaten while Postgres was away, so nobody is lost, and no task is taken from anybody.
-async fn assert_innocents_were_spared(stage: &Stage, _: &Seen) {
+pub(crate) async fn assert_innocents_were_spared(stage: &Stage, _: &Seen) {
     let lost = "select count(*) from attempt where outcome in ('lost', 'deadline')";
     assert_eq!(
         stage.world.count(lost).await,
@@ -58,6 +58,26 @@ async fn postgres_crashes_for_longer_than_a_lease() {
     let disturb = async |stage: &Stage| crash(stage, lease + 500, 2 * lease).await;
     play_and_check(
         "long-crashes",
+        Casting::default(),
+        disturb,
+        assert_innocents_were_spared,
+    )
+    .await;
+}
+
+/// As in a failover: it answers, but takes no writes, for longer than a lease.
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_only_reads_for_longer_than_a_lease() {
+    let lease = u64::try_from(LEASE.as_millis()).unwrap();
+    let disturb = async |stage: &Stage| {
+        stage.dice.pause(100, 700).await;
+        stage.set_read_only(true).await;
+        stage.dice.pause(lease + 500, 2 * lease).await;
+        stage.set_read_only(false).await;
+        stage.dice.pause(500, 1_500).await;
+    };
+    play_and_check(
+        "read-only",
         Casting::default(),
         disturb,
         assert_innocents_were_spared,

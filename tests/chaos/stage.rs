@@ -9,6 +9,7 @@ use sigmabatch::embedded::{Options, Services};
 use sigmabatch::engine::{self, Order, Request};
 use sigmabatch::store::control;
 use sigmabatch::store::digest::Digest;
+use sqlx::{Connection as _, PgConnection};
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::crew::{Crew, MAX_CRASHES};
@@ -241,11 +242,35 @@ impl Stage {
         format!("logs in {logs}; {}", troubles.unwrap_or_default())
     }
 
+    /// Whether Postgres takes no writes.
+    pub(crate) async fn set_read_only(&self, on: bool) {
+        let mut connection = PgConnection::connect(self.world.database_url())
+            .await
+            .unwrap();
+        let set = format!("alter system set default_transaction_read_only = {on}");
+        for sql in [
+            "set default_transaction_read_only = off",
+            &set,
+            "select pg_reload_conf()",
+        ] {
+            let sql = sqlx::AssertSqlSafe(sql.to_owned());
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        }
+    }
+
     /// Ends whatever is still broken.
     pub(crate) async fn mend(&self) {
         let mut services = self.services.lock().await;
         services.start_postgres().await.unwrap();
         services.start_redis(true).await.unwrap();
+        for words in [
+            &["REPLICAOF", "NO", "ONE"][..],
+            &["CONFIG", "SET", "maxmemory", "0"],
+            &["CLIENT", "UNPAUSE"],
+        ] {
+            self.world.redis_says(words).await;
+        }
+        self.set_read_only(false).await;
         for proxy in self.proxies.iter().flatten() {
             proxy.heal();
         }

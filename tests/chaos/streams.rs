@@ -18,13 +18,15 @@ async fn redis_is_flushed_every_three_seconds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn redis_stops_for_a_while_and_comes_back_empty() {
+async fn redis_stops_for_a_while_and_comes_back_empty_or_as_it_was() {
     play("redis-restarts", Casting::default(), async |stage| {
         stage.dice.pause(100, 600).await;
         let mut services = stage.services.lock().await;
         services.stop_redis().await.unwrap();
         stage.dice.pause(200, 3_000).await;
-        services.start_redis(true).await.unwrap();
+        // Empty, or with whatever it had when it stopped.
+        let empty = stage.dice.below(3) > 0;
+        services.start_redis(empty).await.unwrap();
         drop(services);
         stage.dice.pause(500, 1_500).await;
     })
@@ -38,6 +40,31 @@ async fn redis_is_away_for_the_whole_night() {
         ..Casting::default()
     };
     play("no-redis", casting, async |_| std::future::pending().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_refuses_stalls_and_hangs_up() {
+    play("refusals", Casting::default(), async |stage| {
+        stage.dice.pause(50, 500).await;
+        let (begin, end): (&[&str], &[&str]) = match stage.dice.below(5) {
+            0 => (
+                &["REPLICAOF", "127.0.0.1", "1"],
+                &["REPLICAOF", "NO", "ONE"],
+            ),
+            1 => (
+                &["CONFIG", "SET", "maxmemory", "1"],
+                &["CONFIG", "SET", "maxmemory", "0"],
+            ),
+            2 => (&["CLIENT", "PAUSE", "60000", "ALL"], &["CLIENT", "UNPAUSE"]),
+            3 => (&["CLIENT", "KILL", "TYPE", "normal"], &["PING"]),
+            _ => (&["SCRIPT", "FLUSH"], &["PING"]),
+        };
+        stage.world.redis_says(begin).await;
+        stage.dice.pause(100, 2_500).await;
+        stage.world.redis_says(end).await;
+        stage.dice.pause(100, 1_000).await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

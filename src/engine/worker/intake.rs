@@ -30,6 +30,8 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from
 const DIRECT_POLL: Duration = Duration::from_millis(500);
 /// Longest wait for more permits, as long as half of them are in use.
 const GATHER: Duration = Duration::from_millis(16);
+/// Asking a Redis that does not answer takes a fifth of the time at most.
+const PROBING: u32 = 4;
 /// Most tasks of one claim.
 const CLAIM: usize = 64;
 
@@ -76,6 +78,10 @@ struct Intake<'a> {
     reader: Option<Reader>,
     /// Since when Redis does not answer.
     away_since: Option<Instant>,
+    /// When it is asked again, once tasks are claimed straight from Postgres.
+    probe_at: Instant,
+    /// The last question to Postgres brought all that was asked for.
+    more: bool,
     backoff: Duration,
     /// Hints that were read beyond the permits.
     surplus: VecDeque<Entry>,
@@ -110,6 +116,8 @@ impl<'a> Intake<'a> {
             capabilities,
             reader: None,
             away_since: None,
+            probe_at: Instant::now(),
+            more: false,
             backoff: BACKOFF.0,
             surplus: VecDeque::new(),
             doubtful: Hints::new(),
@@ -154,6 +162,15 @@ impl<'a> Intake<'a> {
             let kept = self.surplus.drain(..).collect();
             return self.sort(kept).await;
         }
+        if !self.suspects.is_empty() {
+            // Take nothing new until what runs is finished and the suspect had its turn.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            return Hints::new();
+        }
+        if self.is_given_up() && Instant::now() < self.probe_at {
+            return self.ask_postgres(free).await;
+        }
+        let asked = Instant::now();
         let wanted = [Wanted {
             class: self.class,
             phases: self.phases.clone(),
@@ -175,11 +192,9 @@ impl<'a> Intake<'a> {
             Err(error) => {
                 self.redis_is_away(&error);
                 self.reader = None;
-                let away = self
-                    .away_since
-                    .map(|since| since.elapsed())
-                    .unwrap_or_default();
-                if away >= PATIENCE {
+                // A Redis that is gone says so at once; one that says nothing costs seconds.
+                self.probe_at = Instant::now() + asked.elapsed() * PROBING;
+                if self.is_given_up() {
                     self.life.counters.redis_down.store(1, Ordering::Relaxed);
                     self.ask_postgres(free).await
                 } else {
@@ -189,6 +204,12 @@ impl<'a> Intake<'a> {
                 }
             }
         }
+    }
+
+    /// Whether Redis has been away for so long that Postgres is asked directly.
+    fn is_given_up(&self) -> bool {
+        self.away_since
+            .is_some_and(|since| since.elapsed() >= PATIENCE)
     }
 
     /// A suspect runs alone: only when nothing else is in hand.
@@ -209,11 +230,6 @@ impl<'a> Intake<'a> {
             self.reader
                 .insert(self.life.engine.queue.reader(&consumer).await?)
         };
-        if !self.suspects.is_empty() {
-            // Take nothing new until what runs is finished and the suspect had its turn.
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            return Ok(Read::default());
-        }
         let read = reader.take(wanted).await?;
         if !read.entries.is_empty() || read.missing_group {
             return Ok(read);
@@ -286,10 +302,13 @@ impl<'a> Intake<'a> {
         hints
     }
 
-    async fn ask_postgres(&self, mut free: usize) -> Hints {
-        // With a spread, so that workers which lost Redis together do not ask together for ever.
-        let spread = f64::from(u16::try_from(self.life.id.0.as_u128() & 0xFF).unwrap_or(0)) / 255.0;
-        tokio::time::sleep(DIRECT_POLL.mul_f64(0.75 + 0.5 * spread)).await;
+    async fn ask_postgres(&mut self, mut free: usize) -> Hints {
+        if !std::mem::take(&mut self.more) {
+            // With a spread, so that workers which lost Redis together do not ask together for ever.
+            let id = self.life.id.0.as_u128();
+            let spread = f64::from(u16::try_from(id & 0xFF).unwrap_or(0)) / 255.0;
+            tokio::time::sleep(DIRECT_POLL.mul_f64(0.75 + 0.5 * spread)).await;
+        }
         if self.class == PermitClass::Provider {
             // The shared rate is gone with Redis: one worker at a time, one task at a time.
             if !self.may_ask_providers(free).await {
@@ -300,7 +319,10 @@ impl<'a> Intake<'a> {
         let phases: Vec<String> = self.phases.iter().map(ToString::to_string).collect();
         let limit = i64::try_from(free).unwrap_or(1);
         match tasks::claimable(&self.life.engine.pools.control, limit, &phases).await {
-            Ok(found) => found.into_iter().map(|at| (at, Vec::new())).collect(),
+            Ok(found) => {
+                self.more = found.len() == free;
+                found.into_iter().map(|at| (at, Vec::new())).collect()
+            }
             Err(error) => {
                 tracing::debug!(%error, "asking postgres for tasks");
                 Hints::new()
@@ -363,6 +385,9 @@ impl<'a> Intake<'a> {
         for hint in &asked {
             self.doubtful.remove(hint);
         }
+        // What cannot be had now would be found again and again.
+        let claimed = |(_, answer): &_| matches!(answer, Answer::Claimed(_));
+        self.more &= answers.iter().any(claimed);
         let mut stale = Vec::new();
         for (hint, answer) in answers {
             let entries = hints.remove(&hint).unwrap_or_default();
