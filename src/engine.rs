@@ -29,6 +29,7 @@ pub use planner::{
     preview, repair,
 };
 pub use scheduler::{CatchUp, Due, due, plan_due};
+pub use steward::Steward;
 pub use watch::{PhaseProgress, RunProgress, progress, start};
 pub use why::{Busy, Link, Task, Why, why};
 pub use worker::{Failpoint, MAX_BATCH, Moment, Probe, WorkerOptions, run as run_worker};

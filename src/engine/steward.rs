@@ -39,7 +39,8 @@ const RESUMED_SECONDS: f64 = 4.0;
 /// When something was just resumed nobody is trusted: who holds an entry may have been told "not now".
 const RESUMED_PENDING_MS: u64 = 0;
 
-pub(super) struct Steward {
+/// The duties of a steward. A worker has them done by the clock; whoever wants one done at once may ask.
+pub struct Steward {
     pub(super) engine: Engine,
     pub(super) worker: WorkerId,
     pub(super) lease: Duration,
@@ -58,6 +59,18 @@ struct Term {
 }
 
 impl Steward {
+    /// One that waits to be asked.
+    pub fn new(engine: Engine, worker: WorkerId, lease: Duration, max_crashes: i16) -> Self {
+        Self {
+            engine,
+            worker,
+            lease,
+            max_crashes,
+            housekeeping: Housekeeping::default(),
+            reconcile: Arc::default(),
+        }
+    }
+
     /// Asks for the lease every second, and serves while it holds it. The future may be dropped at
     /// any point: all duties are idempotent.
     pub(super) async fn serve(self) {
@@ -145,7 +158,7 @@ impl Steward {
     }
 
     /// Marks workers lost and takes their tasks back, at once. Says whether there were any.
-    async fn reap_lost(&self) -> Result<bool, Error> {
+    pub async fn reap_lost(&self) -> Result<bool, Error> {
         let mut tx = WriteTx::begin(&self.engine.pools.commit).await?;
         let lost =
             store::workers::mark_lost(&mut tx, self.worker, self.lease.as_secs_f64()).await?;
@@ -161,7 +174,8 @@ impl Steward {
         Ok(!lost.is_empty())
     }
 
-    async fn reap_overdue(&self) -> Result<(), Error> {
+    /// Takes back the tasks of workers that do not end them at their deadline.
+    pub async fn reap_overdue(&self) -> Result<(), Error> {
         let mut tx = WriteTx::begin(&self.engine.pools.commit).await?;
         let overdue = tasks::overdue(&mut tx, DEADLINE_GRACE_SECONDS, REAP).await?;
         let touched = self.reap(&mut tx, &overdue, "deadline").await?;
@@ -263,7 +277,7 @@ impl Steward {
 
     /// Compares the streams with Postgres: every claimable task gets a deliverable hint, hints of
     /// final tasks go. Streams first: what is acknowledged in between is merely looked at twice.
-    async fn reconcile(&self, ready_seconds: f64, pending_ms: u64) -> Result<(), Error> {
+    pub async fn reconcile(&self, ready_seconds: f64, pending_ms: u64) -> Result<(), Error> {
         // What a lost worker has read nobody claims, however lately that was.
         let lost = store::workers::lost(&self.engine.pools.control).await?;
         let lost: BTreeSet<String> = lost.into_iter().map(WorkerId::consumer).collect();

@@ -78,6 +78,7 @@ pub async fn claim(
     let phases: Vec<String> = capabilities.iter().map(|c| c.phase.to_string()).collect();
     let versions: Vec<i16> = capabilities.iter().map(|c| c.version).collect();
     let timeouts: Vec<f64> = capabilities.iter().map(|c| c.timeout_seconds).collect();
+    wait_for(pool, doubtful).await?;
     let rows = sqlx::query_file!(
         "src/store/tasks/claim.sql",
         &ids,
@@ -124,6 +125,23 @@ pub async fn claim(
         answers.push((hint, answer));
     }
     Ok(answers)
+}
+
+/// Waits until nobody holds the rows of these tasks. The claim in doubt may still be under way, and what
+/// is locked looks as if it were somebody else's.
+async fn wait_for(pool: &Pool, hints: &std::collections::BTreeSet<TaskEpoch>) -> Result<()> {
+    if hints.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<i64> = hints.iter().map(|hint| hint.task.0).collect();
+    sqlx::query!(
+        "select from task where id = any($1) order by id for share",
+        &ids
+    )
+    .execute(pool)
+    .await
+    .attempt("waiting for a claim in doubt")?;
+    Ok(())
 }
 
 /// Ready tasks of open phases, for workers that cannot ask Redis. In order of lane, then age.
@@ -608,12 +626,13 @@ pub struct Orphan {
     pub attempts: i16,
 }
 
-/// Running tasks of workers that are marked lost, locked.
+/// Running tasks of workers that are marked lost or have left, locked: a claim may have been under way when
+/// its worker gave everything back.
 pub async fn orphans(tx: &mut WriteTx, limit: i64) -> Result<Vec<Orphan>> {
     sqlx::query!(
         r#"select t.id, t.epoch, t.phase, t.run_id, t.input, t.input_version, t.as_of, t.crashes, t.attempts
-           from task t join worker w on w.id = t.worker_id
-           where t.state = 'running' and t.finished_at is null and w.lost_at is not null
+           from task t left join worker w on w.id = t.worker_id
+           where t.state = 'running' and t.finished_at is null and (w.id is null or w.lost_at is not null)
            order by t.id limit $1 for update of t skip locked"#,
         limit
     )

@@ -28,5 +28,6 @@ mod repair;
 mod risk;
 mod show;
 mod start;
+mod state_machine;
 mod streams;
 mod versions;

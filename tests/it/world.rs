@@ -435,6 +435,11 @@ impl World {
         digest
     }
 
+    /// Its database.
+    pub(crate) fn database(&self) -> &str {
+        &self.database
+    }
+
     /// Where its servers are.
     pub(crate) fn servers(&self) -> &Servers {
         &self.servers

@@ -10,6 +10,7 @@ use futures::future::BoxFuture;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
 
 use super::counters::count;
+use super::hands::Grip;
 use super::intake::chain;
 use super::task::{self, Worked};
 use super::{Life, Moment};
@@ -38,6 +39,8 @@ const MAKING: Making<'static> = Making {
 /// A computed task on its way into the database.
 pub(super) struct Finished {
     pub(super) claimed: Arc<Claimed>,
+    /// It is in hand until it is settled.
+    pub(super) _grip: Grip,
     pub(super) entries: Vec<Entry>,
     /// Given back after the commit.
     pub(super) permits: Vec<OwnedSemaphorePermit>,

@@ -22,11 +22,18 @@ impl Hands {
         run: RunId,
         stop: CancellationToken,
     ) -> Grip {
-        lock(&self.running).insert(at, (run, stop));
+        lock(&self.running).insert(at, (run, stop.clone()));
         Grip {
             hands: Arc::clone(self),
             at,
+            stop,
         }
+    }
+
+    /// Whether the task that a hint names was claimed by it, and is still in hand.
+    pub(super) fn hold(&self, hint: TaskEpoch) -> bool {
+        let epoch = hint.epoch + 1;
+        lock(&self.running).contains_key(&TaskEpoch { epoch, ..hint })
     }
 
     /// Stops every task of these runs.
@@ -54,6 +61,14 @@ impl Hands {
 pub(super) struct Grip {
     hands: Arc<Hands>,
     at: TaskEpoch,
+    stop: CancellationToken,
+}
+
+impl Grip {
+    /// Its stop button.
+    pub(super) fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
 }
 
 impl Drop for Grip {

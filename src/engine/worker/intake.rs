@@ -375,7 +375,9 @@ impl<'a> Intake<'a> {
             Ok(answers) => answers,
             Err(error) => {
                 tracing::warn!(error = %chain(&error), "claim failed, hints kept");
-                // It may have happened all the same, with its answer lost on the way.
+                // It may have happened all the same, with its answer lost on the way. Not so for a second
+                // hint of what is in hand: in doubt, it would be given to us once more.
+                hints.retain(|hint, _| !self.life.hands.hold(*hint));
                 self.doubtful.extend(hints);
                 tokio::time::sleep(self.backoff).await;
                 self.backoff = (self.backoff * 2).min(BACKOFF.1);
@@ -402,10 +404,13 @@ impl<'a> Intake<'a> {
                         held.extend(self.life.all_free_permits());
                     }
                     let life = Arc::clone(self.life);
+                    let stop = life.abandon.child_token();
+                    let grip = life.hands.take(claimed.at, claimed.run_id, stop);
                     tasks.spawn(task::run(
                         life,
                         self.finished.clone(),
                         Arc::new(*claimed),
+                        grip,
                         entries,
                         held,
                     ));

@@ -9,6 +9,7 @@ use tracing::Instrument;
 
 use super::commit::Finished;
 use super::counters::count;
+use super::hands::Grip;
 use super::intake::chain;
 use super::load::Loaded;
 use super::{Life, Moment, rate};
@@ -34,6 +35,7 @@ pub(super) async fn run(
     life: Arc<Life>,
     commits: mpsc::Sender<Finished>,
     claimed: Arc<Claimed>,
+    grip: Grip,
     entries: Vec<Entry>,
     permits: Vec<OwnedSemaphorePermit>,
 ) {
@@ -46,7 +48,7 @@ pub(super) async fn run(
         worker = %life.id.consumer(),
     );
     // Boxed, for it is large, and tasks are moved into and out of the executor.
-    Box::pin(attempt(life, commits, claimed, entries, permits))
+    Box::pin(attempt(life, commits, claimed, grip, entries, permits))
         .instrument(span)
         .await;
 }
@@ -55,6 +57,7 @@ async fn attempt(
     life: Arc<Life>,
     commits: mpsc::Sender<Finished>,
     claimed: Arc<Claimed>,
+    grip: Grip,
     entries: Vec<Entry>,
     permits: Vec<OwnedSemaphorePermit>,
 ) {
@@ -63,24 +66,21 @@ async fn attempt(
     let cx = Cx {
         provider: Arc::clone(&life.options.provider),
         deadline: Deadline::after(limit),
-        cancel: life.abandon.child_token(),
+        cancel: grip.stop().clone(),
         calendar: life.engine.calendar,
     };
-    let grip = life
-        .hands
-        .take(claimed.at, claimed.run_id, cx.cancel.clone());
     let result = tokio::select! {
         result = tokio::time::timeout(limit, work(&life, &claimed, &cx)) => {
             result.unwrap_or(Err(Error::Interrupted("deadline passed")))
         }
         () = cx.cancel.cancelled() => Err(Error::Interrupted("cancelled")),
     };
-    drop(grip);
     match result {
         Ok(worked) => {
             life.failpoint(Moment::BeforeCommit, claimed.phase);
             let finished = Finished {
                 claimed,
+                _grip: grip,
                 entries,
                 permits,
                 worked,

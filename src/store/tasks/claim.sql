@@ -11,14 +11,16 @@ locked as (
     join unnest($5::text[], $6::smallint[], $7::float8[]) as known(phase, version, timeout)
       on known.phase = t.phase and t.input_version <= known.version
     join run_phase p on p.run_id = t.run_id and p.phase = t.phase
-    where ((t.state = 'ready' and t.epoch = h.epoch and t.ready_at <= now())
-           or (h.doubt and t.state = 'running' and t.epoch = h.epoch + 1 and t.worker_id = $3))
-      and p.opened_at is not null
-      and (t.crashes = 0 or $4)
-      and exists (select from worker w where w.id = $3 and w.lost_at is null and not w.draining)
-      and (not exists (select from pause)
-           or not exists (select from pause h join run r on r.id = t.run_id
-                          where h.name = case h.kind when 'lane' then r.lane else t.phase end))
+    where exists (select from worker w where w.id = $3 and w.lost_at is null)
+      and (-- What became ours goes on whatever has happened since: it was held back, or is a suspect among others.
+           (h.doubt and t.state = 'running' and t.epoch = h.epoch + 1 and t.worker_id = $3)
+           or (t.state = 'ready' and t.epoch = h.epoch and t.ready_at <= now()
+               and p.opened_at is not null
+               and (t.crashes = 0 or $4)
+               and not exists (select from worker w where w.id = $3 and w.draining)
+               and (not exists (select from pause)
+                    or not exists (select from pause h join run r on r.id = t.run_id
+                                   where h.name = case h.kind when 'lane' then r.lane else t.phase end))))
     order by t.id
     for update of t skip locked
 ),
