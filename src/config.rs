@@ -26,6 +26,9 @@ pub enum Error {
         /// How to set it.
         remedy: &'static str,
     },
+    /// A Postgres setting that cannot be used.
+    #[error(transparent)]
+    Store(#[from] store::Error),
     /// A Redis setting that cannot be used.
     #[error(transparent)]
     Queue(#[from] queue::Error),
@@ -98,6 +101,37 @@ pub struct PostgresConfig {
         value_parser = whole(1, 3_600),
     )]
     pub statement_timeout_seconds: u32,
+    /// Connections for planning, claims and the steward.
+    #[arg(
+        long,
+        global = true,
+        env = "SIGMABATCH_CONTROL_CONNECTIONS",
+        default_value_t = 1,
+        value_name = "N",
+        value_parser = whole(1, 64),
+    )]
+    pub control_connections: u32,
+    /// Connections for reading before computing: so many snapshots are open at once.
+    #[arg(
+        long,
+        global = true,
+        env = "SIGMABATCH_LOAD_CONNECTIONS",
+        default_value_t = 1,
+        value_name = "N",
+        value_parser = whole(1, 64),
+    )]
+    pub load_connections: u32,
+    /// Connections for committing results: so many commits go on at once. A worker has one more
+    /// connection, for its heartbeat.
+    #[arg(
+        long,
+        global = true,
+        env = "SIGMABATCH_COMMIT_CONNECTIONS",
+        default_value_t = 2,
+        value_name = "N",
+        value_parser = whole(1, 64),
+    )]
+    pub commit_connections: u32,
 }
 
 impl PostgresConfig {
@@ -108,6 +142,7 @@ impl PostgresConfig {
             remedy: "set it to postgres://user:password@host:5432/database, \
                      or put `sigmabatch services --` before the command to try it on private servers",
         })?;
+        store::check_url(url.reveal())?;
         Ok(self.settings_of(url.reveal(), application))
     }
 
@@ -118,6 +153,11 @@ impl PostgresConfig {
             application: application.to_owned(),
             acquire_timeout: seconds(self.acquire_timeout_seconds),
             statement_timeout: seconds(self.statement_timeout_seconds),
+            connections: store::Connections {
+                control: self.control_connections as usize,
+                load: self.load_connections as usize,
+                commit: self.commit_connections as usize,
+            },
         }
     }
 }
@@ -160,6 +200,7 @@ impl RedisConfig {
             remedy: "set it to redis://:password@host:6379/0, \
                      or put `sigmabatch services --` before the command to try it on private servers",
         })?;
+        queue::check_url(url.reveal())?;
         Ok(url.reveal())
     }
 
@@ -360,13 +401,52 @@ mod tests {
 
     #[test]
     fn defaults_are_those_of_the_reference() {
-        let all = parse(&["--database-url=x", "--redis-url=x"]).unwrap();
+        let all = parse(&["--database-url=postgres://h/x", "--redis-url=x"]).unwrap();
         assert_eq!(all.worker.lease(), Duration::from_secs(30));
         assert_eq!(all.worker.grace(), Duration::from_secs(25));
         assert_eq!((all.worker.max_crashes, all.worker.concurrency), (3, 16));
         assert_eq!(all.redis.prefix, "sigmabatch");
         assert_eq!(all.postgres.acquire_timeout_seconds, 120);
         assert_eq!(all.postgres.statement_timeout_seconds, 60);
+        let settings = all.postgres.settings("test").unwrap();
+        assert_eq!(settings.connections, store::Connections::default());
+    }
+
+    #[test]
+    fn every_pool_has_its_size() {
+        let all = parse(&[
+            "--database-url=postgres://h/x",
+            "--control-connections=2",
+            "--load-connections=3",
+            "--commit-connections=4",
+        ]);
+        let expected = store::Connections {
+            control: 2,
+            load: 3,
+            commit: 4,
+        };
+        let settings = all.unwrap().postgres.settings("test").unwrap();
+        assert_eq!(settings.connections, expected);
+        assert!(parse(&["--load-connections=0"]).is_err());
+    }
+
+    #[test]
+    fn a_wrong_url_is_refused_by_its_setting_with_a_remedy_and_without_its_password() {
+        let all = parse(&[
+            "--database-url=mysql://me:s3cret@h/x",
+            "--redis-url=http://:s3cret@h",
+        ]);
+        let all = all.unwrap();
+        let postgres = all.postgres.settings("test").unwrap_err();
+        let redis = all.redis.reveal().unwrap_err();
+        for (error, name, scheme) in [
+            (&postgres, "DATABASE_URL", "postgres://"),
+            (&redis, "REDIS_URL", "redis://"),
+        ] {
+            let text = error.to_string();
+            assert!(text.contains(name) && text.contains(scheme), "{text}");
+            assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::config;
 use crate::engine::{self, Engine};
 use crate::queue::Queue;
 use crate::store::{self, Settings};
@@ -22,6 +23,20 @@ pub async fn connect(
     .await?;
     let queue = Queue::open(redis_url, prefix, install)?;
     Ok(Engine::new(pools, queue, clock))
+}
+
+/// The exit code of a process that ends with this error: 2 where a setting is missing or wrong, as for a
+/// wrong flag, and 1 for everything else.
+pub fn exit_code(error: &(dyn std::error::Error + 'static)) -> u8 {
+    if error.is::<config::Error>() { 2 } else { 1 }
+}
+
+/// The name of this machine, for people.
+pub fn host_name() -> String {
+    let name = nix::unistd::gethostname().ok();
+    let name = name.and_then(|name| name.into_string().ok());
+    name.filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "localhost".to_owned())
 }
 
 /// Cancelled by SIGTERM, SIGINT or SIGHUP.

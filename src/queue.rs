@@ -14,7 +14,7 @@ mod survey;
 mod turns;
 
 pub use bench::Bare;
-pub use connection::Queue;
+pub use connection::{Queue, check_url};
 pub use explain::explain;
 pub use keys::{DEFAULT_PREFIX, GROUP, Keys};
 pub use read::{Entry, EntryId, Read, Reader, Says, Wanted};

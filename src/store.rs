@@ -32,7 +32,9 @@ pub mod tasks_report;
 pub mod universe;
 pub mod workers;
 
-pub use connect::{Pools, Settings, connect, connect_one, install_id, migrate, redact};
+pub use connect::{
+    Connections, Pools, Settings, check_url, connect, connect_one, install_id, migrate, redact,
+};
 pub use link::Link;
 pub use pool::Pool;
 pub use tx::{ReadTx, WriteTx};
@@ -138,6 +140,11 @@ impl Error {
     pub fn is_silence(&self) -> bool {
         matches!(self, Self::Database { source: sqlx::Error::Io(error), .. }
             if error.kind() == std::io::ErrorKind::TimedOut)
+    }
+
+    /// Whether the server is there and has no such database.
+    pub fn is_no_database(&self) -> bool {
+        self.sqlstate().as_deref() == Some("3D000")
     }
 
     /// Whether a unique key was hit.

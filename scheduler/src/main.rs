@@ -1,11 +1,13 @@
 //! `sigmabatch-scheduler`: plans the runs of the business dates that are due.
 
+use std::io::Write as _;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use sigmabatch::config::{ClockConfig, LogConfig, PostgresConfig, RedisConfig};
-use sigmabatch::engine::{self, CatchUp, Engine};
+use sigmabatch::engine::{self, CatchUp, Engine, PlanError};
 use sigmabatch::{process, telemetry};
 
 /// Plans the runs of the business dates that are due. Running it twice, or twice at once, changes
@@ -51,7 +53,16 @@ enum Mode {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
+    let Err(error) = run().await else {
+        return ExitCode::SUCCESS;
+    };
+    // A closed standard error is no reason for another exit code.
+    let _ = writeln!(std::io::stderr(), "Error: {error:?}");
+    ExitCode::from(process::exit_code(error.as_ref()))
+}
+
+async fn run() -> anyhow::Result<()> {
     let options = Options::parse();
     telemetry::start(&options.log, "info");
     let settings = options.postgres.settings("sigmabatch-scheduler")?;
@@ -85,7 +96,14 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn look(engine: &Engine, catch_up: CatchUp) -> anyhow::Result<()> {
-    let planned = engine::plan_due(engine, catch_up).await?;
+    let planned = match engine::plan_due(engine, catch_up).await {
+        // Cron may begin before the first import.
+        Err(PlanError::NoPortfolio) => {
+            tracing::info!("there is no portfolio yet, so nothing is planned");
+            return Ok(());
+        }
+        planned => planned?,
+    };
     if planned.is_empty() {
         tracing::debug!("nothing is due");
     }

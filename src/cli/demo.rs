@@ -101,19 +101,13 @@ pub async fn demo(
         }
     }
     let given = (&settings.postgres.database_url, &settings.redis.redis_url);
-    if let (Some(database), Some(redis)) = given {
+    if let (Some(database), Some(_)) = given {
+        settings.postgres.settings("sigmabatch-demo")?;
+        let redis = settings.redis.reveal()?;
         say(
             "using the Postgres and Redis of DATABASE_URL and REDIS_URL, in databases of the demo's own",
         );
-        return two_nights(
-            settings,
-            args,
-            place,
-            database.reveal(),
-            redis.reveal(),
-            None,
-        )
-        .await;
+        return two_nights(settings, args, place, database.reveal(), redis, None).await;
     }
     let started = Instant::now();
     let (services, kept) = start(&place.services).await?;

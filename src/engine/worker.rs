@@ -272,9 +272,14 @@ async fn live(
     let parts = TaskTracker::new();
     parts.spawn(gatekeeper::keep(engine.clone(), touches));
     parts.spawn(acknowledged.serve(engine.queue.clone()));
-    parts.spawn(waiting.serve(engine.clone(), Arc::clone(&life.counters)));
+    let connections = options.store.connections;
+    for _ in 0..connections.load {
+        let counters = Arc::clone(&life.counters);
+        parts.spawn(waiting.clone().serve(engine.clone(), counters));
+    }
     let commits = Arc::new(tokio::sync::Mutex::new(commits));
-    for _ in 0..COMMITTERS {
+    // With two, one writes while the other waits for the disk.
+    for _ in 0..connections.commit {
         parts.spawn(commit::commit_all(Arc::clone(&life), Arc::clone(&commits)));
     }
     let reconcile = Arc::new(tokio::sync::Notify::new());
@@ -342,7 +347,5 @@ async fn leave(engine: &Engine, id: WorkerId) {
 /// Most tasks of one commit: enough that the disk is not waited for too often, few enough that locks are
 /// short.
 pub const MAX_BATCH: NonZeroUsize = NonZeroUsize::new(64).unwrap();
-/// Commit transactions at once: one writes while the other waits for the disk.
-const COMMITTERS: usize = 2;
 /// Most provider tasks at once.
 const PROVIDER_TASKS: usize = 8;

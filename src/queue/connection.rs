@@ -20,6 +20,11 @@ const POOL_SIZE: usize = 4;
 /// Of the entries, in the field `v`, and of the meta key.
 pub(super) const ENTRY_VERSION: &str = "1";
 
+/// Whether this is a URL of a Redis; nothing is asked of the server.
+pub fn check_url(url: &str) -> Result<()> {
+    Client::open(url).map(drop).map_err(Error::Url)
+}
+
 /// Redis, as we use it.
 #[derive(Clone)]
 pub struct Queue {

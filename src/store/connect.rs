@@ -35,6 +35,29 @@ pub struct Settings {
     pub acquire_timeout: Duration,
     /// How long one statement may take.
     pub statement_timeout: Duration,
+    /// How many connections there may be.
+    pub connections: Connections,
+}
+
+/// The sizes of the pools of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connections {
+    /// Of [`Pools::control`].
+    pub control: usize,
+    /// Of [`Pools::load`].
+    pub load: usize,
+    /// Of [`Pools::commit`].
+    pub commit: usize,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self {
+            control: 1,
+            load: 1,
+            commit: 2,
+        }
+    }
 }
 
 impl std::fmt::Debug for Settings {
@@ -96,7 +119,19 @@ fn options(settings: &Settings) -> Result<PgConnectOptions> {
         .disable_statement_logging())
 }
 
-/// Opens the pools: 1 control, 1 load and 2 commit connections, made when first needed.
+/// Whether this is a URL of a Postgres; nothing is asked of the server.
+pub fn check_url(url: &str) -> Result<()> {
+    // The driver takes any scheme.
+    let known = ["postgres://", "postgresql://"];
+    if !known.iter().any(|scheme| url.starts_with(scheme)) {
+        let problem = "the URL does not begin with postgres://".into();
+        return Err(Error::Url(sqlx::Error::Configuration(problem)));
+    }
+    PgConnectOptions::from_str(url).map_err(Error::Url)?;
+    Ok(())
+}
+
+/// Opens the pools, whose connections are made when first needed.
 pub async fn connect(settings: &Settings) -> Result<Pools> {
     let options = options(settings)?;
     // A little more than Postgres gives itself, so that its own word comes first where there is one.
@@ -116,9 +151,9 @@ pub async fn connect(settings: &Settings) -> Result<Pools> {
         Pool::new(options.clone(), size, limits)
     };
     let pools = Pools {
-        control: pool(&options, 1, patient),
-        load: pool(&options, 1, short),
-        commit: pool(&planned_once, 2, short),
+        control: pool(&options, settings.connections.control, patient),
+        load: pool(&options, settings.connections.load, short),
+        commit: pool(&planned_once, settings.connections.commit, short),
     };
     sqlx::query_scalar!("select 1 as \"one!\"")
         .fetch_one(&pools.control)
@@ -195,7 +230,26 @@ pub fn redact(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::redact;
+    use super::{check_url, redact};
+
+    #[test]
+    fn only_a_url_of_postgres_is_one() {
+        for url in [
+            "postgres://me:pw@host:5432/db",
+            "postgresql://host/db?sslmode=disable",
+        ] {
+            assert!(check_url(url).is_ok(), "{url}");
+        }
+        for url in [
+            "mysql://u:p@h/x",
+            "notaurl:p@",
+            "",
+            "host=localhost",
+            "postgres://h:port/x",
+        ] {
+            assert!(check_url(url).is_err(), "{url}");
+        }
+    }
 
     #[test]
     fn passwords_are_never_printed() {

@@ -41,7 +41,10 @@ fn beside(url: &str, name: &str) -> Result<String> {
 }
 
 async fn execute(url: &str, statement: String) -> Result<()> {
-    let options = PgConnectOptions::from_str(url).map_err(Error::Url)?;
+    // To drop a database takes its time, and nobody can make it faster: no warning.
+    let options = PgConnectOptions::from_str(url)
+        .map_err(Error::Url)?
+        .disable_statement_logging();
     let mut connection = options.connect().await.attempt("connecting")?;
     sqlx::query(AssertSqlSafe(statement))
         .execute(&mut connection)

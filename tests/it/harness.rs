@@ -21,6 +21,7 @@ pub(crate) async fn database() -> (Pools, String) {
         application: "it".into(),
         acquire_timeout: Duration::from_secs(10),
         statement_timeout: Duration::from_secs(10),
+        connections: store::Connections::default(),
     };
     let pools = store::connect(&settings).await.unwrap();
     store::migrate(&pools).await.unwrap();

@@ -21,6 +21,7 @@ async fn pools() -> (Proxy, Pools) {
         application: "it-links".into(),
         acquire_timeout: Duration::from_mins(2),
         statement_timeout: Duration::from_secs(1),
+        connections: store::Connections::default(),
     };
     let pools = store::connect(&settings).await.unwrap();
     (proxy, pools)

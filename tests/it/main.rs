@@ -26,6 +26,7 @@ mod links;
 mod rate;
 mod repair;
 mod risk;
+mod settings;
 mod show;
 mod start;
 mod state_machine;

@@ -162,6 +162,38 @@ const STOCKS: [&str; 20] = [
 ];
 
 /// Direct and propagated result of a scenario, as fractions of NAV.
+/// Σ |w|·σ over the positions, each σ from its betas and its specific variance.
+async fn alone(world: &World) -> f64 {
+    let f: Vec<f64> = sqlx::query_scalar("select covariance from factor_covariance")
+        .fetch_one(&world.db)
+        .await
+        .unwrap();
+    let positions: Vec<(f64, Vec<f64>, f64)> = sqlx::query_as(
+        "select (v.market_value / s.nav)::float8, array_agg(e.beta order by array_position(c.factors, e.factor)),
+                m.specific_variance
+         from position_values v
+         join portfolio_snapshots s using (portfolio_id, as_of)
+         join positions p on p.id = v.position_id
+         join symbol_factor_models m on m.symbol = p.symbol and m.as_of = v.as_of
+         join symbol_factor_exposures e on e.symbol = p.symbol and e.as_of = v.as_of and e.model = 'joint'
+         join factor_covariance c on c.as_of = v.as_of
+         group by v.position_id, v.market_value, s.nav, m.specific_variance",
+    )
+    .fetch_all(&world.db)
+    .await
+    .unwrap();
+    assert_eq!(positions.len(), STOCKS.len());
+    let mut alone = 0.0;
+    for (weight, betas, specific) in positions {
+        let k = betas.len();
+        assert_eq!(k * k, f.len());
+        let pairs = (0..k).flat_map(|i| (0..k).map(move |j| (i, j)));
+        let systematic: f64 = pairs.map(|(i, j)| betas[i] * f[i * k + j] * betas[j]).sum();
+        alone += weight.abs() * (systematic + specific).sqrt();
+    }
+    alone
+}
+
 async fn stress(world: &World, portfolio: PortfolioId, scenario: &str) -> (f64, f64) {
     sqlx::query_as(
         "select direct, propagated from stress_test_results where portfolio_id = $1 and scenario_id = $2",
@@ -236,6 +268,17 @@ async fn an_equally_weighted_book_has_the_numbers_of_the_independent_prototype()
     assert_near("volatility", sigma, 0.099_562_597_5, NEAR);
     assert_near("specific volatility", specific, 0.046_793_892_5, NEAR);
     assert_near("systematic share", share, 0.779_104_99, NEAR);
+    let ratio: f64 = sqlx::query_scalar("select diversification_ratio from portfolio_risk")
+        .fetch_one(&world.db)
+        .await
+        .unwrap();
+    // The weighted mean of the stocks' own volatilities over that of the book, and not its square.
+    assert_near(
+        "diversification ratio",
+        ratio,
+        alone(&world).await / sigma,
+        NEAR,
+    );
     assert_eq!(n, 248);
     let (month, quarter, forecast): (f64, f64, f64) =
         sqlx::query_as("select realised_21, realised_63, forecast_21 from portfolio_volatility")

@@ -675,6 +675,7 @@ fn settings(servers: &Servers, database: &str, application: &str) -> Settings {
         application: application.to_owned(),
         acquire_timeout: Duration::from_mins(2),
         statement_timeout: Duration::from_mins(1),
+        connections: store::Connections::default(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! `sigmabatch-worker`: takes tasks from Redis streams, computes, commits to Postgres.
 
+use std::io::Write as _;
 use std::num::NonZeroUsize;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,13 +46,22 @@ struct Options {
     /// For parents: stop when standard input ends, so that nothing is left behind
     #[arg(long, hide = true)]
     until_stdin_closes: bool,
-    /// Name of this host, for people
-    #[arg(long, env = "HOSTNAME", default_value = "localhost")]
-    host: String,
+    /// Name of this host, for people; without it, the system's
+    #[arg(long, env = "HOSTNAME")]
+    host: Option<String>,
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
+    let Err(error) = run().await else {
+        return ExitCode::SUCCESS;
+    };
+    // A closed standard error is no reason for another exit code.
+    let _ = writeln!(std::io::stderr(), "Error: {error:?}");
+    ExitCode::from(process::exit_code(error.as_ref()))
+}
+
+async fn run() -> anyhow::Result<()> {
     let options = Options::parse();
     telemetry::start(&options.log, "info");
     let settings = options.postgres.settings("sigmabatch-worker")?;
@@ -81,7 +92,7 @@ async fn main() -> anyhow::Result<()> {
             overdue_hours: options.housekeeping.overdue_hours,
             retention_days: options.housekeeping.retention_days,
         },
-        host: options.host,
+        host: options.host.unwrap_or_else(process::host_name),
         failpoint: options.failpoint,
         probe: None,
     };

@@ -4,8 +4,9 @@
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
+use super::reasons;
 use crate::domain::money;
-use crate::store::reports::{Correlation, Position, Report, Stress};
+use crate::store::reports::{Correlation, Position, Report, Stress, Volatility};
 
 /// The document.
 pub fn document(report: &Report) -> Value {
@@ -40,8 +41,10 @@ pub fn document(report: &Report) -> Value {
         "pnl_day": text(snapshot.pnl_day),
         "pnl_total": text(snapshot.pnl_total),
         "return_day": snapshot.return_day,
+        "return_day_reason": reasons::return_day(report),
         "large_flow": snapshot.large_flow,
         "coverage": completeness.coverage,
+        "coverage_reason": reasons::coverage(report),
         "positions": positions(report),
         "factors": factors(report),
         "risk": risk(report),
@@ -90,11 +93,13 @@ fn line(position: &Position, nav: Decimal, report: &Report) -> Value {
         "quantity": text(position.quantity),
         "price": text(position.price),
         "price_date": position.price_date,
+        "price_date_reason": reasons::price_date(position),
         "quality": position.quality.as_str(),
         "market_value": text(position.market_value),
         "cost": text(position.cost),
         "unrealised": text(position.unrealised),
         "weight": weight(position.market_value, nav),
+        "weight_reason": reasons::weight(nav),
         "sector": position.sector,
         "betas": position.betas,
         "reason": missing.get(symbol).or_else(|| missing.get(underlying?)),
@@ -130,6 +135,7 @@ fn risk(report: &Report) -> Value {
             "marginal": part.marginal,
             "contribution": part.contribution,
             "share": part.share,
+            "reason": reasons::share(part),
         })
     });
     let risk = report.risk.as_ref();
@@ -145,6 +151,7 @@ fn risk(report: &Report) -> Value {
         "coverage": risk.map(|risk| risk.coverage),
         "n": risk.map(|risk| risk.n),
         "flags": risk.map(|risk| risk.flags.clone()).unwrap_or_default(),
+        "reasons": texts(risk.map(reasons::risk)),
         "contributions": contributions.collect::<Vec<_>>(),
     })
 }
@@ -164,8 +171,17 @@ fn volatility(report: &Report) -> Value {
         "filled": row.map(|row| row.filled),
         "coverage": row.map(|row| row.coverage),
         "flags": row.map(|row| row.flags.clone()).unwrap_or_default(),
-        "reasons": row.map(|row| row.reasons.clone()).unwrap_or_default(),
+        "reasons": row.map(trends).unwrap_or_default(),
     })
+}
+
+/// The reasons of the series; those of the trend stand for its ratio as well.
+fn trends(row: &Volatility) -> std::collections::BTreeMap<String, String> {
+    let mut reasons = row.reasons.clone();
+    if let Some(why) = reasons.get("trend").cloned() {
+        reasons.insert("trend_ratio".to_owned(), why);
+    }
+    reasons
 }
 
 fn correlation(report: &Report) -> Value {
@@ -178,7 +194,25 @@ fn correlation(report: &Report) -> Value {
         "clusters": row.map(|row| row.clusters.clone()).unwrap_or_default(),
         "average": row.and_then(|row| row.average),
         "shrinkage": row.and_then(|row| row.shrinkage),
+        "unknown": row.map(unknown).unwrap_or_default(),
+        "reasons": texts(row.map(reasons::correlation)),
     })
+}
+
+/// The pairs of the matrix that are null.
+fn unknown(row: &Correlation) -> Vec<Value> {
+    let pairs = reasons::unknown_pairs(row).into_iter();
+    let pairs = pairs.map(|pair| json!({ "symbols": pair, "reason": reasons::UNKNOWN_PAIR }));
+    pairs.collect()
+}
+
+/// Keys and why they are null.
+fn texts(reasons: Option<Vec<(&'static str, &'static str)>>) -> Value {
+    let reasons = reasons.unwrap_or_default().into_iter();
+    reasons
+        .collect::<std::collections::BTreeMap<_, _>>()
+        .into_iter()
+        .collect()
 }
 
 /// The symmetric matrix of an upper triangle; null where there are too few common returns.
@@ -216,7 +250,7 @@ fn sectors(report: &Report) -> Value {
             "net_value": text(sector.net_value),
             "gross_value": text(sector.gross_value),
             "net_weight": sector.net_weight,
-            "reason": sector.net_weight.is_none().then_some("nonpositive_nav"),
+            "reason": sector.net_weight.is_none().then_some(reasons::NONPOSITIVE_NAV),
         })
     });
     sectors.collect()
@@ -227,7 +261,7 @@ fn stress(stress: &Stress) -> Value {
         "scenario": stress.scenario,
         "name": stress.name,
         "outcome": stress.outcome,
-        "reason": stress.reason,
+        "reason": reasons::stress(stress),
         "direct": stress.direct,
         "propagated": stress.propagated,
         "direct_pnl": stress.direct_pnl.map(text),
@@ -254,6 +288,7 @@ fn vector(report: &Report) -> Value {
     json!({
         "strict": completeness.strict,
         "coverage": completeness.coverage,
+        "coverage_reason": reasons::coverage(report),
         "entries": entries,
         "missing": completeness.missing,
     })
@@ -353,6 +388,85 @@ mod tests {
             "fewer than two modelled symbols"
         );
         assert_eq!(document["correlation"]["matrix"], json!([]));
+    }
+
+    /// Every null of a document whose key has no reason beside it.
+    fn unexplained(value: &Value, path: &str, found: &mut Vec<String>) {
+        match value {
+            Value::Array(values) => {
+                for (index, value) in values.iter().enumerate() {
+                    unexplained(value, &format!("{path}[{index}]"), found);
+                }
+            }
+            Value::Object(object) => {
+                let reason = |key: &str| object.get(key).is_some_and(|reason| !reason.is_null());
+                for (key, value) in object {
+                    let of_key = object.get("reasons").and_then(|reasons| reasons.get(key));
+                    let told = key.ends_with("reason")
+                        || reason("reason")
+                        || reason(&format!("{key}_reason"))
+                        || of_key.is_some();
+                    // Only an option has an underlying.
+                    if value.is_null() && !told && key != "underlying" {
+                        found.push(format!("{path}.{key}"));
+                    }
+                    // Null pairs are listed one by one under `unknown`.
+                    if key != "matrix" && !(key == "clusters" && told) {
+                        unexplained(value, &format!("{path}.{key}"), found);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn no_null_is_without_a_reason() {
+        let ruined = {
+            let mut report = sample::report();
+            report.snapshot.nav = Decimal::from(-5);
+            report.snapshot.return_day = None;
+            report.completeness.coverage = None;
+            report.risk.as_mut().unwrap().systematic_share = None;
+            report.risk.as_mut().unwrap().diversification_ratio = None;
+            report.risk.as_mut().unwrap().effective_bets = None;
+            report.contributions[0].share = None;
+            report.sectors[0].net_weight = None;
+            report.stress[0].direct = None;
+            report.stress[0].propagated = None;
+            let volatility = report.volatility.as_mut().unwrap();
+            (volatility.trend, volatility.trend_ratio) = (None, None);
+            volatility
+                .reasons
+                .insert("trend".into(), "no movement".into());
+            let correlation = report.correlation.as_mut().unwrap();
+            (correlation.upper, correlation.n) = (vec![None], vec![0]);
+            correlation.clusters = vec![None, None];
+            (correlation.average, correlation.shrinkage) = (None, None);
+            report
+        };
+        let mut empty = ruined.clone();
+        empty.positions.clear();
+        empty.risk = None;
+        empty.volatility = None;
+        empty.correlation = None;
+        empty.concentration = None;
+        for report in [sample::report(), ruined.clone(), empty.clone()] {
+            let mut found = Vec::new();
+            unexplained(&document(&report), "", &mut found);
+            assert_eq!(found, Vec::<String>::new());
+        }
+        let ruined = document(&ruined);
+        assert_eq!(ruined["return_day_reason"], "nonpositive_nav_before");
+        assert_eq!(ruined["positions"][0]["weight_reason"], "nonpositive_nav");
+        assert_eq!(ruined["stress"][0]["reason"], "nonpositive_nav");
+        assert_eq!(ruined["risk"]["reasons"]["effective_bets"], "no_variance");
+        let pair = &ruined["correlation"]["unknown"][0];
+        assert_eq!(pair["symbols"], json!(["AAPL", "MSFT"]));
+        assert_eq!(pair["reason"], reasons::UNKNOWN_PAIR);
+        let empty = document(&empty);
+        assert_eq!(empty["coverage_reason"], "no positions");
+        assert_eq!(empty["completeness"]["coverage_reason"], "no positions");
     }
 
     #[test]

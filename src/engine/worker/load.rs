@@ -1,4 +1,4 @@
-//! Loads: tasks that wait for the one connection share a snapshot, as small commits share a transaction.
+//! Loads: tasks that wait for a connection share a snapshot, as small commits share a transaction.
 //! Nobody goes on to fetch or compute before the snapshot is closed.
 
 use std::panic::AssertUnwindSafe;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tracing::Instrument as _;
 
 use super::cores::panicked;
@@ -43,15 +43,17 @@ pub(super) struct Loads {
     requests: mpsc::Sender<Request>,
 }
 
-/// The other end.
+/// The other end; each clone serves with a connection of its own.
+#[derive(Clone)]
 pub(super) struct Waiting {
-    requests: mpsc::Receiver<Request>,
+    requests: Arc<Mutex<mpsc::Receiver<Request>>>,
 }
 
 /// A queue for so many tasks.
 pub(super) fn queue(tasks: usize) -> (Loads, Waiting) {
     let (sender, receiver) = mpsc::channel(tasks.max(1));
-    (Loads { requests: sender }, Waiting { requests: receiver })
+    let requests = Arc::new(Mutex::new(receiver));
+    (Loads { requests: sender }, Waiting { requests })
 }
 
 impl Loads {
@@ -77,13 +79,22 @@ impl Loads {
 
 impl Waiting {
     /// Loads until no task can come any more.
-    pub(super) async fn serve(mut self, engine: Engine, counters: Arc<Counters>) {
-        while let Some(first) = self.requests.recv().await {
+    pub(super) async fn serve(self, engine: Engine, counters: Arc<Counters>) {
+        while let Some(first) = self.first().await {
             self.snapshot(&engine, &counters, first).await;
         }
     }
 
-    async fn snapshot(&mut self, engine: &Engine, counters: &Counters, first: Request) {
+    async fn first(&self) -> Option<Request> {
+        self.requests.lock().await.recv().await
+    }
+
+    /// One that waits already. Who holds the lock waits itself, so that there is none.
+    fn another(&self) -> Option<Request> {
+        self.requests.try_lock().ok()?.try_recv().ok()
+    }
+
+    async fn snapshot(&self, engine: &Engine, counters: &Counters, first: Request) {
         let begun = Instant::now();
         let mut db = ReadTx::lazy(&engine.pools.load);
         let mut answers = Vec::new();
@@ -102,11 +113,7 @@ impl Waiting {
             let fit = matches!(loaded, Some(Ok(_)));
             answers.extend(loaded.map(|loaded| (request.answer, loaded)));
             let full = answers.len() >= SHARED || begun.elapsed() >= LONGEST;
-            next = if fit && !full {
-                self.requests.try_recv().ok()
-            } else {
-                None
-            };
+            next = if fit && !full { self.another() } else { None };
         }
         match db.close().await {
             Ok(open) => counters.read(open),

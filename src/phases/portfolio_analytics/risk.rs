@@ -178,7 +178,7 @@ fn risk(
         factor_variance: risk.factor_variance,
         specific_variance: risk.specific_variance,
         systematic_share: risk.systematic_share,
-        diversification_ratio: risk.diversification_ratio_squared,
+        diversification_ratio: risk.diversification_ratio_squared.map(f64::sqrt),
         effective_bets: risk.effective_bets,
         coverage,
         n: covariance.n,

@@ -1,0 +1,162 @@
+//! Settings, in every program: what is wrong is named, costs exit code 2, and no password is printed.
+
+use std::process::Output;
+use std::time::Duration;
+
+use sigmabatch::store::{self, Connections, Pool, Settings, WriteTx};
+
+use crate::world::{Process, World, eventually, range, request};
+
+/// A program that needs Postgres, Redis and, if it is a worker, prices.
+const PROGRAMS: [(&str, &[&str]); 3] = [
+    ("sigmabatch", &["plan"]),
+    ("sigmabatch-worker", &[]),
+    ("sigmabatch-scheduler", &["once"]),
+];
+
+/// Ends by itself, with some of the settings changed: none of them waits for a server.
+async fn ended(
+    world: &World,
+    program: &str,
+    arguments: &[&str],
+    changed: &[(&str, Option<&str>)],
+) -> Output {
+    let mut command = world.program(program);
+    command.args(arguments);
+    for (name, value) in changed {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    tokio::process::Command::from(command)
+        .output()
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_or_wrong_setting_costs_the_exit_code_of_misuse_in_every_program() {
+    let world = World::new().await;
+    for (program, arguments) in PROGRAMS {
+        for (name, value) in [
+            ("DATABASE_URL", None),
+            ("DATABASE_URL", Some("mysql://me:s3cret@localhost/x")),
+            ("DATABASE_URL", Some("notaurl:s3cret@")),
+            ("REDIS_URL", None),
+            ("REDIS_URL", Some("http://:s3cret@localhost:6379")),
+        ] {
+            let output = ended(&world, program, arguments, &[(name, value)]).await;
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(
+                output.status.code(),
+                Some(2),
+                "{program} {name} {value:?}: {said}"
+            );
+            assert!(said.contains(name), "{program} {name} {value:?}: {said}");
+            assert!(
+                !said.contains("s3cret"),
+                "{program} {name} {value:?}: {said}"
+            );
+        }
+    }
+    let blind = ended(&world, "sigmabatch-worker", &[], &[("MARKET_DATA", None)]).await;
+    assert_eq!(blind.status.code(), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_not_there_is_told_apart_from_a_server_that_is_not() {
+    let world = World::new().await;
+    let url = &world.servers().database_url;
+    let (server, _) = url.rsplit_once('/').unwrap();
+    let nowhere = format!("{server}/sigmabatch_nowhere");
+    let changed = [("DATABASE_URL", Some(nowhere.as_str()))];
+    let output = ended(&world, "sigmabatch", &["migrate"], &changed).await;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("create it (createdb"), "{said}");
+    assert!(!said.contains("is Postgres running"), "{said}");
+}
+
+/// From cron, a failure would mean a mail every night until the first import.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scheduler_without_portfolios_has_nothing_to_complain_about() {
+    let world = World::new().await;
+    let output = ended(&world, "sigmabatch-scheduler", &["once"], &[]).await;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("no portfolio yet") && !said.contains("ERROR"),
+        "{said}"
+    );
+    // Nobody decided on the date: it is due when there is a portfolio.
+    assert_eq!(world.count("select count(*) from business_date").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_names_the_host_that_it_runs_on() {
+    let world = World::new().await;
+    let mut command = world.program("sigmabatch-worker");
+    command.env_remove("HOSTNAME");
+    let _worker = Process::start(&mut command);
+    let host = eventually(async || world.texts("select host from worker").await.pop()).await;
+    let name = nix::unistd::gethostname().unwrap();
+    assert_eq!(host.unwrap(), name.to_str().unwrap());
+}
+
+/// Lends connections of a pool until `asked` are lent at once; who gets one keeps it in a transaction.
+async fn lent(pool: &Pool, asked: usize) -> usize {
+    let mut held = Vec::new();
+    for _ in 0..asked {
+        match WriteTx::begin(pool).await {
+            Ok(tx) => held.push(tx),
+            Err(_) => break,
+        }
+    }
+    held.len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_pool_has_as_many_connections_as_it_was_given() {
+    let world = World::new().await;
+    let settings = Settings {
+        acquire_timeout: Duration::from_millis(500),
+        connections: Connections {
+            control: 2,
+            load: 3,
+            commit: 1,
+        },
+        ..world.options().store
+    };
+    let pools = store::connect(&settings).await.unwrap();
+    assert_eq!(lent(&pools.control, 4).await, 2);
+    assert_eq!(lent(&pools.load, 4).await, 3);
+    assert_eq!(lent(&pools.commit, 4).await, 1);
+}
+
+/// Three snapshots at once come to the same numbers as one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_with_more_connections_computes_the_same() {
+    let mut digests = Vec::new();
+    for connections in [
+        Connections::default(),
+        Connections {
+            control: 2,
+            load: 3,
+            commit: 3,
+        },
+    ] {
+        let world = World::new().await;
+        let lot = [
+            "AAA,100,50,2016-12-19,PUBLIC",
+            "BBB,-10,20,2016-12-21,PUBLIC",
+        ];
+        world.book("book", "100000", "2016-12-19", &lot).await;
+        let mut options = world.options();
+        options.store.connections = connections;
+        world.worker_with(options).await;
+        world.run(&request(range("2016-12-19", "2016-12-30"))).await;
+        digests.push(world.digest().await.total);
+    }
+    assert_eq!(digests[0], digests[1]);
+}
