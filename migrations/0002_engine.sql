@@ -124,6 +124,9 @@ language sql stable as $$
     where ($1 is null or t.run_id = $1)
       and ($2 is null or t.phase = $2)
       and ($3 is null or t.state = $3)
+      -- These are for the indexes: unfinished tasks and dead ones are few among many.
+      and ($3 is null or $3 not in ('ready', 'running') or t.finished_at is null)
+      and ($3 is null or $3 <> 'dead' or t.error_class is not null)
       and ($4 is null or jsonb_path_exists(t.input, '$.** ? (@ == $it)', jsonb_build_object('it', $4)))
       and ($5 is null or jsonb_path_exists(t.input, '$.** ? (@ == $it)', jsonb_build_object('it', $5)))
       and ($6 is null or t.fingerprint = $6 or t.error_class = $6 or position(lower($6) in lower(t.error)) > 0)

@@ -13,11 +13,14 @@ mod output;
 mod progress;
 mod text;
 
+pub mod audit;
 pub mod bench;
 pub mod control;
 pub mod dead;
 pub mod demo;
+pub mod diff;
 pub mod digest;
+pub mod doctor;
 pub mod import;
 pub mod invalidate;
 pub mod migrate;

@@ -4,7 +4,9 @@
 //! Postgres decides, Redis suggests, workers compute, one transaction commits.
 
 mod announce;
+mod audit;
 mod control;
+pub mod doctor;
 mod eta;
 mod gatekeeper;
 mod housekeeping;
@@ -20,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use announce::announce;
+pub use audit::{Audit, audit};
 pub use control::{Order, cancel, drain, pause, resume};
 pub use eta::{Leg, eta};
 pub use housekeeping::Housekeeping;
@@ -108,6 +111,9 @@ pub enum Error {
     /// The provider's closes mean something else than those that are there.
     #[error("{0}")]
     Basis(String),
+    /// Something is missing without which no task can succeed.
+    #[error("not fit to work: {0}")]
+    Unfit(String),
     /// The heartbeat's thread or another part of the worker could not be started.
     #[error("starting the {0}")]
     Start(&'static str, #[source] std::io::Error),

@@ -6,6 +6,7 @@
 mod bench;
 mod connection;
 mod explain;
+mod health;
 mod keys;
 mod publish;
 mod rate;
@@ -16,6 +17,7 @@ mod turns;
 pub use bench::Bare;
 pub use connection::{Queue, check_url};
 pub use explain::explain;
+pub use health::Health;
 pub use keys::{DEFAULT_PREFIX, GROUP, Keys};
 pub use read::{Entry, EntryId, Read, Reader, Says, Wanted};
 pub use survey::{Found, StreamState, Survey};

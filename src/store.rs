@@ -15,6 +15,7 @@ pub mod definitions;
 pub mod digest;
 pub mod events;
 pub mod gates;
+pub mod health;
 pub mod housekeeping;
 pub mod inputs;
 pub mod market;

@@ -7,8 +7,10 @@ use chrono::NaiveDate;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
+use super::audit::AuditArgs;
 use super::bench::BenchCommand;
 use super::dead::DeadArgs;
+use super::diff::DiffArgs;
 use super::import::{DefinitionsArgs, FactorsArgs, LinesArgs, PortfolioArgs};
 use super::status::StatusArgs;
 use super::tasks::TasksArgs;
@@ -91,10 +93,16 @@ pub enum Command {
     Dead(DeadArgs),
     /// Worker processes: leases, work, connections, and who is steward.
     Workers,
+    /// Whether every result that should be there is there: missing, stale, outdated, not strict.
+    Audit(AuditArgs),
+    /// Two runs side by side: durations, tasks, errors, coverage, verdicts, completeness.
+    Diff(DiffArgs),
     /// A portfolio's newest published numbers, or those of a date.
     Show(ShowArgs),
     /// Hashes all results: equal data give equal digests.
     Digest(DigestArgs),
+    /// Whether everything is as it should be: servers, schema, clocks, connections, reference data.
+    Doctor,
     /// What is in Redis.
     #[command(subcommand)]
     Redis(RedisCommand),

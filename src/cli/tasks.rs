@@ -34,7 +34,11 @@ pub struct TasksArgs {
     #[arg(long, value_name = "TASK")]
     pub after: Option<i64>,
     /// Everything about one task: its input and its attempts.
-    #[arg(long, value_name = "TASK", exclusive = true)]
+    #[arg(
+        long,
+        value_name = "TASK",
+        conflicts_with_all = ["run", "phase", "symbol", "portfolio", "error", "state", "after"],
+    )]
     pub id: Option<i64>,
 }
 

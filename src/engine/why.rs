@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use self::holds::{Facts, task};
 use super::{Error, PlanError};
 use crate::clock::Clock;
-use crate::domain::{Calendar, PhaseName, Portfolio, PortfolioId, TaskState};
+use crate::domain::{Calendar, Portfolio, PortfolioId, TaskState};
 use crate::queue::Queue;
 use crate::store::reports::{self, why};
 use crate::store::tasks_report::{self, TaskRow};
@@ -142,7 +142,9 @@ async fn of_session(
         facts.follow(chain);
         return Ok(());
     }
-    ended(db, &run, portfolio, date, chain).await?;
+    // What was computed explains itself where readers see it, or where it is outdated.
+    let computed = stale || matches!(chain.first(), Some(Link::Published { .. }));
+    ended(db, &run, portfolio, date, computed, chain).await?;
     if stale {
         // What the run wrote is outdated, and nobody does it again.
         chain.push(Link::NotPlanned);
@@ -150,33 +152,28 @@ async fn of_session(
     Ok(())
 }
 
-/// What a run that has ended left behind: dead tasks, its own or those whose results it needed.
+/// What a run that has ended left behind: the portfolio's own task, and dead ones whose results it needed.
 async fn ended(
     db: &mut ReadTx<'_>,
     run: &why::Computing,
     portfolio: &Portfolio,
     date: NaiveDate,
+    computed: bool,
     chain: &mut Vec<Link>,
 ) -> Result<(), Error> {
     let mut ids = why::dead(db, run.run, portfolio.id, date).await?;
-    if !ids.contains(&run.task) {
-        ids.push(run.task);
-    }
-    for row in tasks_report::named(db, &ids).await? {
-        let own = row.phase == PhaseName::PortfolioAnalytics;
-        let published = chain
-            .iter()
-            .any(|link| matches!(link, Link::Published { .. }));
-        chain.extend(match row.state {
-            TaskState::Dead => Some(dead(&row)),
-            TaskState::Cancelled => Some(Link::TaskCancelled { task: task(&row) }),
-            TaskState::Done if own && !published => Some(Link::TaskDone {
-                task: task(&row),
-                outcome: row.outcome.clone(),
-            }),
-            _ => None,
-        });
-    }
+    ids.push(run.task);
+    let mut rows = tasks_report::named(db, &ids).await?;
+    rows.sort_by_key(|row| row.id != run.task);
+    chain.extend(rows.iter().filter_map(|row| match row.state {
+        TaskState::Dead => Some(dead(row)),
+        TaskState::Cancelled => Some(Link::TaskCancelled { task: task(row) }),
+        TaskState::Done if !computed => Some(Link::TaskDone {
+            task: task(row),
+            outcome: row.outcome.clone(),
+        }),
+        _ => None,
+    }));
     Ok(())
 }
 

@@ -24,12 +24,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub(in crate::engine) use self::intake::chain;
+
 use self::acknowledge::Acknowledge;
 use self::cores::Cores;
 use self::counters::Counters;
 use self::hands::Hands;
 use self::load::Loads;
-use super::{Engine, Error, Housekeeping, gatekeeper, steward};
+use super::{Engine, Error, Housekeeping, doctor, gatekeeper, steward};
 use crate::domain::{PermitClass, PhaseName, WorkerId};
 use crate::market_data::Provider;
 use crate::phases::market_data::wrong_basis;
@@ -211,7 +213,16 @@ pub async fn run(
     options: WorkerOptions,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
-    let known = store::market::basis(&engine.pools.control).await?;
+    let patience = options.store.acquire_timeout;
+    let ready = async {
+        doctor::fit(&engine, patience).await?;
+        let pool = &engine.pools.control;
+        Ok::<_, Error>(store::patiently(patience, || store::market::basis(pool)).await?)
+    };
+    let known = match shutdown.run_until_cancelled(ready).await {
+        Some(known) => known?,
+        None => return Ok(()),
+    };
     let ours = options.provider.basis().as_str();
     if let Some(known) = known.filter(|known| known != ours) {
         return Err(Error::Basis(wrong_basis(&known, ours)));

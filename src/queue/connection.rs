@@ -67,6 +67,11 @@ impl Queue {
         })
     }
 
+    /// The installation whose hints are ours.
+    pub fn install(&self) -> &InstallId {
+        &self.install
+    }
+
     /// The key names.
     pub fn keys(&self) -> &Keys {
         &self.keys

@@ -16,7 +16,7 @@ Keys
   {example}
       A work stream: lane (interactive, nightly, backfill) and phase. Group `{GROUP}`.
       An entry is a hint that a task may be ready; acknowledged entries are deleted, so XLEN is the backlog.
-  {dead}    mirror of dead tasks and of entries that could not be read (bounded; the truth is in Postgres)
+  {dead}    mirror of dead tasks and of entries that could not be read (made with the first one; bounded; the truth is in Postgres)
   {rate}    when the provider's rate allows the next questions (microseconds; only with a rate)
   {meta}    install id and schema version; if it is missing, Redis was wiped and the steward rebuilds the streams
 

@@ -12,7 +12,7 @@ use super::{Attempt, Error, Link, Pool, Result};
 use crate::domain::InstallId;
 
 /// The schema, in order.
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+pub(super) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
 /// A worker frozen between fence and COMMIT would hold its row locks for ever without this.
 const IDLE_IN_TRANSACTION_SECONDS: u32 = 5;

@@ -2,6 +2,8 @@
 //! see committed rows of one snapshot only.
 
 mod analytics;
+mod audit;
+mod compare;
 mod portfolio;
 mod status;
 pub mod why;
@@ -10,6 +12,8 @@ mod workers;
 pub use analytics::{
     Concentration, Contribution, Correlation, Factor, Risk, Sector, Stress, Volatility,
 };
+pub use audit::{Expected, expected};
+pub use compare::{CompleteRow, ScopeRow, completeness, scope};
 pub use portfolio::{
     Completeness, Entry, Position, Provenance, Published, Report, Snapshot, Unpublished,
     newest_published, portfolio, published, why_unpublished,

@@ -244,7 +244,7 @@ pub async fn errors(db: &mut ReadTx<'_>, filter: &Filter) -> Result<Vec<ErrorGro
                       count(*) filter (where state in ('ready', 'running')) as retrying,
                       max(finished_at) filter (where state = 'dead') as died_at
                from filtered_tasks($1, $2, $3, $4, $5, $6)
-               where error is not null and state <> 'done'
+               where error_class is not null and state <> 'done'
                group by 1, 2, 3
            )
            select g.phase as "phase!", g.class as "class!", g.fingerprint as "fingerprint!", g.newest as "newest!",

@@ -26,14 +26,14 @@ async fn book(world: &World) {
 
 /// A door in front of every computation of a phase.
 #[derive(Default)]
-struct Door {
+pub(crate) struct Door {
     open: Mutex<bool>,
     moved: Condvar,
     reached: AtomicBool,
 }
 
 impl Door {
-    fn probe(self: &Arc<Self>, phase: PhaseName) -> Probe {
+    pub(crate) fn probe(self: &Arc<Self>, phase: PhaseName) -> Probe {
         let door = Arc::clone(self);
         Probe(Arc::new(move |name| {
             if name == phase {
@@ -44,7 +44,7 @@ impl Door {
         }))
     }
 
-    async fn reached(&self) {
+    pub(crate) async fn reached(&self) {
         let there = eventually(async || self.reached.load(Ordering::SeqCst).then_some(())).await;
         assert!(there.is_some(), "nobody comes to the door");
     }
@@ -58,7 +58,7 @@ impl Drop for Opener {
 }
 
 /// Opens the door in the end, also when the test panics: a thread waits behind it.
-struct Opener(Arc<Door>);
+pub(crate) struct Opener(pub(crate) Arc<Door>);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_run_ends_within_a_second_and_leaves_its_worker_free() {

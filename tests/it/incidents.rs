@@ -9,7 +9,7 @@ mod own_failures;
 mod skipped_work;
 mod status;
 mod transactions;
-mod wire;
+pub(crate) mod wire;
 
 use std::collections::BTreeSet;
 

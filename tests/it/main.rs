@@ -23,6 +23,7 @@ mod incidents;
 mod invalidate;
 mod ledger;
 mod links;
+mod look;
 mod rate;
 mod repair;
 mod risk;

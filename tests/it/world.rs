@@ -374,6 +374,18 @@ impl World {
         (output.status.code().unwrap(), document)
     }
 
+    /// Runs `sigmabatch` as a process of its own: its exit code and all that it prints.
+    pub(crate) async fn page(&self, arguments: &[&str]) -> (i32, String) {
+        let output = tokio::process::Command::from(self.program("sigmabatch"))
+            .args(arguments)
+            .env("USER", "it")
+            .output();
+        let output = output.await.unwrap();
+        let mut text = String::from_utf8(output.stdout).unwrap();
+        text.push_str(&String::from_utf8_lossy(&output.stderr));
+        (output.status.code().unwrap(), text)
+    }
+
     /// Plans, opens the first phases, and publishes them.
     pub(crate) async fn begin(&self, request: &Request) -> Planned {
         let planned = engine::plan(&self.engine, request).await.unwrap();
@@ -527,6 +539,11 @@ impl Process {
         Self {
             child: command.spawn().unwrap(),
         }
+    }
+
+    /// What it prints, where that is piped; once.
+    pub(crate) fn stdout(&mut self) -> std::process::ChildStdout {
+        self.child.stdout.take().expect("its output is piped")
     }
 
     /// Its process id.

@@ -4,23 +4,43 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 
-use crate::cli::text::{count, duration, instant, left, table};
+use crate::cli::tasks;
+use crate::cli::text::{count, duration, instant};
 use crate::domain::{PhaseName, Verdict};
 use crate::engine::{Busy, Link, Task, Why};
 
 /// The page.
 pub(super) fn page(why: &Why) -> String {
     let mut page = format!("{} {} {}\n", why.portfolio.name, why.date, state(why));
-    let rows = why
-        .chain
-        .iter()
-        .zip(1..)
-        .map(|(link, place)| vec![format!("  {place}."), text(link)]);
-    page.push_str(&table(&[left(""), left("")], rows));
+    // One line each, however long: a chain is read from top to bottom, and searched by words.
+    for (line, place) in lines(&why.chain).iter().zip(1..) {
+        let _ = writeln!(page, "  {place}. {line}");
+    }
     if let Some(remedy) = why.blocked_by().and_then(|link| remedy(why, link)) {
         let _ = writeln!(page, "what to do: {remedy}");
     }
     page
+}
+
+/// A line for each link; symbols that are left out for one reason share one.
+fn lines(chain: &[Link]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut left_out: Vec<(&str, Vec<&str>)> = Vec::new();
+    for link in chain {
+        let Link::LeftOut { symbol, reason } = link else {
+            lines.push(text(link));
+            continue;
+        };
+        match left_out.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, symbols)) => symbols.push(symbol),
+            None => left_out.push((reason, vec![symbol])),
+        }
+    }
+    lines.extend(left_out.into_iter().map(|(reason, symbols)| {
+        let symbols = symbols.join(" ");
+        format!("left out of market numbers: {symbols}{}", because(reason))
+    }));
+    lines
 }
 
 fn state(why: &Why) -> &'static str {
@@ -101,9 +121,22 @@ fn text(link: &Link) -> String {
             };
             format!("run {label} {how} ({run_id})")
         }
-        Link::PhaseWaits { phase, after, .. } => {
-            let after: Vec<String> = after.iter().map(|phase| named(*phase)).collect();
-            format!("phase {} waits for {}", named(*phase), after.join(", "))
+        Link::PhaseWaits {
+            phase,
+            after,
+            until,
+            ..
+        } => {
+            let listed = |phases: &[PhaseName]| {
+                let phases: Vec<String> = phases.iter().map(|phase| named(*phase)).collect();
+                phases.join(", ")
+            };
+            let more = if after == until {
+                String::new()
+            } else {
+                format!("; these in the end for {}", listed(until))
+            };
+            format!("phase {} waits for {}{more}", named(*phase), listed(after))
         }
         Link::PhaseNotOpened { phase, .. } => format!(
             "phase {} could be opened, and nobody has done it yet",
@@ -258,9 +291,9 @@ fn named(phase: PhaseName) -> String {
 }
 
 fn about(task: &Task) -> String {
-    let unit = crate::cli::tasks::short(&task.unit);
+    let unit = tasks::short(&task.unit);
     format!(
-        "task {} ({} {unit} {})",
+        "task {} (phase {}, {unit}, {})",
         task.task_id, task.number, task.as_of
     )
 }
@@ -294,4 +327,31 @@ pub(super) fn remedy(why: &Why, link: &Link) -> Option<String> {
         _ => return None,
     };
     Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn symbols_that_are_left_out_for_one_reason_share_a_line() {
+        let left_out = |symbol: &str, reason: &str| Link::LeftOut {
+            symbol: symbol.into(),
+            reason: reason.into(),
+        };
+        let chain = [
+            left_out("BIL", "no series"),
+            left_out("GGIPX", "unknown"),
+            left_out("GOVT", "no series"),
+            Link::NotPlanned,
+        ];
+        assert_eq!(
+            lines(&chain),
+            [
+                "no run is planned that computes it",
+                "left out of market numbers: BIL GOVT: no series",
+                "left out of market numbers: GGIPX: unknown",
+            ]
+        );
+    }
 }

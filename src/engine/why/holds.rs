@@ -114,12 +114,7 @@ impl<'a> Facts<'a> {
                 return;
             }
             Some(own) if self.opened(own.phase) => self.of_task(own, chain, &mut causes),
-            _ => self.of_phase(
-                PhaseName::PortfolioAnalytics,
-                chain,
-                &mut causes,
-                &mut BTreeSet::new(),
-            ),
+            _ => self.of_phase(PhaseName::PortfolioAnalytics, chain, &mut causes),
         }
         chain.append(&mut causes.0);
     }
@@ -130,49 +125,67 @@ impl<'a> Facts<'a> {
             .is_some_and(|stage| stage.opened_at.is_some())
     }
 
-    /// A phase that is not open: what it waits for, and why that is not finished.
-    fn of_phase(
-        &self,
-        phase: PhaseName,
-        chain: &mut Vec<Link>,
-        causes: &mut Causes,
-        seen: &mut BTreeSet<PhaseName>,
-    ) {
-        let Some(stage) = self.stages.get(&phase).filter(|_| seen.insert(phase)) else {
-            return;
-        };
-        let number = phase.number();
-        let before =
-            |other: &&Stage| stage.after.contains(&other.phase) && other.finished_at.is_none();
-        let unfinished: Vec<&Stage> = self.stages.values().filter(before).collect();
-        if unfinished.is_empty() {
-            // Whoever finishes the last task opens it at once, and a living steward within a second.
-            chain.push(Link::PhaseNotOpened { phase, number });
-            self.nobody(causes);
+    /// A phase that is not open: what it waits for, and what that waits for in the end.
+    fn of_phase(&self, phase: PhaseName, chain: &mut Vec<Link>, causes: &mut Causes) {
+        let before = self.unfinished_before(phase);
+        if before.is_empty() {
+            self.not_opened(phase, chain, causes);
             return;
         }
+        let mut roots = BTreeSet::new();
+        self.roots(phase, &mut roots);
         chain.push(Link::PhaseWaits {
             phase,
-            number,
-            after: unfinished.iter().map(|stage| stage.phase).collect(),
+            number: phase.number(),
+            after: before,
+            until: roots.iter().copied().collect(),
         });
-        for stage in unfinished {
+        for stage in roots.iter().filter_map(|phase| self.stages.get(phase)) {
             if stage.opened_at.is_none() {
-                self.of_phase(stage.phase, chain, causes, seen);
-            } else if seen.insert(stage.phase) {
-                chain.push(Link::PhaseUnfinished {
-                    phase: stage.phase,
-                    number: stage.phase.number(),
-                    left: stage.left,
-                    running: stage.running,
-                });
-                let own = self.tasks.iter().filter(|task| task.phase == stage.phase);
-                for task in own.filter(|task| !task.state.is_final()) {
-                    self.of_task(task, chain, causes);
-                }
-                if stage.left == 0 {
-                    self.nobody(causes);
-                }
+                self.not_opened(stage.phase, chain, causes);
+                continue;
+            }
+            chain.push(Link::PhaseUnfinished {
+                phase: stage.phase,
+                number: stage.phase.number(),
+                left: stage.left,
+                running: stage.running,
+            });
+            let own = self.tasks.iter().filter(|task| task.phase == stage.phase);
+            for task in own.filter(|task| !task.state.is_final()) {
+                self.of_task(task, chain, causes);
+            }
+            if stage.left == 0 {
+                self.nobody(causes);
+            }
+        }
+    }
+
+    /// Whoever finishes the last task before it opens it at once, and a living steward within a second.
+    fn not_opened(&self, phase: PhaseName, chain: &mut Vec<Link>, causes: &mut Causes) {
+        let number = phase.number();
+        chain.push(Link::PhaseNotOpened { phase, number });
+        self.nobody(causes);
+    }
+
+    /// Phases that have to finish before this one may open, and have not.
+    fn unfinished_before(&self, phase: PhaseName) -> Vec<PhaseName> {
+        let after = self.stages.get(&phase).map(|stage| &stage.after);
+        let unfinished = |phase: &&PhaseName| {
+            let stage = self.stages.get(phase);
+            stage.is_some_and(|stage| stage.finished_at.is_none())
+        };
+        let before = after.into_iter().flatten().filter(unfinished);
+        before.copied().collect()
+    }
+
+    /// The phases that a phase waits for in the end: those that wait for no other.
+    fn roots(&self, phase: PhaseName, roots: &mut BTreeSet<PhaseName>) {
+        for before in self.unfinished_before(phase) {
+            if self.unfinished_before(before).is_empty() {
+                roots.insert(before);
+            } else {
+                self.roots(before, roots);
             }
         }
     }

@@ -94,6 +94,8 @@ pub enum Link {
         number: &'static str,
         /// Those that are not finished.
         after: Vec<PhaseName>,
+        /// Those that all of them wait for in the end.
+        until: Vec<PhaseName>,
     },
     /// A phase that could be opened and is not.
     PhaseNotOpened {

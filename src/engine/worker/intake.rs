@@ -429,7 +429,7 @@ impl<'a> Intake<'a> {
 }
 
 /// An error with its causes, for one log line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+pub(in crate::engine) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -193,7 +193,7 @@ pub async fn stages(db: &mut ReadTx<'_>, run: RunId) -> Result<Vec<Stage>> {
         r#"select p.phase, p.after, p.opened_at, p.published_at, p.finished_at,
                   count(t.id) as "left!", count(*) filter (where t.state = 'running') as "running!"
            from run_phase p
-           left join task t on t.run_id = p.run_id and t.phase = p.phase and t.state in ('ready', 'running')
+           left join task t on t.run_id = p.run_id and t.phase = p.phase and t.finished_at is null
            where p.run_id = $1
            group by p.run_id, p.phase order by p.sort_order"#,
         run.0
@@ -223,7 +223,7 @@ pub async fn unfinished(db: &mut ReadTx<'_>, run: RunId) -> Result<Vec<TaskId>> 
         r#"select id as "id!" from (
                select t.id, row_number() over (partition by t.phase order by t.state desc, t.id) as place
                from run_phase p
-               join task t on t.run_id = p.run_id and t.phase = p.phase and t.state in ('ready', 'running')
+               join task t on t.run_id = p.run_id and t.phase = p.phase and t.finished_at is null
                where p.run_id = $1 and p.opened_at is not null
            ) numbered where place <= $2 order by id"#,
         run.0,
@@ -249,7 +249,7 @@ pub async fn dead(
                select to_jsonb(symbol) from portfolio_symbols where portfolio_id = $2
            )
            select t.id from task t
-           where t.run_id = $1 and t.state = 'dead' and t.as_of >= $3
+           where t.run_id = $1 and t.state = 'dead' and t.error_class is not null and t.as_of >= $3
              and (t.as_of = $3
                   or jsonb_path_exists(t.input, '$.**.dates[*] ? (@ == $it)', jsonb_build_object('it', $3))
                   -- Without dates of its own it is about every date of its run.
@@ -272,7 +272,7 @@ pub async fn dead(
 pub async fn in_hand(db: &mut ReadTx<'_>) -> Result<Vec<(WorkerId, PhaseName, i64)>> {
     sqlx::query!(
         r#"select worker_id as "worker!", phase, count(*) as "tasks!" from task
-           where state = 'running' and worker_id is not null group by 1, 2 order by 1, 2"#
+           where state = 'running' and finished_at is null and worker_id is not null group by 1, 2 order by 1, 2"#
     )
     .fetch_all(db.connection().await?)
     .await

@@ -84,7 +84,8 @@ impl WorkerRow {
 /// Every worker that is remembered, oldest first; lost ones last. They are forgotten after an hour.
 pub async fn workers(db: &mut ReadTx<'_>) -> Result<Vec<WorkerRow>> {
     let rows = sqlx::query!(
-        r#"with held as (select worker_id, count(*) as tasks from task where state = 'running' group by 1)
+        r#"with held as (select worker_id, count(*) as tasks from task
+                         where state = 'running' and finished_at is null group by 1)
            select w.id, w.host, w.pid, w.version, w.started_at, w.draining, w.lost_at, w.counters,
                   extract(epoch from w.lease_until - now())::float8 as "lease_seconds!",
                   coalesce(held.tasks, 0) as "running!"

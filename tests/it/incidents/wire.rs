@@ -20,7 +20,7 @@ pub(super) fn transactions(sent: &[u8]) -> Vec<Vec<String>> {
 }
 
 /// Executed statements: simple ones, and prepared ones when they are bound.
-fn statements(sent: &[u8]) -> Vec<String> {
+pub(crate) fn statements(sent: &[u8]) -> Vec<String> {
     let mut rest = sent;
     // The first messages have no type: whether TLS is spoken, then who we are.
     while let Some((length, 0)) = head(rest).map(|length| (length, rest[0])) {

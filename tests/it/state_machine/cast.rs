@@ -2,7 +2,9 @@
 
 use chrono::NaiveDate;
 use serde_json::{Value, json};
-use sigmabatch::domain::{Held, Lane, PhaseName, PortfolioId, RunId, TaskId, TradingDate, WorkerId};
+use sigmabatch::domain::{
+    Held, Lane, PhaseName, PortfolioId, RunId, TaskId, TradingDate, WorkerId,
+};
 use sigmabatch::store::tasks::NewTask;
 use uuid::Uuid;
 
@@ -65,14 +67,25 @@ fn of(owner: &str) -> Option<(&'static str, &'static str, bool)> {
 }
 
 /// A run of up to four phases. Each has what it comes after, as bits, and the sizes of its chunks.
-pub(super) fn small_run(number: usize, lane: Lane, portfolios: usize, shape: &[(u8, Vec<u8>)]) -> SmallRun {
-    let phases = PHASES.iter().zip(shape).enumerate().map(|(i, (&phase, (after, chunks)))| {
-        let before = PHASES[..i].iter().enumerate();
-        let after = before.filter(|(j, _)| after & (1 << j) != 0).map(|(_, phase)| *phase);
-        let chunks = chunks.iter().zip(dates());
-        let tasks = chunks.map(|(size, date)| chunk(phase, usize::from(*size), date));
-        (phase, after.collect(), tasks.collect())
-    });
+pub(super) fn small_run(
+    number: usize,
+    lane: Lane,
+    portfolios: usize,
+    shape: &[(u8, Vec<u8>)],
+) -> SmallRun {
+    let phases = PHASES
+        .iter()
+        .zip(shape)
+        .enumerate()
+        .map(|(i, (&phase, (after, chunks)))| {
+            let before = PHASES[..i].iter().enumerate();
+            let after = before
+                .filter(|(j, _)| after & (1 << j) != 0)
+                .map(|(_, phase)| *phase);
+            let chunks = chunks.iter().zip(dates());
+            let tasks = chunks.map(|(size, date)| chunk(phase, usize::from(*size), date));
+            (phase, after.collect(), tasks.collect())
+        });
     SmallRun {
         id: RunId(Uuid::from_u128(number as u128 + 1)),
         lane,
@@ -122,8 +135,20 @@ pub(super) async fn enter(world: &World) {
 
 /// What a case leaves behind, in an order in which it can be removed.
 const LEFT: [&str; 14] = [
-    "business_date", "result_set", "event", "attempt", "task", "run_phase", "run_portfolio", "run_date", "run_symbol",
-    "run", "worker", "audit", "pause", "input_change",
+    "business_date",
+    "result_set",
+    "event",
+    "attempt",
+    "task",
+    "run_phase",
+    "run_portfolio",
+    "run_date",
+    "run_symbol",
+    "run",
+    "worker",
+    "audit",
+    "pause",
+    "input_change",
 ];
 
 /// Begins anew: no run was ever planned.

@@ -9,9 +9,7 @@ use sigmabatch::engine::Target;
 use super::cast;
 use super::facts::{State, Task};
 use super::machine::Machine;
-use super::ops::{
-    Claim, Commit, Failing, Op, Passing, Work, elements,
-};
+use super::ops::{Claim, Commit, Failing, Op, Passing, Work, elements};
 use super::steps::{Action, Hints, Pick};
 
 /// Picks up to here choose among the likely, the others among all.
@@ -76,7 +74,10 @@ impl Machine {
                 alone,
                 lost,
             } => {
-                let doubting = self.hands.iter().filter(|(_, hands)| !hands.doubtful.is_empty());
+                let doubting = self
+                    .hands
+                    .iter()
+                    .filter(|(_, hands)| !hands.doubtful.is_empty());
                 let doubting: Vec<WorkerId> = doubting.map(|(worker, _)| *worker).collect();
                 let worker = choose(&doubting, *worker)?;
                 let hands = self.hands.get_mut(&worker)?;
@@ -123,9 +124,8 @@ impl Machine {
             },
             Action::Leave { worker } => {
                 let worker = self.worker(*worker)?;
-                let running = |task: &Task| {
-                    task.state == State::Running && task.worker == Some(worker.0)
-                };
+                let running =
+                    |task: &Task| task.state == State::Running && task.worker == Some(worker.0);
                 if self.facts.tasks.values().any(running) {
                     return None;
                 }
@@ -195,7 +195,9 @@ impl Machine {
             Action::Ask => Op::Ask,
             Action::Lock { some } => {
                 let tasks = self.facts.tasks.values().filter(|task| !task.is_final());
-                let some = tasks.enumerate().filter(|(i, _)| some & (1 << (i % 8)) != 0);
+                let some = tasks
+                    .enumerate()
+                    .filter(|(i, _)| some & (1 << (i % 8)) != 0);
                 Op::Lock {
                     tasks: some.map(|(_, task)| task.id).collect(),
                 }
@@ -283,14 +285,20 @@ impl Machine {
 
     /// A worker that has something in hand, also one that should not.
     fn holder(&self, pick: Pick) -> Option<WorkerId> {
-        let holders = self.hands.iter().filter(|(_, hands)| !hands.claims.is_empty());
+        let holders = self
+            .hands
+            .iter()
+            .filter(|(_, hands)| !hands.claims.is_empty());
         let holders: Vec<_> = holders.map(|(worker, _)| *worker).collect();
         choose(&holders, pick)
     }
 
     pub(super) fn task(&self, pick: Pick, likely: impl Fn(&Task) -> bool) -> Option<i64> {
         let all = || self.facts.tasks.values();
-        let some: Vec<i64> = all().filter(|task| likely(task)).map(|task| task.id).collect();
+        let some: Vec<i64> = all()
+            .filter(|task| likely(task))
+            .map(|task| task.id)
+            .collect();
         if pick < LIKELY && !some.is_empty() {
             return choose(&some, pick);
         }

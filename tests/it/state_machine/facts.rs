@@ -196,8 +196,19 @@ impl Facts {
     /// One snapshot.
     pub(super) async fn read(db: &PgPool) -> Self {
         let began = std::time::Instant::now();
-        let raw: String = sqlx::query_scalar(sqlx::AssertSqlSafe(QUESTION.replace("jsonb_build_object(\n    'runs'","(jsonb_build_object(\n    'runs'")+")::text")).fetch_one(db).await.unwrap();
-        QUERY.fetch_add(began.elapsed().as_micros() as u64, std::sync::atomic::Ordering::Relaxed);
+        let raw: String = sqlx::query_scalar(sqlx::AssertSqlSafe(
+            QUESTION.replace(
+                "jsonb_build_object(\n    'runs'",
+                "(jsonb_build_object(\n    'runs'",
+            ) + ")::text",
+        ))
+        .fetch_one(db)
+        .await
+        .unwrap();
+        QUERY.fetch_add(
+            began.elapsed().as_micros() as u64,
+            std::sync::atomic::Ordering::Relaxed,
+        );
         let mut all: Value = serde_json::from_str(&raw).unwrap();
         let mut events: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
         for (kind, what) in take::<Vec<(String, String)>>(&mut all, "events") {
@@ -244,8 +255,15 @@ impl Facts {
         others("pauses", a.pauses == b.pauses, text);
         let text = format!("{:?}, not {:?}", b.steward, a.steward);
         others("steward", a.steward == b.steward, text);
-        let text = format!("{} {:?}, not {} {:?}", b.version, b.changes, a.version, a.changes);
-        others("inputs", (a.version, &a.changes) == (b.version, &b.changes), text);
+        let text = format!(
+            "{} {:?}, not {} {:?}",
+            b.version, b.changes, a.version, a.changes
+        );
+        others(
+            "inputs",
+            (a.version, &a.changes) == (b.version, &b.changes),
+            text,
+        );
         let text = format!("{:?}, not {:?}", b.stale, a.stale);
         others("stale", a.stale == b.stale, text);
         found
@@ -318,7 +336,9 @@ where
     for key in keys {
         let (expected, seen) = (a.get(key), b.get(key));
         if expected != seen {
-            found.push(format!("{what} {key:?}: is {seen:?}, should be {expected:?}"));
+            found.push(format!(
+                "{what} {key:?}: is {seen:?}, should be {expected:?}"
+            ));
         }
     }
 }

@@ -85,7 +85,8 @@ impl Hands {
             epoch: hint.epoch + 1,
             ..*hint
         };
-        self.doubtful.retain(|hint| !self.claims.contains_key(&next(hint)));
+        self.doubtful
+            .retain(|hint| !self.claims.contains_key(&next(hint)));
     }
 
     fn let_go(&mut self, at: TaskEpoch) -> Vec<Entry> {

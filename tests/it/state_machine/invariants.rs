@@ -14,9 +14,10 @@ pub(super) fn violations(before: &Facts, now: &Facts) -> Vec<String> {
     };
     for task in now.tasks.values() {
         let which = || format!("{task:?}");
-        let committed = now.attempts.values().filter(|attempt| {
-            attempt.task == task.id && attempt.outcome == "committed"
-        });
+        let committed = now
+            .attempts
+            .values()
+            .filter(|attempt| attempt.task == task.id && attempt.outcome == "committed");
         let epochs: Vec<i64> = committed.map(|attempt| attempt.epoch).collect();
         let should: &[i64] = match task.state {
             State::Done => &[task.epoch],
@@ -27,26 +28,54 @@ pub(super) fn violations(before: &Facts, now: &Facts) -> Vec<String> {
         never(spent, "9: a budget is exceeded", which());
         let phase = &now.phases[&(task.run, task.phase)];
         let begun = task.epoch > 0 && task.state != State::Cancelled;
-        never(begun && !phase.opened, "6: begun before its phase was opened", which());
+        never(
+            begun && !phase.opened,
+            "6: begun before its phase was opened",
+            which(),
+        );
         let cancelled = now.runs[&task.run].cancelled && !task.is_final();
-        never(cancelled, "10: its run was cancelled, and it is not final", which());
+        never(
+            cancelled,
+            "10: its run was cancelled, and it is not final",
+            which(),
+        );
         let Some(old) = before.tasks.get(&task.id) else {
             continue;
         };
         never(task.epoch < old.epoch, "4: its epoch fell", which());
-        let again = task.state == State::Running && !(old.state == State::Running && task.epoch == old.epoch);
-        never(again && task.epoch <= old.epoch, "4: claimed without a new epoch", which());
+        let again = task.state == State::Running
+            && !(old.state == State::Running && task.epoch == old.epoch);
+        never(
+            again && task.epoch <= old.epoch,
+            "4: claimed without a new epoch",
+            which(),
+        );
         let mut same = task.clone();
         same.repair = old.repair;
-        never(old.is_final() && same != *old, "a final task has changed", which());
+        never(
+            old.is_final() && same != *old,
+            "a final task has changed",
+            which(),
+        );
     }
     for (key, attempt) in &now.attempts {
         let ahead = now.tasks[&attempt.task].epoch < attempt.epoch;
-        never(ahead, "4: an attempt is ahead of its task", format!("{attempt:?}"));
+        never(
+            ahead,
+            "4: an attempt is ahead of its task",
+            format!("{attempt:?}"),
+        );
         let late = attempt.outcome == "committed"
             && !before.attempts.contains_key(key)
-            && before.runs.get(&now.tasks[&attempt.task].run).is_some_and(|run| run.cancelled);
-        never(late, "10: committed after the cancel", format!("{attempt:?}"));
+            && before
+                .runs
+                .get(&now.tasks[&attempt.task].run)
+                .is_some_and(|run| run.cancelled);
+        never(
+            late,
+            "10: committed after the cancel",
+            format!("{attempt:?}"),
+        );
     }
     for (key, attempt) in &before.attempts {
         let changed = now.attempts.get(key) != Some(attempt);
@@ -54,21 +83,44 @@ pub(super) fn violations(before: &Facts, now: &Facts) -> Vec<String> {
     }
     for phase in now.phases.values() {
         let which = || format!("{phase:?}");
-        let early = phase.opened && phase.after.iter().any(|q| !now.phases[&(phase.run, *q)].finished);
-        never(early, "6: opened before what it comes after was finished", which());
+        let early = phase.opened
+            && phase
+                .after
+                .iter()
+                .any(|q| !now.phases[&(phase.run, *q)].finished);
+        never(
+            early,
+            "6: opened before what it comes after was finished",
+            which(),
+        );
         let mut tasks = now.of(phase.run, phase.phase);
-        never(phase.finished && !tasks.all(Task::is_final), "6: finished too early", which());
-        let counted = now.of(phase.run, phase.phase).filter(|task| task.state != State::Split);
-        never(counted.count() != phase.total, "its total is not the sum of its states", which());
+        never(
+            phase.finished && !tasks.all(Task::is_final),
+            "6: finished too early",
+            which(),
+        );
+        let counted = now
+            .of(phase.run, phase.phase)
+            .filter(|task| task.state != State::Split);
+        never(
+            counted.count() != phase.total,
+            "its total is not the sum of its states",
+            which(),
+        );
         let old = before.phases.get(&(phase.run, phase.phase));
         let closed = old.is_some_and(|old| {
-            (old.opened, old.finished, old.published) > (phase.opened, phase.finished, phase.published)
+            (old.opened, old.finished, old.published)
+                > (phase.opened, phase.finished, phase.published)
         });
         never(closed, "7: a gate was closed again", which());
     }
     for kind in ["phase-opened", "phase-finished", "run-finished"] {
         for (what, times) in now.events.get(kind).into_iter().flatten() {
-            never(*times > 1, "7: it happened more than once", format!("{kind} {what}"));
+            never(
+                *times > 1,
+                "7: it happened more than once",
+                format!("{kind} {what}"),
+            );
         }
     }
     for run in now.runs.values() {
@@ -83,24 +135,43 @@ pub(super) fn violations(before: &Facts, now: &Facts) -> Vec<String> {
     for (key, old) in &before.sets {
         let now = now.sets.get(key);
         let older = now.is_none_or(|set| (set.version, set.run) < (old.version, old.run));
-        never(older, "results of older inputs or runs came over newer ones", format!("{old:?}, {now:?}"));
+        never(
+            older,
+            "results of older inputs or runs came over newer ones",
+            format!("{old:?}, {now:?}"),
+        );
     }
     for set in now.sets.values() {
         let attempt = now.attempts.get(&(set.task, set.epoch));
         let theirs = attempt.is_some_and(|attempt| attempt.outcome == "committed");
-        never(!theirs, "3: no attempt has committed these results", format!("{set:?}"));
+        never(
+            !theirs,
+            "3: no attempt has committed these results",
+            format!("{set:?}"),
+        );
     }
     let term = now.steward.term < before.steward.term;
-    never(term, "the steward's term fell", format!("{:?}", now.steward));
+    never(
+        term,
+        "the steward's term fell",
+        format!("{:?}", now.steward),
+    );
     for early in &now.early {
-        never(true, "6: the clock says that it was too early", early.clone());
+        never(
+            true,
+            "6: the clock says that it was too early",
+            early.clone(),
+        );
     }
     found
 }
 
 /// 5: tasks that run under a worker that is lost, or not there any more.
 pub(super) fn abandoned(now: &Facts) -> Vec<&Task> {
-    let running = now.tasks.values().filter(|task| task.state == State::Running);
+    let running = now
+        .tasks
+        .values()
+        .filter(|task| task.state == State::Running);
     let abandoned = running.filter(|task| !task.worker.is_some_and(|worker| now.is_alive(worker)));
     abandoned.collect()
 }
@@ -110,7 +181,14 @@ pub(super) fn told(before: &Facts, now: &Facts, done: &[(Op, Answer)]) -> Vec<St
     let mut found = Vec::new();
     let (mut opened, mut ended) = (Vec::new(), Vec::new());
     for (op, answer) in done {
-        if let (Op::Advance { run }, Answer::Progress { opened: these, verdict }) = (op, answer) {
+        if let (
+            Op::Advance { run },
+            Answer::Progress {
+                opened: these,
+                verdict,
+            },
+        ) = (op, answer)
+        {
             let seq = now.seq(run.0);
             opened.extend(these.iter().map(|phase| (seq, *phase)));
             ended.extend(verdict.map(|verdict| (seq, verdict)));
@@ -122,7 +200,9 @@ pub(super) fn told(before: &Facts, now: &Facts, done: &[(Op, Answer)]) -> Vec<St
     });
     let is: Vec<_> = is.map(|(key, _)| *key).collect();
     if is != opened {
-        found.push(format!("7: {is:?} were opened, and told of were {opened:?}"));
+        found.push(format!(
+            "7: {is:?} were opened, and told of were {opened:?}"
+        ));
     }
     ended.sort();
     let is = now.runs.values().filter_map(|run| {

@@ -44,7 +44,11 @@ impl Machine {
     pub(super) async fn new() -> Self {
         let world = World::new().await;
         cast::enter(&world).await;
-        let db = sqlx::postgres::PgPoolOptions::new().max_connections(3).connect(&world.database_url()).await.unwrap();
+        let db = sqlx::postgres::PgPoolOptions::new()
+            .max_connections(3)
+            .connect(&world.database_url())
+            .await
+            .unwrap();
         let settings = world.options().store;
         let mut processes = Vec::new();
         for _ in 0..PROCESSES {
@@ -98,7 +102,10 @@ impl Machine {
         match step {
             Step::One(action) => self.one(action).await,
             Step::Together(actions) => {
-                let ops: Vec<Op> = actions.iter().filter_map(|action| self.op(action)).collect();
+                let ops: Vec<Op> = actions
+                    .iter()
+                    .filter_map(|action| self.op(action))
+                    .collect();
                 self.together(ops).await
             }
             Step::Behind { held, others } => {
@@ -118,7 +125,8 @@ impl Machine {
         let answer = timely(self.processes[0].perform(&op)).await?;
         let name = format!("{op:?}");
         let name = name.split([' ', '(']).next().unwrap_or_default();
-        *self.tally.entry(format!("us {name}")).or_default() += began.elapsed().as_micros() as usize;
+        *self.tally.entry(format!("us {name}")).or_default() +=
+            began.elapsed().as_micros() as usize;
         self.check(vec![(op, answer.clone())], false).await?;
         Ok(answer)
     }
@@ -131,9 +139,11 @@ impl Machine {
         let asked = asked.map(|(op, process)| process.perform(op));
         let began = std::time::Instant::now();
         let answers = timely(join_all(asked)).await?;
-        *self.tally.entry("us together".into()).or_default() += began.elapsed().as_micros() as usize;
+        *self.tally.entry("us together".into()).or_default() +=
+            began.elapsed().as_micros() as usize;
         let crowded = ops.len() > 1;
-        self.check(ops.into_iter().zip(answers).collect(), crowded).await
+        self.check(ops.into_iter().zip(answers).collect(), crowded)
+            .await
     }
 
     /// One transaction has done everything but its last word; each of the others comes, and either ends or
@@ -205,7 +215,8 @@ impl Machine {
         if !wrong.is_empty() {
             return Err(wrong.join("\n"));
         }
-        *self.tally.entry("us invariants".into()).or_default() += began.elapsed().as_micros() as usize;
+        *self.tally.entry("us invariants".into()).or_default() +=
+            began.elapsed().as_micros() as usize;
         let mut finished = Vec::new();
         for (op, answer) in &done {
             self.count(op, answer, crowded);
@@ -217,7 +228,12 @@ impl Machine {
             hands.settle_doubts();
             hands.asking = false;
         }
-        self.world.engine.queue.acknowledge(&finished).await.unwrap();
+        self.world
+            .engine
+            .queue
+            .acknowledge(&finished)
+            .await
+            .unwrap();
         self.facts = seen;
         self.in_hand()?;
         let abandoned = invariants::abandoned(&self.facts);
@@ -258,7 +274,11 @@ impl Machine {
                     .collect();
                 format!("{got:?}")
             }
-            Answer::Commit { fenced, superseded, before } => format!(
+            Answer::Commit {
+                fenced,
+                superseded,
+                before,
+            } => format!(
                 "fenced {} superseded {} before {}",
                 !fenced.is_empty(),
                 !superseded.is_empty(),
@@ -269,9 +289,11 @@ impl Machine {
             Answer::Progress { opened, verdict } => {
                 format!("opened {} {verdict:?}", !opened.is_empty())
             }
-            Answer::Cancelled(cancelled) => {
-                format!("{cancelled:?}").split(' ').next().unwrap().to_owned()
-            }
+            Answer::Cancelled(cancelled) => format!("{cancelled:?}")
+                .split(' ')
+                .next()
+                .unwrap()
+                .to_owned(),
             Answer::Released(tasks) => format!("{}", !tasks.is_empty()),
             Answer::Planned { existing, .. } => format!("existing {existing}"),
             Answer::Repaired(run) => format!("{}", run.is_some()),
@@ -287,7 +309,9 @@ impl Machine {
     /// The hints of all entries that a worker has read.
     pub(super) fn read_hints(&self, worker: WorkerId) -> BTreeSet<TaskEpoch> {
         let hands = self.hands.get(&worker);
-        hands.map(|hands| hands.read.keys().copied().collect()).unwrap_or_default()
+        hands
+            .map(|hands| hands.read.keys().copied().collect())
+            .unwrap_or_default()
     }
 
     pub(super) fn note(&mut self, what: String) {

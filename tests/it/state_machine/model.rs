@@ -11,7 +11,9 @@ use sigmabatch::store::control::Cancelled;
 use sigmabatch::store::tasks::NewTask;
 
 use super::cast;
-use super::facts::{Attempt, Change, Facts, Parked, Seq, Set, SetKey, State, Steward, Task, Worker};
+use super::facts::{
+    Attempt, Change, Facts, Parked, Seq, Set, SetKey, State, Steward, Task, Worker,
+};
 use super::ops::{
     Answer, Asked, Claim, Claimed, Commit, End, Failing, Got, MAX_ATTEMPTS, MAX_CRASHES, Op,
     Passing, SmallRun, Trouble, Work, elements,
@@ -87,8 +89,9 @@ impl Facts {
                     attempt.is_some_and(|attempt| attempt.outcome == "committed")
                 };
                 let work = commit.work.iter().map(|work| work.at);
-                let earlier: BTreeSet<_> =
-                    work.filter(|at| commit.repeated && !fenced.contains(at) && known(at)).collect();
+                let earlier: BTreeSet<_> = work
+                    .filter(|at| commit.repeated && !fenced.contains(at) && known(at))
+                    .collect();
                 expect("committed before", &earlier, before)
             }
             (Op::Fail(failing), Answer::Failed(ours)) => {
@@ -100,7 +103,12 @@ impl Facts {
             }
             (Op::Register { worker }, Answer::Done) => {
                 let (id, lost, draining, expired) = (worker.0, false, false, false);
-                let row = Worker { id, lost, draining, expired };
+                let row = Worker {
+                    id,
+                    lost,
+                    draining,
+                    expired,
+                };
                 self.workers.insert(id, row);
                 Ok(())
             }
@@ -142,9 +150,7 @@ impl Facts {
                 let new = self.stale.difference(&before).cloned().collect();
                 expect("outdated", &new, outdated)
             }
-            (Op::Hold { worker }, Answer::Term(term)) => {
-                expect("term", &self.hold(*worker), term)
-            }
+            (Op::Hold { worker }, Answer::Term(term)) => expect("term", &self.hold(*worker), term),
             (Op::Resign { worker }, Answer::Done) => {
                 if self.steward.holder == Some(worker.0) {
                     self.steward.holder = None;
@@ -191,7 +197,11 @@ impl Facts {
         let before = self.clone();
         let seq = self.learn(run, around.seen)?;
         let request = &self.runs[&seq].request;
-        expect("an equal run that goes on", &false, &going(&before, request))
+        expect(
+            "an equal run that goes on",
+            &false,
+            &going(&before, request),
+        )
     }
 
     /// Takes over a run that was just planned.
@@ -209,7 +219,13 @@ impl Facts {
         }
         for task in seen.tasks.values().filter(|task| task.run == seq) {
             let fresh = (State::Ready, 0, 0, 0, true);
-            let is = (task.state, task.epoch, task.attempts, task.crashes, task.due);
+            let is = (
+                task.state,
+                task.epoch,
+                task.attempts,
+                task.crashes,
+                task.due,
+            );
             expect("a fresh task", &fresh, &is)?;
             self.tasks.insert(task.id, task.clone());
         }
@@ -225,8 +241,7 @@ impl Facts {
     ) -> Result<(), Refused> {
         let asked = tasks.iter().filter_map(|id| self.tasks.get(id));
         let undone = asked.filter(|task| {
-            matches!(task.state, State::Dead | State::Cancelled)
-                && (again || task.repair.is_none())
+            matches!(task.state, State::Dead | State::Cancelled) && (again || task.repair.is_none())
         });
         let undone: Vec<(i64, PhaseName)> = undone.map(|task| (task.id, task.phase)).collect();
         let Some(run) = run else {
@@ -249,7 +264,12 @@ impl Facts {
 
     /// Finishes and opens what can be: says what was opened, and the verdict.
     fn advance(&mut self, run: Seq) -> (BTreeSet<PhaseName>, Option<Verdict>) {
-        let names: Vec<PhaseName> = self.phases.keys().filter(|k| k.0 == run).map(|k| k.1).collect();
+        let names: Vec<PhaseName> = self
+            .phases
+            .keys()
+            .filter(|k| k.0 == run)
+            .map(|k| k.1)
+            .collect();
         let mut opened = BTreeSet::new();
         loop {
             let mut moved = false;
@@ -336,7 +356,13 @@ impl Facts {
         }
         for one in claimed {
             let task = &self.tasks[&one.at.task.0];
-            let is = (one.seq, one.phase, one.as_of.date(), &one.input, one.attempts);
+            let is = (
+                one.seq,
+                one.phase,
+                one.as_of.date(),
+                &one.input,
+                one.attempts,
+            );
             let should = (task.run, task.phase, task.as_of, &task.input, task.attempts);
             expect("the claimed task", &should, &is)?;
         }
@@ -348,7 +374,10 @@ impl Facts {
         let Some(task) = self.tasks.get(&hint.task.0) else {
             return Got::Stale;
         };
-        let worker = self.workers.get(&ask.worker.0).filter(|worker| !worker.lost);
+        let worker = self
+            .workers
+            .get(&ask.worker.0)
+            .filter(|worker| !worker.lost);
         let ours = task.state == State::Running
             && task.epoch == hint.epoch + 1
             && task.worker == Some(ask.worker.0);
@@ -370,9 +399,22 @@ impl Facts {
         }
     }
 
-    fn attempted(&mut self, task: i64, epoch: i64, worker: Option<uuid::Uuid>, outcome: &str, class: Option<&str>) {
+    fn attempted(
+        &mut self,
+        task: i64,
+        epoch: i64,
+        worker: Option<uuid::Uuid>,
+        outcome: &str,
+        class: Option<&str>,
+    ) {
         let (outcome, class) = (outcome.to_owned(), class.map(ToOwned::to_owned));
-        let attempt = Attempt { task, epoch, worker, outcome, class };
+        let attempt = Attempt {
+            task,
+            epoch,
+            worker,
+            outcome,
+            class,
+        };
         self.attempts.insert((task, epoch), attempt);
     }
 
@@ -430,7 +472,9 @@ impl Facts {
     }
 
     fn fail(&mut self, failing: &Failing, around: Around<'_>) -> Result<bool, Refused> {
-        let Failing { worker, at, kind, .. } = failing;
+        let Failing {
+            worker, at, kind, ..
+        } = failing;
         let Some(task) = self.ours(*worker, *at) else {
             return Ok(false);
         };
@@ -463,13 +507,27 @@ impl Facts {
     }
 
     /// The elements of a chunk.
-    fn bear(&mut self, parent: i64, elements: &[NewTask], around: Around<'_>) -> Result<(), Refused> {
+    fn bear(
+        &mut self,
+        parent: i64,
+        elements: &[NewTask],
+        around: Around<'_>,
+    ) -> Result<(), Refused> {
         let parent = self.tasks[&parent].clone();
         let phase = self.phases.get_mut(&(parent.run, parent.phase)).unwrap();
         phase.total = phase.total + elements.len() - 1;
         for element in elements {
-            let name = (parent.run, parent.phase, &*element.unit, element.as_of.date());
-            let mut born = around.seen.tasks.values().filter(|task| task.name() == name);
+            let name = (
+                parent.run,
+                parent.phase,
+                &*element.unit,
+                element.as_of.date(),
+            );
+            let mut born = around
+                .seen
+                .tasks
+                .values()
+                .filter(|task| task.name() == name);
             let Some(id) = born.next().map(|task| task.id) else {
                 return Err(format!("there is no {name:?}"));
             };
@@ -500,9 +558,8 @@ impl Facts {
     }
 
     fn release(&mut self, worker: WorkerId) -> BTreeSet<i64> {
-        let running = |task: &&mut Task| {
-            task.state == State::Running && task.worker == Some(worker.0)
-        };
+        let running =
+            |task: &&mut Task| task.state == State::Running && task.worker == Some(worker.0);
         let mut released = Vec::new();
         for task in self.tasks.values_mut().filter(running) {
             released.push(task.at());
@@ -549,12 +606,20 @@ impl Facts {
     }
 
     /// Running tasks that are to be taken back; in a crowd, those that were.
-    fn reapable(&self, which: impl Fn(&Task) -> bool, outcome: &str, around: Around<'_>) -> Vec<Task> {
+    fn reapable(
+        &self,
+        which: impl Fn(&Task) -> bool,
+        outcome: &str,
+        around: Around<'_>,
+    ) -> Vec<Task> {
         let taken = |task: &Task| {
             let attempt = around.seen.attempts.get(&(task.id, task.epoch));
             attempt.is_some_and(|attempt| attempt.outcome == outcome)
         };
-        let running = self.tasks.values().filter(|task| task.state == State::Running);
+        let running = self
+            .tasks
+            .values()
+            .filter(|task| task.state == State::Running);
         let found = running.filter(|task| which(task) && (!around.crowded || taken(task)));
         found.cloned().collect()
     }
@@ -655,7 +720,8 @@ impl Facts {
                         ("all", _) => analytics,
                         ("portfolio", _) => change.owner == set.owner,
                         (_, input) => {
-                            cast::holds(&set.owner, &change.owner) && (input == "prices" || analytics)
+                            cast::holds(&set.owner, &change.owner)
+                                && (input == "prices" || analytics)
                         }
                     }
             };
@@ -665,7 +731,11 @@ impl Facts {
     }
 
     fn hold(&mut self, worker: WorkerId) -> Option<i64> {
-        let Steward { holder, term, expired } = &mut self.steward;
+        let Steward {
+            holder,
+            term,
+            expired,
+        } = &mut self.steward;
         if *holder != Some(worker.0) && !*expired {
             return None;
         }
@@ -685,9 +755,16 @@ impl Facts {
         let free = || ready().filter(|task| !self.held_back(task));
         let retried = |task: &&Task| task.attempts > 0 || task.crashes > 0 || task.epoch > 0;
         let mut claimable: Vec<&Task> = free().collect();
-        let lane = |task: &Task| Lane::ALL.iter().position(|lane| *lane == self.runs[&task.run].lane);
+        let lane = |task: &Task| {
+            Lane::ALL
+                .iter()
+                .position(|lane| *lane == self.runs[&task.run].lane)
+        };
         claimable.sort_by_key(|task| (lane(task), task.id));
-        let outdated = self.all_hints().into_iter().filter(|hint| self.is_outdated(*hint));
+        let outdated = self
+            .all_hints()
+            .into_iter()
+            .filter(|hint| self.is_outdated(*hint));
         let unpublished = self.phases.values().filter(|phase| {
             let ended = self.runs[&phase.run].verdict.is_some();
             phase.opened && !phase.published && !phase.finished && !ended

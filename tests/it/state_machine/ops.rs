@@ -18,34 +18,72 @@ pub(super) enum Op {
     /// Inserts a small run.
     Plan(SmallRun),
     /// Asks the planner for a date of a portfolio.
-    Night { date: NaiveDate, force: bool },
+    Night {
+        date: NaiveDate,
+        force: bool,
+    },
     /// Plans again what these tasks left undone.
-    Repair { tasks: Vec<i64>, again: bool },
+    Repair {
+        tasks: Vec<i64>,
+        again: bool,
+    },
     /// Asks the gates of a run.
-    Advance { run: RunId },
+    Advance {
+        run: RunId,
+    },
     /// Publishes what was opened.
-    Announce { run: RunId, phases: Vec<PhaseName> },
+    Announce {
+        run: RunId,
+        phases: Vec<PhaseName>,
+    },
     Claim(Claim),
     Commit(Commit),
     Fail(Failing),
-    Release { worker: WorkerId },
-    Register { worker: WorkerId },
-    Deregister { worker: WorkerId },
-    Heartbeat { worker: WorkerId },
+    Release {
+        worker: WorkerId,
+    },
+    Register {
+        worker: WorkerId,
+    },
+    Deregister {
+        worker: WorkerId,
+    },
+    Heartbeat {
+        worker: WorkerId,
+    },
     /// The steward looks for lost workers; `early`: shortly after Postgres was started.
-    Reap { early: bool },
+    Reap {
+        early: bool,
+    },
     ReapOverdue,
-    Cancel { run: RunId },
-    Pause { held: Held },
-    Resume { held: Held },
-    Drain { worker: WorkerId },
-    Invalidate { target: Target, from: NaiveDate },
-    Hold { worker: WorkerId },
-    Resign { worker: WorkerId },
+    Cancel {
+        run: RunId,
+    },
+    Pause {
+        held: Held,
+    },
+    Resume {
+        held: Held,
+    },
+    Drain {
+        worker: WorkerId,
+    },
+    Invalidate {
+        target: Target,
+        from: NaiveDate,
+    },
+    Hold {
+        worker: WorkerId,
+    },
+    Resign {
+        worker: WorkerId,
+    },
     /// All questions that change nothing.
     Ask,
     /// Somebody holds these rows, and does nothing with them.
-    Lock { tasks: Vec<i64> },
+    Lock {
+        tasks: Vec<i64>,
+    },
     /// What only time can do.
     Time(Passing),
 }
@@ -162,11 +200,20 @@ pub(super) enum Answer {
     /// There is nothing to say.
     Done,
     Yes(bool),
-    Planned { run: RunId, existing: bool },
+    Planned {
+        run: RunId,
+        existing: bool,
+    },
     /// The run that does it, if any.
     Repaired(Option<RunId>),
-    Progress { opened: BTreeSet<PhaseName>, verdict: Option<Verdict> },
-    Claim { got: Vec<(TaskEpoch, Got)>, claimed: Vec<Claimed> },
+    Progress {
+        opened: BTreeSet<PhaseName>,
+        verdict: Option<Verdict>,
+    },
+    Claim {
+        got: Vec<(TaskEpoch, Got)>,
+        claimed: Vec<Claimed>,
+    },
     Commit {
         fenced: BTreeSet<TaskEpoch>,
         superseded: BTreeSet<TaskEpoch>,

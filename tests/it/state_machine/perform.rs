@@ -20,7 +20,8 @@ use super::cast;
 use super::facts::{Facts, SetKey};
 use super::model::best;
 use super::ops::{
-    Answer, Asked, Claim, Claimed, Commit, End, Failing, Got, MAX_CRASHES, Op, Passing, SmallRun, Trouble, Work
+    Answer, Asked, Claim, Claimed, Commit, End, Failing, Got, MAX_CRASHES, Op, Passing, SmallRun,
+    Trouble, Work,
 };
 
 /// Nothing that only time can do happens by itself.
@@ -98,13 +99,19 @@ impl Process {
                     again: *again,
                     ..Repairing::default()
                 };
-                let repair = engine::repair(&self.engine, &ids, ORDER, how).await.unwrap();
+                let repair = engine::repair(&self.engine, &ids, ORDER, how)
+                    .await
+                    .unwrap();
                 Answer::Repaired(repair.map(|repair| repair.planned.run))
             }
             Op::Advance { run } => {
                 let progress = gates::advance(control, *run).await.unwrap();
                 let opened: BTreeSet<_> = progress.opened.iter().copied().collect();
-                assert_eq!(opened.len(), progress.opened.len(), "a phase was opened twice");
+                assert_eq!(
+                    opened.len(),
+                    progress.opened.len(),
+                    "a phase was opened twice"
+                );
                 Answer::Progress {
                     opened,
                     verdict: progress.verdict,
@@ -135,7 +142,11 @@ impl Process {
                 Answer::Yes(beat.await.unwrap())
             }
             Op::Reap { early } => {
-                let lease = if *early { AGES } else { Duration::from_millis(1) };
+                let lease = if *early {
+                    AGES
+                } else {
+                    Duration::from_millis(1)
+                };
                 self.steward(lease).reap_lost().await.unwrap();
                 Answer::Done
             }
@@ -205,7 +216,13 @@ impl Process {
     }
 
     async fn was_committed(&self, op: &Op, answer: Answer) -> Result<Answer, Error> {
-        let (Op::Commit(commit), Answer::Commit { fenced, superseded, .. }) = (op, &answer) else {
+        let (
+            Op::Commit(commit),
+            Answer::Commit {
+                fenced, superseded, ..
+            },
+        ) = (op, &answer)
+        else {
             return Ok(answer);
         };
         let mut before = BTreeSet::new();
@@ -230,7 +247,12 @@ impl Process {
         });
         let able: Vec<Capability> = able.collect();
         let hints: Vec<TaskEpoch> = claim.hints.iter().copied().collect();
-        let Claim { worker, doubtful, alone, .. } = claim;
+        let Claim {
+            worker,
+            doubtful,
+            alone,
+            ..
+        } = claim;
         let pool = &self.engine.pools.control;
         let answers = tasks::claim(pool, *worker, &hints, doubtful, &able, *alone);
         let answers = answers.await.unwrap();
@@ -270,7 +292,11 @@ impl Process {
         let pool = &self.engine.pools.control;
         let at = |hints: Vec<Hint>| hints.into_iter().map(|hint| hint.at).collect();
         let all = Facts::read(&self.db).await.all_hints();
-        let phases = self.engine.registry.iter().map(|phase| phase.name().to_string());
+        let phases = self
+            .engine
+            .registry
+            .iter()
+            .map(|phase| phase.name().to_string());
         let phases: Vec<String> = phases.collect();
         let should = tasks::should_have_hints(pool, 0.0).await.unwrap();
         let (due, _) = tasks::due_since(pool, DateTime::UNIX_EPOCH).await.unwrap();
@@ -434,7 +460,13 @@ async fn fence(tx: &mut WriteTx, commit: &Commit) -> Result<Answer, Error> {
 
 /// As a worker settles a failure.
 async fn fail(tx: &mut WriteTx, failing: &Failing) -> Result<bool, Error> {
-    let Failing { worker, at, kind, attempts, elements } = failing;
+    let Failing {
+        worker,
+        at,
+        kind,
+        attempts,
+        elements,
+    } = failing;
     let too_long = tasks::parked_seconds(tx, at.task).await? > 7_200.0;
     let (class, outcome, counts) = kind.words();
     let passes = kind.passes(*attempts, too_long);

@@ -32,7 +32,10 @@ pub(super) enum Step {
     /// At the same time, on connections of their own.
     Together(Vec<Action>),
     /// One transaction waits for its last word while the others come.
-    Behind { held: Action, others: Vec<Action> },
+    Behind {
+        held: Action,
+        others: Vec<Action>,
+    },
 }
 
 /// Chooses one of those that are there.
@@ -46,40 +49,103 @@ pub(super) enum Action {
         /// Per phase: what it comes after, as bits, and the sizes of its chunks.
         shape: Vec<(u8, Vec<u8>)>,
     },
-    Night { date: Pick, force: bool },
-    Repair { again: bool },
-    Advance { run: Pick, publish: bool },
+    Night {
+        date: Pick,
+        force: bool,
+    },
+    Repair {
+        again: bool,
+    },
+    Advance {
+        run: Pick,
+        publish: bool,
+    },
     PublishLeft,
-    Read { worker: Pick },
-    Claim { worker: Pick, hints: Hints, alone: bool, lost: bool },
-    AskAgain { worker: Pick, alone: bool, lost: bool },
-    Commit { worker: Pick, some: u8, end: End },
-    Fail { worker: Pick, which: Pick, kind: Trouble },
-    Release { worker: Pick },
-    Leave { worker: Pick },
+    Read {
+        worker: Pick,
+    },
+    Claim {
+        worker: Pick,
+        hints: Hints,
+        alone: bool,
+        lost: bool,
+    },
+    AskAgain {
+        worker: Pick,
+        alone: bool,
+        lost: bool,
+    },
+    Commit {
+        worker: Pick,
+        some: u8,
+        end: End,
+    },
+    Fail {
+        worker: Pick,
+        which: Pick,
+        kind: Trouble,
+    },
+    Release {
+        worker: Pick,
+    },
+    Leave {
+        worker: Pick,
+    },
     Join,
     /// The process stops, its lease runs out; what it has in hand it may still try to commit.
-    Freeze { worker: Pick },
-    Heartbeat { worker: Pick },
-    Drain { worker: Pick },
-    Reap { early: bool },
+    Freeze {
+        worker: Pick,
+    },
+    Heartbeat {
+        worker: Pick,
+    },
+    Drain {
+        worker: Pick,
+    },
+    Reap {
+        early: bool,
+    },
     ReapOverdue,
-    Deadline { task: Pick },
+    Deadline {
+        task: Pick,
+    },
     Delays,
-    Parking { task: Pick },
-    Cancel { run: Pick },
-    Pause { what: Pick },
-    Resume { what: Pick },
-    Invalidate { target: Pick, date: Pick },
-    Hold { worker: Pick },
-    Resign { worker: Pick },
+    Parking {
+        task: Pick,
+    },
+    Cancel {
+        run: Pick,
+    },
+    Pause {
+        what: Pick,
+    },
+    Resume {
+        what: Pick,
+    },
+    Invalidate {
+        target: Pick,
+        date: Pick,
+    },
+    Hold {
+        worker: Pick,
+    },
+    Resign {
+        worker: Pick,
+    },
     Stewardship,
     Reconcile,
     Ask,
     WipeRedis,
-    DropConsumer { worker: Pick },
-    Forge { task: Pick, beside: i8 },
-    Lock { some: u8 },
+    DropConsumer {
+        worker: Pick,
+    },
+    Forge {
+        task: Pick,
+        beside: i8,
+    },
+    Lock {
+        some: u8,
+    },
 }
 
 /// Where hints come from.

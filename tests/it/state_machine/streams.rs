@@ -123,7 +123,8 @@ impl Machine {
                 found.insert(at);
             }
         }
-        *self.tally.entry("us reconcile".into()).or_default() += began.elapsed().as_micros() as usize;
+        *self.tally.entry("us reconcile".into()).or_default() +=
+            began.elapsed().as_micros() as usize;
         *self.tally.entry("reconcile".into()).or_default() += 1;
         let should = self.facts.should_have_hints();
         let missing: Vec<_> = should.difference(&found).collect();
@@ -152,7 +153,9 @@ impl Machine {
 
     /// A hint that nobody should have written, in a stream where it may not belong.
     async fn forge(&mut self, task: u8, beside: i8) -> Checked {
-        let known = self.task(task, |_| true).map(|id| self.facts.tasks[&id].at());
+        let known = self
+            .task(task, |_| true)
+            .map(|id| self.facts.tasks[&id].at());
         let mut at = known.unwrap_or(TaskEpoch {
             task: cast::NO_TASK,
             epoch: 0,
@@ -199,7 +202,10 @@ impl Machine {
             }
         }
         let left = self.facts.tasks.values().filter(|task| !task.is_final());
-        Err(format!("the night does not end: {:?}", left.collect::<Vec<_>>()))
+        Err(format!(
+            "the night does not end: {:?}",
+            left.collect::<Vec<_>>()
+        ))
     }
 
     /// A living worker hears what it asked, and commits what it has.
@@ -220,7 +226,12 @@ impl Machine {
             return Ok(());
         }
         let end = End::Commit;
-        let commit = Commit { worker, work, end, repeated };
+        let commit = Commit {
+            worker,
+            work,
+            end,
+            repeated,
+        };
         self.ask(Op::Commit(commit)).await.map(drop)
     }
 
@@ -232,7 +243,14 @@ impl Machine {
         alone: bool,
     ) -> Checked<Answer> {
         let lost = false;
-        self.ask(Op::Claim(Claim { worker, hints, doubtful, alone, lost })).await
+        self.ask(Op::Claim(Claim {
+            worker,
+            hints,
+            doubtful,
+            alone,
+            lost,
+        }))
+        .await
     }
 
     async fn round(&mut self, worker: WorkerId) -> Checked {
@@ -253,7 +271,8 @@ impl Machine {
         self.commit(worker).await?;
         let suspects = self.read_hints(worker);
         if let Some(&suspect) = suspects.first() {
-            self.take(worker, [suspect].into(), BTreeSet::new(), true).await?;
+            self.take(worker, [suspect].into(), BTreeSet::new(), true)
+                .await?;
             self.commit(worker).await?;
         }
         Ok(())
@@ -261,12 +280,21 @@ impl Machine {
 
     async fn at_rest(&mut self) -> Checked {
         self.reconcile().await?;
-        let left: Vec<&Task> = self.facts.tasks.values().filter(|task| !task.is_final()).collect();
+        let left: Vec<&Task> = self
+            .facts
+            .tasks
+            .values()
+            .filter(|task| !task.is_final())
+            .collect();
         if !left.is_empty() {
-            return Err(format!("1: not final although all runs have ended: {left:?}"));
+            return Err(format!(
+                "1: not final although all runs have ended: {left:?}"
+            ));
         }
         let states = self.world.engine.queue.states().await.unwrap();
-        let busy = states.into_iter().filter(|state| state.length > 0 || state.pending > 0);
+        let busy = states
+            .into_iter()
+            .filter(|state| state.length > 0 || state.pending > 0);
         let busy: Vec<_> = busy.collect();
         if busy.is_empty() {
             return Ok(());
