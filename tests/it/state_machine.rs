@@ -48,7 +48,6 @@ fn no_interleaving_of_the_engines_statements_breaks_an_invariant() {
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let machine = RefCell::new(runtime.block_on(Machine::new()));
-    let began = std::time::Instant::now();
 
     let tries = Cell::new(1);
     let ended = TestRunner::new(config).run(&steps::cases(), |case| {
@@ -63,10 +62,6 @@ fn no_interleaving_of_the_engines_statements_breaks_an_invariant() {
         Ok(())
     });
 
-    if std::env::var_os("STATE_MACHINE_TALLY").is_some() {
-        eprintln!("us query {:?}", facts::QUERY);
-        eprintln!("{:#?} in {:?}", machine.borrow().tally, began.elapsed());
-    }
     if let Err(error) = ended {
         panic!("with PROPTEST_RNG_SEED={seed}: {error}");
     }

@@ -27,9 +27,10 @@ pub(super) fn coverage(report: &Report) -> Option<String> {
     if completeness.coverage.is_some() {
         return None;
     }
-    let why = match report.positions.is_empty() {
-        true => "no positions",
-        false => "the positions are worth nothing",
+    let why = if report.positions.is_empty() {
+        "no positions"
+    } else {
+        "the positions are worth nothing"
     };
     Some(
         completeness

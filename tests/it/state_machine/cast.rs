@@ -47,6 +47,11 @@ pub(super) fn held() -> Vec<Held> {
     lanes.chain(PHASES.map(Held::Phase)).collect()
 }
 
+/// Who does the duties of a steward, beside all workers.
+pub(super) fn steward() -> WorkerId {
+    worker(0)
+}
+
 /// The worker of that number, the same in every case.
 pub(super) fn worker(number: u32) -> WorkerId {
     let high = u128::from(number) << 96;
@@ -160,7 +165,17 @@ pub(super) async fn reset(world: &World) {
     });
     let rest = "update data_version set version = 0;
                 update steward set holder = null, term = 0, expires_at = '-infinity', queues = '{}'";
-    run(world, &[&removed, &counted.concat(), rest].concat()).await;
+    // Whose duties are asked for. Its heart has always beaten and always will: it may judge others.
+    let steward = format!(
+        ";insert into worker (id, host, pid, version, lease_until, beating_since)
+         values ('{}', 'it', 0, 'it', 'infinity', '-infinity')",
+        steward().0
+    );
+    run(
+        world,
+        &[&removed, &counted.concat(), rest, &steward].concat(),
+    )
+    .await;
     world.engine.queue.wipe().await.unwrap();
     world.engine.queue.ensure().await.unwrap();
 }

@@ -25,6 +25,7 @@ fn choose<T: Clone>(from: &[T], pick: Pick) -> Option<T> {
 
 impl Machine {
     /// The operation that an action stands for at this moment; none if there is nobody to do it.
+    #[expect(clippy::too_many_lines, reason = "one arm for each action")]
     pub(super) fn op(&mut self, action: &Action) -> Option<Op> {
         Some(match action {
             Action::Plan {
@@ -44,7 +45,7 @@ impl Machine {
                 if self.facts.runs.len() >= MOST_RUNS {
                     return None;
                 }
-                let (date, force) = (self.date(*date)?, *force);
+                let (date, force) = (session(*date)?, *force);
                 Op::Night { date, force }
             }
             Action::Repair { again } => {
@@ -182,7 +183,7 @@ impl Machine {
                 let books = cast::portfolios().map(Target::Portfolio);
                 Op::Invalidate {
                     target: choose(&[&books[..], &symbols].concat(), *target)?,
-                    from: self.date(*date)?,
+                    from: session(*date)?,
                 }
             }
             Action::Hold { worker } => Op::Hold {
@@ -305,8 +306,8 @@ impl Machine {
         let all: Vec<i64> = all().map(|task| task.id).collect();
         choose(&all, pick)
     }
+}
 
-    fn date(&self, pick: Pick) -> Option<NaiveDate> {
-        choose(&cast::dates(), pick)
-    }
+fn session(pick: Pick) -> Option<NaiveDate> {
+    choose(&cast::dates(), pick)
 }

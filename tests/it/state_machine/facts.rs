@@ -32,7 +32,8 @@ pub(super) struct Run {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(super) struct Phase {
     pub(super) run: Seq,
-    pub(super) phase: PhaseName,
+    #[serde(rename = "phase")]
+    pub(super) name: PhaseName,
     pub(super) after: Vec<PhaseName>,
     pub(super) total: usize,
     pub(super) opened: bool,
@@ -165,7 +166,8 @@ const QUESTION: &str = "
     'attempts', (select coalesce(jsonb_agg(t), '[]') from (
         select task_id as task, epoch, worker_id as worker, outcome, error_class as class from attempt) t),
     'workers', (select coalesce(jsonb_agg(t), '[]') from (
-        select id, lost_at is not null as lost, draining, lease_until < now() as expired from worker) t),
+        select id, lost_at is not null as lost, draining, lease_until < now() as expired from worker
+        where beating_since > '-infinity') t),
     'pauses', (select coalesce(jsonb_agg(kind || ' ' || name), '[]') from pause),
     'steward', (select to_jsonb(t) from (
         select holder, term, expires_at < now() as expired from steward) t),
@@ -191,25 +193,10 @@ fn take<T: DeserializeOwned>(all: &mut Value, name: &str) -> T {
     serde_json::from_value(part.clone()).unwrap_or_else(|error| panic!("{name}: {error}: {part}"))
 }
 
-pub(super) static QUERY: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 impl Facts {
     /// One snapshot.
     pub(super) async fn read(db: &PgPool) -> Self {
-        let began = std::time::Instant::now();
-        let raw: String = sqlx::query_scalar(sqlx::AssertSqlSafe(
-            QUESTION.replace(
-                "jsonb_build_object(\n    'runs'",
-                "(jsonb_build_object(\n    'runs'",
-            ) + ")::text",
-        ))
-        .fetch_one(db)
-        .await
-        .unwrap();
-        QUERY.fetch_add(
-            began.elapsed().as_micros() as u64,
-            std::sync::atomic::Ordering::Relaxed,
-        );
-        let mut all: Value = serde_json::from_str(&raw).unwrap();
+        let mut all: Value = sqlx::query_scalar(QUESTION).fetch_one(db).await.unwrap();
         let mut events: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
         for (kind, what) in take::<Vec<(String, String)>>(&mut all, "events") {
             *events.entry(kind).or_default().entry(what).or_default() += 1;
@@ -217,7 +204,7 @@ impl Facts {
         Self {
             runs: by(take(&mut all, "runs"), |run: &Run| run.seq),
             phases: by(take(&mut all, "phases"), |phase: &Phase| {
-                (phase.run, phase.phase)
+                (phase.run, phase.name)
             }),
             tasks: by(take(&mut all, "tasks"), |task: &Task| task.id),
             attempts: by(take(&mut all, "attempts"), |attempt: &Attempt| {

@@ -5,6 +5,7 @@ use super::facts::{Facts, State, Task};
 use super::ops::{Answer, MAX_ATTEMPTS, MAX_CRASHES, Op};
 
 /// Everything that is wrong.
+#[expect(clippy::too_many_lines, reason = "one invariant after the other")]
 pub(super) fn violations(before: &Facts, now: &Facts) -> Vec<String> {
     let mut found = Vec::new();
     let mut never = |wrong: bool, what: &str, which: String| {
@@ -93,21 +94,21 @@ pub(super) fn violations(before: &Facts, now: &Facts) -> Vec<String> {
             "6: opened before what it comes after was finished",
             which(),
         );
-        let mut tasks = now.of(phase.run, phase.phase);
+        let mut tasks = now.of(phase.run, phase.name);
         never(
             phase.finished && !tasks.all(Task::is_final),
             "6: finished too early",
             which(),
         );
         let counted = now
-            .of(phase.run, phase.phase)
+            .of(phase.run, phase.name)
             .filter(|task| task.state != State::Split);
         never(
             counted.count() != phase.total,
             "its total is not the sum of its states",
             which(),
         );
-        let old = before.phases.get(&(phase.run, phase.phase));
+        let old = before.phases.get(&(phase.run, phase.name));
         let closed = old.is_some_and(|old| {
             (old.opened, old.finished, old.published)
                 > (phase.opened, phase.finished, phase.published)

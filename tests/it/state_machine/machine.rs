@@ -27,6 +27,9 @@ const PROCESSES: usize = 4;
 /// Says what went wrong.
 pub(super) type Checked<T = ()> = Result<T, String>;
 
+/// An operation under way.
+type Asked<'a> = Pin<Box<dyn Future<Output = Answer> + 'a>>;
+
 pub(super) struct Machine {
     pub(super) world: World,
     db: sqlx::PgPool,
@@ -36,8 +39,6 @@ pub(super) struct Machine {
     pub(super) readers: BTreeMap<WorkerId, Reader>,
     pub(super) runs: usize,
     script: Vec<String>,
-    /// What was answered, over all cases: whether the cases are worth their time.
-    pub(super) tally: BTreeMap<String, usize>,
 }
 
 impl Machine {
@@ -46,7 +47,7 @@ impl Machine {
         cast::enter(&world).await;
         let db = sqlx::postgres::PgPoolOptions::new()
             .max_connections(3)
-            .connect(&world.database_url())
+            .connect(world.database_url())
             .await
             .unwrap();
         let settings = world.options().store;
@@ -64,21 +65,18 @@ impl Machine {
             readers: BTreeMap::new(),
             runs: 0,
             script: Vec::new(),
-            tally: BTreeMap::new(),
         }
     }
 
     /// One case, from an empty database to the end of all its runs.
     pub(super) async fn play(&mut self, case: &Case) -> Checked {
-        let began = std::time::Instant::now();
         cast::reset(&self.world).await;
-        *self.tally.entry("us reset".into()).or_default() += began.elapsed().as_micros() as usize;
         self.facts = Facts::read(&self.db).await;
         self.hands.clear();
         self.readers.clear();
         self.runs = 0;
         self.script.clear();
-        let played = self.steps(case).await;
+        let played = Box::pin(self.steps(case)).await;
         played.map_err(|wrong| format!("{wrong}\n\nafter\n{}", self.script.join("\n")))
     }
 
@@ -90,17 +88,17 @@ impl Machine {
             case.first.clone(),
             Action::Advance { run: 0, publish },
         ] {
-            self.step(&Step::One(action)).await?;
+            Box::pin(self.step(&Step::One(action))).await?;
         }
         for step in &case.steps {
-            self.step(step).await?;
+            Box::pin(self.step(step)).await?;
         }
-        self.end_all().await
+        Box::pin(self.end_all()).await
     }
 
     async fn step(&mut self, step: &Step) -> Checked {
         match step {
-            Step::One(action) => self.one(action).await,
+            Step::One(action) => Box::pin(self.one(action)).await,
             Step::Together(actions) => {
                 let ops: Vec<Op> = actions
                     .iter()
@@ -121,12 +119,7 @@ impl Machine {
     /// One operation with nobody around: the model knows what has to come of it.
     pub(super) async fn ask(&mut self, op: Op) -> Checked<Answer> {
         self.script.push(format!("{op:?}"));
-        let began = std::time::Instant::now();
         let answer = timely(self.processes[0].perform(&op)).await?;
-        let name = format!("{op:?}");
-        let name = name.split([' ', '(']).next().unwrap_or_default();
-        *self.tally.entry(format!("us {name}")).or_default() +=
-            began.elapsed().as_micros() as usize;
         self.check(vec![(op, answer.clone())], false).await?;
         Ok(answer)
     }
@@ -137,10 +130,7 @@ impl Machine {
         }
         let asked = ops.iter().zip(&self.processes);
         let asked = asked.map(|(op, process)| process.perform(op));
-        let began = std::time::Instant::now();
         let answers = timely(join_all(asked)).await?;
-        *self.tally.entry("us together".into()).or_default() +=
-            began.elapsed().as_micros() as usize;
         let crowded = ops.len() > 1;
         self.check(ops.into_iter().zip(answers).collect(), crowded)
             .await
@@ -155,7 +145,7 @@ impl Machine {
         }
         let (first, rest) = self.processes.split_first().unwrap();
         let (open, answer) = first.begin(&held).await.unwrap();
-        let mut waiting: Vec<(Op, Pin<Box<dyn Future<Output = Answer> + '_>>)> = Vec::new();
+        let mut waiting: Vec<(Op, Asked<'_>)> = Vec::new();
         let mut done = Vec::new();
         for (op, process) in others.iter().zip(rest) {
             let mut asked = Box::pin(async move { process.perform(op).await });
@@ -175,7 +165,6 @@ impl Machine {
                 None => waiting.push((op.clone(), asked)),
             }
         }
-        *self.tally.entry("waited".to_owned()).or_default() += waiting.len();
         let (ops, asked): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
         let ended = async { first.end(open, &held, answer).await.unwrap() };
         let (answer, answers) = timely(async { tokio::join!(ended, join_all(asked)) }).await?;
@@ -199,27 +188,19 @@ impl Machine {
         for (_, answer) in &done {
             self.script.push(format!("    {answer:?}"));
         }
-        let began = std::time::Instant::now();
         let seen = Facts::read(&self.db).await;
-        *self.tally.entry("us facts".into()).or_default() += began.elapsed().as_micros() as usize;
-        let began = std::time::Instant::now();
         let around = Around {
             seen: &seen,
             crowded,
         };
         explained(&self.facts, &done, around)?;
-        *self.tally.entry("us model".into()).or_default() += began.elapsed().as_micros() as usize;
-        let began = std::time::Instant::now();
         let mut wrong = invariants::violations(&self.facts, &seen);
         wrong.extend(invariants::told(&self.facts, &seen, &done));
         if !wrong.is_empty() {
             return Err(wrong.join("\n"));
         }
-        *self.tally.entry("us invariants".into()).or_default() +=
-            began.elapsed().as_micros() as usize;
         let mut finished = Vec::new();
         for (op, answer) in &done {
-            self.count(op, answer, crowded);
             if let Some(worker) = op.worker() {
                 finished.extend(self.hands.entry(worker).or_default().hear(op, answer)?);
             }
@@ -263,49 +244,6 @@ impl Machine {
         Ok(())
     }
 
-    fn count(&mut self, op: &Op, answer: &Answer, crowded: bool) {
-        let text = format!("{op:?}");
-        let name = text.split([' ', '(']).next().unwrap_or_default();
-        let what = match answer {
-            Answer::Claim { got, .. } => {
-                let got: BTreeSet<String> = got
-                    .iter()
-                    .map(|(_, got)| format!("{got:?}").split('(').next().unwrap().to_owned())
-                    .collect();
-                format!("{got:?}")
-            }
-            Answer::Commit {
-                fenced,
-                superseded,
-                before,
-            } => format!(
-                "fenced {} superseded {} before {}",
-                !fenced.is_empty(),
-                !superseded.is_empty(),
-                !before.is_empty()
-            ),
-            Answer::Failed(ours) => format!("{ours}"),
-            Answer::Yes(yes) => format!("{yes}"),
-            Answer::Progress { opened, verdict } => {
-                format!("opened {} {verdict:?}", !opened.is_empty())
-            }
-            Answer::Cancelled(cancelled) => format!("{cancelled:?}")
-                .split(' ')
-                .next()
-                .unwrap()
-                .to_owned(),
-            Answer::Released(tasks) => format!("{}", !tasks.is_empty()),
-            Answer::Planned { existing, .. } => format!("existing {existing}"),
-            Answer::Repaired(run) => format!("{}", run.is_some()),
-            Answer::Outdated(sets) => format!("{}", !sets.is_empty()),
-            Answer::Term(term) => format!("{}", term.is_some()),
-            Answer::Done | Answer::Asked(_) => String::new(),
-        };
-        let crowd = if crowded { "in a crowd: " } else { "" };
-        let key = format!("{crowd}{name} {what}");
-        *self.tally.entry(key).or_default() += 1;
-    }
-
     /// The hints of all entries that a worker has read.
     pub(super) fn read_hints(&self, worker: WorkerId) -> BTreeSet<TaskEpoch> {
         let hands = self.hands.get(&worker);
@@ -326,15 +264,14 @@ fn explained(before: &Facts, done: &[(Op, Answer)], around: Around<'_>) -> Check
         let mut facts = before.clone();
         let ops = order.iter().map(|i| &done[*i]);
         let mut accepted = ops.map(|(op, answer)| facts.accept(op, answer, around));
-        let wrong = match accepted.find_map(Result::err) {
-            Some(refusal) => refusal,
-            None => {
-                let differences = facts.difference(around.seen);
-                if differences.is_empty() {
-                    return Ok(());
-                }
-                differences.join("\n")
+        let wrong = if let Some(refusal) = accepted.find_map(Result::err) {
+            refusal
+        } else {
+            let differences = facts.difference(around.seen);
+            if differences.is_empty() {
+                return Ok(());
             }
+            differences.join("\n")
         };
         refused.push(format!("in the order {order:?}: {wrong}"));
     }

@@ -41,6 +41,7 @@ pub(super) struct Around<'a> {
 
 impl Facts {
     /// Takes the answer for true, or says why it cannot be.
+    #[expect(clippy::too_many_lines, reason = "one arm for each operation")]
     pub(super) fn accept(
         &mut self,
         op: &Op,
@@ -158,7 +159,7 @@ impl Facts {
                 }
                 Ok(())
             }
-            (Op::Ask, Answer::Asked(asked)) => expect("asked", &self.asked(), asked),
+            (Op::Ask, Answer::Asked(asked)) => expect("asked", &self.asked(), &**asked),
             (Op::Lock { .. }, Answer::Done) => Ok(()),
             (Op::Time(passing), Answer::Done) => {
                 self.pass(passing);
@@ -633,9 +634,10 @@ impl Facts {
         around: Around<'_>,
     ) -> Result<(), Refused> {
         let (id, epoch, worker) = (task.id, task.epoch, task.worker.take());
-        let chunk = match exhausted {
-            true => elements(task.phase, &task.input, TradingDate::trusted(task.as_of)),
-            false => Vec::new(),
+        let chunk = if exhausted {
+            elements(task.phase, &task.input, TradingDate::trusted(task.as_of))
+        } else {
+            Vec::new()
         };
         task.state = match (exhausted, chunk.is_empty()) {
             (false, _) => State::Ready,
@@ -745,7 +747,7 @@ impl Facts {
         Some(*term)
     }
 
-    fn asked(&self) -> Box<Asked> {
+    fn asked(&self) -> Asked {
         let open = |task: &&Task| {
             let phase = &self.phases[&(task.run, task.phase)];
             phase.opened && !phase.finished && self.runs[&task.run].verdict.is_none()
@@ -769,16 +771,22 @@ impl Facts {
             let ended = self.runs[&phase.run].verdict.is_some();
             phase.opened && !phase.published && !phase.finished && !ended
         });
-        Box::new(Asked {
+        Asked {
             should_have_hints: free().map(Task::at).collect(),
             due_since_ever: ready().filter(retried).map(Task::at).collect(),
             claimable: claimable.into_iter().map(Task::at).collect(),
             outdated: outdated.collect(),
             unpublished: unpublished
-                .map(|phase| (RunId(self.runs[&phase.run].id), phase.phase))
+                .map(|phase| (RunId(self.runs[&phase.run].id), phase.name))
                 .collect(),
-            unfinished: self.tasks.values().filter(|task| !task.is_final()).count() as i64,
-        })
+            unfinished: self
+                .tasks
+                .values()
+                .filter(|task| !task.is_final())
+                .count()
+                .try_into()
+                .unwrap(),
+        }
     }
 
     /// Claimable tasks.

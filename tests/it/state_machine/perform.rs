@@ -27,7 +27,7 @@ use super::ops::{
 /// Nothing that only time can do happens by itself.
 const FOR_EVER: f64 = 36_000.0;
 /// No Postgres has been running for so long.
-const AGES: Duration = Duration::from_secs(3_000_000_000);
+const AGES: Duration = Duration::from_hours(800_000);
 const ORDER: Order<'_> = Order {
     who: "it",
     reason: "test",
@@ -60,6 +60,7 @@ impl Process {
     }
 
     /// Asks, and hears the answer.
+    #[expect(clippy::too_many_lines, reason = "one arm for each operation")]
     pub(super) async fn perform(&self, op: &Op) -> Answer {
         let control = &self.engine.pools.control;
         match op {
@@ -183,7 +184,7 @@ impl Process {
     }
 
     pub(super) fn steward(&self, lease: Duration) -> Steward {
-        let worker = cast::worker(0);
+        let worker = cast::steward();
         Steward::new(self.engine.clone(), worker, lease, MAX_CRASHES)
     }
 

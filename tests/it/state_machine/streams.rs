@@ -103,7 +103,6 @@ impl Machine {
     /// Afterwards each task that should have a hint has one that somebody will get, and no hint is outdated.
     async fn reconcile(&mut self) -> Checked {
         self.note("reconciled".to_owned());
-        let began = std::time::Instant::now();
         let queue = &self.world.engine.queue;
         let steward = self.processes[0].steward(Duration::from_millis(1));
         if !queue.has_meta().await.unwrap() {
@@ -123,9 +122,6 @@ impl Machine {
                 found.insert(at);
             }
         }
-        *self.tally.entry("us reconcile".into()).or_default() +=
-            began.elapsed().as_micros() as usize;
-        *self.tally.entry("reconcile".into()).or_default() += 1;
         let should = self.facts.should_have_hints();
         let missing: Vec<_> = should.difference(&found).collect();
         if missing.is_empty() {
@@ -196,7 +192,7 @@ impl Machine {
         let last = cast::worker(LAST);
         self.ask(Op::Register { worker: last }).await?;
         for _ in 0..ROUNDS {
-            self.round(last).await?;
+            Box::pin(self.round(last)).await?;
             if self.facts.runs.values().all(|run| run.verdict.is_some()) {
                 return self.at_rest().await;
             }
