@@ -3,7 +3,7 @@
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 SERVICES := $(TARGET)/debug/sigmabatch services --
 
-.PHONY: help demo test sqlx setup
+.PHONY: help demo test chaos sqlx setup
 
 help: ## this list
 	@echo 'make TARGET, where TARGET is one of'
@@ -20,6 +20,13 @@ test: setup ## format, lints, documentation, checked queries and all tests
 	@. deploy/steps.sh; step 'build of the command line' env SQLX_OFFLINE=true cargo build --locked -p sigmabatch --bin sigmabatch \
 		|| { echo 'Does it miss data for a query? «make sqlx» writes it.' >&2; exit 1; }
 	@$(SERVICES) sh deploy/test.sh
+
+# Every scenario on servers and worker processes of its own, two at once.
+chaos: export SETUP_FOR = test
+chaos: setup ## faults on real servers and workers, CHAOS_SECONDS (120) for each scenario
+	@. deploy/steps.sh; step 'build of the three programs' env SQLX_OFFLINE=true cargo build --workspace --locked
+	@. deploy/steps.sh; step 'chaos' env SQLX_OFFLINE=true SIGMABATCH_CHAOS_SECONDS="$${CHAOS_SECONDS:-120}" \
+		cargo test --locked --test chaos -- --nocapture --test-threads=2
 
 # When a query has changed the program does not compile before its data are fresh, but an earlier build serves as well.
 sqlx: setup ## refreshes the data of the checked queries in .sqlx

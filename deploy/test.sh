@@ -15,4 +15,6 @@ step 'checked queries: .sqlx is fresh' sh deploy/sqlx.sh check
 step 'clippy' cargo clippy --workspace --all-targets --locked -- -D warnings
 step 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
 step 'build of the three programs' cargo build --workspace --locked
+# Most tests wait for leases, processes and servers, hardly ever for a core.
+export RUST_TEST_THREADS="${RUST_TEST_THREADS:-$((3 * $(getconf _NPROCESSORS_ONLN)))}"
 step 'tests' cargo test --workspace --locked
