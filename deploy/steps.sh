@@ -2,7 +2,8 @@
 #   step 'what it does' command argument…
 
 step() {
-    printf '\n==> %s\n' "$1"
+    # Headers go beside what the command itself says: that may be a document.
+    printf '\n==> %s\n' "$1" >&2
     shift
     step_began=$(date +%s)
     # In a list, «set -e» would not apply inside a function given as the command; so its status is asked for.
@@ -13,5 +14,5 @@ step() {
         printf '==> failed after %s s, exit code %s\n' "$step_seconds" "$step_status" >&2
         return "$step_status"
     fi
-    printf '==> done in %s s\n' "$step_seconds"
+    printf '==> done in %s s\n' "$step_seconds" >&2
 }

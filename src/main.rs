@@ -46,7 +46,7 @@ async fn run(cli: Cli) -> Result<Output, Error> {
                     durable: true,
                 },
             };
-            demo::demo(settings, args, &place).await
+            demo::demo(settings, args, &place, json).await
         }
         Command::Services(args) => {
             let code = cli::services::run(settings, args).await?;

@@ -69,6 +69,13 @@ impl Provider {
         }
     }
 
+    /// Looks at everything that can be looked at before the first question.
+    pub async fn check(&self) -> Result<(), Error> {
+        match self {
+            Self::Files(files) | Self::Script(Script { files, .. }) => files.check().await,
+        }
+    }
+
     /// Series within the asked ranges, one answer per request in the same order.
     pub async fn prices(&self, requests: &[PriceRequest]) -> Result<Vec<PriceAnswer>, Error> {
         match self {

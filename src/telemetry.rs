@@ -13,6 +13,8 @@ pub fn start(config: &LogConfig, usual: &str) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // Else a line that cannot be written would end the thread that writes it.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     // A second call finds a subscriber already; that one stays.
     let _ = if config.log_json {

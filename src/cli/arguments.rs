@@ -181,7 +181,7 @@ pub struct ScopeArgs {
     /// Who waits: interactive (one date), nightly or backfill (many dates).
     #[arg(long, value_parser = lane())]
     pub lane: Option<Lane>,
-    /// Compute also what is current.
+    /// Compute also what is current, and ask providers again: corrected prices are seen only so.
     #[arg(long)]
     pub force: bool,
 }

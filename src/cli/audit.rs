@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::text::{indented, left, right, table};
+use super::text::{count, indented, left, right, table};
 use super::{Error, Output, exit, find};
 use crate::clock::Clock;
 use crate::domain::TradingDate;
@@ -138,8 +138,8 @@ fn page(audit: &Audit) -> String {
         "something lacks"
     };
     let mut page = format!(
-        "{} sessions from {first} to {last}: {verdict}\n",
-        audit.sessions.len()
+        "{} from {first} to {last}: {verdict}\n",
+        count(audit.sessions.len(), "session")
     );
     let rows = totals(audit).into_iter().map(|(kind, totals)| {
         let mut row = vec![

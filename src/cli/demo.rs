@@ -11,6 +11,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use tokio::process::{Child, Command};
 
+use self::summary::Summary;
 use super::{DemoArgs, Error, GlobalSettings, Output, exit, run};
 use crate::clock::Clock;
 use crate::config::PostgresConfig;
@@ -25,6 +26,8 @@ use crate::store::{self, ReadTx, databases, runs};
 const NOW: &str = "2016-12-30T22:30:00Z";
 const NIGHT: (i32, u32, u32) = (2016, 12, 30);
 const BACKFILL: ((i32, u32, u32), (i32, u32, u32)) = ((2016, 1, 5), (2016, 12, 29));
+/// A worker is there long before.
+const START: Duration = Duration::from_secs(30);
 const LEASE_SECONDS: &str = "3";
 const DATABASE: &str = "sigmabatch_demo";
 const KILLED_DATABASE: &str = "sigmabatch_demo_killed";
@@ -81,9 +84,19 @@ struct Night {
     tasks: i64,
     seconds: f64,
     worker_mib: Vec<f64>,
+    /// One portfolio, one date, in a database without prices.
+    cold_seconds: f64,
+    /// The same, when everything was there before.
     single_seconds: f64,
     digest: Digest,
     ids: Vec<PortfolioId>,
+}
+
+/// What came of the night in which a worker was killed.
+struct Killed {
+    verdict: Verdict,
+    seconds: f64,
+    digest: Digest,
 }
 
 /// Runs the demo on private services, or on those that were given.
@@ -91,6 +104,7 @@ pub async fn demo(
     settings: &GlobalSettings,
     args: &DemoArgs,
     place: &Place,
+    json: bool,
 ) -> Result<Output, Error> {
     for needed in ["market", "portfolios", "factors.toml", "scenarios.toml"] {
         if !args.data.join(needed).exists() {
@@ -107,7 +121,7 @@ pub async fn demo(
         say(
             "using the Postgres and Redis of DATABASE_URL and REDIS_URL, in databases of the demo's own",
         );
-        return two_nights(settings, args, place, database.reveal(), redis, None).await;
+        return two_nights(settings, args, place, database.reveal(), redis, None, json).await;
     }
     let started = Instant::now();
     let (services, kept) = start(&place.services).await?;
@@ -119,7 +133,7 @@ pub async fn demo(
     let folder = services.data_dir().to_path_buf();
     let kept = kept.then_some(folder.as_path());
     let output = tokio::select! {
-        output = two_nights(settings, args, place, &database, &redis, kept) => output,
+        output = two_nights(settings, args, place, &database, &redis, kept, json) => output,
         _ = tokio::signal::ctrl_c() => {
             Err(Error::not_there("interrupted", "nothing is left running; start the demo again"))
         }
@@ -152,6 +166,7 @@ async fn two_nights(
     database: &str,
     redis: &str,
     kept: Option<&Path>,
+    json: bool,
 ) -> Result<Output, Error> {
     let data = args
         .data
@@ -165,23 +180,30 @@ async fn two_nights(
     let night = quiet.undisturbed(&data, place).await?;
     say("\nThe same night, with one of two workers killed in the middle");
     let killed = world(KILLED_DATABASE, "demo-killed").await?;
-    let (verdict, seconds, digest) = killed.disturbed(&data, place).await?;
+    let outcome = killed.disturbed(&data, place).await?;
     killed.remove(database, KILLED_DATABASE).await?;
 
-    let same = digest.total == night.digest.total;
-    let mut text = summary::page(&quiet.engine, &night, kept, place, args).await?;
-    text.push_str(&summary::kill(verdict, seconds, &night.digest, &digest));
+    let reports = summary::reports(&quiet.engine, &night).await?;
+    let summary = Summary {
+        night: &night,
+        reports: &reports,
+        killed: &outcome,
+        kept,
+    };
+    let mut output = Output::either(
+        json,
+        || summary::document(&summary),
+        || summary::page(&summary, &quiet.engine, place, &data),
+    );
+    if outcome.digest.total != night.digest.total || outcome.verdict != Verdict::Succeeded {
+        output.code = exit::FAILED;
+    }
     if kept.is_none() {
         quiet.remove(database, DATABASE).await?;
     } else {
         quiet.engine.pools.close().await;
     }
-    let code = if same && verdict == Verdict::Succeeded {
-        exit::SUCCEEDED
-    } else {
-        exit::FAILED
-    };
-    Ok(Output { text, code })
+    Ok(output)
 }
 
 impl World {
@@ -338,6 +360,10 @@ impl World {
     async fn undisturbed(&self, data: &Path, place: &Place) -> Result<Night, Error> {
         let ids = self.import(data).await?;
         let mut workers = [self.start_worker(place)?, self.start_worker(place)?];
+        self.both_started().await?;
+        say("  a first run: one portfolio, one session");
+        let ((y, m, d), _) = BACKFILL;
+        let cold_seconds = self.single(ids[2], (y, m, d), false).await?;
         let started = Instant::now();
         say("  backfill of the 250 sessions from 2016-01-05 to 2016-12-29");
         let backfill = self.backfill().await?;
@@ -351,14 +377,7 @@ impl World {
             .filter_map(|child| peak_mib(child.id()?))
             .collect();
 
-        let single = Instant::now();
-        let (y, m, d) = NIGHT;
-        let night = Dates::On(NaiveDate::from_ymd_opt(y, m, d).unwrap_or_default());
-        let again = self
-            .plan(Selection::Only(vec![ids[2]]), night, true)
-            .await?;
-        run::wait_for(&self.engine, again, false).await?;
-        let single_seconds = single.elapsed().as_secs_f64();
+        let single_seconds = self.single(ids[2], NIGHT, true).await?;
 
         let mut tasks = 0;
         for run in [backfill, nightly] {
@@ -373,13 +392,43 @@ impl World {
             tasks,
             seconds,
             worker_mib,
+            cold_seconds,
             single_seconds,
             digest,
             ids,
         })
     }
 
-    async fn disturbed(&self, data: &Path, place: &Place) -> Result<(Verdict, f64, Digest), Error> {
+    /// Waits until both workers are there.
+    async fn both_started(&self) -> Result<(), Error> {
+        let started = Instant::now();
+        while store::workers::living(&self.engine.pools.control).await? < 2 {
+            if started.elapsed() > START {
+                return Err(Error::not_there(
+                    "the workers do not start",
+                    "their messages are above",
+                ));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
+    /// Seconds from planning a run of one portfolio and one date to its verdict.
+    async fn single(
+        &self,
+        id: PortfolioId,
+        (y, m, d): (i32, u32, u32),
+        force: bool,
+    ) -> Result<f64, Error> {
+        let started = Instant::now();
+        let date = Dates::On(NaiveDate::from_ymd_opt(y, m, d).unwrap_or_default());
+        let run = self.plan(Selection::Only(vec![id]), date, force).await?;
+        run::wait_for(&self.engine, run, false).await?;
+        Ok(started.elapsed().as_secs_f64())
+    }
+
+    async fn disturbed(&self, data: &Path, place: &Place) -> Result<Killed, Error> {
         self.import(data).await?;
         let (mut victim, mut survivor) = (self.start_worker(place)?, self.start_worker(place)?);
         let started = Instant::now();
@@ -413,7 +462,11 @@ impl World {
         } else {
             first
         };
-        Ok((verdict, seconds, self.digest().await?))
+        Ok(Killed {
+            verdict,
+            seconds,
+            digest: self.digest().await?,
+        })
     }
 
     async fn digest(&self) -> Result<Digest, Error> {

@@ -72,6 +72,20 @@ impl Progress {
         }
     }
 
+    /// A line between the bars.
+    pub(super) fn say(&self, line: &str) {
+        match self {
+            Self::Silent => {}
+            // A closed standard error is no reason to stop.
+            Self::Lines(_) => {
+                let _ = writeln!(std::io::stderr(), "{line}");
+            }
+            Self::Bars(bars, _) => {
+                let _ = bars.println(line);
+            }
+        }
+    }
+
     pub(super) fn finish(&mut self) {
         if let Self::Bars(_, by_phase) = self {
             for bar in by_phase.values() {

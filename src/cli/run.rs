@@ -1,17 +1,23 @@
 //! `run`: plans a run through the one planner and, if asked, waits for its end.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::progress::Progress;
+use super::text::count;
 use super::{Error, GlobalSettings, Output, RunArgs, ScopeArgs, exit, find_portfolio};
-use crate::domain::{PortfolioId, RunId, Trigger, Verdict};
+use crate::domain::{PhaseName, PortfolioId, RunId, Trigger, Verdict};
 use crate::engine::{self, Dates, Engine, PlanError, Planned, Request, Selection};
+use crate::store::tasks_report::{self, ErrorGroup, Filter};
 use crate::store::{self, ReadTx};
 
 /// Who asks, when a person does at the command line.
 const PRINCIPAL: &str = "cli";
+/// How often somebody who waits hears of failed attempts.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Plans the run; with `--wait` its verdict decides the exit code.
 pub async fn run(settings: &GlobalSettings, args: &RunArgs, json: bool) -> Result<Output, Error> {
@@ -97,6 +103,9 @@ pub(super) async fn follow(
     let Receipt { mut document, page } = receipt;
     engine::start(engine, planned.run).await;
     let living = store::workers::living(&engine.pools.control).await?;
+    if wait && !json {
+        say(page.trim_end());
+    }
     let waiting = planned.existing || planned.tasks.iter().any(|(_, n)| *n > 0);
     if living == 0 && waiting {
         say(
@@ -106,9 +115,6 @@ pub(super) async fn follow(
     document["workers"] = json!(living);
     if !wait {
         return Ok(Output::either(json, || document, || page));
-    }
-    if !json {
-        say(page.trim_end());
     }
     let verdict = wait_for(engine, planned.run, !json).await?;
     let seconds = engine::progress(engine, planned.run)
@@ -134,6 +140,8 @@ pub(super) async fn follow(
 /// Waits until the run has a verdict, showing its progress on standard error.
 pub async fn wait_for(engine: &Engine, run: RunId, show: bool) -> Result<Verdict, Error> {
     let mut bars = Progress::new(show, std::io::stderr().is_terminal());
+    let mut said = BTreeSet::new();
+    let mut looked = Instant::now();
     let mut ticks = tokio::time::interval(std::time::Duration::from_millis(50));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -148,11 +156,50 @@ pub async fn wait_for(engine: &Engine, run: RunId, show: bool) -> Result<Verdict
             )
         })?;
         bars.show(&progress);
+        if show && (looked.elapsed() >= LOOK || progress.verdict.is_some()) {
+            looked = Instant::now();
+            for line in troubles(engine, run, &mut said).await? {
+                bars.say(&line);
+            }
+        }
         if let Some(verdict) = progress.verdict {
             bars.finish();
             return Ok(verdict);
         }
     }
+}
+
+/// What went wrong since the last look, each mistake once.
+async fn troubles(
+    engine: &Engine,
+    run: RunId,
+    said: &mut BTreeSet<(PhaseName, String, bool)>,
+) -> Result<Vec<String>, Error> {
+    let filter = Filter {
+        run: Some(run),
+        ..Filter::default()
+    };
+    let mut db = ReadTx::lazy(&engine.pools.control);
+    let groups = tasks_report::errors(&mut db, &filter).await?;
+    db.close().await?;
+    let new = groups.into_iter().filter(|group| {
+        let died = group.dead > 0;
+        (died || group.retrying > 0) && said.insert((group.phase, group.fingerprint.clone(), died))
+    });
+    let line = |group: ErrorGroup| {
+        let what = if group.dead > 0 {
+            "a task is dead"
+        } else {
+            "an attempt failed and will be repeated"
+        };
+        let phase = group.phase;
+        format!(
+            "  phase {} {phase}: {what}: {}",
+            phase.number(),
+            group.sample
+        )
+    };
+    Ok(new.map(line).collect())
 }
 
 /// A line for people, beside the output.
@@ -165,6 +212,7 @@ fn say(line: &str) {
 pub(super) fn explain(error: PlanError) -> Error {
     let remedy = match &error {
         PlanError::NotEligible { .. } => "choose an earlier date, or wait until then",
+        PlanError::BeforeInception { .. } => "give a later date",
         PlanError::NoSession(_) | PlanError::EmptyRange(..) => {
             "choose a day on which the NYSE is open"
         }
@@ -216,11 +264,12 @@ fn page(planned: &Planned) -> String {
         .map(|(phase, n)| format!("{} {phase} {n}", phase.number()))
         .collect();
     format!(
-        "{}: {total} tasks for {} portfolios, {} symbols, {} sessions (run {})\n  {}\n",
+        "{}: {} for {}, {}, {} (run {})\n  {}\n",
         planned.label,
-        planned.portfolios,
-        planned.symbols,
-        planned.dates.len(),
+        count(total, "task"),
+        count(planned.portfolios, "portfolio"),
+        count(planned.symbols, "symbol"),
+        count(planned.dates.len(), "session"),
         planned.run,
         phases.join(" · ")
     )

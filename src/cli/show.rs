@@ -84,8 +84,10 @@ async fn unpublished(
         None => String::new(),
     };
     let message = format!("{date} is not published of portfolio {name:?}: {why}");
-    let remedy =
-        format!("compute it: sigmabatch run --date {date} --portfolio {id} --wait{newest}");
+    let remedy = format!(
+        "compute it: sigmabatch run --date {date} --portfolio {id} --wait; if that was tried, \
+         sigmabatch why {id} {date} says what it waits for{newest}"
+    );
     Ok(Error::not_there(message, remedy))
 }
 

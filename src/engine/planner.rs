@@ -105,6 +105,14 @@ pub enum PlanError {
     /// No session in a range.
     #[error("there is no session from {0} to {1}")]
     EmptyRange(NaiveDate, NaiveDate),
+    /// No portfolio of the selection existed then.
+    #[error("no portfolio asked for existed on {last}: the first inception is {first}")]
+    BeforeInception {
+        /// The last session asked for.
+        last: TradingDate,
+        /// When the first portfolio begins.
+        first: NaiveDate,
+    },
     /// The range is upside down.
     #[error("the range ends on {1}, before it begins on {0}")]
     Reversed(NaiveDate, NaiveDate),
@@ -239,7 +247,15 @@ async fn plan_within(
 ) -> Result<Planned, PlanError> {
     let active = choice::portfolios(tx, &request.portfolios).await?;
     let inceptions = active.iter().map(|portfolio| portfolio.inception);
+    let first = inceptions.clone().min();
     let dates = choice::dates(engine, request.dates, inceptions)?;
+    // A night without books is a night all the same; whoever names a date wants something of it.
+    if let (Some(first), Some(&last)) = (first, dates.last())
+        && matches!(basis, Basis::Asked)
+        && last.date() < first
+    {
+        return Err(PlanError::BeforeInception { last, first });
+    }
     let ids: Vec<PortfolioId> = active.iter().map(|portfolio| portfolio.id).collect();
     let lane = request
         .lane

@@ -227,6 +227,10 @@ pub async fn run(
     if let Some(known) = known.filter(|known| known != ours) {
         return Err(Error::Basis(wrong_basis(&known, ours)));
     }
+    // It starts all the same: files may be replaced while it runs, and Postgres may have what is needed.
+    if let Err(error) = options.provider.check().await {
+        tracing::error!(error = %chain(&error), "market data cannot be used as they are: correct the files");
+    }
     loop {
         match Box::pin(live(&engine, &options, &shutdown)).await? {
             End::Drained => return Ok(()),

@@ -111,6 +111,11 @@ impl Files {
             .contains_key(&instrument(symbol)))
     }
 
+    /// Reads everything once, so that whoever starts a worker hears of what is wrong before the night does.
+    pub(super) async fn check(&self) -> Result<(), Error> {
+        self.current().await.map(drop)
+    }
+
     /// The folder as it is now.
     async fn current(&self) -> Result<Arc<Folder>, Error> {
         let mut parsed = self.parsed.lock().await;

@@ -1,10 +1,12 @@
 //! Settings, in every program: what is wrong is named, costs exit code 2, and no password is printed.
 
+use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
 use sigmabatch::store::{self, Connections, Pool, Settings, WriteTx};
 
+use crate::market;
 use crate::world::{Process, World, eventually, range, request};
 
 /// A program that needs Postgres, Redis and, if it is a worker, prices.
@@ -159,4 +161,51 @@ async fn a_worker_with_more_connections_computes_the_same() {
         digests.push(world.digest().await.total);
     }
     assert_eq!(digests[0], digests[1]);
+}
+
+/// A worker reads its market data before the night does, and whoever waits for a run hears why it does not go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_malformed_line_is_named_when_a_worker_starts_and_to_whoever_waits() {
+    let folder = market::Folder::new();
+    folder.break_prices();
+    let world = World::at("2016-12-30T23:00:00Z", folder.path()).await;
+    let lot = ["AAA,100,50,2016-12-19,PUBLIC"];
+    world.book("book", "100000", "2016-12-19", &lot).await;
+
+    let log = |name: &str| folder.path().join(name);
+    let start = |program: &str, arguments: &[&str], log: &Path| {
+        let mut command = world.program(program);
+        command.args(arguments).env("SIGMABATCH_LOG", "error");
+        command.stderr(std::fs::File::create(log).unwrap());
+        Process::start(&mut command)
+    };
+    let arguments = ["run", "--date", "2016-12-22", "--wait"];
+    let _worker = start("sigmabatch-worker", &[], &log("worker.log"));
+    let _waiting = start("sigmabatch", &arguments, &log("run.log"));
+    for (name, before) in [
+        ("worker.log", "cannot be used as they are"),
+        ("run.log", "a task is dead"),
+    ] {
+        let said = eventually(async || {
+            let said = std::fs::read_to_string(log(name)).unwrap();
+            (said.contains(before) && said.contains("line 2")).then_some(said)
+        });
+        let said = said.await.expect(name);
+        assert!(
+            said.contains(r#"close of AAA "much" is no number"#),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dates_before_every_inception_are_refused_and_nothing_is_stored() {
+    let world = World::new().await;
+    let lot = ["AAA,100,50,2016-12-19,PUBLIC"];
+    world.book("book", "100000", "2016-12-19", &lot).await;
+    let (code, answer) = world.command(&["run", "--date", "2016-12-16"]).await;
+    assert_eq!(code, 2, "{answer}");
+    let said = answer["error"]["message"].as_str().unwrap();
+    assert!(said.contains("the first inception is 2016-12-19"), "{said}");
+    assert_eq!(world.count("select count(*) from run").await, 0);
 }

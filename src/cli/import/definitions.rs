@@ -58,9 +58,9 @@ pub async fn factors(pools: &Pools, args: &FactorsArgs) -> Result<Vec<Definition
         let misfits = misfits(&installed, &factors);
         if !misfits.is_empty() {
             let message = format!(
-                "{} does not fit the scenarios that are installed: {}",
+                "{} does not fit the scenarios that are installed:\n  {}",
                 args.file.display(),
-                misfits.join("; ")
+                misfits.join("\n  ")
             );
             let remedy =
                 "give scenarios that fit with --scenarios FILE.toml: both are replaced at once";

@@ -73,7 +73,15 @@ impl<'a> DateModel<'a> {
         let model = if roles.contains(&Role::Market) {
             FactorModel::new(&roles, &series).map_err(|error| reason(&error))
         } else {
-            Err("the market factor has no series".to_owned())
+            let market = factors
+                .iter()
+                .find(|factor| role(factor.role) == Role::Market);
+            Err(
+                match market.and_then(|market| unavailable.get(&market.name)) {
+                    Some(why) => format!("the market factor is not available: {why}"),
+                    None => "no factor is defined as the market".to_owned(),
+                },
+            )
         };
         let of = |name: &str| {
             let at = available.iter().position(|factor| factor.name == name)?;
