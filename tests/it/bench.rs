@@ -47,7 +47,8 @@ async fn the_benchmark_measures_everything_it_promises_and_leaves_nothing_behind
     let output = tokio::task::spawn_blocking(|| bench.wait_with_output());
     let output = output.await.unwrap().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{errors}{said}");
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
 
     for pointer in NUMBERS {

@@ -116,6 +116,9 @@ impl<'a> Facts<'a> {
             Some(own) if self.opened(own.phase) => self.of_task(own, chain, &mut causes),
             _ => self.of_phase(PhaseName::PortfolioAnalytics, chain, &mut causes),
         }
+        // Whose worker is late is told before what follows from it for everybody.
+        let late = |link: &Link| matches!(link, Link::WorkerLate { .. });
+        causes.0.sort_by_key(|link| !late(link));
         chain.append(&mut causes.0);
     }
 
