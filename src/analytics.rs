@@ -53,6 +53,12 @@ pub mod stress_pnl;
 // What the kernels above are made of.
 pub mod regression;
 
+pub mod inference;
+
+pub mod ridge;
+
+pub mod shrinkage;
+
 pub mod design;
 
 pub mod standard_errors;

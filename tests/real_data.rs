@@ -267,33 +267,34 @@ fn the_spread_regression() {
         .iter()
         .map(|column| &column[range.clone()])
         .collect();
-    let fit = |name: &str| {
+    let fit = |name: &str, errors| {
         let y = table.returns(name);
-        regression::least_squares(
-            &columns,
-            &y[range.clone()],
-            None,
-            regression::Errors::NeweyWest(5),
-        )
-        .unwrap()
+        regression::least_squares(&columns, &y[range.clone()], None, errors).unwrap()
     };
-    let apple = fit("AAPL");
-    close(apple.r_squared.unwrap(), 0.618715, 1e-6);
-    for (at, beta, error) in [
-        (0, 0.968223, 0.037330),
-        (3, -0.314210, 0.096454),
-        (4, -0.533057, 0.078413),
-        (5, -0.929172, 0.114670),
+    // Column, coefficient, HC3 error, HAC error with 5 lags.
+    let apple = [
+        (0, 0.968223, 0.036446, 0.037330),
+        (3, -0.314210, 0.082957, 0.096454),
+        (4, -0.533057, 0.071322, 0.078413),
+        (5, -0.929172, 0.101357, 0.114670),
+    ];
+    let exxon = [
+        (0, 0.896818, 0.055157, 0.051623),
+        (4, 0.839577, 0.097011, 0.114226),
+    ];
+    for (name, r_squared, rows) in [
+        ("AAPL", 0.618715, &apple[..]),
+        ("XOM", 0.448398, &exxon[..]),
     ] {
-        close(apple.coefficients[at], beta, 1e-6);
-        close(apple.errors.coefficients[at], error, 1e-6);
+        let hac = fit(name, regression::Errors::NeweyWest(5));
+        let hc3 = fit(name, regression::Errors::Hc3);
+        close(hac.r_squared.unwrap(), r_squared, 1e-6);
+        for (at, beta, of_hc3, of_hac) in rows {
+            close(hac.coefficients[*at], *beta, 1e-6);
+            close(hc3.errors.coefficients[*at], *of_hc3, 1e-6);
+            close(hac.errors.coefficients[*at], *of_hac, 1e-6);
+        }
     }
-    let exxon = fit("XOM");
-    close(exxon.r_squared.unwrap(), 0.448398, 1e-6);
-    close(exxon.coefficients[0], 0.896818, 1e-6);
-    close(exxon.errors.coefficients[0], 0.051623, 1e-6);
-    close(exxon.coefficients[4], 0.839577, 1e-6);
-    close(exxon.errors.coefficients[4], 0.114226, 1e-6);
     let last = table.at("2022-12-28") + 1;
     let market = table.returns("SP500");
     for (name, beta, r_squared) in [("AAPL", 1.306362, 0.783432), ("XOM", 0.539384, 0.137169)] {
@@ -309,6 +310,15 @@ fn the_spread_regression() {
         close(fit.coefficients[0], beta, 1e-6);
         close(fit.r_squared.unwrap(), r_squared, 1e-6);
     }
+}
+
+#[test]
+fn the_volatility_of_the_index() {
+    let table = Table::read(CLOSES);
+    let range = table.at("2014-01-02")..table.at("2022-12-28") + 1;
+    let index = &table.returns("SP500")[range];
+    let volatility = volatility::realised(index, index.len()).unwrap();
+    close(volatility, 0.1817587918, 1e-10);
 }
 
 #[test]

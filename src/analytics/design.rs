@@ -142,6 +142,20 @@ impl Design {
         &self.gram
     }
 
+    /// Weighted second moments `Σ w·z·z'` of intercept and columns, `z = (1, x)`, means not removed.
+    pub fn moments(&self) -> Matrix {
+        let mut moments = Matrix::zeros(self.columns + 1, self.columns + 1);
+        moments.set(0, 0, 1.0);
+        for (i, mean) in self.means.iter().enumerate() {
+            moments.set(0, i + 1, *mean);
+            moments.set(i + 1, 0, *mean);
+            for (j, other) in self.means.iter().enumerate() {
+                moments.set(i + 1, j + 1, self.gram.at(i, j) + mean * other);
+            }
+        }
+        moments
+    }
+
     /// Per column: `true` when it is constant or a linear combination of earlier columns and has coefficient 0 without a penalty.
     pub fn collinear(&self) -> Vec<bool> {
         self.swept.kept.iter().map(|kept| !kept).collect()

@@ -2,6 +2,21 @@
 
 use super::factors::{FactorModel, Role};
 
+/// Fixture A of the golden numbers: ten returns of the market,
+pub(crate) const X: [f64; 10] = [
+    0.010, -0.008, 0.004, 0.012, -0.015, 0.006, -0.002, 0.009, -0.011, 0.003,
+];
+
+/// of a stock,
+pub(crate) const Y: [f64; 10] = [
+    0.014, -0.011, 0.003, 0.019, -0.020, 0.010, -0.001, 0.010, -0.017, 0.006,
+];
+
+/// and of a second factor.
+pub(crate) const X2: [f64; 10] = [
+    0.012, -0.006, 0.003, 0.015, -0.014, 0.004, -0.003, 0.010, -0.013, 0.005,
+];
+
 /// A deterministic noise series in about ±`size`, different for every seed.
 pub(crate) fn noise(seed: u64, n: usize, size: f64) -> Vec<f64> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0xD1B5_4A32_D192_ED03;

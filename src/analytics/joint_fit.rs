@@ -4,7 +4,7 @@ use super::{
     Error, MINIMUM_OBSERVATIONS, SESSIONS_PER_YEAR,
     design::Fit,
     factors::{FactorModel, Role},
-    regression,
+    shrinkage,
 };
 
 /// Lags of the Newey–West errors, in sessions.
@@ -78,7 +78,7 @@ impl FactorModel {
             penalty,
             flags: (fit.coefficients.iter().zip(&variance_inflation))
                 .map(|(beta, inflation)| Flags {
-                    extreme: regression::is_extreme(*beta),
+                    extreme: shrinkage::is_extreme(*beta),
                     collinear: inflation
                         .is_none_or(|inflation| inflation > HIGH_VARIANCE_INFLATION),
                 })

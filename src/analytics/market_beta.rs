@@ -2,7 +2,7 @@
 
 use super::{
     Error, MINIMUM_OBSERVATIONS, design::Design, factors::HALF_LIFE, joint_fit::NEWEY_WEST_LAGS,
-    regression, weights,
+    shrinkage, weights,
 };
 
 /// Prior mean of the Vasicek adjustment.
@@ -70,12 +70,12 @@ pub fn market_beta(market: &[f64], returns: &[f64]) -> Result<MarketBeta, Error>
     Ok(MarketBeta {
         beta,
         standard_error,
-        adjusted: regression::vasicek(beta, standard_error, PRIOR_MEAN, PRIOR_DEVIATION),
+        adjusted: shrinkage::vasicek(beta, standard_error, PRIOR_MEAN, PRIOR_DEVIATION),
         alpha: fit.alpha,
         r_squared: fit.r_squared(),
         n,
         n_eff: design.n_eff(),
-        extreme: regression::is_extreme(beta),
+        extreme: shrinkage::is_extreme(beta),
     })
 }
 

@@ -1,14 +1,31 @@
-//! One-off regressions: least squares with an intercept, ridge on standardised columns, shrinkage of a beta.
+//! One-off regressions: ordinary or weighted least squares with an intercept, and everything a table of results has.
 
-use super::{Error, design::Design, linalg::Matrix, special, standard_errors::StandardErrors};
+use super::{
+    Error,
+    design::Design,
+    inference::{self, Inference, StudentT},
+    linalg::Matrix,
+    standard_errors::StandardErrors,
+};
 
 /// Which standard errors a regression reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Errors {
     /// Residual variance times the inverse Gram matrix.
     Classical,
+    /// White's heteroskedasticity-consistent errors, variant HC3.
+    Hc3,
     /// Newey–West with Bartlett weights over this many lags, no small-sample correction. Rows are consecutive sessions.
     NeweyWest(usize),
+}
+
+/// Condition numbers of a design with its intercept: largest over smallest singular value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Condition {
+    /// Of the columns in their units (statsmodels `condition_number`); with returns beside an intercept of 1 it says little.
+    pub raw: f64,
+    /// Of the columns scaled to equal length, free of units (Belsley): above 30 is trouble.
+    pub scaled: f64,
 }
 
 /// Result of [`least_squares`].
@@ -20,14 +37,18 @@ pub struct Regression {
     pub coefficients: Vec<f64>,
     /// Standard errors.
     pub errors: StandardErrors,
-    /// Coefficient over standard error; `None` when the error is 0.
-    pub t: Vec<Option<f64>>,
-    /// Two-sided p-value of t with n − k − 1 degrees of freedom.
-    pub p: Vec<Option<f64>>,
+    /// t, p and 95 % interval of the intercept, n − k − 1 degrees of freedom (k without the columns left out).
+    pub alpha_inference: Inference,
+    /// The same of the coefficients; nothing for a column left out as collinear.
+    pub inference: Vec<Inference>,
     /// Weighted R²; `None` for a constant y.
     pub r_squared: Option<f64>,
     /// `1 − (1 − R²)·(n − 1)/(n − k − 1)`.
     pub adjusted_r_squared: Option<f64>,
+    /// Durbin–Watson of the residuals; `None` for a perfect fit.
+    pub durbin_watson: Option<f64>,
+    /// How near the columns (and the intercept) are to depending on each other; `None` when they do.
+    pub condition: Option<Condition>,
     /// Residuals in row order.
     pub residuals: Vec<f64>,
     /// Rows.
@@ -62,30 +83,75 @@ pub fn least_squares(
         Errors::Classical => design
             .classical_errors(&fit)
             .ok_or(Error::Insufficient { have: n, need })?,
+        Errors::Hc3 => design.hc3_errors(&fit)?,
         Errors::NeweyWest(lags) => design.newey_west_errors(&fit, lags)?,
     };
-    let left = (n + 1 - need) as f64;
-    let t: Vec<Option<f64>> = (fit.coefficients.iter().zip(&errors.coefficients))
-        .map(|(coefficient, error)| (*error > 0.0).then(|| coefficient / error))
-        .collect();
-    let p = t
-        .iter()
-        .map(|t| t.and_then(|t| special::student_t_p(t, left)))
+    let left = n as f64 - free_parameters(&design);
+    let student = StudentT::new(left).ok_or(Error::Insufficient { have: n, need })?;
+    let inference = (design.collinear().iter())
+        .zip(fit.coefficients.iter().zip(&errors.coefficients))
+        .map(|(collinear, (coefficient, error))| {
+            if *collinear {
+                Inference::default()
+            } else {
+                student.of(*coefficient, *error)
+            }
+        })
         .collect();
     let r_squared = fit.r_squared();
-    let adjusted_r_squared =
-        r_squared.map(|r_squared| 1.0 - (1.0 - r_squared) * (n - 1) as f64 / left);
     Ok(Regression {
+        alpha_inference: student.of(fit.alpha, errors.alpha),
+        inference,
+        adjusted_r_squared: r_squared
+            .map(|r_squared| 1.0 - (1.0 - r_squared) * (n - 1) as f64 / left),
+        r_squared,
+        durbin_watson: inference::durbin_watson(&fit.residuals),
+        condition: condition(&design)?,
         alpha: fit.alpha,
         coefficients: fit.coefficients,
         errors,
-        t,
-        p,
-        r_squared,
-        adjusted_r_squared,
         residuals: fit.residuals,
         n,
     })
+}
+
+/// Intercept and columns that are not left out.
+fn free_parameters(design: &Design) -> f64 {
+    1.0 + design
+        .collinear()
+        .iter()
+        .filter(|left_out| !**left_out)
+        .count() as f64
+}
+
+/// From the eigenvalues of the moment matrix of intercept and columns.
+fn condition(design: &Design) -> Result<Option<Condition>, Error> {
+    let moments = design.moments();
+    let size = moments.rows();
+    let mut scaled = moments.clone();
+    for i in 0..size {
+        for j in 0..size {
+            let length = (moments.at(i, i) * moments.at(j, j)).sqrt();
+            if length <= 0.0 {
+                return Ok(None);
+            }
+            scaled.set(i, j, moments.at(i, j) / length);
+        }
+    }
+    let number = |matrix: &Matrix| -> Result<Option<f64>, Error> {
+        let values = matrix.symmetric_eigen()?.values;
+        Ok(values
+            .first()
+            .zip(values.last())
+            .map(|(smallest, largest)| (largest / smallest).sqrt())
+            .filter(|ratio| ratio.is_finite()))
+    };
+    let dependent = design.collinear().contains(&true);
+    let (raw, scaled) = (number(&moments)?, number(&scaled)?);
+    Ok(raw
+        .zip(scaled)
+        .filter(|_| !dependent)
+        .map(|(raw, scaled)| Condition { raw, scaled }))
 }
 
 /// Variance inflation factor of each column, `1/(1 − R²)` on the others; `None` for a constant column or one that depends on earlier ones.
@@ -105,88 +171,8 @@ pub fn variance_inflation(
     .variance_inflation())
 }
 
-/// Result of [`ridge`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct Ridge {
-    /// Intercept.
-    pub alpha: f64,
-    /// Coefficients in the units of the columns.
-    pub coefficients: Vec<f64>,
-    /// In-sample R²; `None` for a constant y.
-    pub r_squared: Option<f64>,
-}
-
-/// Textbook ridge: columns standardised (ddof 0), `‖y_c − Zβ‖² + penalty·‖β‖²`, coefficients transformed back. Not the joint factor
-/// model, which penalises raw coefficients ([`super::factors`]).
-pub fn ridge(columns: &[&[f64]], y: &[f64], penalty: f64) -> Result<Ridge, Error> {
-    let n = y.len();
-    if n == 0 {
-        return Err(Error::Insufficient { have: 0, need: 1 });
-    }
-    let mut rows = Matrix::new(n, columns.len(), interleave(columns, n)?)?;
-    let mut scales = Vec::with_capacity(columns.len());
-    for (j, column) in columns.iter().enumerate() {
-        let mean = column.iter().sum::<f64>() / n as f64;
-        let scale = (column
-            .iter()
-            .map(|value| (value - mean) * (value - mean))
-            .sum::<f64>()
-            / n as f64)
-            .sqrt();
-        // A constant column stays constant and gets coefficient 0 from the design.
-        let scale = if scale > 0.0 { scale } else { 1.0 };
-        for (i, value) in column.iter().enumerate() {
-            rows.set(i, j, value / scale);
-        }
-        scales.push(scale);
-    }
-    let design = Design::new((0..n).collect(), rows.data(), columns.len(), &vec![1.0; n])?;
-    // The design averages over rows, the objective sums over them.
-    let fit = design.fit(y, &vec![penalty / n as f64; columns.len()])?;
-    Ok(Ridge {
-        alpha: fit.alpha,
-        r_squared: fit.r_squared(),
-        coefficients: fit
-            .coefficients
-            .iter()
-            .zip(&scales)
-            .map(|(coefficient, scale)| coefficient / scale)
-            .collect(),
-    })
-}
-
-/// Blume's adjustment `0.67·β + 0.33`.
-pub fn blume(beta: f64) -> f64 {
-    0.67 * beta + 0.33
-}
-
-/// Vasicek's adjustment: the mean of β and the prior, each weighted by the inverse of its variance.
-///
-/// A standard error of 0 gives β itself, an infinite one the prior mean. `prior_deviation` is positive.
-pub fn vasicek(beta: f64, standard_error: f64, prior_mean: f64, prior_deviation: f64) -> f64 {
-    let (own, prior) = (
-        standard_error * standard_error,
-        prior_deviation * prior_deviation,
-    );
-    if own <= 0.0 {
-        beta
-    } else if own.is_infinite() {
-        prior_mean
-    } else {
-        (beta / own + prior_mean / prior) / (1.0 / own + 1.0 / prior)
-    }
-}
-
-/// A raw beta beyond ±5 is suspicious data, not a reason to clip.
-pub const EXTREME_BETA: f64 = 5.0;
-
-/// Whether `|β| > 5`: shown as a flag, the number stays.
-pub fn is_extreme(beta: f64) -> bool {
-    beta.abs() > EXTREME_BETA
-}
-
 /// Columns to rows.
-fn interleave(columns: &[&[f64]], n: usize) -> Result<Vec<f64>, Error> {
+pub(super) fn interleave(columns: &[&[f64]], n: usize) -> Result<Vec<f64>, Error> {
     for column in columns {
         if column.len() != n {
             return Err(Error::Shape {
@@ -204,17 +190,8 @@ fn interleave(columns: &[&[f64]], n: usize) -> Result<Vec<f64>, Error> {
 #[cfg(test)]
 #[expect(clippy::unreadable_literal, reason = "golden numbers as printed")]
 mod tests {
+    use super::super::fixtures::{X, Y};
     use super::*;
-
-    const X: [f64; 10] = [
-        0.010, -0.008, 0.004, 0.012, -0.015, 0.006, -0.002, 0.009, -0.011, 0.003,
-    ];
-    const Y: [f64; 10] = [
-        0.014, -0.011, 0.003, 0.019, -0.020, 0.010, -0.001, 0.010, -0.017, 0.006,
-    ];
-    const X2: [f64; 10] = [
-        0.012, -0.006, 0.003, 0.015, -0.014, 0.004, -0.003, 0.010, -0.013, 0.005,
-    ];
 
     fn close(have: f64, want: f64, tolerance: f64) {
         assert!((have - want).abs() <= tolerance, "have {have}, want {want}");
@@ -226,8 +203,8 @@ mod tests {
         close(fit.alpha, 0.0001764113, 1e-10);
         close(fit.coefficients[0], 1.4044858871, 1e-10);
         close(fit.errors.coefficients[0], 0.0694929049, 1e-10);
-        close(fit.t[0].unwrap(), 20.2104932648, 1e-10);
-        close(fit.p[0].unwrap(), 3.752084056e-08, 1e-17);
+        close(fit.inference[0].t.unwrap(), 20.2104932648, 1e-10);
+        close(fit.inference[0].p.unwrap(), 3.752084056e-08, 1e-17);
         close(fit.r_squared.unwrap(), 0.9807906583, 1e-10);
         close(fit.adjusted_r_squared.unwrap(), 0.9783894906, 1e-10);
     }
@@ -253,7 +230,7 @@ mod tests {
         let line: Vec<f64> = X.iter().map(|x| 0.002 + 1.7 * x).collect();
         let exact = least_squares(&[&X], &line, None, Errors::Classical).unwrap();
         close(exact.coefficients[0], 1.7, 1e-13);
-        assert_eq!((exact.r_squared, exact.t[0]), (Some(1.0), None));
+        assert_eq!((exact.r_squared, exact.inference[0].t), (Some(1.0), None));
         let scaled: Vec<f64> = Y.iter().map(|y| 3.0 * y + 0.01).collect();
         let moved = least_squares(&[&X], &scaled, None, Errors::Classical).unwrap();
         close(moved.coefficients[0], 3.0 * base.coefficients[0], 1e-12);
@@ -261,62 +238,29 @@ mod tests {
     }
 
     #[test]
-    fn g2_shrinkage_of_beta() {
-        let fit = least_squares(&[&X], &Y, None, Errors::Classical).unwrap();
-        let (beta, error) = (fit.coefficients[0], fit.errors.coefficients[0]);
-        close(blume(beta), 1.2710055444, 1e-10);
-        close(vasicek(beta, error, 1.0, 0.3), 1.3838870868, 1e-10);
-        close(vasicek(beta, 0.0, 1.0, 0.3), beta, 0.0);
-        close(vasicek(beta, 1e9, 1.0, 0.3), 1.0, 1e-12);
-        close(vasicek(beta, f64::INFINITY, 1.0, 0.3), 1.0, 0.0);
-        assert!(is_extreme(7.3) && !is_extreme(-5.0));
+    fn a_copied_column_has_no_inference_and_the_design_no_condition_number() {
+        let fit = least_squares(&[&X, &X], &Y, None, Errors::Hc3).unwrap();
+        let alone = least_squares(&[&X], &Y, None, Errors::Hc3).unwrap();
+        assert_eq!(fit.inference[1], Inference::default());
+        assert_eq!(
+            (fit.condition, fit.inference[0]),
+            (None, alone.inference[0])
+        );
+        assert_eq!(fit.adjusted_r_squared, alone.adjusted_r_squared);
+        // An intercept beside returns: badly scaled, not badly conditioned.
+        let condition = alone.condition.unwrap();
+        assert!(condition.raw > 100.0 && condition.scaled < 1.2);
     }
 
     #[test]
-    fn g3_ridge() {
-        for (penalty, first, second, r_squared) in [
-            (0.0, 1.0771527878, 0.3101379509, 0.9824816633),
-            (1.0, 0.7209814041, 0.5792885309, 0.9786235066),
-            (10.0, 0.4743437094, 0.4318549002, 0.8703475441),
-        ] {
-            let fit = ridge(&[&X, &X2], &Y, penalty).unwrap();
-            close(fit.coefficients[0], first, 1e-10);
-            close(fit.coefficients[1], second, 1e-10);
-            close(fit.r_squared.unwrap(), r_squared, 1e-10);
-        }
-        // Printed as 32.5047850, made from the rounded correlation; all digits give 32.5047852.
-        close(
-            variance_inflation(&[&X, &X2], None).unwrap()[0].unwrap(),
-            32.5047850,
-            1e-6,
-        );
-        let all: Vec<Ridge> = [0.0, 0.1, 1.0, 10.0, 1e9]
-            .iter()
-            .map(|p| ridge(&[&X, &X2], &Y, *p).unwrap())
-            .collect();
-        assert!(
-            all.windows(2)
-                .all(|pair| pair[0].r_squared >= pair[1].r_squared)
-        );
-        assert!(
-            all[4]
-                .coefficients
-                .iter()
-                .all(|coefficient| coefficient.abs() < 1e-7)
-        );
-        // Orthonormal design: each coefficient shrinks by n/(n + penalty).
-        let (a, b, y) = (
-            [1.0, 1.0, -1.0, -1.0],
-            [1.0, -1.0, 1.0, -1.0],
-            [3.0, 1.0, 2.0, -5.0],
-        );
-        let (plain, shrunk) = (
-            ridge(&[&a, &b], &y, 0.0).unwrap(),
-            ridge(&[&a, &b], &y, 2.0).unwrap(),
-        );
-        for (free, held) in plain.coefficients.iter().zip(&shrunk.coefficients) {
-            close(*held, free * 4.0 / 6.0, 1e-14);
-        }
+    fn a_row_that_determines_a_coefficient_alone_has_no_hc3_error() {
+        let mut only_here = [0.0; 10];
+        only_here[4] = 1.0;
+        assert!(matches!(
+            least_squares(&[&X, &only_here], &Y, None, Errors::Hc3),
+            Err(Error::Invalid { .. })
+        ));
+        assert!(least_squares(&[&X, &only_here], &Y, None, Errors::Classical).is_ok());
     }
 
     #[test]
@@ -324,7 +268,5 @@ mod tests {
         assert!(least_squares(&[&X], &Y[..9], None, Errors::Classical).is_err());
         assert!(least_squares(&[&[1.0, 2.0]], &[1.0, 2.0], None, Errors::Classical).is_err());
         assert!(least_squares(&[&X], &[f64::NAN; 10], None, Errors::Classical).is_err());
-        assert!(ridge(&[], &[], 1.0).is_err());
-        assert!(ridge(&[&X], &Y, -1.0).is_err());
     }
 }

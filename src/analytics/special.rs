@@ -56,6 +56,36 @@ pub fn student_t_p(t: f64, degrees: f64) -> Option<f64> {
     incomplete_beta(0.5 * degrees, 0.5, degrees / (degrees + square))
 }
 
+/// The t beyond which a share `tail` of Student's t lies on both sides together: `P(|T| > t) = tail`, so 0.05 gives the width of a 95 %
+/// interval in standard errors. By bisection of [`student_t_p`] down to neighbouring numbers.
+///
+/// `None` unless `0 < tail < 1` and `degrees > 0`, or when t is beyond 1e60.
+pub fn student_t_critical(tail: f64, degrees: f64) -> Option<f64> {
+    if !(tail > 0.0 && tail < 1.0) {
+        return None;
+    }
+    let (mut low, mut high) = (0.0, 1.0);
+    while student_t_p(high, degrees)? > tail {
+        low = high;
+        high *= 2.0;
+        if !super::is_number(high) {
+            return None;
+        }
+    }
+    loop {
+        let middle = low + 0.5 * (high - low);
+        // No number in between: the bracket is as narrow as it gets.
+        if middle <= low || middle >= high {
+            return Some(high);
+        }
+        if student_t_p(middle, degrees)? > tail {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+}
+
 /// Regularised incomplete beta function `I_x(a, b)` for `a, b > 0` and `x` in [0, 1], by Lentz's continued fraction; `None` outside.
 pub fn incomplete_beta(a: f64, b: f64, x: f64) -> Option<f64> {
     if !(a > 0.0 && b > 0.0 && a.is_finite() && b.is_finite() && (0.0..=1.0).contains(&x)) {
@@ -141,5 +171,28 @@ mod tests {
         assert_eq!(student_t_p(0.0, 8.0), Some(1.0));
         assert_eq!(student_t_p(f64::INFINITY, 8.0), Some(0.0));
         assert_eq!(student_t_p(1.0, 0.0), None);
+    }
+
+    #[test]
+    fn student_t_critical_values_of_the_textbook() {
+        for (degrees, want) in [
+            (1.0, 12.706204736174694),
+            (8.0, 2.306004135204166),
+            (245.0, 1.9696939205435462),
+            (f64::INFINITY, 1.959963984540054),
+        ] {
+            let have = student_t_critical(0.05, degrees).unwrap();
+            assert!((have / want - 1.0).abs() < 1e-12, "{degrees}: {have}");
+        }
+        assert!(student_t_critical(0.999, 3.0).unwrap() > 0.0);
+        for (tail, degrees) in [
+            (0.0, 3.0),
+            (1.0, 3.0),
+            (f64::NAN, 3.0),
+            (0.05, 0.0),
+            (1e-12, 0.1),
+        ] {
+            assert_eq!(student_t_critical(tail, degrees), None, "{tail} {degrees}");
+        }
     }
 }

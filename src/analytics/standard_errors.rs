@@ -1,13 +1,16 @@
 //! Standard errors of a fit on a [`Design`].
 //!
-//! Newey–West errors are sandwiches in the same units: with `Σw = 1` the coefficients are `(G + P)⁻¹·Σ w·x·y`, so their covariance is
-//! `(G + P)⁻¹·S·(G + P)⁻¹` with `S` the Newey–West sum of the scores `w·x·e`; no factor n anywhere.
+//! Robust errors (HC3, Newey–West) are sandwiches in the same units: with `Σw = 1` the coefficients are `(G + P)⁻¹·Σ w·x·y`, so their covariance is
+//! `(G + P)⁻¹·S·(G + P)⁻¹` with `S` the covariance of the sum of the scores `w·x·e`; no factor n anywhere.
 
 use super::{
     Error,
     design::{Design, Fit},
     linalg::{Matrix, dot},
 };
+
+/// A row whose leverage is nearer to 1 than this determines a coefficient alone.
+const LEVERAGE_ROUNDING: f64 = 1e-12;
 
 /// Standard errors, in the units of the parameters.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +38,39 @@ impl Design {
                 .map(|k| (variance * inverse.at(k, k)).max(0.0).sqrt())
                 .collect(),
         })
+    }
+
+    /// White's standard errors in the variant HC3: the sandwich of `w²·x·x'·(e/(1 − h))²` over the rows, `h` the leverage of the row in this
+    /// (weighted, perhaps penalised) fit. statsmodels `cov_type="HC3"`, with weights that of WLS.
+    ///
+    /// [`Error::Shape`] for a fit of another design, [`Error::Invalid`] when a row has leverage 1: it determines a coefficient alone, and its
+    /// error cannot be seen.
+    pub fn hc3_errors(&self, fit: &Fit) -> Result<StandardErrors, Error> {
+        self.require_own(fit)?;
+        let k = self.columns;
+        let inverse = self.inverse_of(fit);
+        let mut scores = vec![0.0; k + 1];
+        let mut half = Matrix::zeros(k + 1, k + 1);
+        for (t, weight) in self.weights.iter().enumerate() {
+            let row = &self.centred[t * k..(t + 1) * k];
+            let left = 1.0 - weight * (1.0 + inverse.quadratic(row)?);
+            if left <= LEVERAGE_ROUNDING {
+                return Err(Error::Invalid {
+                    what: "leverage of a row (1)",
+                });
+            }
+            let scaled = weight * fit.residuals[t] / left;
+            scores[0] = scaled;
+            for (slot, x) in scores[1..].iter_mut().zip(row) {
+                *slot = scaled * x;
+            }
+            for (i, a) in scores.iter().enumerate() {
+                for (j, b) in scores.iter().enumerate() {
+                    half.add(i, j, 0.5 * a * b);
+                }
+            }
+        }
+        Ok(self.sandwich(inverse, &half))
     }
 
     /// Newey–West standard errors of intercept and coefficients: Bartlett weights `1 − l/(lags + 1)`, lags counted in sessions (a session
@@ -78,7 +114,12 @@ impl Design {
                 }
             }
         }
-        let inverse = fit.inverse.as_ref().unwrap_or(&self.swept.inverse);
+        Ok(self.sandwich(self.inverse_of(fit), &half))
+    }
+
+    /// Errors from half the covariance of the scores, `S = H + H'`; score 0 is that of the intercept.
+    fn sandwich(&self, inverse: &Matrix, half: &Matrix) -> StandardErrors {
+        let k = self.columns;
         // Rows of the linear map from scores to parameters; with centred columns the intercept is score 0 minus x̄'·(coefficients).
         let variance = |map: &[f64]| {
             let mut sum = 0.0;
@@ -87,7 +128,7 @@ impl Design {
             }
             (2.0 * sum).max(0.0).sqrt()
         };
-        let mut map = vec![0.0; size];
+        let mut map = vec![0.0; k + 1];
         let mut coefficients = Vec::with_capacity(k);
         for row in 0..k {
             map[1..].copy_from_slice(inverse.row(row));
@@ -97,10 +138,14 @@ impl Design {
         for (j, slot) in map[1..].iter_mut().enumerate() {
             *slot = -dot(&self.means, inverse.row(j));
         }
-        Ok(StandardErrors {
+        StandardErrors {
             alpha: variance(&map),
             coefficients,
-        })
+        }
+    }
+
+    fn inverse_of<'a>(&'a self, fit: &'a Fit) -> &'a Matrix {
+        fit.inverse.as_ref().unwrap_or(&self.swept.inverse)
     }
 
     fn require_own(&self, fit: &Fit) -> Result<(), Error> {
