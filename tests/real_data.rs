@@ -3,7 +3,10 @@
 #![expect(clippy::unreadable_literal, reason = "golden numbers as printed")]
 #![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
-use std::{collections::BTreeMap, fs, io::Read};
+#[path = "golden/table.rs"]
+mod table;
+
+use std::collections::BTreeMap;
 
 use sigmabatch::analytics::{
     clustering, correlation, covariance,
@@ -19,69 +22,7 @@ use sigmabatch::analytics::{
     stress::{Shock, ShockKind, StressModel},
     stress_pnl, volatility,
 };
-
-const CLOSES: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/data/market/prices/us_20_stocks_index_factors_2012_2022.csv.gz"
-);
-const YIELDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/market/yields.csv");
-
-const STOCKS: [&str; 20] = [
-    "AAPL", "AMD", "BAC", "BBY", "CVX", "GE", "HD", "JNJ", "JPM", "KO", "LLY", "MRK", "MSFT",
-    "PEP", "PFE", "PG", "RRC", "UNH", "WMT", "XOM",
-];
-
-/// Columns by name on one calendar, NaN where empty.
-struct Table {
-    dates: Vec<String>,
-    columns: BTreeMap<String, Vec<f64>>,
-}
-
-impl Table {
-    fn read(path: &str) -> Self {
-        let bytes = fs::read(path).unwrap();
-        let mut text = String::new();
-        if bytes.starts_with(&[0x1f, 0x8b]) {
-            flate2::read::GzDecoder::new(&bytes[..])
-                .read_to_string(&mut text)
-                .unwrap();
-        } else {
-            text = String::from_utf8(bytes).unwrap();
-        }
-        let mut lines = text.lines().filter(|line| !line.starts_with('#'));
-        let names: Vec<&str> = lines.next().unwrap().split(',').collect();
-        let mut table = Self {
-            dates: Vec::new(),
-            columns: BTreeMap::new(),
-        };
-        for line in lines {
-            let mut cells = line.split(',');
-            table.dates.push(cells.next().unwrap().to_owned());
-            for (name, cell) in names[1..].iter().zip(cells) {
-                let value = if cell.is_empty() {
-                    f64::NAN
-                } else {
-                    cell.parse().unwrap()
-                };
-                table
-                    .columns
-                    .entry((*name).to_owned())
-                    .or_default()
-                    .push(value);
-            }
-        }
-        table
-    }
-
-    fn at(&self, date: &str) -> usize {
-        self.dates.iter().position(|have| have == date).unwrap()
-    }
-
-    fn returns(&self, name: &str) -> Vec<f64> {
-        let closes = &self.columns[name];
-        returns::total_returns(closes, &vec![1.0; closes.len()], &vec![0.0; closes.len()]).unwrap()
-    }
-}
+use table::{CLOSES, STOCKS, Table, YIELDS};
 
 fn close(have: f64, want: f64, tolerance: f64) {
     assert!(
