@@ -15,3 +15,4 @@ pub mod process;
 pub mod queue;
 pub mod store;
 pub mod telemetry;
+pub mod workloads;

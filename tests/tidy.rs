@@ -33,6 +33,8 @@ const LAYERS: &[(&str, &[&str])] = &[
         "engine",
         &["clock", "domain", "market_data", "phases", "queue", "store"],
     ),
+    // What the benchmarks measure: made-up inputs for the code of production.
+    ("workloads", &["analytics", "domain", "phases"]),
     // What the binaries share.
     ("telemetry", &["config"]),
     (
@@ -44,8 +46,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "clock", "config", "domain", "embedded", "engine", "import", "process", "queue",
+            "clock",
+            "config",
+            "domain",
+            "embedded",
+            "engine",
+            "import",
+            "process",
+            "queue",
             "store",
+            "workloads",
         ],
     ),
 ];

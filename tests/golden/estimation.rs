@@ -60,7 +60,8 @@ fn compare(numbers: &Numbers, case: &str, columns: &[&[f64]], y: &[f64], weights
 fn errors_of(numbers: &Numbers, case: &str, kind: &str, fit: &Regression) {
     let errors = in_order(fit.errors.alpha, fit.errors.coefficients.iter().copied());
     numbers.check_all(case, &format!("{kind}_error"), errors);
-    let parts: [(&str, fn(&Inference) -> f64); 4] = [
+    type Part = fn(&Inference) -> f64;
+    let parts: [(&str, Part); 4] = [
         ("t", |one| one.t.unwrap()),
         ("p", |one| one.p.unwrap()),
         ("low", |one| one.interval.unwrap().0),
