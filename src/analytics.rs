@@ -69,6 +69,8 @@ pub mod special;
 
 pub mod linalg;
 
+mod lanes;
+
 pub mod eigen;
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! The intercept is never penalised. A column that depends on earlier ones (or is constant) gets coefficient 0 and is marked.
 
 use super::{
-    Error,
+    Error, lanes,
     linalg::{Matrix, Swept, dot},
     weights,
 };
@@ -23,7 +23,8 @@ pub struct Design {
     n_eff: f64,
     pub(super) columns: usize,
     pub(super) means: Vec<f64>,
-    pub(super) centred: Vec<f64>,
+    /// Columns less their means, one after the other.
+    centred: Vec<f64>,
     gram: Matrix,
     pub(super) swept: Swept,
 }
@@ -68,40 +69,35 @@ impl Design {
         let total: f64 = weights.iter().sum();
         let weights: Vec<f64> = weights.iter().map(|weight| weight / total).collect();
         let n_eff = weights::n_eff(&weights).ok_or(Error::Invalid { what: "weight" })?;
-        let mut means = vec![0.0; columns];
-        let mut squares = vec![0.0; columns];
-        for (row, weight) in chunks(rows, columns).zip(&weights) {
-            for ((mean, square), value) in means.iter_mut().zip(&mut squares).zip(row) {
-                *mean += weight * value;
-                *square += weight * value * value;
+        let mut centred = vec![0.0; n * columns];
+        for (t, row) in chunks(rows, columns).take(n).enumerate() {
+            for (k, value) in row.iter().enumerate() {
+                centred[k * n + t] = *value;
             }
         }
-        let mut centred = rows.to_vec();
+        let mut means = Vec::with_capacity(columns);
         let mut gram = Matrix::zeros(columns, columns);
-        for (row, weight) in centred.chunks_exact_mut(columns.max(1)).zip(&weights) {
-            for (value, mean) in row.iter_mut().zip(&means) {
+        let mut weighted = vec![0.0; n];
+        for k in 0..columns {
+            let (earlier, own) = centred.split_at_mut(k * n);
+            let own = &mut own[..n];
+            let mean = lanes::dot(&weights, own);
+            for value in own.iter_mut() {
                 *value -= mean;
             }
-            for i in 0..columns {
-                let scaled = weight * row[i];
-                for (j, value) in row[..=i].iter().enumerate() {
-                    gram.add(i, j, scaled * value);
-                }
+            means.push(mean);
+            lanes::products(&mut weighted, &weights, own);
+            let square = lanes::dot(&weighted, own);
+            // A constant column: what is left after centring is rounding.
+            if square <= ROUNDING * (square + mean * mean) {
+                own.fill(0.0);
+                continue;
             }
-        }
-        for (i, square) in squares.iter().enumerate() {
-            for j in 0..i {
-                gram.set(j, i, gram.at(i, j));
-            }
-            if gram.at(i, i) <= ROUNDING * square {
-                // A constant column: what is left after centring is rounding.
-                for j in 0..columns {
-                    gram.set(i, j, 0.0);
-                    gram.set(j, i, 0.0);
-                }
-                for row in centred.chunks_exact_mut(columns) {
-                    row[i] = 0.0;
-                }
+            gram.set(k, k, square);
+            for (j, other) in chunks(earlier, n).take(k).enumerate() {
+                let product = lanes::dot(&weighted, other);
+                gram.set(k, j, product);
+                gram.set(j, k, product);
             }
         }
         let swept = gram.sweep_inverse(COLLINEAR)?;
@@ -170,6 +166,11 @@ impl Design {
 
     /// Minimises `Σ w·(y − α − x'γ)² + Σ penalty_k·γ_k²`; `penalty` is empty for none, else one non-negative number per column.
     pub fn fit(&self, y: &[f64], penalty: &[f64]) -> Result<Fit, Error> {
+        self.fit_target(&self.target(y)?, penalty)
+    }
+
+    /// What all fits of one `y` on this design share.
+    pub(super) fn target(&self, y: &[f64]) -> Result<Target, Error> {
         if y.len() != self.n() {
             return Err(Error::Shape {
                 what: "regressand",
@@ -180,26 +181,32 @@ impl Design {
         if y.iter().any(|value| !super::is_number(*value)) {
             return Err(Error::Invalid { what: "regressand" });
         }
-        let mean = dot(&self.weights, y);
-        let mut total = 0.0;
-        let mut square = 0.0;
-        let mut moments = vec![0.0; self.columns];
-        for ((row, weight), value) in chunks(&self.centred, self.columns)
-            .zip(&self.weights)
-            .zip(y)
-        {
-            let centred = value - mean;
-            let scaled = weight * centred;
-            total += scaled * centred;
-            square += weight * value * value;
-            for (moment, x) in moments.iter_mut().zip(row) {
-                *moment += scaled * x;
-            }
+        let mean = lanes::dot(&self.weights, y);
+        let centred: Vec<f64> = y.iter().map(|value| value - mean).collect();
+        let mut weighted = vec![0.0; y.len()];
+        lanes::products(&mut weighted, &self.weights, &centred);
+        let total = lanes::dot(&weighted, &centred);
+        if total <= ROUNDING * (total + mean * mean) {
+            return Ok(Target {
+                mean,
+                centred,
+                total: 0.0,
+                moments: vec![0.0; self.columns],
+            });
         }
-        if total <= ROUNDING * square {
-            total = 0.0;
-            moments.fill(0.0);
-        }
+        let moments = (0..self.columns)
+            .map(|k| lanes::dot(&weighted, self.column(k)))
+            .collect();
+        Ok(Target {
+            mean,
+            centred,
+            total,
+            moments,
+        })
+    }
+
+    /// See [`fit`](Self::fit).
+    pub(super) fn fit_target(&self, target: &Target, penalty: &[f64]) -> Result<Fit, Error> {
         if penalty
             .iter()
             .any(|value| !(value.is_finite() && *value >= 0.0))
@@ -218,31 +225,38 @@ impl Design {
         let coefficients = inverse
             .as_ref()
             .unwrap_or(&self.swept.inverse)
-            .multiply_vector(&moments)?;
-        let mut residuals = Vec::with_capacity(y.len());
-        let mut error = 0.0;
-        for ((row, weight), value) in chunks(&self.centred, self.columns)
-            .zip(&self.weights)
-            .zip(y)
-        {
-            let residual = value - mean - dot(row, &coefficients);
-            error += weight * residual * residual;
-            residuals.push(residual);
+            .multiply_vector(&target.moments)?;
+        let mut residuals = target.centred.clone();
+        for (k, coefficient) in coefficients.iter().enumerate() {
+            lanes::add_scaled(&mut residuals, -coefficient, self.column(k));
         }
-        if total <= 0.0 || error <= ROUNDING * total {
+        let mut error = self.weighted_square(&residuals);
+        if target.total <= 0.0 || error <= ROUNDING * target.total {
             error = 0.0;
             residuals.fill(0.0);
         }
-        let alpha = mean - dot(&self.means, &coefficients);
+        let alpha = target.mean - dot(&self.means, &coefficients);
         Ok(Fit {
             alpha,
             coefficients,
             residuals,
             error,
-            total,
+            total: target.total,
             freedom,
             inverse,
         })
+    }
+
+    /// A column less its mean.
+    pub(super) fn column(&self, k: usize) -> &[f64] {
+        &self.centred[k * self.n()..(k + 1) * self.n()]
+    }
+
+    /// `Σ w·e²`.
+    fn weighted_square(&self, e: &[f64]) -> f64 {
+        let mut weighted = vec![0.0; e.len()];
+        lanes::products(&mut weighted, &self.weights, e);
+        lanes::dot(&weighted, e)
     }
 
     /// `(G + P)⁻¹` and `tr((G + P)⁻¹·G)`.
@@ -271,6 +285,17 @@ fn chunks(rows: &[f64], columns: usize) -> impl Iterator<Item = &[f64]> {
     let empty = if columns == 0 { usize::MAX } else { 0 };
     rows.chunks_exact(columns.max(1))
         .chain(std::iter::repeat_n(&[][..], empty))
+}
+
+/// A regressand on a design.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Target {
+    mean: f64,
+    centred: Vec<f64>,
+    /// `Σ w·(y − ȳ)²`; 0 for a constant up to rounding.
+    total: f64,
+    /// `Σ w·(y − ȳ)·x`, one per column.
+    moments: Vec<f64>,
 }
 
 /// Coefficients and residuals of one fit.

@@ -197,21 +197,14 @@ impl FactorModel {
         }
         let k = self.roles.len();
         let sessions: Vec<usize> = used.iter().map(|&row| self.sessions[row]).collect();
-        let ages: Vec<usize> = sessions
-            .iter()
-            .map(|session| self.window - 1 - session)
-            .collect();
+        // The same weights: the design norms them to sum 1 over its rows.
+        let weights: Vec<f64> = used.iter().map(|&row| self.design.weights()[row]).collect();
         let rows: Vec<f64> = used
             .iter()
             .flat_map(|&row| &self.moves[row * k..(row + 1) * k])
             .copied()
             .collect();
-        Ok(Cow::Owned(Design::new(
-            sessions,
-            &rows,
-            k,
-            &weights::half_life(&ages, HALF_LIFE)?,
-        )?))
+        Ok(Cow::Owned(Design::new(sessions, &rows, k, &weights)?))
     }
 
     fn ages(&self) -> Vec<usize> {

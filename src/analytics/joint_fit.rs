@@ -58,14 +58,15 @@ impl FactorModel {
                 need: k + 2,
             })
         };
-        let free = design.fit(&y, &[])?;
+        let target = design.target(&y)?;
+        let free = design.fit_target(&target, &[])?;
         let penalty = variance(&free)? / (n_eff * STYLE_PRIOR_DEVIATION * STYLE_PRIOR_DEVIATION);
         let penalties: Vec<f64> = self
             .roles()
             .iter()
             .map(|role| if *role == Role::Style { penalty } else { 0.0 })
             .collect();
-        let fit = design.fit(&y, &penalties)?;
+        let fit = design.fit_target(&target, &penalties)?;
         let errors = design.newey_west_errors(&fit, NEWEY_WEST_LAGS)?;
         let variance_inflation = design.variance_inflation();
         Ok(JointFit {

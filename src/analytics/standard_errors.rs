@@ -6,6 +6,7 @@
 use super::{
     Error,
     design::{Design, Fit},
+    lanes,
     linalg::{Matrix, dot},
 };
 
@@ -50,83 +51,95 @@ impl Design {
         let k = self.columns;
         let inverse = self.inverse_of(fit);
         let mut scores = vec![0.0; k + 1];
-        let mut half = Matrix::zeros(k + 1, k + 1);
+        let mut covariance = Matrix::zeros(k + 1, k + 1);
         for (t, weight) in self.weights.iter().enumerate() {
-            let row = &self.centred[t * k..(t + 1) * k];
-            let left = 1.0 - weight * (1.0 + inverse.quadratic(row)?);
+            for (column, slot) in scores[1..].iter_mut().enumerate() {
+                *slot = self.column(column)[t];
+            }
+            let left = 1.0 - weight * (1.0 + inverse.quadratic(&scores[1..])?);
             if left <= LEVERAGE_ROUNDING {
                 return Err(Error::Invalid {
                     what: "leverage of a row (1)",
                 });
             }
+            scores[0] = 1.0;
             let scaled = weight * fit.residuals[t] / left;
-            scores[0] = scaled;
-            for (slot, x) in scores[1..].iter_mut().zip(row) {
-                *slot = scaled * x;
+            for slot in &mut scores {
+                *slot *= scaled;
             }
             for (i, a) in scores.iter().enumerate() {
                 for (j, b) in scores.iter().enumerate() {
-                    half.add(i, j, 0.5 * a * b);
+                    covariance.add(i, j, a * b);
                 }
             }
         }
-        Ok(self.sandwich(inverse, &half))
+        Ok(self.sandwich(inverse, &covariance))
     }
 
     /// Newey–West standard errors of intercept and coefficients: Bartlett weights `1 − l/(lags + 1)`, lags counted in sessions (a session
     /// without a row scores 0), scores `w·x·e`, no small-sample correction.
     ///
-    /// [`Error::Shape`] for a fit of another design.
+    /// The sum is taken as that of `c·c'/(lags + 1)` over all windows of `lags + 1` consecutive sessions, `c` the sum of the scores in the
+    /// window: the same number, and never negative. [`Error::Shape`] for a fit of another design, [`Error::Invalid`] unless there are more
+    /// rows than lags.
     pub fn newey_west_errors(&self, fit: &Fit, lags: usize) -> Result<StandardErrors, Error> {
         self.require_own(fit)?;
-        let k = self.columns;
-        let size = k + 1; // slot 0 is the intercept
-        let n = self.n();
-        let mut scores = vec![0.0; n * size];
-        for (t, slots) in scores.chunks_exact_mut(size).enumerate() {
-            let scaled = self.weights[t] * fit.residuals[t];
-            slots[0] = scaled;
-            for (slot, x) in slots[1..].iter_mut().zip(&self.centred[t * k..]) {
-                *slot = scaled * x;
+        if lags >= self.n() {
+            return Err(Error::Invalid {
+                what: "number of lags",
+            });
+        }
+        // Zeros before, after and where there is no row. Rows further apart than a window do not meet, however far.
+        let mut places = Vec::with_capacity(self.n());
+        let (mut place, mut before) = (lags, self.sessions[0]);
+        for &session in &self.sessions {
+            place += (session - before).min(lags + 1);
+            before = session;
+            places.push(place);
+        }
+        let windows = place + 1;
+        let size = self.columns + 1; // slot 0 is the intercept
+        let mut scaled = vec![0.0; self.n()];
+        lanes::products(&mut scaled, &self.weights, &fit.residuals);
+        let mut scores = vec![0.0; windows + lags];
+        let mut sums = vec![0.0; size * windows];
+        for (slot, sums) in sums.chunks_exact_mut(windows).enumerate() {
+            if slot == 0 {
+                for (place, value) in places.iter().zip(&scaled) {
+                    scores[*place] = *value;
+                }
+            } else {
+                let values = scaled.iter().zip(self.column(slot - 1));
+                for (place, (value, x)) in places.iter().zip(values) {
+                    scores[*place] = value * x;
+                }
+            }
+            for lag in 0..=lags {
+                lanes::add_scaled(sums, 1.0, &scores[lag..]);
             }
         }
-        // S = H + H' with H = Σ s_t·(½·s_t + Σ_l k_l·s_{t−l})'.
-        let mut half = Matrix::zeros(size, size);
-        let mut lagged = vec![0.0; size];
-        for t in 0..n {
-            let own = &scores[t * size..(t + 1) * size];
-            for (value, score) in lagged.iter_mut().zip(own) {
-                *value = 0.5 * score;
-            }
-            for earlier in (0..t).rev() {
-                let lag = self.sessions[t] - self.sessions[earlier];
-                if lag > lags {
-                    break;
-                }
-                let bartlett = 1.0 - lag as f64 / (lags as f64 + 1.0);
-                for (value, score) in lagged.iter_mut().zip(&scores[earlier * size..]) {
-                    *value += bartlett * score;
-                }
-            }
-            for (i, score) in own.iter().enumerate() {
-                for (j, value) in lagged.iter().enumerate() {
-                    half.add(i, j, score * value);
-                }
+        let mut covariance = Matrix::zeros(size, size);
+        let of = |slot: usize| &sums[slot * windows..(slot + 1) * windows];
+        for i in 0..size {
+            for j in 0..=i {
+                let sum = lanes::dot(of(i), of(j)) / (lags as f64 + 1.0);
+                covariance.set(i, j, sum);
+                covariance.set(j, i, sum);
             }
         }
-        Ok(self.sandwich(self.inverse_of(fit), &half))
+        Ok(self.sandwich(self.inverse_of(fit), &covariance))
     }
 
-    /// Errors from half the covariance of the scores, `S = H + H'`; score 0 is that of the intercept.
-    fn sandwich(&self, inverse: &Matrix, half: &Matrix) -> StandardErrors {
+    /// Errors from the covariance of the scores; score 0 is that of the intercept.
+    fn sandwich(&self, inverse: &Matrix, covariance: &Matrix) -> StandardErrors {
         let k = self.columns;
         // Rows of the linear map from scores to parameters; with centred columns the intercept is score 0 minus x̄'·(coefficients).
         let variance = |map: &[f64]| {
             let mut sum = 0.0;
             for (i, left) in map.iter().enumerate() {
-                sum += left * dot(half.row(i), map);
+                sum += left * dot(covariance.row(i), map);
             }
-            (2.0 * sum).max(0.0).sqrt()
+            sum.max(0.0).sqrt()
         };
         let mut map = vec![0.0; k + 1];
         let mut coefficients = Vec::with_capacity(k);
