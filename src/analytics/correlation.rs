@@ -1,10 +1,6 @@
 //! Pairwise correlations with their sampling error. Published as measured, never repaired.
 
-use super::{
-    Error, MINIMUM_OBSERVATIONS,
-    linalg::{Matrix, dot},
-    special,
-};
+use super::{Error, MINIMUM_OBSERVATIONS, lanes, linalg::Matrix, special};
 
 /// 97.5 % point of the normal distribution.
 const NORMAL_975: f64 = 1.959_963_984_540_054;
@@ -39,14 +35,8 @@ impl Pair {
 /// `None` with fewer than `minimum` (at least 4) such sessions, or when one series does not move on them: unknown, never 0.
 pub fn pearson(a: &[f64], b: &[f64], minimum: usize) -> Result<Option<Pair>, Error> {
     check(&[a, b])?;
-    let (x, y): (Vec<f64>, Vec<f64>) = a
-        .iter()
-        .zip(b)
-        .filter(|(a, b)| !(a.is_nan() || b.is_nan()))
-        .unzip();
-    Ok(Centred::of(&x)
-        .zip(Centred::of(&y))
-        .and_then(|(x, y)| x.with(&y, minimum)))
+    let mut scratch = Scratch::new(a.len());
+    Ok(Prepared::of(a).with(&Prepared::of(b), minimum, &mut scratch))
 }
 
 /// Correlations of all pairs, pairwise complete.
@@ -63,24 +53,12 @@ pub struct Correlations {
 /// [`Error::Shape`] unless all have one length, [`Error::Invalid`] for an infinite value.
 pub fn correlations(series: &[&[f64]]) -> Result<Correlations, Error> {
     check(series)?;
-    // A pair of series without holes takes the same path as any other, only its centring is done once.
-    let whole: Vec<Option<Centred>> = series
-        .iter()
-        .map(|one| {
-            if one.iter().any(|value| value.is_nan()) {
-                None
-            } else {
-                Centred::of(one)
-            }
-        })
-        .collect();
+    let prepared: Vec<Prepared<'_>> = series.iter().map(|one| Prepared::of(one)).collect();
     let mut pairs = Vec::with_capacity(series.len() * series.len().saturating_sub(1) / 2);
-    for (i, a) in series.iter().enumerate() {
-        for (j, b) in series.iter().enumerate().skip(i + 1) {
-            pairs.push(match (&whole[i], &whole[j]) {
-                (Some(a), Some(b)) => a.with(b, MINIMUM_OBSERVATIONS),
-                _ => pearson(a, b, MINIMUM_OBSERVATIONS)?,
-            });
+    let mut scratch = Scratch::new(series.first().map_or(0, |first| first.len()));
+    for (i, a) in prepared.iter().enumerate() {
+        for b in &prepared[i + 1..] {
+            pairs.push(a.with(b, MINIMUM_OBSERVATIONS, &mut scratch));
         }
     }
     Ok(Correlations {
@@ -176,38 +154,150 @@ pub fn effective_positions(weights: &[f64], correlation: &Matrix) -> Option<f64>
     (spread > 0.0 && effective.is_finite()).then_some(effective)
 }
 
-/// A series with its mean removed, and its sum of squares.
-struct Centred {
-    values: Vec<f64>,
+/// A series made ready for many pairs.
+struct Prepared<'a> {
+    raw: &'a [f64],
+    /// Less the mean over the series' own sessions; 0 on a hole.
+    centred: Vec<f64>,
+    /// 1 where there is a value, 0 on a hole; empty without holes.
+    there: Vec<f64>,
+    /// Values.
+    n: usize,
     squares: f64,
+    /// Square root of `squares`; 0 for a series that does not move (up to rounding).
+    length: f64,
 }
 
-impl Centred {
-    /// `None` without movement (up to rounding).
-    fn of(values: &[f64]) -> Option<Self> {
-        let mean = values.iter().sum::<f64>() / values.len() as f64;
-        let centred: Vec<f64> = values.iter().map(|value| value - mean).collect();
-        let squares = dot(&centred, &centred);
-        (squares > 1e-20 * dot(values, values)).then_some(Self {
-            values: centred,
+/// What is left of a sum of squares after centring on the common sessions, as a share, must exceed this, or the pair is summed anew.
+const CANCELLED: f64 = 1e-6;
+
+impl<'a> Prepared<'a> {
+    fn of(raw: &'a [f64]) -> Self {
+        let there: Vec<f64> = raw
+            .iter()
+            .map(|value| if value.is_nan() { 0.0 } else { 1.0 })
+            .collect();
+        let mut centred: Vec<f64> = raw
+            .iter()
+            .map(|value| if value.is_nan() { 0.0 } else { *value })
+            .collect();
+        let n = raw.iter().filter(|value| !value.is_nan()).count();
+        let mean = lanes::sum(&centred) / n as f64;
+        let own = lanes::dot(&centred, &centred);
+        for (value, there) in centred.iter_mut().zip(&there) {
+            *value = (*value - mean) * there;
+        }
+        let squares = lanes::dot(&centred, &centred);
+        Self {
+            raw,
+            there: if n == raw.len() { Vec::new() } else { there },
+            n,
             squares,
-        })
+            length: if squares > STILL * own {
+                squares.sqrt()
+            } else {
+                0.0
+            },
+            centred,
+        }
     }
 
-    fn with(&self, other: &Self, minimum: usize) -> Option<Pair> {
-        let n = self.values.len();
-        if n < minimum.max(4) {
+    fn with(&self, other: &Self, minimum: usize, scratch: &mut Scratch) -> Option<Pair> {
+        let minimum = minimum.max(4);
+        let product = lanes::dot(&self.centred, &other.centred);
+        if self.there.is_empty() && other.there.is_empty() {
+            let moves = self.length > 0.0 && other.length > 0.0;
+            return (moves && self.n >= minimum)
+                .then(|| scratch.pair(product / (self.length * other.length), self.n))
+                .flatten();
+        }
+        // Sums over the common sessions: a hole of one blanks the other.
+        let both = match (self.there.as_slice(), other.there.as_slice()) {
+            ([], there) | (there, []) => there,
+            (a, b) => {
+                lanes::products(&mut scratch.both, a, b);
+                &scratch.both
+            }
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a sum of ones"
+        )]
+        let n = lanes::sum(both) as usize;
+        if n < minimum {
             return None;
         }
-        let rho = (dot(&self.values, &other.values) / (self.squares.sqrt() * other.squares.sqrt()))
-            .clamp(-1.0, 1.0);
-        let (z, width) = (libm::atanh(rho), NORMAL_975 / ((n - 3) as f64).sqrt());
+        let (own, own_squares) = self.on(other);
+        let (others, other_squares) = other.on(self);
+        let count = n as f64;
+        let left = own_squares - own * own / count;
+        let right = other_squares - others * others / count;
+        if left <= CANCELLED * own_squares || right <= CANCELLED * other_squares {
+            return scratch.anew(self.raw, other.raw);
+        }
+        let rho = (product - own * others / count) / (left.sqrt() * right.sqrt());
+        scratch.pair(rho, n)
+    }
+
+    /// Sum and sum of squares on the sessions of another series.
+    fn on(&self, other: &Self) -> (f64, f64) {
+        if other.there.is_empty() {
+            return (lanes::sum(&self.centred), self.squares);
+        }
+        (
+            lanes::dot(&self.centred, &other.there),
+            lanes::dot_of_three(&self.centred, &self.centred, &other.there),
+        )
+    }
+}
+
+/// A sum of squares below this share of that before centring is rounding.
+const STILL: f64 = 1e-20;
+
+/// Room and numbers that pairs share.
+struct Scratch {
+    /// Sessions that two series with holes share.
+    both: Vec<f64>,
+    /// Half the width of the interval in Fisher's z as `tanh(1.96/√(n − 3))`, by n.
+    widths: Vec<f64>,
+}
+
+impl Scratch {
+    fn new(sessions: usize) -> Self {
+        let width = |n: usize| {
+            let freedom = n.saturating_sub(3).max(1) as f64;
+            libm::tanh(NORMAL_975 / freedom.sqrt())
+        };
+        Self {
+            both: vec![0.0; sessions],
+            widths: (0..=sessions).map(width).collect(),
+        }
+    }
+
+    /// A correlation with its interval `tanh(atanh(ρ) ± w)`, by the addition theorem.
+    fn pair(&self, rho: f64, n: usize) -> Option<Pair> {
+        let rho = rho.clamp(-1.0, 1.0);
+        let width = self.widths.get(n)?;
         rho.is_finite().then(|| Pair {
             rho,
             n,
-            low: libm::tanh(z - width),
-            high: libm::tanh(z + width),
+            low: (rho - width) / (1.0 - rho * width),
+            high: (rho + width) / (1.0 + rho * width),
         })
+    }
+
+    /// In two passes over the common sessions, for a pair of which one hardly moves there.
+    fn anew(&self, a: &[f64], b: &[f64]) -> Option<Pair> {
+        let (x, y): (Vec<f64>, Vec<f64>) = a
+            .iter()
+            .zip(b)
+            .filter(|(a, b)| !(a.is_nan() || b.is_nan()))
+            .unzip();
+        let (x, y) = (Prepared::of(&x), Prepared::of(&y));
+        let moves = x.length > 0.0 && y.length > 0.0;
+        let rho = lanes::dot(&x.centred, &y.centred) / (x.length * y.length);
+        moves.then(|| self.pair(rho, x.n)).flatten()
     }
 }
 
@@ -321,6 +411,35 @@ mod tests {
         .unwrap()
         .unwrap();
         assert_eq!(holed.n, 251);
+    }
+
+    #[test]
+    fn holes_give_the_correlation_of_the_common_sessions() {
+        let (mut a, mut b) = (noise(1, 252, 0.01), noise(2, 252, 0.01));
+        for (t, value) in a.iter_mut().enumerate() {
+            *value += 0.5 * b[t] + 0.02;
+        }
+        for t in [0, 17, 100] {
+            a[t] = f64::NAN;
+        }
+        for t in [17, 200, 251] {
+            b[t] = f64::NAN;
+        }
+        let (x, y): (Vec<f64>, Vec<f64>) = a
+            .iter()
+            .zip(&b)
+            .filter(|(a, b)| !(a.is_nan() || b.is_nan()))
+            .unzip();
+        let (holed, whole) = (pearson(&a, &b, 60), pearson(&x, &y, 60));
+        let (holed, whole) = (holed.unwrap().unwrap(), whole.unwrap().unwrap());
+        assert_eq!((holed.n, whole.n), (247, 247));
+        assert!((holed.rho - whole.rho).abs() < 1e-14);
+        // One that stands still where the other is there is unknown, whatever it does elsewhere.
+        let mut still = vec![0.003; 252];
+        still[100] = 0.4;
+        assert_eq!(pearson(&a, &still, 60).unwrap(), None);
+        still[101] = 0.003 + 1e-9;
+        assert!(pearson(&a, &still, 60).unwrap().is_some());
     }
 
     #[test]

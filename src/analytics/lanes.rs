@@ -20,6 +20,25 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     total(lanes)
 }
 
+/// Sum of the products of three; the shortest length counts.
+pub(crate) fn dot_of_three(a: &[f64], b: &[f64], c: &[f64]) -> f64 {
+    let n = a.len().min(b.len()).min(c.len());
+    let (a, a_rest) = a[..n].as_chunks::<LANES>();
+    let (b, b_rest) = b[..n].as_chunks::<LANES>();
+    let (c, c_rest) = c[..n].as_chunks::<LANES>();
+    let mut lanes = [0.0; LANES];
+    for (a, (b, c)) in a.iter().zip(b.iter().zip(c)) {
+        for lane in 0..LANES {
+            lanes[lane] += a[lane] * b[lane] * c[lane];
+        }
+    }
+    let rest = a_rest.iter().zip(b_rest.iter().zip(c_rest));
+    for (lane, (a, (b, c))) in lanes.iter_mut().zip(rest) {
+        *lane += a * b * c;
+    }
+    total(lanes)
+}
+
 /// Sum.
 pub(crate) fn sum(a: &[f64]) -> f64 {
     let (a, rest) = a.as_chunks::<LANES>();
@@ -67,6 +86,8 @@ mod tests {
             let n = f64::from(n);
             assert_eq!(sum(&values), n * (n + 1.0) / 2.0);
             assert_eq!(dot(&values, &values), n * (n + 1.0) * (2.0 * n + 1.0) / 6.0);
+            let cubes = n * n * (n + 1.0) * (n + 1.0) / 4.0;
+            assert_eq!(dot_of_three(&values, &values, &values), cubes);
         }
         assert_eq!(dot(&[1.0, 2.0], &[3.0]), 3.0);
         assert!(sum(&[-0.0]).is_sign_positive());

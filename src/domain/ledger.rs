@@ -303,16 +303,20 @@ fn value_all(
     }
     for lot in live() {
         let quoted = lot.history.zip(quotes.at(lot.quotes, index));
-        let value = lot.holding.value(quoted, lot.marks, date);
-        let side = if value.quantity.is_sign_negative() {
+        let market_value = match detail {
+            Detail::Totals => lot.holding.market_value(quoted, lot.marks, date),
+            Detail::Positions => {
+                let value = lot.holding.value(quoted, lot.marks, date);
+                values.positions.push((lot.id, value));
+                value.market_value
+            }
+        };
+        let side = if lot.holding.is_short() {
             &mut values.short
         } else {
             &mut values.long
         };
-        *side = side.saturating_add(value.market_value);
-        if detail == Detail::Positions {
-            values.positions.push((lot.id, value));
-        }
+        *side = side.saturating_add(market_value);
     }
     values
 }

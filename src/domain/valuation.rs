@@ -187,24 +187,19 @@ impl<'a> Holding<'a> {
             cost,
             unrealised: Decimal::ZERO,
         };
+        value.market_value = self.market_value(quoted, marks, on);
         if lot.class == AssetClass::Private {
             value.quality = Quality::Manual;
-            let known = marks.partition_point(|(date, _)| *date <= on.date());
-            let mark = known.checked_sub(1).and_then(|index| marks.get(index));
-            if let Some(&(date, price)) = mark {
+            if let Some((date, price)) = latest_mark(marks, on) {
                 value.price = price;
                 value.price_date = Some(date);
-                value.market_value = rounded(self.shares.saturating_mul(price));
             }
         } else if let Some((history, quote)) = quoted {
             let since = history.split_factor(entry, on);
             value.quantity = lot.quantity.saturating_mul(since);
-            if quote.quality == Quality::Carried && quote.date < entry {
-                // An old close from before the entry says less than the price that was paid.
+            if self.is_older(&quote) {
                 value.price = divided(lot.entry_price, since);
             } else {
-                let worth = history.value_per_entry_share(&quote, entry);
-                value.market_value = rounded(self.shares.saturating_mul(worth));
                 value.price = divided(quote.close, history.split_factor(quote.date, on));
                 value.price_date = Some(quote.date.date());
                 value.quality = quote.quality;
@@ -213,6 +208,43 @@ impl<'a> Holding<'a> {
         value.unrealised = value.market_value.saturating_sub(cost);
         value
     }
+
+    /// The market value alone: all that the totals of a book need.
+    pub(super) fn market_value(
+        &self,
+        quoted: Option<(&PriceHistory, Quote)>,
+        marks: &Marks,
+        on: TradingDate,
+    ) -> Decimal {
+        let worth = if self.lot.class == AssetClass::Private {
+            latest_mark(marks, on).map(|(_, price)| price)
+        } else {
+            quoted
+                .filter(|(_, quote)| !self.is_older(quote))
+                .map(|(history, quote)| history.value_per_entry_share(&quote, self.entry))
+        };
+        worth.map_or(self.cost, |worth| {
+            rounded(self.shares.saturating_mul(worth))
+        })
+    }
+
+    /// Whether the lot is short: splits change the quantity, never its sign.
+    pub(super) fn is_short(&self) -> bool {
+        self.lot.quantity.is_sign_negative()
+    }
+
+    /// An old close from before the entry says less than the price that was paid.
+    fn is_older(&self, quote: &Quote) -> bool {
+        quote.quality == Quality::Carried && quote.date < self.entry
+    }
+}
+
+fn latest_mark(marks: &Marks, on: TradingDate) -> Option<(NaiveDate, Decimal)> {
+    let known = marks.partition_point(|(date, _)| *date <= on.date());
+    known
+        .checked_sub(1)
+        .and_then(|index| marks.get(index))
+        .copied()
 }
 
 /// What an option pays at its expiry session: the intrinsic value of the contracts from the
