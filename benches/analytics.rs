@@ -6,10 +6,11 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use sigmabatch::workloads::ledger::LongBook;
+use sigmabatch::workloads::night::Night;
 use sigmabatch::workloads::series::Universe;
 
 fn series(criterion: &mut Criterion) {
-    let universe = Universe::new(500);
+    let universe = Universe::new(500, 252);
     let mut group = criterion.benchmark_group("series");
     group.sample_size(20);
     group.bench_function("joint_fits/500x252x8", |bench| {
@@ -28,5 +29,13 @@ fn ledger(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, series, ledger);
+fn night(criterion: &mut Criterion) {
+    let market = concat!("files:", env!("CARGO_MANIFEST_DIR"), "/data/market");
+    let night = Night::new(50, market).unwrap();
+    criterion.bench_function("night/50x19", |bench| {
+        bench.iter(|| black_box(&night).compute().unwrap());
+    });
+}
+
+criterion_group!(benches, series, ledger, night);
 criterion_main!(benches);

@@ -104,6 +104,9 @@ async fn run(cli: Cli) -> Result<Output, Error> {
         Command::Show(args) => cli::show::run(&pools().await?, args, json).await,
         Command::Digest(args) => cli::digest::run(&pools().await?, args, json).await,
         Command::Redis(RedisCommand::Explain) => cli::redis::explain(&settings.redis, json),
+        Command::Bench(BenchCommand::Analytics(args)) => {
+            cli::bench::analytics::run(args, json).await
+        }
         Command::Bench(BenchCommand::Engine(args)) => {
             let place = demo::Place {
                 programs: programs(),

@@ -3,6 +3,8 @@
 
 pub mod ledger;
 
+pub mod night;
+
 pub mod series;
 
 /// Something that was made up is not as it should be: a defect of this program.

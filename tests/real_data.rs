@@ -300,8 +300,8 @@ fn ledoit_wolf_on_the_twenty_stocks() {
     let slices: Vec<&[f64]> = stocks.iter().map(Vec::as_slice).collect();
     let result = ledoit_wolf::ledoit_wolf(&slices).unwrap();
     close(result.shrinkage, 0.0315081640, 1e-10);
-    close(result.sample_condition.unwrap(), 177.28, 0.01);
-    close(result.condition.unwrap(), 107.64, 0.01);
+    close(result.sample_condition().unwrap().unwrap(), 177.28, 0.01);
+    close(result.condition().unwrap().unwrap(), 107.64, 0.01);
     let correlations = correlation::correlations(&slices).unwrap();
     let matrix = correlations.matrix(&correlations.complete()).unwrap();
     let clusters = clustering::clusters(&matrix).unwrap();

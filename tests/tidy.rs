@@ -34,7 +34,18 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["clock", "domain", "market_data", "phases", "queue", "store"],
     ),
     // What the benchmarks measure: made-up inputs for the code of production.
-    ("workloads", &["analytics", "domain", "phases"]),
+    (
+        "workloads",
+        &[
+            "analytics",
+            "clock",
+            "domain",
+            "import",
+            "market_data",
+            "phases",
+            "store",
+        ],
+    ),
     // What the binaries share.
     ("telemetry", &["config"]),
     (

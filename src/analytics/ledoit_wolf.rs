@@ -1,6 +1,6 @@
 //! Ledoit–Wolf shrinkage of a covariance matrix towards a multiple of the identity: a check on the sample covariance, reported beside it.
 
-use super::{Error, linalg::Matrix};
+use super::{Error, lanes, linalg::Matrix};
 
 /// The shrunk covariance and how much it was shrunk.
 #[derive(Debug, Clone, PartialEq)]
@@ -9,10 +9,26 @@ pub struct LedoitWolf {
     pub shrinkage: f64,
     /// `(1 − shrinkage)·S + shrinkage·μ·I`, per session, `S` with ddof 0 and `μ = tr S / p`.
     pub covariance: Matrix,
+    /// Trace of S over p, the variance on the diagonal of the target.
+    pub mean_variance: f64,
+}
+
+impl LedoitWolf {
     /// Ratio of the largest to the smallest eigenvalue of S; `None` when S is singular.
-    pub sample_condition: Option<f64>,
+    pub fn sample_condition(&self) -> Result<Option<f64>, Error> {
+        let own = 1.0 - self.shrinkage;
+        if own <= 0.0 {
+            return Ok(None);
+        }
+        // An eigenvalue λ of S is (1 − shrinkage)·λ + shrinkage·μ of the shrunk one.
+        let moved = self.shrinkage * self.mean_variance;
+        condition(&self.covariance, |value| (value - moved) / own)
+    }
+
     /// The same of the shrunk covariance.
-    pub condition: Option<f64>,
+    pub fn condition(&self) -> Result<Option<f64>, Error> {
+        condition(&self.covariance, |value| value)
+    }
 }
 
 /// Ledoit–Wolf (2004) in the convention of scikit-learn: means removed, ddof 0, scaled-identity target.
@@ -42,15 +58,12 @@ pub fn ledoit_wolf(series: &[&[f64]]) -> Result<LedoitWolf, Error> {
     }
     let (rows, size) = (n as f64, p as f64);
     let mut covariance = Matrix::zeros(p, p);
+    let mut products = vec![0.0; n];
     let (mut fourth, mut square) = (0.0, 0.0); // Σ (x_i²)'(x_j²), Σ (x_i'x_j)²
     for i in 0..p {
         for j in 0..=i {
-            let (mut product, mut squares) = (0.0, 0.0);
-            for (a, b) in centred[i].iter().zip(&centred[j]) {
-                let value = a * b;
-                product += value;
-                squares += value * value;
-            }
+            lanes::products(&mut products, &centred[i], &centred[j]);
+            let (product, squares) = (lanes::sum(&products), lanes::dot(&products, &products));
             let times = if i == j { 1.0 } else { 2.0 };
             fourth += times * squares;
             square += times * product * product;
@@ -69,7 +82,6 @@ pub fn ledoit_wolf(series: &[&[f64]]) -> Result<LedoitWolf, Error> {
     } else {
         0.0
     };
-    let sample_condition = condition(&covariance)?;
     for i in 0..p {
         for j in 0..p {
             let target = if i == j { shrinkage * mu } else { 0.0 };
@@ -78,20 +90,19 @@ pub fn ledoit_wolf(series: &[&[f64]]) -> Result<LedoitWolf, Error> {
     }
     Ok(LedoitWolf {
         shrinkage,
-        condition: condition(&covariance)?,
-        sample_condition,
+        mean_variance: mu,
         covariance,
     })
 }
 
-fn condition(matrix: &Matrix) -> Result<Option<f64>, Error> {
+fn condition(matrix: &Matrix, of: impl Fn(f64) -> f64) -> Result<Option<f64>, Error> {
     let values = matrix.symmetric_eigen()?.values;
     Ok(values
         .first()
         .zip(values.last())
         .and_then(|(smallest, largest)| {
-            let ratio = largest / smallest;
-            (*smallest > 0.0 && ratio < 1e15).then_some(ratio)
+            let (smallest, ratio) = (of(*smallest), of(*largest) / of(*smallest));
+            (smallest > 0.0 && ratio < 1e15).then_some(ratio)
         }))
 }
 
@@ -122,7 +133,8 @@ mod tests {
             assert!((result.covariance.at(0, j) - want).abs() < 1e-9);
         }
         assert!(result.covariance.cholesky().is_ok());
-        assert!(result.condition < result.sample_condition);
+        let (shrunk, sample) = (result.condition(), result.sample_condition());
+        assert!(shrunk.unwrap().unwrap() < sample.unwrap().unwrap());
     }
 
     #[test]
@@ -140,7 +152,11 @@ mod tests {
             ledoit_wolf(&[&[0.0; 10], &[0.0; 10]]).unwrap().shrinkage,
             0.0
         );
-        assert_eq!(ledoit_wolf(&[&[0.0; 10]]).unwrap().condition, None);
+        let flat = ledoit_wolf(&[&[0.0; 10]]).unwrap();
+        assert_eq!(
+            (flat.condition(), flat.sample_condition()),
+            (Ok(None), Ok(None))
+        );
         assert!(ledoit_wolf(&[]).is_err());
         assert!(ledoit_wolf(&[&[1.0, 2.0], &[1.0]]).is_err());
         assert!(ledoit_wolf(&[&[1.0, f64::NAN]]).is_err());

@@ -1,8 +1,11 @@
+//! `bench`: what this machine reaches, of the engine and of the numbers.
+//!
 //! `bench engine`: how fast the engine is on this machine, with tasks that do nothing: planned by the one
 //! planner, published, claimed, loaded, committed with a header of results and an attempt, acknowledged,
 //! all of it by the code of production and a real `sigmabatch-worker`. Beside the numbers stand the
 //! targets, and the bare speed of both servers measured in the same minutes.
 
+pub mod analytics;
 mod ceilings;
 mod cpu;
 mod faults;
@@ -23,6 +26,7 @@ use super::demo::Place;
 use super::{Error, GlobalSettings, Output, exit};
 use crate::embedded::{Options, Services};
 use crate::engine::MAX_BATCH;
+use analytics::AnalyticsArgs;
 use report::{Machine, Report};
 use world::{Servers, World};
 
@@ -31,6 +35,8 @@ use world::{Servers, World};
 pub enum BenchCommand {
     /// The engine around tasks that do nothing, on a private Postgres and Redis.
     Engine(BenchArgs),
+    /// The numbers: fits, correlations, phase 6, the ledger, beside numpy and statsmodels.
+    Analytics(AnalyticsArgs),
 }
 
 /// `bench engine`.

@@ -5,6 +5,7 @@
 //! from the kernel of phase 1.5, and it is stored with the rest: the safety net under the planner.
 
 mod book;
+pub mod made_up;
 mod risk;
 mod stress;
 mod volatility;

@@ -23,6 +23,17 @@ pub(super) struct Prices {
     actions: BTreeMap<Symbol, Vec<Action>>,
 }
 
+impl Prices {
+    /// Without corporate actions.
+    pub(super) fn of(closes: BTreeMap<Symbol, Series>, yields: BTreeMap<Symbol, Series>) -> Self {
+        Self {
+            closes,
+            yields,
+            actions: BTreeMap::new(),
+        }
+    }
+}
+
 impl Window {
     /// Where a session stands in the window.
     pub(super) fn position(&self, date: TradingDate) -> Option<usize> {

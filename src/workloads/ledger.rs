@@ -98,7 +98,9 @@ fn history(at: usize, days: &[TradingDate]) -> PriceHistory {
     let mut history = PriceHistory::default();
     for (session, day) in days.iter().enumerate() {
         let cents = 5_000 + (session * (3 + at % 5) + at * 31) % 7_919;
-        history.closes.push((*day, Decimal::new(cents as i64, 2)));
+        history
+            .closes
+            .push((*day, Decimal::from(cents) / Decimal::ONE_HUNDRED));
         if session % SPLIT_EVERY == SPLIT_EVERY - 1 - at {
             history.splits.push((*day, Decimal::TWO));
         }

@@ -8,9 +8,6 @@ use crate::analytics::joint_fit::JointFit;
 /// Factors of the model, Market and Rates among them.
 pub const FACTORS: usize = 8;
 
-/// Sessions of the window.
-pub const SESSIONS: usize = 252;
-
 /// One symbol in this many lacks a return here and there.
 const HOLED: usize = 10;
 
@@ -45,11 +42,11 @@ pub struct Universe {
 }
 
 impl Universe {
-    /// With this many symbols; every tenth misses four returns of the year.
-    pub fn new(symbols: usize) -> Self {
+    /// With this many symbols and sessions; every tenth symbol misses four returns.
+    pub fn new(symbols: usize, sessions: usize) -> Self {
         let mut noise = Noise::new(1);
         let mut series =
-            |deviation: f64| -> Vec<f64> { (0..SESSIONS).map(|_| noise.next(deviation)).collect() };
+            |deviation: f64| -> Vec<f64> { (0..sessions).map(|_| noise.next(deviation)).collect() };
         let market = series(0.01);
         let mut proxies = vec![market.clone()];
         for k in 1..FACTORS {
@@ -76,8 +73,10 @@ impl Universe {
                     }
                 }
                 if at % HOLED == HOLED - 1 {
-                    for hole in [at % 50, 60 + at % 50, 130, 251 - at % 20] {
-                        returns[hole] = f64::NAN;
+                    for hole in [5, 60, 130, 200].map(|from| from + at % 40) {
+                        if let Some(value) = returns.get_mut(hole) {
+                            *value = f64::NAN;
+                        }
                     }
                 }
                 returns

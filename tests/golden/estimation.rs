@@ -57,10 +57,12 @@ fn compare(numbers: &Numbers, case: &str, columns: &[&[f64]], y: &[f64], weights
     errors_of(numbers, case, "hac5", &fit(Errors::NeweyWest(5)));
 }
 
+/// One number of an inference.
+type Part = fn(&Inference) -> f64;
+
 fn errors_of(numbers: &Numbers, case: &str, kind: &str, fit: &Regression) {
     let errors = in_order(fit.errors.alpha, fit.errors.coefficients.iter().copied());
     numbers.check_all(case, &format!("{kind}_error"), errors);
-    type Part = fn(&Inference) -> f64;
     let parts: [(&str, Part); 4] = [
         ("t", |one| one.t.unwrap()),
         ("p", |one| one.p.unwrap()),

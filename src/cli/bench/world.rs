@@ -224,12 +224,12 @@ impl Worker {
 }
 
 /// A folder for the worker's log and for prices that nobody asks for; removed with the value.
-struct Scratch {
+pub(super) struct Scratch {
     folder: PathBuf,
 }
 
 impl Scratch {
-    fn new(parent: Option<&Path>, name: &str) -> Result<Self, Error> {
+    pub(super) fn new(parent: Option<&Path>, name: &str) -> Result<Self, Error> {
         let parent = parent.unwrap_or_else(|| Path::new("/tmp"));
         let folder = parent.join(format!("sigmabatch-bench-{}-{name}", std::process::id()));
         let scratch = Self { folder };
@@ -242,7 +242,7 @@ impl Scratch {
         Ok(scratch)
     }
 
-    fn provider(&self) -> String {
+    pub(super) fn provider(&self) -> String {
         format!("files:{}", self.folder.join("market").display())
     }
 }

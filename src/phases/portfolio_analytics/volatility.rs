@@ -8,6 +8,7 @@ use super::{Loaded, Outcome};
 use crate::analytics::clustering::clusters;
 use crate::analytics::correlation::{correlations, mean_correlation};
 use crate::analytics::ledoit_wolf::ledoit_wolf;
+use crate::analytics::linalg::Matrix;
 use crate::analytics::nearest_correlation::nearest_correlation;
 use crate::analytics::portfolio_returns::{Holding, portfolio_returns};
 use crate::analytics::{Error as NumericError, forecast, volatility as kernels};
@@ -173,6 +174,18 @@ pub(super) fn correlation(
     }
 }
 
+/// Whether the smallest eigenvalue is below [`INDEFINITE`]: lifted by as much, the matrix has no Cholesky factor.
+fn is_indefinite(correlation: &Matrix) -> bool {
+    let size = correlation.rows();
+    let mut lifted = correlation.data().to_vec();
+    for own in lifted.iter_mut().step_by(size + 1) {
+        *own -= INDEFINITE;
+    }
+    Matrix::new(size, size, lifted)
+        .and_then(|lifted| lifted.cholesky())
+        .is_err()
+}
+
 fn pairs(view: &BookView<'_>, loaded: &Loaded) -> Result<CorrelationRow, String> {
     let mut returns = Vec::with_capacity(view.priced.len());
     for (symbol, _) in &view.priced {
@@ -185,11 +198,7 @@ fn pairs(view: &BookView<'_>, loaded: &Loaded) -> Result<CorrelationRow, String>
     let kept = found.complete();
     let mut groups = vec![None; view.priced.len()];
     if let Some(matrix) = found.matrix(&kept) {
-        let lowest = matrix
-            .symmetric_eigen()
-            .map_err(|error| error.to_string())?;
-        let lowest = lowest.values.first().copied().unwrap_or(0.0);
-        let matrix = if lowest < INDEFINITE {
+        let matrix = if is_indefinite(&matrix) {
             nearest_correlation(&matrix).map_err(|error| error.to_string())?
         } else {
             matrix

@@ -1,0 +1,133 @@
+//! `bench analytics`: how fast the numbers are made on one core of this machine, by the code of production on made-up inputs, and beside it
+//! how long numpy and statsmodels take for the same sizes in the same minute, where `python3` has them.
+
+mod python;
+mod report;
+
+use std::ffi::OsString;
+use std::hint::black_box;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use clap::builder::RangedU64ValueParser;
+
+use super::say;
+use super::world::Scratch;
+use crate::cli::{Error, Output};
+use crate::workloads;
+use crate::workloads::ledger::LongBook;
+use crate::workloads::night::Night;
+use crate::workloads::series::Universe;
+use report::{Measured, Report};
+
+/// `bench analytics`.
+#[derive(Debug, Clone, Args)]
+pub struct AnalyticsArgs {
+    /// Times that everything is computed; the median counts.
+    #[arg(long, default_value_t = 9, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
+    pub rounds: usize,
+    /// The Python that numpy and statsmodels are looked for in.
+    #[arg(long, default_value = "python3", value_name = "PROGRAM")]
+    pub python: OsString,
+    /// Where fresh folders go.
+    #[arg(long, env = "TMPDIR", hide = true)]
+    pub temp_dir: Option<PathBuf>,
+}
+
+const SYMBOLS: usize = 500;
+const SESSIONS: usize = 252;
+const POSITIONS: usize = 50;
+const LOTS: usize = 100;
+const LEDGER_SESSIONS: usize = 2_520;
+
+/// Measures one after the other, on the calling thread alone.
+pub async fn run(args: &AnalyticsArgs, json: bool) -> Result<Output, Error> {
+    let args = args.clone();
+    let measured = tokio::task::spawn_blocking(move || measure(&args)).await;
+    let report =
+        measured.map_err(|error| Error::not_there(error.to_string(), "it is a defect"))??;
+    Ok(Output::either(json, || report.document(), || report.page()))
+}
+
+fn measure(args: &AnalyticsArgs) -> Result<Report, Error> {
+    let broken = |error: workloads::Error| Error::not_there(error.to_string(), "it is a defect");
+    let scratch = Scratch::new(args.temp_dir.as_deref(), "analytics")?;
+    let night = Night::new(POSITIONS, &scratch.provider()).map_err(broken)?;
+    let universe = Universe::new(SYMBOLS, SESSIONS);
+    let book = LongBook::new(LOTS, LEDGER_SESSIONS).map_err(broken)?;
+    let timed = |name, what: String, target_ms, work: &dyn Fn() -> Result<(), workloads::Error>| {
+        say(&what);
+        Ok::<_, Error>(Measured {
+            name,
+            what,
+            target_ms,
+            times_ms: times(args.rounds, work).map_err(broken)?,
+        })
+    };
+    let measured = vec![
+        timed(
+            "joint_fits",
+            format!(
+                "joint fits with Newey–West errors, {SYMBOLS} symbols × {SESSIONS} sessions × 8 factors"
+            ),
+            150.0,
+            &|| {
+                black_box(black_box(&universe).joint_fits()?);
+                Ok(())
+            },
+        )?,
+        timed(
+            "correlations",
+            format!(
+                "pairwise correlations with intervals, {SYMBOLS} symbols × {SESSIONS} sessions"
+            ),
+            60.0,
+            &|| {
+                black_box(black_box(&universe).correlations()?);
+                Ok(())
+            },
+        )?,
+        timed(
+            "night",
+            format!(
+                "phase 6 of {POSITIONS} positions, {} scenarios included",
+                night.scenarios
+            ),
+            5.0,
+            &|| black_box(&night).compute(),
+        )?,
+        timed(
+            "ledger",
+            format!("ledger of {LOTS} lots × {LEDGER_SESSIONS} sessions"),
+            20.0,
+            &|| {
+                black_box(black_box(&book).totals()?);
+                Ok(())
+            },
+        )?,
+    ];
+    say("numpy and statsmodels");
+    let python = python::measure(&args.python, args.rounds.min(5));
+    Ok(Report {
+        rounds: args.rounds,
+        measured,
+        python,
+    })
+}
+
+/// Milliseconds of each round, after one that warms up.
+fn times(
+    rounds: usize,
+    work: &dyn Fn() -> Result<(), workloads::Error>,
+) -> Result<Vec<f64>, workloads::Error> {
+    work()?;
+    let mut times = Vec::with_capacity(rounds);
+    for _ in 0..rounds {
+        let started = Instant::now();
+        work()?;
+        times.push(started.elapsed().as_secs_f64() * 1e3);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times)
+}

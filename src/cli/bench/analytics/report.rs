@@ -1,0 +1,128 @@
+//! What was measured, beside the targets and Python.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value, json};
+
+use super::python::Python;
+use crate::cli::{left, right, table};
+
+/// One workload.
+pub(super) struct Measured {
+    pub(super) name: &'static str,
+    pub(super) what: String,
+    pub(super) target_ms: f64,
+    /// Ascending.
+    pub(super) times_ms: Vec<f64>,
+}
+
+impl Measured {
+    fn median(&self) -> f64 {
+        let times = &self.times_ms;
+        times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
+    }
+}
+
+/// Everything.
+pub(super) struct Report {
+    pub(super) rounds: usize,
+    pub(super) measured: Vec<Measured>,
+    pub(super) python: Python,
+}
+
+/// Workload, key of the script's answer, library, how it is called.
+const OTHERS: [(&str, &str, &str, &str); 3] = [
+    (
+        "joint_fits",
+        "joint_fits_ms",
+        "statsmodels",
+        "statsmodels WLS with HAC errors, no prior",
+    ),
+    (
+        "correlations",
+        "correlations_ms",
+        "numpy",
+        "numpy corrcoef, no holes, no intervals",
+    ),
+    (
+        "correlations",
+        "pairwise_ms",
+        "pandas",
+        "pandas corr, pairwise complete, no intervals",
+    ),
+];
+
+impl Report {
+    fn median(&self, name: &str) -> f64 {
+        let found = self.measured.iter().find(|one| one.name == name);
+        found.map_or(f64::NAN, Measured::median)
+    }
+
+    /// With stable keys.
+    pub(super) fn document(&self) -> Value {
+        let mut document = Map::new();
+        for one in &self.measured {
+            let times = &one.times_ms;
+            let value = json!({
+                "what": one.what, "median_ms": one.median(), "min_ms": times.first(), "max_ms": times.last(),
+                "target_ms": one.target_ms, "reached": one.median() <= one.target_ms,
+            });
+            document.insert(one.name.to_owned(), value);
+        }
+        let mut python = Map::new();
+        python.insert("version".to_owned(), json!(self.python.version("python")));
+        for (workload, key, library, what) in OTHERS {
+            let found = self.python.ms(key, library);
+            let value = json!({
+                "what": what, "version": self.python.version(library), "median_ms": found.as_ref().ok(),
+                "reason": found.as_ref().err(), "times_ours": found.as_ref().ok().map(|ms| ms / self.median(workload)),
+            });
+            let name = format!("{workload}_{library}");
+            python.insert(name, value);
+        }
+        document.insert("python".to_owned(), Value::Object(python));
+        document.insert("settings".to_owned(), json!({ "rounds": self.rounds }));
+        Value::Object(document)
+    }
+
+    /// For people.
+    pub(super) fn page(&self) -> String {
+        let ms = |value: f64| format!("{value:.2} ms");
+        let rows = self.measured.iter().map(|one| {
+            let range = one.times_ms.first().zip(one.times_ms.last());
+            let range = range.map(|(low, high)| format!("{low:.2} to {high:.2}"));
+            vec![
+                one.what.clone(),
+                ms(one.median()),
+                range.unwrap_or_default(),
+                ms(one.target_ms),
+            ]
+        });
+        let columns = [
+            left("on one core"),
+            right("median"),
+            right("range"),
+            right("target"),
+        ];
+        let mut text = table(&columns, rows);
+        let others = OTHERS.map(|(workload, key, library, what)| {
+            let version = self.python.version(library).unwrap_or_default();
+            let what = format!("{what} {version}").trim_end().to_owned();
+            match self.python.ms(key, library) {
+                Ok(other) => vec![
+                    what,
+                    ms(other),
+                    format!("{:.1} ×", other / self.median(workload)),
+                ],
+                Err(reason) => vec![what, "–".to_owned(), reason],
+            }
+        });
+        text.push('\n');
+        text.push_str(&table(
+            &[left("in Python"), right("median"), right("of ours")],
+            others,
+        ));
+        let _ = writeln!(text, "\nmedian of {} rounds", self.rounds);
+        text
+    }
+}

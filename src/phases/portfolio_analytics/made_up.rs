@@ -1,0 +1,75 @@
+//! A book that is made up: what phase 6 loads, without a database. For benchmarks.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+
+use super::{Accounts, Loaded, analyse, safety_net};
+use crate::domain::{AssetClass, PortfolioId, PositionId, Quality, Symbol, TradingDate};
+use crate::phases::symbol_factors::{self, DateModel, WINDOW, covariance_row};
+use crate::phases::{Cx, LOOKBACK_SESSIONS, Result, series};
+use crate::store::definitions::Definitions;
+use crate::store::market::Series;
+use crate::store::portfolio_results::Valued;
+
+/// A loaded book with the models of its symbols.
+pub struct MadeUp(Loaded);
+
+impl MadeUp {
+    /// Of long positions with this value each; `closes` are those of the symbols and of the factors' proxies, `yields` those of the
+    /// factors that have one. The models are fitted here, as phase 1.5 does.
+    pub fn new(
+        cx: &Cx,
+        as_of: TradingDate,
+        definitions: Definitions,
+        held: &[(Symbol, Decimal)],
+        closes: BTreeMap<Symbol, Series>,
+        yields: BTreeMap<Symbol, Series>,
+    ) -> Result<Self> {
+        let window = symbol_factors::window(cx.calendar, as_of, as_of, LOOKBACK_SESSIONS - 1)?;
+        let prices = series::Prices::of(closes, yields);
+        let mut returns = Vec::with_capacity(definitions.factors.len());
+        for factor in &definitions.factors {
+            returns.push(window.proxy_returns(&prices, factor)?);
+        }
+        let last = window.sessions.len() - 1;
+        let dated = DateModel::new(&definitions.factors, &returns, last + 1 - WINDOW..=last);
+        let covariance = Some(covariance_row(&dated, as_of));
+        let valued = |(at, (symbol, value)): (usize, &(Symbol, Decimal))| Valued {
+            position: PositionId(uuid::Uuid::from_u128(at as u128)),
+            symbol: symbol.clone(),
+            class: AssetClass::Public,
+            underlying: None,
+            quantity: *value,
+            price: Decimal::ONE,
+            price_date: Some(as_of.date()),
+            quality: Quality::Close,
+            market_value: *value,
+            cost: *value,
+        };
+        let mut loaded = Loaded {
+            portfolio: PortfolioId::of("bench", "made up"),
+            as_of,
+            values: held.iter().enumerate().map(valued).collect(),
+            accounts: Accounts {
+                valued: true,
+                money: Some((held.iter().map(|(_, value)| value).sum(), Decimal::ZERO)),
+                unbooked: BTreeMap::new(),
+            },
+            covariance,
+            models: BTreeMap::new(),
+            window,
+            prices,
+            profiles: BTreeMap::new(),
+            reasons: BTreeMap::new(),
+            definitions,
+        };
+        safety_net(&mut loaded)?;
+        Ok(Self(loaded))
+    }
+
+    /// Everything that phase 6 computes; the outcome of each analytic.
+    pub fn compute(&self, cx: &Cx) -> Result<Vec<String>> {
+        Ok(analyse(cx, &self.0)?.outcomes.to_vec())
+    }
+}
