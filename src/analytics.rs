@@ -50,6 +50,8 @@ pub mod stress;
 
 pub mod stress_pnl;
 
+pub mod data_quality;
+
 // What the kernels above are made of.
 pub mod regression;
 
