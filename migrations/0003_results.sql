@@ -91,6 +91,21 @@ create table symbol_daily_metrics (
     check ((close is null) = (reason is not null))
 );
 
+-- What a careful person would ask the provider about, per series and date, over the 252 sessions before it. No
+-- reference to the universe: the proxy of a definition that came after the plan is checked as well.
+create table data_quality (
+    symbol   text not null,
+    as_of    date not null,
+    -- Sessions looked at, and those of them with a value.
+    sessions integer not null,
+    observed integer not null check (observed between 0 and sessions),
+    findings integer not null check (findings >= 0),
+    -- The newest findings: check, from, to, measured, threshold, values, text.
+    evidence jsonb not null default '[]' check (jsonb_typeof(evidence) = 'array'),
+    primary key (symbol, as_of),
+    check (jsonb_array_length(evidence) <= findings)
+);
+
 create table position_values (
     portfolio_id uuid not null references portfolios (id),
     as_of        date not null,
@@ -329,7 +344,7 @@ language sql immutable parallel safe as $$
     select case input
         when 'profile' then kind in ('symbol-factors', 'sector-tags', 'portfolio-analytics')
         when 'definitions' then kind in ('symbol-factors', 'factor-covariance', 'portfolio-analytics')
-        when 'book' then kind not in ('symbol-factors', 'factor-covariance', 'symbol-metrics')
+        when 'book' then kind not in ('symbol-factors', 'factor-covariance', 'symbol-metrics', 'data-quality')
         else kind <> 'sector-tags'
     end
 $$;
@@ -352,7 +367,7 @@ where exists (
         where c.scope = 'all' and c.version > rs.data_version and rs.as_of between c.from_date and c.to_date
           and concerns(rs.kind, c.input)
           and (c.input <> 'prices' or rs.kind in ('symbol-factors', 'factor-covariance', 'portfolio-analytics')))
-   or (rs.kind in ('symbol-factors', 'symbol-metrics') and exists (
+   or (rs.kind in ('symbol-factors', 'symbol-metrics', 'data-quality') and exists (
         select from input_change c
         where c.scope = 'symbol' and c.owner = rs.owner and c.version > rs.data_version
           and rs.as_of between c.from_date and c.to_date and concerns(rs.kind, c.input)))
@@ -373,7 +388,7 @@ select rs.kind, rs.owner, rs.as_of, c.version, c.scope, c.owner as changed, c.in
 from result_set rs
 join input_change c on c.version > rs.data_version and rs.as_of between c.from_date and c.to_date and concerns(rs.kind, c.input)
 where (c.scope = 'all' and (c.input <> 'prices' or rs.kind in ('symbol-factors', 'factor-covariance', 'portfolio-analytics')))
-   or (c.scope = 'symbol' and rs.kind in ('symbol-factors', 'symbol-metrics') and c.owner = rs.owner)
+   or (c.scope = 'symbol' and rs.kind in ('symbol-factors', 'symbol-metrics', 'data-quality') and c.owner = rs.owner)
    or (rs.kind in ('position-values', 'pnl-snapshots', 'position-updates', 'sector-tags', 'portfolio-analytics') and (
         (c.scope = 'portfolio' and c.owner = rs.owner)
         or (c.scope = 'symbol' and exists (

@@ -260,8 +260,8 @@ pub struct Done<'a, O> {
     pub data_version: i64,
     /// Its results.
     pub output: &'a O,
-    /// Owner and date of those of its sets that are its own to write.
-    pub sets: &'a [(String, NaiveDate)],
+    /// Kind, owner and date of those of its sets that are its own to write.
+    pub sets: &'a [(String, String, NaiveDate)],
 }
 
 impl<O> Clone for Done<'_, O> {

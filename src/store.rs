@@ -10,6 +10,7 @@ mod tx;
 
 pub mod bench;
 pub mod control;
+pub mod data_quality;
 pub mod databases;
 pub mod definitions;
 pub mod digest;

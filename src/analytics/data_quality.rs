@@ -5,11 +5,11 @@
 //! is an outlier until the session that takes it back. One move has one explanation: what a bad tick explains is no split, what
 //! a split explains is no outlier. Thresholds were set so that the real series in `data/` raise no false alarm; each says why.
 
-mod dividends;
-mod jumps;
-mod levels;
-mod moves;
-mod yields;
+pub mod dividends;
+pub mod jumps;
+pub mod levels;
+pub mod moves;
+pub mod yields;
 
 pub use dividends::{doubled_dividends, missing_dividends};
 pub use jumps::{bad_ticks, outliers, splits};

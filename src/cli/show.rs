@@ -2,6 +2,7 @@
 
 mod json;
 mod page;
+mod quality;
 mod reasons;
 #[cfg(test)]
 mod sample;

@@ -26,7 +26,7 @@ pub struct DoneAny<'a> {
     /// Its results.
     pub output: &'a AnyValue,
     /// Owner and date of those of its sets that are its own to write.
-    pub sets: &'a [(String, NaiveDate)],
+    pub sets: &'a [(String, String, NaiveDate)],
 }
 
 /// [`Phase`] without its types.

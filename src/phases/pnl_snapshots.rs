@@ -69,7 +69,7 @@ impl Phase for PnlSnapshots {
         tx: &mut WriteTx,
         done: &[Done<'_, Vec<SnapshotRow>>],
     ) -> Result<Vec<TaskEpoch>> {
-        let ours = Ours::of(done);
+        let ours = Ours::of(done, Self::NAME.as_str());
         let key = |row: &SnapshotRow| (row.portfolio.to_string(), row.as_of);
         let rows = ours.rows(done, Vec::as_slice, key);
         let rows: Vec<SnapshotRow> = rows.into_iter().cloned().collect();

@@ -114,7 +114,7 @@ impl Phase for PositionValues {
     }
 
     async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<Vec<TaskEpoch>> {
-        let ours = Ours::of(done);
+        let ours = Ours::of(done, Self::NAME.as_str());
         let key = |set: &(PortfolioId, TradingDate)| (set.0.to_string(), set.1);
         let sets = ours.rows(done, |output| &output.sets, key);
         let sets: Vec<_> = sets.into_iter().copied().collect();

@@ -76,6 +76,23 @@ impl Window {
             .map_err(|error| Error::Permanent(format!("returns of {symbol}: {error}")))
     }
 
+    /// Closes, split ratios and dividends of a symbol, session by session.
+    pub(super) fn observed(
+        &self,
+        prices: &Prices,
+        symbol: &Symbol,
+    ) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
+        let closes = self.aligned(prices.closes.get(symbol));
+        let own = prices.actions.get(symbol).map_or(&[][..], Vec::as_slice);
+        let (splits, dividends) = self.actions(own);
+        (closes, splits, dividends)
+    }
+
+    /// Yields of a series, session by session.
+    pub(super) fn yields(&self, prices: &Prices, symbol: &Symbol) -> Vec<f64> {
+        self.aligned(prices.yields.get(symbol))
+    }
+
     /// For each span of the window, the index of total return that bridges holes, NaN where there is
     /// no close. An index begins with its span, so that its digits depend on nothing outside of it.
     pub(super) fn indices(

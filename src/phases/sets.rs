@@ -26,13 +26,13 @@ pub(super) struct Ours {
 }
 
 impl Ours {
-    /// The sets that the fence gave to these tasks.
-    pub(super) fn of<O>(done: &[Done<'_, O>]) -> Self {
+    /// The sets of a kind that the fence gave to these tasks.
+    pub(super) fn of<O>(done: &[Done<'_, O>], kind: &str) -> Self {
         let sets = |one: &Done<'_, O>| {
             let at = one.task.at;
-            one.sets
-                .iter()
-                .map(|set| (set.clone(), at))
+            let of_kind = one.sets.iter().filter(|(of, ..)| of == kind);
+            of_kind
+                .map(|(_, owner, as_of)| ((owner.clone(), *as_of), at))
                 .collect::<Vec<_>>()
         };
         Self {

@@ -1,6 +1,7 @@
-//! Phase 1.5: betas per symbol, and the factor covariance of each date.
+//! Phase 1.5: betas per symbol, the factor covariance of each date, and the quality of the series behind both.
 
 mod model;
+mod quality;
 
 use std::time::Duration;
 
@@ -13,12 +14,17 @@ use super::sets::{Ours, Wish};
 use super::units::{DATE_CHUNK, SYMBOL_CHUNK, chunk_name, rectangles, singles};
 use super::{Cx, Done, Error, MODEL_VERSION, Phase, Result, Scope, Subjects, TaskRef, Unit};
 use crate::domain::{Calendar, Factor, PhaseName, Symbol, TaskEpoch, TradingDate};
+use crate::store::data_quality::{self, QualityRow};
 use crate::store::market::ProfileRow;
 use crate::store::symbol_results::{self, CovarianceRow, ModelRow};
 use crate::store::{ReadTx, WriteTx, definitions, market, plans};
 
 /// Sessions of the window behind a beta.
 pub(super) const WINDOW: usize = 252;
+/// Kind of the factor covariance among result sets.
+const COVARIANCE: &str = "factor-covariance";
+/// Kind of the data quality of a series.
+const QUALITY: &str = "data-quality";
 /// Owner of the factor covariance among result sets.
 pub(super) const COVARIANCE_OWNER: &str = "factors";
 
@@ -72,6 +78,7 @@ pub struct Loaded {
 pub struct Output {
     models: Vec<ModelRow>,
     covariances: Vec<CovarianceRow>,
+    quality: Vec<QualityRow>,
     definitions: String,
 }
 
@@ -129,15 +136,9 @@ impl Phase for SymbolFactors {
             });
         }
         let owner = [COVARIANCE_OWNER.to_owned()];
-        let lacking = plans::without_current(
-            db,
-            "factor-covariance",
-            &owner,
-            &dates,
-            MODEL_VERSION,
-            run.recompute,
-        )
-        .await?;
+        let lacking =
+            plans::without_current(db, COVARIANCE, &owner, &dates, MODEL_VERSION, run.recompute)
+                .await?;
         for (_, dates) in rectangles(&lacking, 1, DATE_CHUNK) {
             let Some(&as_of) = dates.last() else { continue };
             let name = chunk_name::<&str>("covariance", []);
@@ -191,6 +192,7 @@ impl Phase for SymbolFactors {
         let mut output = Output {
             models: Vec::new(),
             covariances: Vec::new(),
+            quality: Vec::new(),
             definitions,
         };
         for &date in input.dates() {
@@ -201,12 +203,20 @@ impl Phase for SymbolFactors {
             let span = at + 1 - WINDOW..=at;
             let dated = DateModel::new(&factors, &proxies, span.clone());
             match &input {
-                Input::Covariance { .. } => output.covariances.push(covariance_row(&dated, date)),
+                Input::Covariance { .. } => {
+                    output.covariances.push(covariance_row(&dated, date));
+                    for factor in &factors {
+                        let row = quality::of_proxy(&window, &prices, factor, at)?;
+                        output.quality.push(row);
+                    }
+                }
                 Input::Symbols { .. } => {
                     for (symbol, returns) in &returns {
                         let profile = profiles.get(*symbol);
                         let row = fit(&dated, symbol, date, &returns[span.clone()], profile);
                         output.models.push(row);
+                        let row = quality::of_symbol(&window, &prices, symbol, at)?;
+                        output.quality.push(row);
                     }
                 }
             }
@@ -222,20 +232,30 @@ impl Phase for SymbolFactors {
             .map(|row| wish(Self::NAME.as_str(), row.symbol.to_string(), row.as_of));
         let covariances = output.covariances.iter().map(|row| {
             let owner = COVARIANCE_OWNER.to_owned();
-            wish("factor-covariance", owner, row.as_of)
+            wish(COVARIANCE, owner, row.as_of)
         });
-        models.chain(covariances).collect()
+        let quality = output.quality.iter().map(|row| {
+            let (owner, none) = (row.symbol.to_string(), String::new());
+            (QUALITY, owner, row.as_of, none)
+        });
+        models.chain(covariances).chain(quality).collect()
     }
 
     async fn commit(&self, tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<Vec<TaskEpoch>> {
-        let ours = Ours::of(done);
+        let ours = Ours::of(done, Self::NAME.as_str());
         let key = |row: &ModelRow| (row.symbol.to_string(), row.as_of);
         let models = ours.rows(done, |output| &output.models, key);
         symbol_results::replace_models(tx, &models).await?;
 
+        let ours = Ours::of(done, COVARIANCE);
         let key = |row: &CovarianceRow| (COVARIANCE_OWNER.to_owned(), row.as_of);
         let rows = ours.rows(done, |output| &output.covariances, key);
         symbol_results::replace_covariances(tx, &rows).await?;
+
+        let ours = Ours::of(done, QUALITY);
+        let key = |row: &QualityRow| (row.symbol.to_string(), row.as_of);
+        let rows = ours.rows(done, |output| &output.quality, key);
+        data_quality::replace(tx, &rows).await?;
         Ok(ours.superseded)
     }
 

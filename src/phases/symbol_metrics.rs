@@ -172,7 +172,7 @@ impl Phase for SymbolMetrics {
         tx: &mut WriteTx,
         done: &[Done<'_, Vec<MetricsRow>>],
     ) -> Result<Vec<TaskEpoch>> {
-        let ours = Ours::of(done);
+        let ours = Ours::of(done, Self::NAME.as_str());
         let key = |row: &MetricsRow| (row.symbol.to_string(), row.as_of);
         let rows = ours.rows(done, Vec::as_slice, key);
         symbol_results::replace_metrics(tx, &rows).await?;

@@ -200,8 +200,8 @@ pub struct Completion {
 pub struct Completed {
     /// The task at our epoch.
     pub at: TaskEpoch,
-    /// Owner and date of each set that it headed.
-    pub sets: Vec<(String, chrono::NaiveDate)>,
+    /// Kind, owner and date of each set that it headed.
+    pub sets: Vec<(String, String, chrono::NaiveDate)>,
 }
 
 /// The fence alone, for tasks that want no sets: completes those that are still ours.
@@ -278,9 +278,10 @@ pub async fn complete_with_sets(
             let sets = Vec::new();
             completed.push(Completed { at, sets });
         }
-        if let (Some(last), Some(owner), Some(as_of)) = (completed.last_mut(), row.owner, row.as_of)
+        if let (Some(last), Some(kind), Some(owner), Some(as_of)) =
+            (completed.last_mut(), row.kind, row.owner, row.as_of)
         {
-            last.sets.push((owner, as_of));
+            last.sets.push((kind, owner, as_of));
         }
     }
     Ok(completed)

@@ -99,6 +99,7 @@ async fn another_value_anywhere_is_another_digest() {
         ("symbol_factor_exposures", "vif", "2"),
         ("factor_covariance", "covariance", "'{0.0174}'"),
         ("symbol_daily_metrics", "return_ytd", "0.5"),
+        ("data_quality", "observed", "100"),
         ("market_data_cache", "close", "close + 0.01"),
         ("yields", "yield", "0.0246"),
         ("corporate_actions", "cash_dividend", "0.58"),
@@ -148,7 +149,7 @@ fn key(table: &str) -> &'static [&'static str] {
         "sector_exposures" => &["sector"],
         "stress_test_results" => &["scenario_id"],
         "symbol_factor_exposures" => &["symbol", "model", "factor"],
-        "symbol_daily_metrics" | "company_profiles" => &["symbol"],
+        "symbol_daily_metrics" | "data_quality" | "company_profiles" => &["symbol"],
         "market_data_cache" | "symbol_outcomes" => &["symbol", "date"],
         _ => &[],
     }

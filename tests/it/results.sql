@@ -78,3 +78,4 @@ insert into symbol_factor_exposures values
 insert into factor_covariance values
     ('2016-12-30', true, null, '{Market}', '{market}', '{0}', '{0.0173}', '{0.0173}', 251, '{"Growth": "IWF has no series"}');
 insert into symbol_daily_metrics values ('AAPL', '2016-12-30', 28.95, -0.0078, 0.0479, 0.1, 0.0479, 0.02, 0.1, null), ('GGIPX', '2016-12-30', null, null, null, null, null, null, null, 'no data');
+insert into data_quality values ('AAPL', '2016-12-30', 253, 252, 1, '[{"check": "gap", "from": "2016-06-09", "to": "2016-06-09", "text": "1 sessions without a value"}]');

@@ -47,9 +47,10 @@ pub fn missing_dividends(series: Closes<'_>) -> Vec<Finding> {
     let Some(&median) = amounts.get(amounts.len() / 2) else {
         return Vec::new();
     };
-    let regular = all
-        .iter()
-        .filter(|(_, amount)| near(*amount, median, REGULAR_AMOUNT));
+    // What is booked at twice its size is another finding, and part of the rhythm.
+    let regular = all.iter().filter(|(_, amount)| {
+        near(*amount, median, REGULAR_AMOUNT) || near(0.5 * amount, median, EQUAL_AMOUNT)
+    });
     let regular: Vec<(usize, f64)> = regular.copied().collect();
     if regular.len() < REGULAR_DIVIDENDS {
         return Vec::new();

@@ -53,6 +53,7 @@ pub fn document(report: &Report) -> Value {
         "concentration": concentration(report),
         "sectors": sectors(report),
         "stress": report.stress.iter().map(stress).collect::<Vec<_>>(),
+        "data_quality": super::quality::document(report),
         "completeness": vector(report),
     })
 }
@@ -291,6 +292,8 @@ fn vector(report: &Report) -> Value {
         "coverage_reason": reasons::coverage(report),
         "entries": entries,
         "missing": completeness.missing,
+        "findings": super::quality::count(report),
+        "findings_reason": super::quality::reason(report),
     })
 }
 

@@ -32,6 +32,7 @@ pub fn page(report: &Report) -> String {
     analytics::correlation(&mut page, report);
     analytics::concentration(&mut page, report);
     analytics::stress(&mut page, report);
+    section(&mut page, "Data quality", &super::quality::page(report));
     page
 }
 

@@ -2,8 +2,10 @@
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
+use serde_json::json;
 
 use crate::domain::{AssetClass, Portfolio, PortfolioId, PositionId, Quality, RunId};
+use crate::store::data_quality::Checked;
 use crate::store::reports::{
     Completeness, Concentration, Contribution, Correlation, Entry, Factor, Position, Provenance,
     Published, Report, Risk, Sector, Snapshot, Stress, Volatility,
@@ -218,5 +220,26 @@ pub(super) fn report() -> Report {
             stress("market_down_35", "Market Crash 35%", -0.368, 0.0004),
             stress("dotcom", "Dot-com Bust", -0.512, 1e-9),
         ],
+        quality: vec![
+            checked("AAPL", Some(1)),
+            checked("MSFT", Some(0)),
+            checked("IWF", None),
+        ],
+    }
+}
+
+fn checked(symbol: &str, findings: Option<i32>) -> Checked {
+    let found = json!({
+        "check": "split_missing", "from": "2016-06-09", "to": "2016-06-09", "measured": 6.89, "threshold": 7.0,
+        "values": [645.57, 93.7], "text": "645.57 → 93.7, like a split 7:1 that is not on record",
+    });
+    let evidence = findings.map(|count| if count > 0 { json!([found]) } else { json!([]) });
+    Checked {
+        symbol: symbol.to_owned(),
+        held: findings.is_some(),
+        sessions: findings.map(|_| 253),
+        observed: findings.map(|_| 253),
+        findings,
+        evidence,
     }
 }

@@ -226,7 +226,7 @@ async fn write(
     life: &Life,
     tx: &mut WriteTx,
     batch: &[Finished],
-    done: &BTreeMap<TaskEpoch, Vec<(String, NaiveDate)>>,
+    done: &BTreeMap<TaskEpoch, Vec<(String, String, NaiveDate)>>,
 ) -> Result<(), Error> {
     let mut by_phase: BTreeMap<PhaseName, Vec<DoneAny<'_>>> = BTreeMap::new();
     for finished in batch {

@@ -62,7 +62,16 @@ async fn computed(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>> 
                   count(*) as "rows!"
            from symbol_daily_metrics where $1::date is null or as_of = $1 group by as_of order by as_of"#
     );
-    Ok(vec![models, exposures, covariance, metrics])
+    let quality = dated!(
+        db,
+        only,
+        "data_quality",
+        r#"select sha256(string_agg(record_send(row(symbol, as_of, sessions, observed, findings, evidence)),
+                                    ''::bytea order by symbol collate "C")) as "hash!",
+                  count(*) as "rows!"
+           from data_quality where $1::date is null or as_of = $1 group by as_of order by as_of"#
+    );
+    Ok(vec![models, exposures, covariance, metrics, quality])
 }
 
 async fn fetched(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>> {

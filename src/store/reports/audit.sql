@@ -16,7 +16,7 @@ expected as (
     from book b cross join unnest(array['position-values', 'pnl-snapshots', 'portfolio-analytics']) as k(kind)
     union all
     select 2, k.kind, h.symbol, null, null, h.date
-    from held h cross join unnest(array['symbol-factors', 'symbol-metrics']) as k(kind)
+    from held h cross join unnest(array['symbol-factors', 'symbol-metrics', 'data-quality']) as k(kind)
     union all
     select 3, 'factor-covariance', 'factors', null, null, date from (select distinct date from book) dates
 ),

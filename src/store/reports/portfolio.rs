@@ -11,6 +11,7 @@ use super::analytics::{
 use crate::domain::{
     AssetClass, Portfolio, PortfolioId, PositionId, Quality, RunId, Symbol, sector_bucket,
 };
+use crate::store::data_quality::{self, Checked};
 use crate::store::{Attempt, ReadTx, Result, portfolios, texts, word};
 
 /// A date that readers may see.
@@ -55,6 +56,8 @@ pub struct Report {
     pub sectors: Vec<Sector>,
     /// Stress tests, in the order of the definitions.
     pub stress: Vec<Stress>,
+    /// What was found in the series behind the numbers.
+    pub quality: Vec<Checked>,
 }
 
 /// What the numbers of a date rest on.
@@ -283,6 +286,7 @@ pub async fn portfolio(
         concentration: analytics::concentration(db, id, as_of).await?,
         sectors: analytics::sectors(db, id, as_of).await?,
         stress: analytics::stress(db, id, as_of).await?,
+        quality: data_quality::behind(db, id, as_of).await?,
     }))
 }
 

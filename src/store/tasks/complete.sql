@@ -30,7 +30,7 @@ headed as (
         provider_basis = excluded.provider_basis, model_version = excluded.model_version,
         convention_id = excluded.convention_id, computed_at = now()
     where (excluded.data_version, excluded.run_seq) >= (result_set.data_version, result_set.run_seq)
-    returning task_id, owner, as_of
+    returning task_id, kind, owner, as_of
 ),
 finished as (
     update task t
@@ -43,6 +43,6 @@ recorded as (
     insert into attempt (task_id, epoch, worker_id, outcome, started_at, load_ms, fetch_ms, compute_ms)
     select id, epoch, $7, 'committed', started_at, load_ms, fetch_ms, compute_ms from ours
 )
-select o.id as "id!", o.epoch as "epoch!", h.owner as "owner?", h.as_of as "as_of?"
+select o.id as "id!", o.epoch as "epoch!", h.kind as "kind?", h.owner as "owner?", h.as_of as "as_of?"
 from ours o left join headed h on h.task_id = o.id
 order by o.id

@@ -31,6 +31,7 @@ async fn everything_that_should_be_there_is_counted_and_the_exit_code_says_wheth
         ("portfolio-analytics", 6),
         ("symbol-factors", 6),
         ("symbol-metrics", 6),
+        ("data-quality", 6),
         ("factor-covariance", 3),
     ] {
         assert_eq!(
