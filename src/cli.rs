@@ -32,6 +32,7 @@ pub mod services;
 pub mod show;
 pub mod status;
 pub mod tasks;
+pub mod verify;
 pub mod why;
 pub mod workers;
 

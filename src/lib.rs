@@ -15,4 +15,5 @@ pub mod process;
 pub mod queue;
 pub mod store;
 pub mod telemetry;
+pub mod verify;
 pub mod workloads;

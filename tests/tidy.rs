@@ -46,6 +46,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "store",
         ],
     ),
+    // The golden numbers, on kernels and nouns alone.
+    ("verify", &["analytics", "domain", "import"]),
     // What the binaries share.
     ("telemetry", &["config"]),
     (
@@ -67,6 +69,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "queue",
             "store",
             "workloads",
+            "verify",
         ],
     ),
 ];

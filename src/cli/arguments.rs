@@ -101,6 +101,8 @@ pub enum Command {
     Show(ShowArgs),
     /// Hashes all results: equal data give equal digests.
     Digest(DigestArgs),
+    /// Replays the golden numbers on the shipped data: expected, got, difference; exit code 1 when one differs.
+    Verify,
     /// Whether everything is as it should be: servers, schema, clocks, connections, reference data.
     Doctor,
     /// What is in Redis.

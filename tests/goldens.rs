@@ -1,0 +1,49 @@
+//! The golden numbers of `src/verify`, replayed: the same table that `sigmabatch verify` prints.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use sigmabatch::verify::{self, SECTIONS};
+
+#[test]
+fn every_golden_number_is_reproduced() {
+    let all = verify::replay().unwrap();
+    let wrong: Vec<_> = all.iter().filter(|one| !one.holds()).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_golden_has_a_name_of_its_own_and_a_tolerance_that_can_fail() {
+    let mut names = BTreeSet::new();
+    for section in SECTIONS {
+        assert!(!section.goldens.is_empty(), "{}", section.name);
+        for golden in section.goldens {
+            assert!(names.insert((section.name, golden.name)), "{}", golden.name);
+            let scale = golden.expected.abs().max(1.0);
+            assert!(golden.tolerance <= 0.02 * scale, "{}", golden.name);
+        }
+    }
+    assert!(names.len() >= 180, "{}", names.len());
+}
+
+/// In an empty folder, with no variable set: a container has the program only.
+#[test]
+fn the_program_verifies_itself_without_servers_and_without_files() {
+    let empty = std::env::temp_dir().join(format!("sigmabatch-verify-{}", std::process::id()));
+    std::fs::create_dir_all(&empty).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sigmabatch"));
+        let command = command.args(arguments).env_clear().current_dir(&empty);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let page = run(&["verify"]);
+    assert!(page.contains("all of them are reproduced"), "{page}");
+    let document: serde_json::Value = serde_json::from_str(&run(&["verify", "--json"])).unwrap();
+    assert_eq!(document["differ"], 0);
+    let rows = document["rows"].as_array().unwrap();
+    assert_eq!(document["goldens"], rows.len());
+    std::fs::remove_dir(&empty).unwrap();
+}
