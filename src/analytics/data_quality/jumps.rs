@@ -22,8 +22,11 @@ pub const REVERSE_SPLITS: [f64; 14] = [
 ];
 /// How far from the exact ratio, in robust standard deviations: the day of a split has an ordinary return, too.
 pub const SPLIT_DEVIATIONS: f64 = 2.5;
-/// … but at least and at most so far, as a logarithm.
-pub const SPLIT_TOLERANCE: (f64, f64) = (0.02, 0.08);
+/// … but at least and at most so far, as a logarithm. Halving or more in a day is so rare that a day's ordinary news cannot be
+/// mistaken for it; 3:2 is near what happens on bad days, and has to fit better.
+pub const SPLIT_TOLERANCE: (f64, f64) = (0.05, 0.08);
+/// At least so far from 3:2.
+pub const SMALL_SPLIT_TOLERANCE: f64 = 0.02;
 /// A jump beyond this is an outlier, as a logarithm: +65 % or −39 %. The largest in `data/` is +0.42 (AMD, see above).
 pub const OUTLIER_SIZE: f64 = 0.5;
 /// A jump smaller than so many robust standard deviations is usual for its series.
@@ -121,13 +124,22 @@ pub fn splits(moves: &[Move], explained: &mut [bool]) -> Vec<Finding> {
     findings
 }
 
-/// The split that a move looks like, as new shares for one.
+#[expect(clippy::float_cmp, reason = "a ratio of the list")]
+/// The split that a move looks like, as new shares for one: the nearest ratio that is near enough.
 fn ratio_of(price: f64, usual: f64) -> Option<f64> {
-    let tolerance = (SPLIT_DEVIATIONS * usual).clamp(SPLIT_TOLERANCE.0, SPLIT_TOLERANCE.1);
-    let near = |ratio: f64| (price + libm::log(ratio)).abs() <= tolerance;
+    let away = |ratio: f64| (price + libm::log(ratio)).abs();
+    let near = |ratio: &f64| {
+        let least = if *ratio == FORWARD_SPLITS[0] {
+            SMALL_SPLIT_TOLERANCE
+        } else {
+            SPLIT_TOLERANCE.0
+        };
+        away(*ratio) <= (SPLIT_DEVIATIONS * usual).clamp(least, SPLIT_TOLERANCE.1)
+    };
     let forward = FORWARD_SPLITS.into_iter();
     let reverse = REVERSE_SPLITS.into_iter().map(|ratio| 1.0 / ratio);
-    forward.chain(reverse).find(|ratio| near(*ratio))
+    let fitting = forward.chain(reverse).filter(near);
+    fitting.min_by(|a, b| away(*a).total_cmp(&away(*b)))
 }
 
 /// Moves beyond [`OUTLIER_SIZE`] and [`JUMP_DEVIATIONS`] that nothing explains; `measured` and `threshold` are returns with their
