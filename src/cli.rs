@@ -21,6 +21,7 @@ pub mod demo;
 pub mod diff;
 pub mod digest;
 pub mod doctor;
+pub mod explain;
 pub mod import;
 pub mod invalidate;
 pub mod migrate;

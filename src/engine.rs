@@ -8,6 +8,7 @@ mod audit;
 mod control;
 pub mod doctor;
 mod eta;
+mod explain;
 mod gatekeeper;
 mod housekeeping;
 mod invalidate;
@@ -25,6 +26,7 @@ pub use announce::announce;
 pub use audit::{Audit, audit};
 pub use control::{Order, cancel, drain, pause, resume};
 pub use eta::{Leg, eta};
+pub use explain::{ExplainError, Explained, Explanation, Line, Number, Refusal, explain, metrics};
 pub use housekeeping::Housekeeping;
 pub use invalidate::{Outdated, Target, invalidate};
 pub use planner::{

@@ -99,6 +99,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// A portfolio's newest published numbers, or those of a date.
     Show(ShowArgs),
+    /// How a stored number is made: formula, inputs, intermediate values; made again and compared to the last bit.
+    Explain(super::explain::ExplainArgs),
     /// Hashes all results: equal data give equal digests.
     Digest(DigestArgs),
     /// Replays the golden numbers on the shipped data: expected, got, difference; exit code 1 when one differs.

@@ -16,6 +16,8 @@ use crate::store::{Pools, ReadTx, portfolios};
 
 pub use json::document;
 pub use page::page;
+#[cfg(test)]
+pub(super) use sample::report as sample_report;
 
 /// Reads and renders.
 pub async fn run(pools: &Pools, args: &ShowArgs, json: bool) -> Result<Output, Error> {

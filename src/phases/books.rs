@@ -63,20 +63,35 @@ impl Books {
         self.days(cx, ledger)
     }
 
+    /// The days with their positions, for one who has no task.
+    pub(super) fn everything(&self, calendar: Calendar) -> Result<Vec<LedgerDay>> {
+        let days = self.days_in(calendar, || Ok(()), ledger)?;
+        Ok(days.into_iter().map(|(_, day)| day).collect())
+    }
+
     /// The same without the positions.
     pub(super) fn totals(&self, cx: &Cx) -> Result<Vec<(PortfolioId, LedgerDay)>> {
         self.days(cx, totals)
     }
 
     fn days(&self, cx: &Cx, keep: Accounting) -> Result<Vec<(PortfolioId, LedgerDay)>> {
+        self.days_in(cx.calendar, || cx.check(), keep)
+    }
+
+    fn days_in(
+        &self,
+        calendar: Calendar,
+        check: impl Fn() -> Result<()>,
+        keep: Accounting,
+    ) -> Result<Vec<(PortfolioId, LedgerDay)>> {
         let (Some(&first), Some(&last)) = (self.dates.first(), self.dates.last()) else {
             return Ok(Vec::new());
         };
         let wanted: BTreeSet<TradingDate> = self.dates.iter().copied().collect();
         let mut accounted = Vec::new();
         for (&portfolio, book) in &self.of {
-            cx.check()?;
-            let days = keep(book, &self.histories, cx.calendar, first, last)
+            check()?;
+            let days = keep(book, &self.histories, calendar, first, last)
                 .map_err(|error| Error::Permanent(format!("ledger of {portfolio}: {error}")))?;
             let days = days.into_iter().filter(|day| wanted.contains(&day.date));
             accounted.extend(days.map(|day| (portfolio, day)));

@@ -5,6 +5,7 @@
 //! from the kernel of phase 1.5, and it is stored with the rest: the safety net under the planner.
 
 mod book;
+pub mod explain;
 pub mod made_up;
 mod risk;
 mod stress;
@@ -389,9 +390,14 @@ fn analyse(cx: &Cx, loaded: &Loaded) -> Result<AnalyticsRows> {
         risk::Exposures::failed,
     );
     cx.check()?;
+    let series = guarded(
+        "return series",
+        || volatility::return_series(&view, loaded),
+        Err,
+    );
     let (volatility, volatility_outcome) = guarded(
         "volatility",
-        || volatility::volatility(&view, loaded),
+        || volatility::volatility(&view, &series),
         |why| (None, Outcome::Failed(why)),
     );
     let (correlation, correlation_outcome) = guarded(

@@ -15,7 +15,7 @@ pub use analytics::{
 pub use audit::{Expected, expected};
 pub use compare::{CompleteRow, ScopeRow, completeness, scope};
 pub use portfolio::{
-    Completeness, Entry, Position, Provenance, Published, Report, Snapshot, Unpublished,
+    Completeness, Entry, Position, Provenance, Published, Report, Snapshot, Unpublished, computed,
     newest_published, portfolio, published, why_unpublished,
 };
 pub use status::{Gap, MissingRow, Pace, find_run, gaps, missing, paces, pauses, retries};

@@ -68,7 +68,7 @@ pub(super) fn stress(
     (rows, outcome)
 }
 
-fn model(loaded: &Loaded) -> Result<(&CovarianceRow, StressModel), Outcome> {
+pub(super) fn model(loaded: &Loaded) -> Result<(&CovarianceRow, StressModel), Outcome> {
     let missing = "no factor covariance of this date";
     let row = loaded.covariance.as_ref();
     let row = row.ok_or_else(|| Outcome::Insufficient(missing.to_owned()))?;
@@ -129,7 +129,7 @@ fn one(
 }
 
 /// Shocks as rows over the factors that have a series.
-fn shocks(
+pub(super) fn shocks(
     loaded: &Loaded,
     covariance: &CovarianceRow,
     scenario: &domain::Scenario,

@@ -10,7 +10,7 @@ use crate::analytics::correlation::{correlations, mean_correlation};
 use crate::analytics::ledoit_wolf::ledoit_wolf;
 use crate::analytics::linalg::Matrix;
 use crate::analytics::nearest_correlation::nearest_correlation;
-use crate::analytics::portfolio_returns::{Holding, portfolio_returns};
+use crate::analytics::portfolio_returns::{Holding, PortfolioReturns, portfolio_returns};
 use crate::analytics::{Error as NumericError, forecast, volatility as kernels};
 use crate::domain::money;
 use crate::phases::symbol_factors::WINDOW;
@@ -19,23 +19,27 @@ use crate::store::portfolio_results::{CorrelationRow, VolatilityRow};
 /// A smallest eigenvalue below this is repaired before clustering.
 const INDEFINITE: f64 = -1e-10;
 
-pub(super) fn volatility(view: &BookView<'_>, loaded: &Loaded) -> (Option<VolatilityRow>, Outcome) {
+pub(super) fn volatility(
+    view: &BookView<'_>,
+    series: &Result<PortfolioReturns, String>,
+) -> (Option<VolatilityRow>, Outcome) {
     if let Some(outcome) = view.nothing_to_model() {
         return (None, outcome);
     }
     if let Some(outcome) = &view.no_ratios {
         return (None, outcome.clone());
     }
-    match series(view, loaded) {
-        Ok(found) => found,
-        Err(error) => (None, Outcome::Failed(error)),
+    match series {
+        Ok(series) => row(view, series),
+        Err(error) => (None, Outcome::Failed(error.clone())),
     }
 }
 
-fn series(
+/// Past returns of today's book: what volatility and value at risk look at.
+pub(super) fn return_series(
     view: &BookView<'_>,
     loaded: &Loaded,
-) -> Result<(Option<VolatilityRow>, Outcome), String> {
+) -> Result<PortfolioReturns, String> {
     let mut returns = Vec::with_capacity(view.modelled.len());
     for one in &view.modelled {
         let all = loaded.window.returns(&loaded.prices, one.symbol);
@@ -54,7 +58,10 @@ fn series(
         })
         .collect();
     let moves = factor_moves(loaded)?;
-    let series = portfolio_returns(&holdings, &moves[1..]).map_err(|error| error.to_string())?;
+    portfolio_returns(&holdings, &moves[1..]).map_err(|error| error.to_string())
+}
+
+fn row(view: &BookView<'_>, series: &PortfolioReturns) -> (Option<VolatilityRow>, Outcome) {
     let values = &series.returns;
     let coverage = view.coverage.unwrap_or(0.0);
     let mut row = VolatilityRow {
@@ -114,7 +121,7 @@ fn series(
         Some(why) => Outcome::Insufficient(why.clone()),
         None => Outcome::Done,
     };
-    Ok((Some(row), outcome))
+    (Some(row), outcome)
 }
 
 /// Moves of the market-neutral factors per session, with the slopes of the date.

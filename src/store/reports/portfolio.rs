@@ -221,6 +221,31 @@ pub async fn published(
     }))
 }
 
+/// A date that was computed, whether readers may see it or not: for those who ask what became of it.
+pub async fn computed(
+    db: &mut ReadTx<'_>,
+    portfolio: PortfolioId,
+    as_of: NaiveDate,
+) -> Result<Option<Published>> {
+    let row = sqlx::query!(
+        "select rs.run_id, c.strict
+         from portfolio_snapshots s
+         join completeness c using (portfolio_id, as_of)
+         join result_set rs on rs.kind = 'portfolio-analytics' and rs.owner = s.portfolio_id::text and rs.as_of = s.as_of
+         where s.portfolio_id = $1 and s.as_of = $2",
+        portfolio.0,
+        as_of
+    )
+    .fetch_optional(db.connection().await?)
+    .await
+    .attempt("looking for a computed date")?;
+    Ok(row.map(|row| Published {
+        as_of,
+        run: RunId(row.run_id),
+        strict: row.strict,
+    }))
+}
+
 /// Why readers do not see a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unpublished {

@@ -1,0 +1,202 @@
+//! Explains a stored number: formula, inputs and intermediate values, made again from what is stored with the kernels of the night.
+//!
+//! [`METRICS`] is the registry: a metric is one entry, a name with a function. The function takes what phase 6 read and what it
+//! wrote, computes the number as phase 6 does, and tells how. Whether both are the same, to the last bit, is for the caller to say:
+//! they differ when an input has changed, or a kernel.
+
+mod book;
+mod correlation;
+mod factors;
+mod stress;
+mod volatility;
+
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use super::book::BookView;
+use super::{Input, Loaded, PortfolioAnalytics, safety_net};
+use crate::domain::{Calendar, LedgerDay, PortfolioId, RunId, TaskEpoch, TaskId, TradingDate};
+use crate::market_data::Basis;
+use crate::phases::books::{self, Books};
+use crate::phases::{Error, Phase, Result, TaskRef};
+use crate::store::ReadTx;
+use crate::store::reports::Report;
+
+/// A number, exact money or a statistic.
+#[derive(Debug, Clone, Copy)]
+pub enum Number {
+    /// Money, to the last digit.
+    Money(Decimal),
+    /// A statistic, to the last bit.
+    Statistic(f64),
+}
+
+impl Number {
+    /// The same digits, or the same bits.
+    pub fn same(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Money(a), Self::Money(b)) => a == b,
+            (Self::Statistic(a), Self::Statistic(b)) => a.to_bits() == b.to_bits(),
+            _ => false,
+        }
+    }
+}
+
+/// A named value on the way to a number.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// What it is.
+    pub name: String,
+    /// A number, money as text, or several of them by name.
+    pub value: Value,
+}
+
+/// How a number is made.
+#[derive(Debug, Clone)]
+pub struct Explained {
+    /// In words and signs.
+    pub formula: &'static str,
+    /// Where its inputs are stored.
+    pub source: &'static str,
+    /// The unit, with its sign.
+    pub unit: &'static str,
+    /// Over which sessions.
+    pub window: String,
+    /// How many observations, lots or positions are in it.
+    pub n: usize,
+    /// What goes in.
+    pub inputs: Vec<Line>,
+    /// What is made of it on the way, in order.
+    pub steps: Vec<Line>,
+    /// What comes out now.
+    pub computed: Number,
+    /// What is stored.
+    pub stored: Number,
+}
+
+/// Why there is nothing to explain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The metric needs another argument: those that it takes.
+    Argument(Vec<String>),
+    /// Nothing is stored, for this reason.
+    NotStored(String),
+    /// It is stored, but cannot be made again, for this reason.
+    NotMade(String),
+}
+
+/// A metric that can be explained.
+pub struct Metric {
+    /// Its name, as it is typed.
+    pub name: &'static str,
+    /// What follows the name after a colon, where something must.
+    pub argument: Option<&'static str>,
+    /// What it is.
+    pub about: &'static str,
+    explain: fn(&Sources<'_>, &str) -> std::result::Result<Explained, Refusal>,
+}
+
+/// Every metric, in the order of the list that people see.
+pub const METRICS: &[Metric] = &[
+    book::NAV,
+    book::PNL_DAY,
+    book::HHI,
+    factors::BETA,
+    factors::VOLATILITY,
+    factors::SYSTEMATIC_SHARE,
+    factors::CONTRIBUTION,
+    volatility::REALISED_21,
+    volatility::REALISED_63,
+    volatility::FORECAST_21,
+    correlation::CORRELATION,
+    stress::STRESS,
+];
+
+/// Finds a metric and its argument in what was typed: `beta:Market`.
+pub fn find(text: &str) -> Option<(&'static Metric, &str)> {
+    let (name, argument) = text.split_once(':').unwrap_or((text, ""));
+    let metric = METRICS.iter().find(|metric| metric.name == name)?;
+    (metric.argument.is_some() || argument.is_empty()).then_some((metric, argument))
+}
+
+/// What phase 6 read of a portfolio at a date, and the ledger of the date and of the session before.
+pub struct Read {
+    loaded: Loaded,
+    books: Books,
+    calendar: Calendar,
+}
+
+/// What an explanation looks at.
+struct Sources<'a> {
+    report: &'a Report,
+    loaded: &'a Loaded,
+    view: BookView<'a>,
+    /// The session before, where the book was there, and the date.
+    days: Vec<LedgerDay>,
+}
+
+/// Reads what phases 3 and 6 read.
+pub async fn load(db: &mut ReadTx<'_>, portfolio: PortfolioId, as_of: TradingDate) -> Result<Read> {
+    let calendar = Calendar::nyse();
+    // Nobody's task: what is read depends on the date alone.
+    let task = TaskRef {
+        at: TaskEpoch {
+            task: TaskId(0),
+            epoch: 0,
+        },
+        run_id: RunId(uuid::Uuid::nil()),
+        run_seq: 0,
+        final_date: as_of,
+        force: false,
+        as_of,
+        calendar,
+        basis: Basis::Raw,
+    };
+    let input = Input { portfolio };
+    let loaded = PortfolioAnalytics.load(db, &task, &input).await?;
+    let before = calendar.previous(as_of);
+    let before = before.map_err(|error| Error::Permanent(error.to_string()))?;
+    let books = books::load(db, &task, &[portfolio], &[before, as_of]).await?;
+    Ok(Read {
+        loaded,
+        books,
+        calendar,
+    })
+}
+
+/// Makes a number again. Pure: everything was read before.
+pub fn explain(
+    mut read: Read,
+    report: &Report,
+    metric: &Metric,
+    argument: &str,
+) -> Result<std::result::Result<Explained, Refusal>> {
+    safety_net(&mut read.loaded)?;
+    let days = read.books.everything(read.calendar)?;
+    let sources = Sources {
+        report,
+        loaded: &read.loaded,
+        view: BookView::new(&read.loaded),
+        days,
+    };
+    Ok((metric.explain)(&sources, argument))
+}
+
+fn line(name: impl Into<String>, value: impl Into<Value>) -> Line {
+    Line {
+        name: name.into(),
+        value: value.into(),
+    }
+}
+
+fn money(value: Decimal) -> Value {
+    Value::from(value.normalize().to_string())
+}
+
+impl Sources<'_> {
+    /// Why an analytic of this entry of the vector is not stored.
+    fn not_stored(&self, entry: &str) -> Refusal {
+        let reason = self.report.completeness.reason(entry);
+        Refusal::NotStored(reason.unwrap_or_else(|| "not computed".to_owned()))
+    }
+}

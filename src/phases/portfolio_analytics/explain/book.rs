@@ -1,0 +1,134 @@
+//! Numbers of the book itself: net asset value, profit, concentration.
+
+use rust_decimal::Decimal;
+use serde_json::json;
+
+use super::{Explained, Line, Metric, Number, Refusal, Sources, line, money};
+use crate::domain::{LedgerDay, money as crossing};
+use crate::phases::portfolio_analytics::book::concentration;
+
+pub(super) const NAV: Metric = Metric {
+    name: "nav",
+    argument: None,
+    about: "net asset value",
+    explain: nav,
+};
+
+pub(super) const PNL_DAY: Metric = Metric {
+    name: "pnl_day",
+    argument: None,
+    about: "profit and loss of the session",
+    explain: pnl_day,
+};
+
+pub(super) const HHI: Metric = Metric {
+    name: "hhi",
+    argument: None,
+    about: "concentration by instrument",
+    explain: hhi,
+};
+
+/// The ledger of the date.
+fn today<'a>(sources: &'a Sources<'_>) -> Result<&'a LedgerDay, Refusal> {
+    let day = sources.days.last();
+    let day = day.filter(|day| day.date == sources.loaded.as_of);
+    day.ok_or_else(|| Refusal::NotMade("the book has no ledger at this date".to_owned()))
+}
+
+fn nav(sources: &Sources<'_>, _: &str) -> Result<Explained, Refusal> {
+    let day = today(sources)?;
+    let positions = &sources.report.positions;
+    let inputs = day.positions.iter().map(|(id, value)| {
+        let known = positions.iter().find(|position| position.id == *id);
+        let name = known.map_or_else(|| id.to_string(), |known| known.symbol.to_string());
+        let value = json!({
+            "quantity": money(value.quantity),
+            "price": money(value.price),
+            "price_date": value.price_date,
+            "value": money(value.market_value),
+        });
+        line(name, value)
+    });
+    Ok(Explained {
+        formula: "cash + Σ quantity × price × multiplier",
+        source: "positions, cash_flows, manual_marks, market_data_cache, corporate_actions",
+        unit: "currency of the portfolio",
+        window: format!("all bookings since {}", sources.report.portfolio.inception),
+        n: day.positions.len(),
+        inputs: inputs.collect(),
+        steps: vec![
+            line("cash", money(day.cash)),
+            line("long value", money(day.long_value)),
+            line("short value", money(day.short_value)),
+        ],
+        computed: Number::Money(day.nav),
+        stored: Number::Money(sources.report.snapshot.nav),
+    })
+}
+
+fn pnl_day(sources: &Sources<'_>, _: &str) -> Result<Explained, Refusal> {
+    let day = today(sources)?;
+    let before = sources.days.iter().rev().nth(1);
+    let opening = sources.report.portfolio.opening_equity;
+    let mut inputs = match before {
+        Some(before) => vec![line(format!("NAV of {}", before.date), money(before.nav))],
+        None => vec![line("opening equity", money(opening))],
+    };
+    inputs.push(line("NAV", money(day.nav)));
+    inputs.push(line(
+        "contributions less withdrawals",
+        money(day.external_flows),
+    ));
+    Ok(Explained {
+        formula: "realised + change of unrealised + income = NAV − NAV before − external flows",
+        source: "positions, cash_flows, manual_marks, market_data_cache, corporate_actions",
+        unit: "currency of the portfolio, a loss is negative",
+        window: "the session".to_owned(),
+        n: day.positions.len(),
+        inputs,
+        steps: vec![
+            line("realised", money(day.realised)),
+            line("change of unrealised", money(day.unrealised_change)),
+            line("income", money(day.income)),
+        ],
+        computed: Number::Money(day.pnl_day),
+        stored: Number::Money(sources.report.snapshot.pnl_day),
+    })
+}
+
+fn hhi(sources: &Sources<'_>, _: &str) -> Result<Explained, Refusal> {
+    let Some(stored) = &sources.report.concentration else {
+        return Err(sources.not_stored("concentration"));
+    };
+    let (row, outcome) = concentration(&sources.view);
+    let Some((gross, hhi, effective, top_3, top_10, names)) = row else {
+        let why = outcome.reason().unwrap_or("no exposure");
+        return Err(Refusal::NotMade(why.to_owned()));
+    };
+    let share = |value: Decimal| crossing::to_f64(value) / crossing::to_f64(gross);
+    let inputs = sources.view.instruments.iter().map(|(symbol, sides)| {
+        let value = json!({
+            "long": money(sides.long),
+            "short": money(sides.short),
+            "share": share(sides.gross()),
+        });
+        line(symbol.to_string(), value)
+    });
+    let inputs: Vec<Line> = inputs.collect();
+    Ok(Explained {
+        formula: "10,000 × Σ share², share = (long + |short|) / gross",
+        source: "position_values",
+        unit: "0 to 10,000",
+        window: "the date".to_owned(),
+        n: usize::try_from(names).unwrap_or(0),
+        inputs,
+        steps: vec![
+            line("gross", money(gross)),
+            line("effective names, 10,000 / HHI", effective),
+            line("top 3", top_3),
+            line("top 10", top_10),
+        ],
+        computed: Number::Statistic(hhi),
+        stored: Number::Statistic(stored.hhi),
+    })
+}

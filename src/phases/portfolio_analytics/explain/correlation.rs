@@ -1,0 +1,131 @@
+//! The correlation of a pair of instruments.
+
+use serde_json::json;
+
+use super::{Explained, Metric, Number, Refusal, Sources, line};
+use crate::analytics::MINIMUM_OBSERVATIONS;
+use crate::analytics::correlation::pearson;
+use crate::phases::portfolio_analytics::volatility::correlation;
+use crate::phases::symbol_factors::WINDOW;
+use crate::store::reports::Correlation;
+
+pub(super) const CORRELATION: Metric = Metric {
+    name: "correlation",
+    argument: Some("SYMBOL,SYMBOL"),
+    about: "correlation of two instruments",
+    explain: pair,
+};
+
+/// Where a pair stands in an upper triangle without its diagonal.
+fn place(size: usize, i: usize, j: usize) -> usize {
+    let (i, j) = (i.min(j), i.max(j));
+    i * size - i * (i + 1) / 2 + (j - i - 1)
+}
+
+fn at(symbols: &[String], argument: &str) -> Option<(usize, usize)> {
+    let (a, b) = argument.split_once(',')?;
+    let find = |name: &str| symbols.iter().position(|symbol| symbol == name.trim());
+    let (a, b) = (find(a)?, find(b)?);
+    (a != b).then_some((a, b))
+}
+
+fn pair(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
+    let Some(stored) = &sources.report.correlation else {
+        return Err(sources.not_stored("correlation"));
+    };
+    let Some((a, b)) = at(&stored.symbols, argument) else {
+        return Err(Refusal::Argument(pairs(stored)));
+    };
+    let Some(value) = stored.upper[place(stored.symbols.len(), a, b)] else {
+        let why = "fewer than 60 common returns, or one of the two does not move";
+        return Err(Refusal::NotStored(why.to_owned()));
+    };
+    let refuse = |why: String| Refusal::NotMade(why);
+    let (row, outcome) = correlation(&sources.view, sources.loaded);
+    let row = row.ok_or_else(|| refuse(outcome.reason().unwrap_or("no matrix").to_owned()))?;
+    let names = [&stored.symbols[a], &stored.symbols[b]];
+    let find = |name: &String| row.symbols.iter().position(|symbol| symbol == name);
+    let (Some(i), Some(j)) = (find(names[0]), find(names[1])) else {
+        return Err(refuse("one of the two is not priced any more".to_owned()));
+    };
+    let computed = row.correlations[place(row.symbols.len(), i, j)];
+    let computed = computed.ok_or_else(|| refuse("too few common returns".to_owned()))?;
+    let mut series = Vec::with_capacity(2);
+    for name in names {
+        let symbol = name
+            .parse()
+            .map_err(|_| refuse(format!("{name} is no symbol")))?;
+        let all = sources
+            .loaded
+            .window
+            .returns(&sources.loaded.prices, &symbol);
+        let all = all.map_err(|error| refuse(error.to_string()))?;
+        series.push(all[all.len() - WINDOW..].to_vec());
+    }
+    let known = pearson(&series[0], &series[1], MINIMUM_OBSERVATIONS);
+    let known = known.map_err(|error| refuse(error.to_string()))?;
+    let known = known.ok_or_else(|| refuse("too few common returns".to_owned()))?;
+    let common: Vec<usize> = (0..WINDOW)
+        .filter(|&t| !series[0][t].is_nan() && !series[1][t].is_nan())
+        .collect();
+    let statistics = |values: &[f64]| {
+        let n = common.len() as f64;
+        let mean = common.iter().map(|&t| values[t]).sum::<f64>() / n;
+        let squares: f64 = common
+            .iter()
+            .map(|&t| (values[t] - mean) * (values[t] - mean))
+            .sum();
+        let returns: Vec<f64> = common.iter().map(|&t| values[t]).collect();
+        json!({ "mean": mean, "deviation": (squares / (n - 1.0)).sqrt(), "returns": returns })
+    };
+    Ok(Explained {
+        formula: "Σ (x − mean x)(y − mean y) / √(Σ (x − mean x)² × Σ (y − mean y)²), pairwise complete",
+        source: "market_data_cache, corporate_actions",
+        unit: "−1 to 1",
+        window: format!("252 sessions to {}", sources.loaded.as_of),
+        n: known.n,
+        inputs: vec![
+            line(names[0].clone(), statistics(&series[0])),
+            line(names[1].clone(), statistics(&series[1])),
+        ],
+        steps: vec![
+            line("95 % interval by Fisher's z, from", known.low),
+            line("95 % interval by Fisher's z, to", known.high),
+        ],
+        computed: Number::Statistic(computed),
+        stored: Number::Statistic(value),
+    })
+}
+
+/// Every pair; a book of many names has too many to read, but each is one that works.
+fn pairs(row: &Correlation) -> Vec<String> {
+    let symbols = row.symbols.iter().enumerate();
+    let of = |(i, a): (usize, &String)| {
+        let a = a.clone();
+        let rest = row.symbols[i + 1..].iter();
+        rest.map(move |b| format!("{a},{b}")).collect::<Vec<_>>()
+    };
+    symbols.flat_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_is_found_in_the_triangle_whatever_its_order() {
+        let mut expected = 0;
+        for i in 0..5 {
+            for j in i + 1..5 {
+                assert_eq!((place(5, i, j), place(5, j, i)), (expected, expected));
+                expected += 1;
+            }
+        }
+        let symbols = ["A", "B"].map(String::from);
+        assert_eq!(at(&symbols, "B, A"), Some((1, 0)));
+        assert_eq!(
+            (at(&symbols, "A"), at(&symbols, "A,A"), at(&symbols, "A,C")),
+            (None, None, None)
+        );
+    }
+}

@@ -1,0 +1,154 @@
+//! Volatility of the return series of today's book.
+
+use serde_json::{Value, json};
+
+use super::{Explained, Line, Metric, Number, Refusal, Sources, line};
+use crate::analytics::portfolio_returns::PortfolioReturns;
+use crate::analytics::{SESSIONS_PER_YEAR, forecast};
+use crate::phases::portfolio_analytics::volatility::{return_series, volatility};
+use crate::store::portfolio_results::VolatilityRow;
+use crate::store::reports::Volatility;
+
+pub(super) const REALISED_21: Metric = Metric {
+    name: "realised_21",
+    argument: None,
+    about: "volatility of the last 21 sessions",
+    explain: |sources, _| realised(sources, 21, |row| row.realised_21, |row| row.realised_21),
+};
+
+pub(super) const REALISED_63: Metric = Metric {
+    name: "realised_63",
+    argument: None,
+    about: "volatility of the last 63 sessions",
+    explain: |sources, _| realised(sources, 63, |row| row.realised_63, |row| row.realised_63),
+};
+
+pub(super) const FORECAST_21: Metric = Metric {
+    name: "forecast_21",
+    argument: None,
+    about: "forecast of the volatility of the next 21 sessions",
+    explain: forecast_21,
+};
+
+const SOURCE: &str = "position_values, portfolio_snapshots, market_data_cache, corporate_actions, yields, symbol_factor_exposures, \
+                      factor_covariance";
+const UNIT: &str = "a fraction of NAV per year";
+
+/// Weights of the book, then its returns with their sessions.
+fn inputs(sources: &Sources<'_>, series: &PortfolioReturns, last: usize) -> Vec<Line> {
+    let weights = sources.view.modelled.iter().map(|one| {
+        let value = json!({ "weight": one.weight });
+        line(one.symbol.to_string(), value)
+    });
+    let mut inputs: Vec<Line> = weights.collect();
+    let from = series.returns.len().saturating_sub(last);
+    // The first session of the window has no return.
+    let session = |at: &usize| sources.loaded.window.sessions[at + 1].to_string();
+    let sessions: Vec<String> = series.sessions[from..].iter().map(session).collect();
+    inputs.push(line("sessions", Value::from(sessions)));
+    inputs.push(line(
+        "returns, Σ weight × return",
+        series.returns[from..].to_vec(),
+    ));
+    inputs
+}
+
+fn series(sources: &Sources<'_>) -> Result<PortfolioReturns, Refusal> {
+    return_series(&sources.view, sources.loaded).map_err(Refusal::NotMade)
+}
+
+fn stored(
+    sources: &Sources<'_>,
+    key: &str,
+    pick: fn(&Volatility) -> Option<f64>,
+) -> Result<f64, Refusal> {
+    let Some(row) = &sources.report.volatility else {
+        return Err(sources.not_stored("volatility"));
+    };
+    pick(row).ok_or_else(|| {
+        let why = row.reasons.get(key).cloned();
+        Refusal::NotStored(why.unwrap_or_else(|| "not computed".to_owned()))
+    })
+}
+
+fn made(
+    sources: &Sources<'_>,
+    series: &PortfolioReturns,
+    pick: fn(&VolatilityRow) -> Option<f64>,
+) -> Result<f64, Refusal> {
+    let (row, outcome) = volatility(&sources.view, &Ok(series.clone()));
+    let value = row.as_ref().and_then(pick);
+    value.ok_or_else(|| {
+        let why = outcome.reason().unwrap_or("too few returns");
+        Refusal::NotMade(why.to_owned())
+    })
+}
+
+fn realised(
+    sources: &Sources<'_>,
+    sessions: usize,
+    of_report: fn(&Volatility) -> Option<f64>,
+    of_row: fn(&VolatilityRow) -> Option<f64>,
+) -> Result<Explained, Refusal> {
+    let key = if sessions == 21 {
+        "realised_21"
+    } else {
+        "realised_63"
+    };
+    let stored = stored(sources, key, of_report)?;
+    let series = series(sources)?;
+    let computed = made(sources, &series, of_row)?;
+    let last = &series.returns[series.returns.len().saturating_sub(sessions)..];
+    let mean = last.iter().sum::<f64>() / last.len() as f64;
+    let squares: f64 = last
+        .iter()
+        .map(|value| (value - mean) * (value - mean))
+        .sum();
+    let variance = squares / (last.len() as f64 - 1.0);
+    Ok(Explained {
+        formula: "√(Σ (r − mean)² / (n − 1)) × √252, today's weights on past returns, cash 0",
+        source: SOURCE,
+        unit: UNIT,
+        window: format!("the last {sessions} returns to {}", sources.loaded.as_of),
+        n: last.len(),
+        inputs: inputs(sources, &series, sessions),
+        steps: vec![
+            line("mean", mean),
+            line("sample variance of a session", variance),
+            line("sample variance of a year", SESSIONS_PER_YEAR * variance),
+            line("holes filled by the factor model", series.filled),
+        ],
+        computed: Number::Statistic(computed),
+        stored: Number::Statistic(stored),
+    })
+}
+
+fn forecast_21(sources: &Sources<'_>, _: &str) -> Result<Explained, Refusal> {
+    let stored = stored(sources, "forecast_21", |row| row.forecast_21)?;
+    let series = series(sources)?;
+    let computed = made(sources, &series, |row| row.forecast_21)?;
+    let parts = forecast::forecast(&series.returns);
+    let parts = parts.map_err(|error| Refusal::NotMade(error.to_string()))?;
+    let mut steps = vec![line("exponentially weighted, half-life 21", parts.ewma)];
+    if let Some((annual, har)) = &parts.har {
+        steps.push(line("HAR", *annual));
+        steps.push(line("HAR, variance of a session", har.variance));
+        steps.push(line("HAR, training rows", har.rows));
+        steps.push(line("HAR, raised to the smallest target", har.floored));
+        steps.push(line("HAR, above the largest target", har.above_largest));
+        steps.push(line("HAR, a regressor is constant", har.constant));
+    }
+    let n = series.returns.len().min(504);
+    Ok(Explained {
+        formula: "√ of the mean of two annual variances: HAR (regression of the mean of the next 21 r² on the means of the last \
+                  1, 5, 22) and the exponentially weighted one; the latter alone below 126 returns",
+        source: SOURCE,
+        unit: UNIT,
+        window: format!("the last {n} returns to {}", sources.loaded.as_of),
+        n,
+        inputs: inputs(sources, &series, n),
+        steps,
+        computed: Number::Statistic(computed),
+        stored: Number::Statistic(stored),
+    })
+}
