@@ -17,7 +17,7 @@ use crate::store::{Pools, ReadTx, portfolios};
 pub use json::document;
 pub use page::page;
 #[cfg(test)]
-pub(super) use sample::report as sample_report;
+pub(in crate::cli) use sample::report as sample_report;
 
 /// Reads and renders.
 pub async fn run(pools: &Pools, args: &ShowArgs, json: bool) -> Result<Output, Error> {

@@ -1,0 +1,152 @@
+//! `explain` on stored numbers: every metric is made again to the last bit, and one whose inputs changed says so.
+
+use serde_json::Value;
+
+use crate::market::{Folder, close};
+use crate::world::{World, on, request};
+
+/// What is explained of a book, as it is typed, with what `show` has for it.
+fn metrics(show: &Value) -> Vec<(String, Value)> {
+    let mut all = vec![
+        ("nav".to_owned(), show["nav"].clone()),
+        ("pnl_day".to_owned(), show["pnl_day"].clone()),
+        ("hhi".to_owned(), show["concentration"]["hhi"].clone()),
+        ("volatility".to_owned(), show["risk"]["volatility"].clone()),
+        (
+            "systematic_share".to_owned(),
+            show["risk"]["systematic_share"].clone(),
+        ),
+    ];
+    for key in ["realised_21", "realised_63", "forecast_21"] {
+        all.push((key.to_owned(), show["volatility"][key].clone()));
+    }
+    let array = |value: &Value| value.as_array().unwrap().clone();
+    for factor in array(&show["factors"]) {
+        if !factor["beta"].is_null() {
+            let name = format!("beta:{}", factor["factor"].as_str().unwrap());
+            all.push((name, factor["beta"].clone()));
+        }
+    }
+    for part in array(&show["risk"]["contributions"]) {
+        let name = format!("contribution:{}", part["name"].as_str().unwrap());
+        all.push((name, part["contribution"].clone()));
+    }
+    let symbols = array(&show["correlation"]["symbols"]);
+    let pair = format!(
+        "correlation:{},{}",
+        symbols[0].as_str().unwrap(),
+        symbols[2].as_str().unwrap()
+    );
+    all.push((pair, show["correlation"]["matrix"][0][2].clone()));
+    for stress in array(&show["stress"]) {
+        for leg in ["direct", "propagated"] {
+            if !stress[leg].is_null() {
+                let name = format!("stress:{}:{leg}", stress["scenario"].as_str().unwrap());
+                all.push((name, stress[leg].clone()));
+            }
+        }
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_number_that_can_be_explained_is_made_again_to_the_last_bit() {
+    let world = World::shipped().await;
+    world.shipped_book("long_short").await;
+    world.worker().await;
+    world.run(&request(on("2016-12-30"))).await;
+
+    let (_, show) = world.command(&["show", "long_short"]).await;
+    let all = metrics(&show);
+    // 8 of the book, 7 betas, 7 + 14 contributions, a pair, and both legs of the scenarios.
+    assert!(all.len() > 60, "{}", all.len());
+    for (metric, stored) in all {
+        let (code, document) = world.command(&["explain", "long_short", &metric]).await;
+        assert_eq!(code, 0, "{metric}: {document:#}");
+        assert_eq!(document["equal"], true, "{metric}");
+        assert_eq!(document["value"], stored, "{metric}");
+        assert_eq!(document["value"], document["recomputed"], "{metric}");
+        for key in ["formula", "source", "unit", "window", "convention_id"] {
+            assert!(
+                !document[key].as_str().unwrap().is_empty(),
+                "{metric} {key}"
+            );
+        }
+        assert!(document["n"].as_i64().unwrap() > 0, "{metric}");
+        assert!(
+            !document["inputs"].as_array().unwrap().is_empty(),
+            "{metric}"
+        );
+        assert!(
+            !document["steps"].as_array().unwrap().is_empty(),
+            "{metric}"
+        );
+    }
+    let (code, page) = world.page(&["explain", "long_short", "beta:Market"]).await;
+    assert_eq!(code, 0);
+    assert!(page.contains("the same to the last bit"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_explained_says_what_could_be() {
+    let world = World::new().await;
+    let row = format!("AAA,100,{},2016-12-28,PUBLIC", close("AAA", "2016-12-28"));
+    world.book("book", "100000", "2016-12-28", &[&row]).await;
+    world.book("cash", "100000", "2016-12-28", &[]).await;
+    let (code, page) = world.page(&["explain", "book", "nav"]).await;
+    assert_eq!(code, 1);
+    assert!(
+        page.contains("nothing is stored") && page.contains("sigmabatch run"),
+        "{page}"
+    );
+    world.worker().await;
+    world.run(&request(on("2016-12-29"))).await;
+
+    let (code, page) = world.page(&["explain", "book", "sharpe-ish"]).await;
+    assert_eq!(code, 2);
+    for metric in ["nav", "beta:FACTOR", "realised_63", "stress:SCENARIO"] {
+        assert!(page.contains(metric), "{metric} in {page}");
+    }
+    let (code, page) = world.page(&["explain", "book", "beta:Luck"]).await;
+    assert_eq!(code, 2);
+    assert!(page.contains("beta:Market"), "{page}");
+    // A number that is not there for a reason is no number.
+    let (code, page) = world.page(&["explain", "cash", "volatility"]).await;
+    assert_eq!(code, 1);
+    assert!(page.contains("no positions"), "{page}");
+    let (code, document) = world.command(&["explain", "cash", "nav"]).await;
+    assert_eq!((code, &document["value"]), (0, &Value::from("100000")));
+}
+
+/// A close is corrected after the night: the stored number stands on the old one, and explain names both and the change.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_whose_inputs_changed_is_an_error_that_names_the_change() {
+    let mut folder = Folder::new();
+    let world = World::at("2016-12-30T23:00:00Z", folder.path()).await;
+    let row = format!("AAA,100,{},2016-12-28,PUBLIC", close("AAA", "2016-12-28"));
+    world.book("book", "100000", "2016-12-28", &[&row]).await;
+    world.worker().await;
+    world.run(&request(on("2016-12-29"))).await;
+    let explain = ["explain", "book", "nav", "--date", "2016-12-29"];
+    let (code, before) = world.command(&explain).await;
+    assert_eq!(code, 0);
+
+    // Another book's run brings the corrected close of the 29th.
+    folder.correct("AAA", "2016-12-29", 80.0);
+    let other = format!("AAA,1,{},2016-12-28,PUBLIC", close("AAA", "2016-12-28"));
+    let other = world.book("other", "1000", "2016-12-28", &[&other]).await;
+    world
+        .run(&sigmabatch::engine::Request {
+            force: true,
+            portfolios: sigmabatch::engine::Selection::Only(vec![other]),
+            ..request(on("2016-12-29"))
+        })
+        .await;
+
+    let (code, page) = world.page(&explain).await;
+    assert_eq!(code, 1, "{page}");
+    let stored = before["value"].as_str().unwrap();
+    assert!(page.contains(&format!("is stored as {stored}")), "{page}");
+    assert!(page.contains("prices of AAA"), "{page}");
+    assert!(page.contains("sigmabatch run --date 2016-12-29"), "{page}");
+}
