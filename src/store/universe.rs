@@ -25,7 +25,8 @@ pub struct Wanted {
 }
 
 /// Series of the positions that are live in a window: public ones, underlyings, contracts; and of
-/// public ones that were closed before, whose splits and dividends are in the cash.
+/// public ones that were closed before, whose splits and dividends are in the cash, and underlyings of
+/// contracts that expired before, whose last session settled them.
 pub async fn held(
     db: &mut ReadTx<'_>,
     portfolios: &[PortfolioId],
@@ -35,8 +36,8 @@ pub async fn held(
     let portfolios: Vec<Uuid> = portfolios.iter().map(|id| id.0).collect();
     sqlx::query!(
         r#"with booked as (
-               select symbol, underlying, class, entry_date, exit_date,
-                      exit_date is not null and exit_date < $2 as closed
+               select symbol, underlying, class, entry_date, least(exit_date, expiry_session) as exit_date,
+                      coalesce(least(exit_date, expiry_session) < $2, false) as closed
                from positions
                where portfolio_id = any($1) and deleted_at is null and entry_date <= $3 and class <> 'PRIVATE'
            )
@@ -48,7 +49,7 @@ pub async fn held(
                select symbol, class, entry_date, exit_date, closed from booked where not closed or class = 'PUBLIC'
                union
                select underlying, 'PUBLIC', entry_date, exit_date, closed from booked
-               where underlying is not null and not closed
+               where underlying is not null
            ) all_symbols
            group by symbol order by symbol"#,
         &portfolios,

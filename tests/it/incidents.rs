@@ -3,6 +3,7 @@
 //! proof of each entry is, or why it does not apply to this design.
 
 mod calendar;
+mod content;
 mod double_execution;
 mod operations;
 mod own_failures;

@@ -23,6 +23,7 @@ mod faults;
 mod import;
 mod incidents;
 mod invalidate;
+mod invariance;
 mod ledger;
 mod links;
 mod look;
