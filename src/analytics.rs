@@ -51,6 +51,9 @@ pub mod stress;
 pub mod stress_pnl;
 
 pub mod data_quality;
+pub mod options;
+
+pub mod implied_volatility;
 
 // What the kernels above are made of.
 pub mod regression;
