@@ -51,6 +51,14 @@ pub mod stress;
 pub mod stress_pnl;
 
 pub mod data_quality;
+pub mod reverse_stress;
+
+pub mod replay;
+
+pub mod value_at_risk;
+
+pub mod var_backtest;
+
 pub mod options;
 
 pub mod implied_volatility;

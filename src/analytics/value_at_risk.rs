@@ -1,0 +1,181 @@
+//! Value at risk and expected shortfall of a return series, historical and parametric. Losses are **positive** fractions.
+
+use super::{Error, volatility};
+
+/// Returns that the numbers of a date rest on.
+pub const WINDOW: usize = 252;
+
+/// How sure one is not to lose more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confidence {
+    /// One session in twenty is worse.
+    P95,
+    /// One session in a hundred is worse.
+    P99,
+}
+
+impl Confidence {
+    /// Both, the lower one first.
+    pub const ALL: [Self; 2] = [Self::P95, Self::P99];
+
+    /// Probability of a loss beyond the value at risk.
+    pub fn tail(self) -> f64 {
+        match self {
+            Self::P95 => 0.05,
+            Self::P99 => 0.01,
+        }
+    }
+
+    /// Standard normal quantile of the confidence.
+    fn normal_quantile(self) -> f64 {
+        match self {
+            Self::P95 => 1.644_853_626_951_472_2,
+            Self::P99 => 2.326_347_874_040_840_8,
+        }
+    }
+}
+
+/// What may be lost, fractions of the value; a loss is positive, a negative number is a gain.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Loss {
+    /// Value at risk: the loss that is exceeded with the probability of the tail.
+    pub value_at_risk: f64,
+    /// Expected shortfall: the mean loss at or beyond the value at risk.
+    pub expected_shortfall: f64,
+}
+
+/// Sample quantile of type 7 (Hyndman and Fan 1996; the default of R and numpy): `h = (n − 1)·p`, linear between the order statistics
+/// around it. [`Error::Insufficient`] without values, [`Error::Invalid`] for NaN, infinite values or a `p` outside of [0, 1].
+pub fn quantile(values: &[f64], p: f64) -> Result<f64, Error> {
+    volatility::finite(values)?;
+    if !(0.0..=1.0).contains(&p) {
+        return Err(Error::Invalid {
+            what: "probability of a quantile",
+        });
+    }
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let Some(last) = sorted.len().checked_sub(1) else {
+        return Err(Error::Insufficient { have: 0, need: 1 });
+    };
+    let at = last as f64 * p;
+    // At most `last`, and whole numbers of this size are exact.
+    let below = (0..=last).rev().find(|k| *k as f64 <= at).unwrap_or(0);
+    let above = (below + 1).min(last);
+    Ok(sorted[below] + (at - below as f64) * (sorted[above] - sorted[below]))
+}
+
+/// Historical value at risk `−q` with the type-7 quantile `q` of the tail, and expected shortfall `−mean(r | r ≤ q)`, of all returns
+/// given. Errors as in [`quantile`].
+pub fn historical(returns: &[f64], confidence: Confidence) -> Result<Loss, Error> {
+    let quantile = quantile(returns, confidence.tail())?;
+    let worst: Vec<f64> = returns
+        .iter()
+        .copied()
+        .filter(|value| *value <= quantile)
+        .collect();
+    // The smallest return is never above a quantile, but rounding may lift it there.
+    let shortfall = if worst.is_empty() {
+        -quantile
+    } else {
+        -volatility::mean(&worst)
+    };
+    Ok(Loss {
+        value_at_risk: -quantile,
+        expected_shortfall: shortfall,
+    })
+}
+
+/// Returns over every run of `sessions` consecutive entries, compounded: `Π(1 + r) − 1`. They overlap; there are n − sessions + 1 of them,
+/// none where there are fewer returns. [`Error::Invalid`] for NaN or infinite returns, or runs of 0 sessions.
+pub fn compounded(returns: &[f64], sessions: usize) -> Result<Vec<f64>, Error> {
+    volatility::finite(returns)?;
+    if sessions == 0 {
+        return Err(Error::Invalid {
+            what: "horizon of 0 sessions",
+        });
+    }
+    let run = |run: &[f64]| run.iter().fold(1.0, |value, r| value * (1.0 + r)) - 1.0;
+    Ok(returns.windows(sessions).map(run).collect())
+}
+
+/// Value at risk of a normal distribution with mean 0: `z·σ·√h` with `σ² = mean(r²)`, and its expected shortfall `σ·√h·φ(z)/tail`.
+///
+/// `sessions` is the horizon h. [`Error::Insufficient`] without returns, [`Error::Invalid`] for NaN or infinite ones.
+pub fn parametric(returns: &[f64], confidence: Confidence, sessions: usize) -> Result<Loss, Error> {
+    volatility::finite(returns)?;
+    if returns.is_empty() {
+        return Err(Error::Insufficient { have: 0, need: 1 });
+    }
+    let squares: Vec<f64> = returns.iter().map(|value| value * value).collect();
+    let deviation = (volatility::mean(&squares) * sessions as f64).sqrt();
+    let z = confidence.normal_quantile();
+    let density = libm::exp(-0.5 * z * z) / (2.0 * core::f64::consts::PI).sqrt();
+    Ok(Loss {
+        value_at_risk: z * deviation,
+        expected_shortfall: deviation * density / confidence.tail(),
+    })
+}
+
+#[cfg(test)]
+#[expect(clippy::float_cmp, reason = "exact by construction")]
+mod tests {
+    use super::super::fixtures::noise;
+    use super::super::special::normal_cdf;
+    use super::*;
+
+    #[test]
+    fn quantiles_are_those_of_numpy() {
+        let values = [0.4, -0.1, 0.2, 0.3];
+        assert_eq!(quantile(&values, 0.0).unwrap(), -0.1);
+        assert_eq!(quantile(&values, 1.0).unwrap(), 0.4);
+        assert!((quantile(&values, 0.5).unwrap() - 0.25).abs() < 1e-16);
+        assert!((quantile(&values, 0.1).unwrap() - -0.01).abs() < 1e-16);
+        assert!(quantile(&[], 0.5).is_err());
+        assert!(quantile(&values, 1.1).is_err());
+        assert!(quantile(&[f64::NAN], 0.5).is_err());
+    }
+
+    #[test]
+    fn losses_are_positive_and_the_shortfall_is_no_smaller() {
+        let returns = noise(5, WINDOW, 0.01);
+        for confidence in Confidence::ALL {
+            let loss = historical(&returns, confidence).unwrap();
+            assert!(loss.value_at_risk > 0.0 && loss.expected_shortfall >= loss.value_at_risk);
+            let twice: Vec<f64> = returns.iter().map(|value| 2.0 * value).collect();
+            let double = historical(&twice, confidence).unwrap();
+            assert_eq!(double.value_at_risk, 2.0 * loss.value_at_risk);
+        }
+        // A series that only gains loses nothing: the number is negative, not 0.
+        let gain = historical(&[0.01; WINDOW], Confidence::P99).unwrap();
+        assert_eq!(gain.value_at_risk, -0.01);
+    }
+
+    #[test]
+    fn the_normal_quantiles_are_those_of_the_distribution() {
+        for confidence in Confidence::ALL {
+            let p = normal_cdf(-confidence.normal_quantile()).unwrap();
+            assert!((p - confidence.tail()).abs() < 1e-16);
+            let alternating: Vec<f64> = (0..WINDOW)
+                .map(|t| if t % 2 == 0 { 0.01 } else { -0.01 })
+                .collect();
+            let one = parametric(&alternating, confidence, 1).unwrap();
+            let ten = parametric(&alternating, confidence, 10).unwrap();
+            assert!((one.value_at_risk - 0.01 * confidence.normal_quantile()).abs() < 1e-15);
+            assert!((ten.value_at_risk / one.value_at_risk - 10.0_f64.sqrt()).abs() < 1e-14);
+            assert!(one.expected_shortfall > one.value_at_risk);
+        }
+        // Known: 2.0627 and 2.6652 deviations.
+        let normal = parametric(&[1.0, -1.0], Confidence::P95, 1).unwrap();
+        assert!((normal.expected_shortfall - 2.062_712_807_507_129_6).abs() < 1e-12);
+    }
+
+    #[test]
+    fn runs_of_sessions_are_compounded() {
+        let runs = compounded(&[0.1, -0.1, 0.2], 2).unwrap();
+        assert_eq!(runs.len(), 2);
+        assert!((runs[0] - -0.01).abs() < 1e-15 && (runs[1] - 0.08).abs() < 1e-15);
+        assert!(compounded(&[0.1], 2).unwrap().is_empty());
+        assert!(compounded(&[0.1], 0).is_err());
+    }
+}
