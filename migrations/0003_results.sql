@@ -338,6 +338,116 @@ create table stress_test_results (
     check ((outcome = 'done') = (propagated_pnl is not null))
 );
 
+-- Options as they are modelled: one row for a contract, and for each split of its underlying since an entry.
+create table option_valuations (
+    portfolio_id   uuid not null,
+    as_of          date not null,
+    symbol         text not null,
+    underlying     text not null,
+    -- Per share at the entry of the lots; so is the spot.
+    strike         double precision not null,
+    spot           double precision not null,
+    -- Calendar days / 365.
+    years          double precision not null,
+    -- Continuous, per year, fractions.
+    rate           double precision not null,
+    dividend_yield double precision not null,
+    volatility     double precision not null,
+    -- Implied by the contract's price, else realised over 63 sessions of the underlying; the note says why.
+    source         text not null check (source in ('implied', 'realised')),
+    note           text,
+    -- Per share: vega and rho per percentage point, theta per calendar day.
+    price          double precision not null,
+    delta          double precision not null,
+    gamma          double precision not null,
+    vega           double precision not null,
+    theta          double precision not null,
+    rho            double precision not null,
+    -- Contracts x 100, written ones negative.
+    shares         numeric not null,
+    -- Delta equivalent in the portfolio's currency.
+    exposure       numeric not null,
+    primary key (portfolio_id, as_of, symbol, spot),
+    foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade,
+    check ((source = 'implied') = (note is null))
+);
+
+-- What the return series of today's book says it may lose: fractions of net asset value, losses positive.
+create table value_at_risk (
+    portfolio_id             uuid not null,
+    as_of                    date not null,
+    confidence               double precision not null check (confidence in (0.95, 0.99)),
+    outcome                  text not null check (outcome in ('done', 'insufficient_data', 'not_applicable', 'failed')),
+    reason                   text,
+    historical_1             double precision,
+    historical_1_shortfall   double precision,
+    historical_10            double precision,
+    historical_10_shortfall  double precision,
+    parametric_1             double precision,
+    parametric_1_shortfall   double precision,
+    parametric_10            double precision,
+    parametric_10_shortfall  double precision,
+    -- The backtest of historical_1: sessions, losses beyond it, how many there should be.
+    sessions                 integer,
+    exceptions               integer,
+    expected                 double precision,
+    -- Likelihood ratios and their p-values: Kupiec, Christoffersen's independence, both.
+    kupiec                   double precision,
+    kupiec_p                 double precision,
+    independence             double precision,
+    independence_p           double precision,
+    conditional              double precision,
+    conditional_p            double precision,
+    n                        integer not null,
+    coverage                 double precision,
+    flags                    text[] not null default '{}',
+    reasons                  jsonb not null default '{}',
+    primary key (portfolio_id, as_of, confidence),
+    foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade,
+    check ((outcome = 'done') = (reason is null)),
+    check ((outcome = 'done') = (historical_1 is not null))
+);
+
+-- Today's book, bought at the first close of a crisis and held to its low.
+create table historical_replays (
+    portfolio_id uuid not null,
+    as_of        date not null,
+    replay       text not null,
+    first_close  date not null,
+    last_close   date not null check (last_close > first_close and last_close <= as_of),
+    outcome      text not null check (outcome in ('done', 'insufficient_data', 'not_applicable', 'failed')),
+    reason       text,
+    pnl          numeric,
+    -- Of net asset value.
+    fraction     double precision,
+    -- Symbols without closes of their own, which moved with their betas.
+    approximated jsonb not null default '[]',
+    coverage     double precision,
+    primary key (portfolio_id, as_of, replay),
+    foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade,
+    check ((outcome = 'done') = (reason is null)),
+    check ((outcome = 'done') = (pnl is not null))
+);
+
+-- The most plausible move of the factors that costs a part of net asset value.
+create table reverse_stress (
+    portfolio_id uuid not null,
+    as_of        date not null,
+    loss         double precision not null check (loss > 0),
+    outcome      text not null check (outcome in ('done', 'insufficient_data', 'not_applicable', 'failed')),
+    reason       text,
+    pnl          numeric,
+    mahalanobis  double precision,
+    tail_p       double precision,
+    -- Factor -> total return of its proxy.
+    moves        jsonb not null default '{}',
+    coverage     double precision,
+    primary key (portfolio_id, as_of, loss),
+    foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade,
+    check ((outcome = 'done') = (reason is null)),
+    check ((outcome = 'done') = (pnl is not null))
+);
+
 -- Which changes of inputs concern a kind of result: sectors and provider betas come from profiles, cash does not.
 create function concerns(kind text, input text) returns boolean
 language sql immutable parallel safe as $$

@@ -14,6 +14,8 @@
 //!
 //! **Units.** Returns, rates and shocks are fractions (0.01 is 1 %). "Annual" means times 252 for variances.
 
+pub mod conventions;
+
 pub mod returns;
 
 pub mod period;
@@ -63,6 +65,8 @@ pub mod options;
 
 pub mod implied_volatility;
 
+pub mod option_leg;
+
 // What the kernels above are made of.
 pub mod regression;
 
@@ -89,8 +93,7 @@ pub mod eigen;
 #[cfg(test)]
 mod fixtures;
 
-/// Sessions in a year: variances and means are made annual with it.
-pub const SESSIONS_PER_YEAR: f64 = 252.0;
+pub use conventions::SESSIONS_PER_YEAR;
 
 /// Fewest observations for a fit, a covariance or a correlation; below it the answer is [`Error::Insufficient`] or `None`.
 pub const MINIMUM_OBSERVATIONS: usize = 60;

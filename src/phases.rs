@@ -64,8 +64,7 @@ pub fn no_op(busy: Duration) -> Vec<Box<dyn AnyPhase>> {
     vec![Box::new(no_op::NoOp { busy })]
 }
 
-/// Names the definitions behind all numbers; stored beside each set of results.
-pub const CONVENTION_ID: &str = "simple-252-v1";
+pub use crate::analytics::conventions::CONVENTION_ID;
 /// Grows when a kernel changes its digits.
 pub const MODEL_VERSION: &str = "1";
 /// Sessions before the first date of a run that a result may look back.

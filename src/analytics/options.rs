@@ -3,10 +3,7 @@
 //! One share, one currency; the caller multiplies by quantity and contract size. The implied volatility is found in
 //! [`super::implied_volatility`].
 
-use super::{Error, special::normal_cdf};
-
-/// Days of the year in which `T` is counted.
-pub const DAYS_PER_YEAR: f64 = 365.0;
+use super::{Error, conventions::DAYS_PER_YEAR, special::normal_cdf};
 
 /// Call or put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

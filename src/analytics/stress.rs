@@ -110,6 +110,25 @@ impl StressModel {
         })
     }
 
+    /// The annual covariance of the proxies' total returns.
+    pub fn covariance(&self) -> &Matrix {
+        &self.covariance
+    }
+
+    /// Moves `f_k = P_k − b_k·P_market` under total returns of the proxies. [`Error::Shape`].
+    pub fn factor_moves(&self, proxies: &[f64]) -> Result<Vec<f64>, Error> {
+        if proxies.len() != self.slopes.len() {
+            return Err(Error::Shape {
+                what: "proxies",
+                have: proxies.len(),
+                need: self.slopes.len(),
+            });
+        }
+        let of_market = proxies[self.market];
+        let neutral = |(proxy, slope): (&f64, &f64)| proxy - slope * of_market;
+        Ok(proxies.iter().zip(&self.slopes).map(neutral).collect())
+    }
+
     /// Evaluates a scenario. The order of the shocks changes no bit.
     ///
     /// [`Error::UnknownFactor`], [`Error::DuplicateShock`], [`Error::Invalid`] for a size that is not finite, [`Error::YieldChange`] for a

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::units::{PROVIDER_CHUNK, chunk_name, singles};
 use super::{Cx, Done, Error, LOOKBACK_SESSIONS, Phase, Result, Scope, Subjects, TaskRef, Unit};
-use crate::domain::{Calendar, PermitClass, PhaseName, Symbol, TaskEpoch, TradingDate};
+use crate::domain::{Calendar, PermitClass, PhaseName, Replay, Symbol, TaskEpoch, TradingDate};
 use crate::market_data::{PriceAnswer, PriceRequest};
 use crate::store::inputs::{self, Changed};
 use crate::store::market::{self, Actions, Bars};
@@ -234,9 +234,9 @@ impl Phase for MarketData {
             let (symbols, dates, yields) = &output.yields;
             let yields = market::upsert_yields(tx, symbols, dates, yields, output.source).await?;
             for fresh in bars.into_iter().chain(yields) {
-                let to = fresh
-                    .before
-                    .and_then(|known| last_concerned(one.task.calendar, fresh.last, known));
+                let to = fresh.before.and_then(|known| {
+                    last_concerned(one.task.calendar, (fresh.first, fresh.last), known)
+                });
                 if output.proxies.contains(&fresh.symbol) {
                     note(Touched::Proxy, fresh.first, to);
                 }
@@ -296,8 +296,16 @@ impl Phase for MarketData {
 
 /// The last date whose results look at closes up to `last`, all of them older than the first one
 /// that was `known`: a result looks back so many sessions, and to the last close of any age. A
-/// backfill of older dates thus leaves the results of newer ones alone. `None`: for ever.
-fn last_concerned(calendar: Calendar, last: NaiveDate, known: NaiveDate) -> Option<NaiveDate> {
+/// backfill of older dates thus leaves the results of newer ones alone. `None`: for ever, where a crisis
+/// is among them that later books are sent through.
+fn last_concerned(
+    calendar: Calendar,
+    (first, last): (NaiveDate, NaiveDate),
+    known: NaiveDate,
+) -> Option<NaiveDate> {
+    if Replay::touches(calendar, first, last) {
+        return None;
+    }
     let reach = calendar.forward(last, LOOKBACK_SESSIONS).ok()?;
     Some(reach.date().max(known))
 }

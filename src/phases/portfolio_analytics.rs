@@ -7,6 +7,10 @@
 mod book;
 pub mod explain;
 pub mod made_up;
+mod contracts;
+mod losses;
+mod replay;
+mod reverse;
 mod risk;
 mod stress;
 mod volatility;
@@ -14,6 +18,7 @@ mod volatility;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -21,8 +26,11 @@ use self::book::BookView;
 use super::series::{self, Prices, Window};
 use super::sets::{self, Keep};
 use super::symbol_factors::{self, COVARIANCE_OWNER, DateModel, WINDOW};
-use super::{Cx, Done, LOOKBACK_SESSIONS, Phase, Result, Scope, Subjects, TaskRef, Unit};
-use crate::domain::{AssetClass, PhaseName, PortfolioId, Symbol, TaskEpoch, TradingDate};
+use super::{Cx, Done, Error, LOOKBACK_SESSIONS, Phase, Result, Scope, Subjects, TaskRef, Unit};
+use crate::domain::{
+    AssetClass, Calendar, PhaseName, PortfolioId, Replay, SeriesKind, Symbol, TaskEpoch,
+    TradingDate,
+};
 use crate::store::definitions::Definitions;
 use crate::store::market::ProfileRow;
 use crate::store::portfolio_results::{self, Accounts, AnalyticsRows, Valued};
@@ -52,6 +60,7 @@ pub struct Loaded {
     profiles: BTreeMap<Symbol, ProfileRow>,
     reasons: BTreeMap<Symbol, String>,
     definitions: Definitions,
+    past: replay::Past,
 }
 
 /// Rows to write.
@@ -95,6 +104,13 @@ impl Outcome {
             | Self::Insufficient(why)
             | Self::TimedOut(why)
             | Self::Failed(why) => Some(why),
+        }
+    }
+
+    /// A failure of what stands under the same entry of the vector is its failure.
+    fn worsened_by(&mut self, other: Self) {
+        if self.is_strict() && !other.is_strict() {
+            *self = other;
         }
     }
 
@@ -187,7 +203,9 @@ impl Phase for PortfolioAnalytics {
         let prices = series::load(db, &window, &symbols, &definitions.factors).await?;
         let profiles = market::profiles(db, &names).await?;
         let reasons = market::reasons_without_price(db, &names, date).await?;
+        let past = past(db, task.calendar, as_of, &names, &definitions).await?;
         Ok(Loaded {
+            past,
             portfolio,
             as_of,
             values,
@@ -243,6 +261,32 @@ impl Phase for PortfolioAnalytics {
         superseded.extend(ours.superseded);
         Ok(superseded)
     }
+}
+
+/// Both ends of every window of the past that is over, of the symbols and of the factors' proxies.
+async fn past(
+    db: &mut ReadTx<'_>,
+    calendar: Calendar,
+    as_of: TradingDate,
+    names: &[String],
+    definitions: &Definitions,
+) -> Result<replay::Past> {
+    let windows = Replay::over(calendar, as_of);
+    let windows = windows.map_err(|error| Error::Permanent(error.to_string()))?;
+    let ends = windows.iter().flat_map(|(_, window)| window);
+    let ends: Vec<NaiveDate> = ends.map(|end| end.date()).collect();
+    let proxies = |kind| {
+        let own = definitions.factors.iter().filter(move |f| f.kind == kind);
+        own.map(|factor| factor.proxy.to_string())
+    };
+    let mut priced = names.to_vec();
+    priced.extend(proxies(SeriesKind::Price));
+    let yields: Vec<String> = proxies(SeriesKind::Yield).collect();
+    Ok(replay::Past {
+        closes: market::closes_on(db, &priced, &ends).await?,
+        yields: market::yields_on(db, &yields, &ends).await?,
+        windows,
+    })
 }
 
 /// Leaves out sets with a failed or timed-out analytic where a complete set of the same version of
@@ -373,7 +417,7 @@ async fn rescue(tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<()> {
 /// All analytics of the book.
 fn analyse(cx: &Cx, loaded: &Loaded) -> Result<AnalyticsRows> {
     cx.check()?;
-    let mut view = BookView::new(loaded);
+    let mut view = BookView::new(loaded, cx.calendar);
     let left = |there: bool, what: &str| {
         if there {
             Outcome::Done
@@ -396,10 +440,20 @@ fn analyse(cx: &Cx, loaded: &Loaded) -> Result<AnalyticsRows> {
         Err,
     );
     let (volatility, volatility_outcome) = guarded(
+    let (volatility, mut volatility_outcome) = guarded(
         "volatility",
         || volatility::volatility(&view, &series),
         |why| (None, Outcome::Failed(why)),
     );
+    let (value_at_risk, losses_outcome) = guarded(
+        "value at risk",
+        || losses::value_at_risk(&view, &series),
+        |why| {
+            let outcome = Outcome::Failed(why);
+            (losses::left_out(&outcome), outcome)
+        },
+    );
+    volatility_outcome.worsened_by(losses_outcome);
     let (correlation, correlation_outcome) = guarded(
         "correlation",
         || volatility::correlation(&view, loaded),
@@ -412,11 +466,28 @@ fn analyse(cx: &Cx, loaded: &Loaded) -> Result<AnalyticsRows> {
     );
     let sectors = guarded("sectors", || book::sectors(&view, loaded), |_| Vec::new());
     cx.check()?;
-    let (stress, stress_outcome) = guarded(
+    let (stress, mut stress_outcome) = guarded(
         "stress",
         || stress::stress(&view, loaded, &cx.cancel),
         |why| (Vec::new(), Outcome::Failed(why)),
     );
+    let (replays, replay_outcome) = guarded(
+        "historical replay",
+        || replay::replays(&view, loaded),
+        |why| (Vec::new(), Outcome::Failed(why)),
+    );
+    stress_outcome.worsened_by(replay_outcome);
+    let (reverse, reverse_outcome) = guarded(
+        "reverse stress",
+        || reverse::reverse(&view, loaded),
+        |why| (Vec::new(), Outcome::Failed(why)),
+    );
+    stress_outcome.worsened_by(reverse_outcome);
+    let options = view
+        .contracts
+        .iter()
+        .map(contracts::Contract::row)
+        .collect();
     cx.check()?;
 
     view.missing.extend(loaded.accounts.unbooked.clone());
@@ -461,6 +532,10 @@ fn analyse(cx: &Cx, loaded: &Loaded) -> Result<AnalyticsRows> {
         concentration,
         sectors,
         stress,
+        options,
+        value_at_risk,
+        replays,
+        reverse,
         outcomes: outcomes.map(|outcome| outcome.word().to_owned()),
     })
 }

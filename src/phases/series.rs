@@ -67,6 +67,11 @@ impl Window {
         (splits, dividends)
     }
 
+    /// Closes of a symbol as traded, NaN where there is none.
+    pub(super) fn closes(&self, prices: &Prices, symbol: &Symbol) -> Vec<f64> {
+        self.aligned(prices.closes.get(symbol))
+    }
+
     /// Total returns of a symbol, NaN where there is none.
     pub(super) fn returns(&self, prices: &Prices, symbol: &Symbol) -> Result<Vec<f64>> {
         let closes = self.aligned(prices.closes.get(symbol));
@@ -124,6 +129,27 @@ impl Window {
         );
         returns::yield_returns(&yields, duration, convexity)
             .map_err(|error| Error::Permanent(format!("returns of {}: {error}", factor.proxy)))
+    }
+}
+
+impl Prices {
+    /// What one share has become by the splits with ex-dates after `after`, up to `until`.
+    pub(super) fn split_factor(
+        &self,
+        symbol: &Symbol,
+        after: TradingDate,
+        until: TradingDate,
+    ) -> f64 {
+        let own = self.actions.get(symbol).map_or(&[][..], Vec::as_slice);
+        own.iter()
+            .filter(|action| action.ex_date > after && action.ex_date <= until)
+            .filter_map(|action| action.split)
+            .fold(1.0, |factor, ratio| factor * money::to_f64(ratio))
+    }
+
+    /// The corporate actions of a symbol, by ex-date.
+    pub(super) fn actions(&self, symbol: &Symbol) -> &[Action] {
+        self.actions.get(symbol).map_or(&[][..], Vec::as_slice)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Results per portfolio and date: values, snapshots, marks, tags.
 
 mod analytics;
+mod losses;
 
 use std::collections::BTreeMap;
 
@@ -14,8 +15,12 @@ pub use analytics::{
     SectorRow, StressRow, VolatilityRow, replace_analytics, strictly_complete,
 };
 
+pub use losses::{BacktestRow, OptionRow, ReplayRow, ReverseRow, ValueAtRiskRow};
+
 use super::{Attempt, ReadTx, Result, WriteTx, texts, word};
-use crate::domain::{AssetClass, LotValue, PortfolioId, PositionId, Quality, Symbol, TradingDate};
+use crate::domain::{
+    AssetClass, LotValue, OptionTerms, PortfolioId, PositionId, Quality, Symbol, TradingDate,
+};
 
 /// The value of a position at a date.
 #[derive(Debug, Clone)]
@@ -190,6 +195,10 @@ pub struct Valued {
     pub class: AssetClass,
     /// Underlying of an option.
     pub underlying: Option<Symbol>,
+    /// Terms of an option.
+    pub option: Option<OptionTerms>,
+    /// Day of the entry: splits of the underlying since then are in the contract.
+    pub entry_date: NaiveDate,
     /// Quantity after splits.
     pub quantity: Decimal,
     /// Price.
@@ -211,8 +220,8 @@ pub async fn values(
     as_of: NaiveDate,
 ) -> Result<Vec<Valued>> {
     sqlx::query!(
-        "select v.position_id, p.symbol, p.class, p.underlying, v.quantity, v.price, v.price_date, v.quality,
-                v.market_value, v.cost
+        "select v.position_id, p.symbol, p.class, p.underlying, p.strike, p.expiry, p.option_right, p.entry_date,
+                v.quantity, v.price, v.price_date, v.quality, v.market_value, v.cost
          from position_values v join positions p on p.id = v.position_id
          where v.portfolio_id = $1 and v.as_of = $2
          order by p.symbol, v.position_id",
@@ -224,8 +233,20 @@ pub async fn values(
     .attempt("reading position values")?
     .into_iter()
     .map(|row| {
-        let underlying = row.underlying.as_deref().map(|text| word("positions", text)).transpose()?;
+        let underlying: Option<Symbol> =
+            row.underlying.as_deref().map(|text| word("positions", text)).transpose()?;
+        let option = match (&underlying, row.strike, row.expiry, &row.option_right) {
+            (Some(underlying), Some(strike), Some(expiry), Some(right)) => Some(OptionTerms {
+                underlying: underlying.clone(),
+                strike,
+                expiry,
+                right: word("positions", right)?,
+            }),
+            _ => None,
+        };
         Ok(Valued {
+            option,
+            entry_date: row.entry_date,
             position: PositionId(row.position_id),
             symbol: word("positions", &row.symbol)?,
             class: word("positions", &row.class)?,

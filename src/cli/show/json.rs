@@ -1,6 +1,8 @@
 //! The document of `show --json`. Keys are stable: new ones may come, none changes or goes. Money
 //! is decimal text, statistics are numbers; what is missing is null, and its reason stands beside it.
 
+mod losses;
+
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
@@ -54,6 +56,10 @@ pub fn document(report: &Report) -> Value {
         "sectors": sectors(report),
         "stress": report.stress.iter().map(stress).collect::<Vec<_>>(),
         "data_quality": super::quality::document(report),
+        "options": report.losses.options.iter().map(losses::option).collect::<Vec<_>>(),
+        "value_at_risk": report.losses.value_at_risk.iter().map(losses::value_at_risk).collect::<Vec<_>>(),
+        "historical_replays": report.losses.replays.iter().map(losses::replay).collect::<Vec<_>>(),
+        "reverse_stress": report.losses.reverse.iter().map(losses::reverse).collect::<Vec<_>>(),
         "completeness": vector(report),
     })
 }

@@ -1,6 +1,7 @@
 //! The page of `show`: what matters first, then one section for each analytic.
 
 mod analytics;
+mod losses;
 
 use std::fmt::Write as _;
 
@@ -31,8 +32,12 @@ pub fn page(report: &Report) -> String {
     analytics::volatility(&mut page, report);
     analytics::correlation(&mut page, report);
     analytics::concentration(&mut page, report);
+    losses::options(&mut page, report);
+    losses::value_at_risk(&mut page, report);
     analytics::stress(&mut page, report);
     section(&mut page, "Data quality", &super::quality::page(report));
+    losses::reverse(&mut page, report);
+    losses::replays(&mut page, report);
     page
 }
 

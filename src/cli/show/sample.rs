@@ -7,8 +7,9 @@ use serde_json::json;
 use crate::domain::{AssetClass, Portfolio, PortfolioId, PositionId, Quality, RunId};
 use crate::store::data_quality::Checked;
 use crate::store::reports::{
-    Completeness, Concentration, Contribution, Correlation, Entry, Factor, Position, Provenance,
-    Published, Report, Risk, Sector, Snapshot, Stress, Volatility,
+    Completeness, Concentration, Contract, Contribution, Correlation, Entry, Factor, Losses,
+    Position, Provenance, Published, Replay, Report, Reverse, Risk, Sector, Snapshot, Stress,
+    ValueAtRisk, Volatility,
 };
 
 fn decimal(text: &str) -> Decimal {
@@ -241,5 +242,68 @@ fn checked(symbol: &str, findings: Option<i32>) -> Checked {
         observed: findings.map(|_| 253),
         findings,
         evidence,
+        losses: losses(),
+    }
+}
+
+fn losses() -> Losses {
+    let at_risk = |confidence| ValueAtRisk {
+        confidence,
+        outcome: "done".into(),
+        reason: None,
+        estimates: [("historical_1", [Some(0.0176), Some(0.0282)])].into(),
+        sessions: None,
+        exceptions: None,
+        expected: None,
+        tests: [("kupiec", [None, None])].into(),
+        n: 252,
+        coverage: Some(0.965),
+        flags: Vec::new(),
+        reasons: [("backtest".into(), "have 300, need 502".into())].into(),
+    };
+    Losses {
+        options: vec![Contract {
+            symbol: "AAPL170120C00120000".into(),
+            underlying: "AAPL".into(),
+            strike: 120.0,
+            spot: 115.8,
+            years: 0.0575,
+            rate: 0.04,
+            dividend_yield: 0.019,
+            volatility: 0.21,
+            source: "realised".into(),
+            note: Some("the contract has no price of its own".into()),
+            price: 0.9,
+            delta: 0.27,
+            gamma: 0.06,
+            vega: 0.09,
+            theta: -0.05,
+            rho: 0.02,
+            shares: decimal("1000"),
+            exposure: decimal("31266"),
+        }],
+        value_at_risk: vec![at_risk(0.95), at_risk(0.99)],
+        replays: vec![Replay {
+            replay: "financial_crisis_2008".into(),
+            name: "Financial crisis".into(),
+            from: "2007-10-09".parse().unwrap(),
+            to: "2009-03-09".parse().unwrap(),
+            outcome: "insufficient_data".into(),
+            reason: Some("no closes of SP500 on 2007-10-09 and 2009-03-09".into()),
+            pnl: None,
+            fraction: None,
+            approximated: Vec::new(),
+            coverage: None,
+        }],
+        reverse: vec![Reverse {
+            loss: 0.1,
+            outcome: "done".into(),
+            reason: None,
+            pnl: Some(decimal("-101234.567")),
+            mahalanobis: Some(0.9),
+            tail_p: Some(0.98),
+            moves: [("Market".into(), -0.097)].into(),
+            coverage: Some(0.965),
+        }],
     }
 }

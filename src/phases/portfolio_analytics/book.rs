@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
+use super::contracts::{Contract, contracts};
+use super::risk::amount;
 use super::{Loaded, NO_SNAPSHOT, NO_VALUES, Outcome};
+use crate::analytics::Error as NumericError;
 use crate::analytics::concentration::{Exposure, concentration as concentrate};
-use crate::domain::{AssetClass, Quality, Symbol, UNCLASSIFIED, money};
+use crate::analytics::option_leg::Leg;
+use crate::domain::{AssetClass, Calendar, PositionId, Quality, Symbol, UNCLASSIFIED, money};
 use crate::phases::sector_tags::sector_of;
 use crate::store::portfolio_results::{SectorRow, Valued};
 use crate::store::symbol_results::JointModel;
@@ -36,11 +40,15 @@ impl Sides {
     }
 }
 
-/// An instrument that market analytics can use.
+/// An underlying that market analytics can use: the stock and its options, net.
 pub(super) struct Modelled<'a> {
     pub(super) symbol: &'a Symbol,
-    /// Net exposure X in the portfolio's currency.
+    /// Net exposure X in the portfolio's currency: value of the stock and delta equivalents.
     pub(super) exposure: f64,
+    /// The part of it that is stock, and moves in proportion.
+    pub(super) linear: f64,
+    /// The part that is repriced.
+    pub(super) options: Vec<Leg>,
     /// X over net asset value; zero where that is not positive.
     pub(super) weight: f64,
     pub(super) gross: f64,
@@ -48,6 +56,17 @@ pub(super) struct Modelled<'a> {
     /// Slopes in the order of the covariance's factors.
     pub(super) betas: Vec<f64>,
     pub(super) errors: Vec<f64>,
+}
+
+impl Modelled<'_> {
+    /// Profit when the underlying returns `by` at once and volatilities are multiplied: options are repriced in full.
+    pub(super) fn profit(&self, by: f64, volatility: f64) -> Result<f64, NumericError> {
+        let mut profit = self.linear * by;
+        for leg in &self.options {
+            profit += leg.profit(by, volatility)?;
+        }
+        Ok(profit)
+    }
 }
 
 /// A portfolio at a date, for all analytics.
@@ -58,10 +77,14 @@ pub(super) struct BookView<'a> {
     pub(super) no_ratios: Option<Outcome>,
     pub(super) cash: Decimal,
     pub(super) values: &'a [Valued],
-    /// Every instrument by symbol; contracts stand alone.
+    /// Exposure of every instrument by symbol; contracts stand alone.
     pub(super) instruments: BTreeMap<&'a Symbol, Sides>,
-    /// Instruments with prices of their own that can be correlated, by symbol.
+    /// Stocks with their options, by symbol: what has returns of its own and can be correlated.
     pub(super) priced: Vec<(&'a Symbol, Sides)>,
+    /// The contracts that are modelled, by symbol.
+    pub(super) contracts: Vec<Contract<'a>>,
+    /// Exposure of each lot that has one, in the order of the values.
+    pub(super) lots: Vec<(PositionId, &'a Symbol, f64)>,
     pub(super) modelled: Vec<Modelled<'a>>,
     /// Gross of everything, as a number.
     pub(super) gross: f64,
@@ -75,23 +98,48 @@ pub(super) struct BookView<'a> {
 }
 
 impl<'a> BookView<'a> {
-    pub(super) fn new(loaded: &'a Loaded) -> Self {
+    pub(super) fn new(loaded: &'a Loaded, calendar: Calendar) -> Self {
+        let (contracts, mut missing) = contracts(loaded, calendar);
         let mut instruments: BTreeMap<&Symbol, Sides> = BTreeMap::new();
+        let mut stocks: BTreeMap<&Symbol, Sides> = BTreeMap::new();
         let mut priced: BTreeMap<&Symbol, Sides> = BTreeMap::new();
-        let mut missing = BTreeMap::new();
-        for valued in &loaded.values {
-            instruments
-                .entry(&valued.symbol)
+        let mut legs: BTreeMap<&Symbol, Vec<Leg>> = BTreeMap::new();
+        let mut of_lots: BTreeMap<PositionId, f64> = BTreeMap::new();
+        for contract in &contracts {
+            for side in contract.sides() {
+                let exposure = amount(side);
+                let of = [
+                    instruments.entry(contract.symbol).or_default(),
+                    priced.entry(contract.underlying).or_default(),
+                ];
+                of.into_iter().for_each(|sides| sides.add(exposure));
+            }
+            legs.entry(contract.underlying)
                 .or_default()
-                .add(valued.market_value);
+                .push(contract.leg());
+            of_lots.extend(contract.lots());
+        }
+        let mut lots = Vec::new();
+        for valued in &loaded.values {
+            if let Some(exposure) = of_lots.get(&valued.position) {
+                let underlying = valued.underlying.as_ref().unwrap_or(&valued.symbol);
+                lots.push((valued.position, underlying, *exposure));
+                continue;
+            }
+            let value = valued.market_value;
+            instruments.entry(&valued.symbol).or_default().add(value);
+            if valued.class == AssetClass::Options {
+                continue; // why it is not modelled is known already
+            }
             match why_left_out(loaded, valued) {
                 Some(why) => {
                     missing.insert(valued.symbol.to_string(), why);
                 }
-                None => priced
-                    .entry(&valued.symbol)
-                    .or_default()
-                    .add(valued.market_value),
+                None => {
+                    stocks.entry(&valued.symbol).or_default().add(value);
+                    priced.entry(&valued.symbol).or_default().add(value);
+                    lots.push((valued.position, &valued.symbol, money::to_f64(value)));
+                }
             }
         }
         let nav = loaded.accounts.money.map(|(nav, _)| nav);
@@ -107,6 +155,8 @@ impl<'a> BookView<'a> {
             };
             if let Some(why) = &model.reason {
                 missing.insert(symbol.to_string(), why.clone());
+                let own = contracts.iter().filter(|one| one.underlying == symbol);
+                missing.extend(own.map(|one| (one.symbol.to_string(), why.clone())));
                 continue;
             }
             let of = |factor: &String| model.betas.get(factor).copied().unwrap_or((0.0, 0.0));
@@ -115,6 +165,10 @@ impl<'a> BookView<'a> {
             modelled.push(Modelled {
                 symbol,
                 exposure,
+                linear: stocks
+                    .get(symbol)
+                    .map_or(0.0, |own| money::to_f64(own.net())),
+                options: legs.remove(symbol).unwrap_or_default(),
                 weight: positive.map_or(0.0, |nav| exposure / nav),
                 gross: money::to_f64(sides.gross()),
                 model,
@@ -140,10 +194,12 @@ impl<'a> BookView<'a> {
                 .money
                 .map_or(Decimal::ZERO, |(_, cash)| cash),
             values: &loaded.values,
-            market_positions: loaded.values.iter().any(|v| v.class == AssetClass::Public),
+            market_positions: loaded.values.iter().any(|v| v.class != AssetClass::Private),
             coverage: crate::analytics::risk::coverage(covered, gross).map(|c| c.clamp(0.0, 1.0)),
             instruments,
             priced: priced.into_iter().collect(),
+            contracts,
+            lots,
             modelled,
             gross,
             missing,
@@ -158,14 +214,8 @@ impl<'a> BookView<'a> {
         if !self.market_positions {
             let why = if self.values.is_empty() {
                 "no positions"
-            } else if self
-                .values
-                .iter()
-                .all(|valued| valued.class == AssetClass::Private)
-            {
-                "private assets only"
             } else {
-                "no position with prices of its own"
+                "private assets only"
             };
             return Some(Outcome::NotApplicable(why.to_owned()));
         }
@@ -184,11 +234,11 @@ impl<'a> BookView<'a> {
         if let Some(outcome) = self.nothing_to_model() {
             return outcome;
         }
-        let public = self
+        let market = self
             .values
             .iter()
-            .filter(|valued| valued.class == AssetClass::Public);
-        let mut without: Vec<&str> = public
+            .filter(|valued| valued.class != AssetClass::Private);
+        let mut without: Vec<&str> = market
             .map(|valued| valued.symbol.as_str())
             .filter(|symbol| self.missing.contains_key(*symbol))
             .collect();
@@ -205,7 +255,6 @@ impl<'a> BookView<'a> {
 fn why_left_out(loaded: &Loaded, valued: &Valued) -> Option<String> {
     match valued.class {
         AssetClass::Private => Some("private: not applicable to market numbers".to_owned()),
-        AssetClass::Options => Some("option: not applicable until options are modelled".to_owned()),
         AssetClass::Public if valued.quality == Quality::Carried => {
             let reason = loaded
                 .reasons
@@ -217,7 +266,7 @@ fn why_left_out(loaded: &Loaded, valued: &Valued) -> Option<String> {
             );
             Some(format!("{reason}; {since}"))
         }
-        AssetClass::Public => None,
+        AssetClass::Public | AssetClass::Options => None,
     }
 }
 

@@ -6,7 +6,7 @@ use super::book::BookView;
 use super::{Loaded, Outcome};
 use crate::analytics::linalg::Matrix;
 use crate::analytics::risk::{Underlying, decompose, portfolio_beta};
-use crate::domain::{AssetClass, money};
+use crate::domain::money;
 use crate::store::portfolio_results::{ContributionRow, FactorRow, PositionFactorRow, RiskRow};
 use crate::store::symbol_results::CovarianceRow;
 
@@ -134,19 +134,14 @@ fn factor_rows(view: &BookView<'_>, loaded: &Loaded, covariance: &CovarianceRow)
 
 fn position_rows(view: &BookView<'_>, covariance: &CovarianceRow) -> Vec<PositionFactorRow> {
     let mut rows = Vec::new();
-    for valued in view
-        .values
-        .iter()
-        .filter(|valued| valued.class == AssetClass::Public)
-    {
+    for &(position, underlying, exposure) in &view.lots {
         let at = view
             .modelled
-            .binary_search_by(|one| one.symbol.cmp(&valued.symbol));
+            .binary_search_by(|one| one.symbol.cmp(underlying));
         let Ok(at) = at else { continue };
-        let exposure = money::to_f64(valued.market_value);
         for (factor, beta) in covariance.factors.iter().zip(&view.modelled[at].betas) {
             rows.push(PositionFactorRow {
-                position: valued.position,
+                position,
                 factor: factor.clone(),
                 beta: *beta,
                 dollar: amount(exposure * beta),

@@ -109,7 +109,7 @@ fn one(
         Ok(shocks) => shocks,
         Err(outcome) => return left_out(scenario, &outcome),
     };
-    match legs(view, model, &shocks) {
+    match legs(view, model, &shocks, scenario.implied_vol_multiplier) {
         Ok((legs, plausibility)) => {
             let fraction = |pnl: f64| view.nav.map(|nav| pnl / nav);
             StressRow {
@@ -176,15 +176,18 @@ fn legs(
     view: &BookView<'_>,
     model: &StressModel,
     shocks: &[Shock],
+    volatility: f64,
 ) -> Result<(Legs, stress::Plausibility), crate::analytics::Error> {
     let moves = model.scenario(shocks)?;
     let leg = |factor_moves: &[f64]| {
-        let mut positions = Vec::with_capacity(view.modelled.len());
+        let (mut profit, mut linear) = (0.0, Vec::with_capacity(view.modelled.len()));
         for one in &view.modelled {
-            positions.push((one.exposure, instrument_move(&one.betas, factor_moves)?));
+            let by = instrument_move(&one.betas, factor_moves)?;
+            profit += one.profit(by.applied, volatility)?;
+            linear.push((one.linear, by));
         }
-        let total = profit_and_loss(&positions);
-        Ok::<_, crate::analytics::Error>((total.amount, total.floored))
+        // The price of an option is never below zero: only stock meets the floor.
+        Ok::<_, crate::analytics::Error>((profit, profit_and_loss(&linear).floored))
     };
     Ok((
         [leg(&moves.direct)?, leg(&moves.propagated)?],

@@ -19,6 +19,7 @@ pub(super) async fn tables(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<Table
     tables.extend(exposures(db, only).await?);
     tables.extend(series(db, only).await?);
     tables.extend(buckets(db, only).await?);
+    tables.extend(losses(db, only).await?);
     Ok(tables)
 }
 
@@ -237,4 +238,61 @@ async fn buckets(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>> {
            group by portfolio_id, as_of order by portfolio_id, as_of"#
     );
     Ok(vec![concentration, sectors, stress])
+}
+
+async fn losses(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>> {
+    let options = dated!(
+        db,
+        only,
+        "option_valuations",
+        r#"select sha256(string_agg(record_send(row(portfolio_id, as_of, symbol, underlying, strike, spot, years, rate,
+                                                    dividend_yield, volatility, source, note, price, delta, gamma, vega,
+                                                    theta, rho, trim_scale(shares), trim_scale(exposure))),
+                                    ''::bytea order by symbol collate "C", spot)) as "hash!",
+                  count(*) as "rows!"
+           from option_valuations
+           where ($1::uuid is null or portfolio_id = $1) and ($2::date is null or as_of = $2)
+           group by portfolio_id, as_of order by portfolio_id, as_of"#
+    );
+    let value_at_risk = dated!(
+        db,
+        only,
+        "value_at_risk",
+        r#"select sha256(string_agg(record_send(row(portfolio_id, as_of, confidence, outcome, reason, historical_1,
+                                                    historical_1_shortfall, historical_10, historical_10_shortfall,
+                                                    parametric_1, parametric_1_shortfall, parametric_10,
+                                                    parametric_10_shortfall, sessions, exceptions, expected, kupiec,
+                                                    kupiec_p, independence, independence_p, conditional, conditional_p,
+                                                    n, coverage, flags, reasons)),
+                                    ''::bytea order by confidence)) as "hash!",
+                  count(*) as "rows!"
+           from value_at_risk
+           where ($1::uuid is null or portfolio_id = $1) and ($2::date is null or as_of = $2)
+           group by portfolio_id, as_of order by portfolio_id, as_of"#
+    );
+    let replays = dated!(
+        db,
+        only,
+        "historical_replays",
+        r#"select sha256(string_agg(record_send(row(portfolio_id, as_of, replay, first_close, last_close, outcome, reason,
+                                                    trim_scale(pnl), fraction, approximated, coverage)),
+                                    ''::bytea order by replay collate "C")) as "hash!",
+                  count(*) as "rows!"
+           from historical_replays
+           where ($1::uuid is null or portfolio_id = $1) and ($2::date is null or as_of = $2)
+           group by portfolio_id, as_of order by portfolio_id, as_of"#
+    );
+    let reverse = dated!(
+        db,
+        only,
+        "reverse_stress",
+        r#"select sha256(string_agg(record_send(row(portfolio_id, as_of, loss, outcome, reason, trim_scale(pnl), mahalanobis,
+                                                    tail_p, moves, coverage)),
+                                    ''::bytea order by loss)) as "hash!",
+                  count(*) as "rows!"
+           from reverse_stress
+           where ($1::uuid is null or portfolio_id = $1) and ($2::date is null or as_of = $2)
+           group by portfolio_id, as_of order by portfolio_id, as_of"#
+    );
+    Ok(vec![options, value_at_risk, replays, reverse])
 }

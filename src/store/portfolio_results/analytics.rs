@@ -3,6 +3,7 @@
 use rust_decimal::Decimal;
 use serde_json::Value;
 
+use super::losses::{self, OptionRow, ReplayRow, ReverseRow, ValueAtRiskRow};
 use crate::domain::{PortfolioId, PositionId, TradingDate};
 use crate::store::{Attempt, Result, WriteTx};
 
@@ -41,6 +42,14 @@ pub struct AnalyticsRows {
     pub sectors: Vec<SectorRow>,
     /// Stress tests.
     pub stress: Vec<StressRow>,
+    /// Options as they are modelled.
+    pub options: Vec<OptionRow>,
+    /// Value at risk, a row for each confidence.
+    pub value_at_risk: Vec<ValueAtRiskRow>,
+    /// Crises of the past.
+    pub replays: Vec<ReplayRow>,
+    /// Most plausible moves for given losses.
+    pub reverse: Vec<ReverseRow>,
 }
 
 /// A portfolio's exposure to a factor.
@@ -204,7 +213,8 @@ pub async fn replace_analytics(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Res
     risk(tx, sets).await?;
     series(tx, sets).await?;
     buckets(tx, sets).await?;
-    stress(tx, sets).await
+    stress(tx, sets).await?;
+    losses::write(tx, sets).await
 }
 
 /// Sets that are strictly complete and rest on at least the given version of the inputs: a failed
@@ -237,21 +247,24 @@ pub async fn strictly_complete(
         .collect())
 }
 
-type Owned<'a, T> = Vec<(&'a AnalyticsRows, &'a T)>;
+pub(super) type Owned<'a, T> = Vec<(&'a AnalyticsRows, &'a T)>;
 
-fn each<'a, T>(sets: &[&'a AnalyticsRows], of: fn(&'a AnalyticsRows) -> &'a [T]) -> Owned<'a, T> {
+pub(super) fn each<'a, T>(
+    sets: &[&'a AnalyticsRows],
+    of: fn(&'a AnalyticsRows) -> &'a [T],
+) -> Owned<'a, T> {
     sets.iter()
         .flat_map(|set| of(set).iter().map(move |row| (*set, row)))
         .collect()
 }
 
-fn owners<T>(rows: &Owned<'_, T>) -> (Vec<uuid::Uuid>, Vec<chrono::NaiveDate>) {
+pub(super) fn owners<T>(rows: &Owned<'_, T>) -> (Vec<uuid::Uuid>, Vec<chrono::NaiveDate>) {
     rows.iter()
         .map(|(set, _)| (set.portfolio.0, set.as_of.date()))
         .unzip()
 }
 
-fn words(flags: &[String]) -> String {
+pub(super) fn words(flags: &[String]) -> String {
     format!("{{{}}}", flags.join(","))
 }
 

@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use super::analytics::{
     self, Concentration, Contribution, Correlation, Factor, Risk, Sector, Stress, Volatility,
 };
+use super::losses::{self, Losses};
 use crate::domain::{
     AssetClass, Portfolio, PortfolioId, PositionId, Quality, RunId, Symbol, sector_bucket,
 };
@@ -58,6 +59,8 @@ pub struct Report {
     pub stress: Vec<Stress>,
     /// What was found in the series behind the numbers.
     pub quality: Vec<Checked>,
+    /// Options, value at risk, crises of the past, reverse stress.
+    pub losses: Losses,
 }
 
 /// What the numbers of a date rest on.
@@ -312,6 +315,7 @@ pub async fn portfolio(
         sectors: analytics::sectors(db, id, as_of).await?,
         stress: analytics::stress(db, id, as_of).await?,
         quality: data_quality::behind(db, id, as_of).await?,
+        losses: losses::of(db, id, as_of).await?,
     }))
 }
 

@@ -239,7 +239,7 @@ pub(super) fn stress(page: &mut String, report: &Report) {
 }
 
 /// A probability: `0.042`, and `2e-7` where that would be all zeros.
-fn probability(p: f64) -> String {
+pub(super) fn probability(p: f64) -> String {
     if p >= 0.000_95 || p <= 0.0 {
         number(p, 3)
     } else {

@@ -1,0 +1,104 @@
+//! Options, value at risk, crises of the past and reverse stress.
+
+use serde_json::{Map, Value, json};
+
+use super::super::reasons::NONPOSITIVE_NAV;
+use super::text;
+use crate::store::reports::{Contract, Replay, Reverse, ValueAtRisk};
+
+pub(super) fn option(row: &Contract) -> Value {
+    json!({
+        "symbol": row.symbol,
+        "underlying": row.underlying,
+        "strike": row.strike,
+        "spot": row.spot,
+        "years": row.years,
+        "rate": row.rate,
+        "dividend_yield": row.dividend_yield,
+        "volatility": row.volatility,
+        "volatility_source": row.source,
+        "note": row.note.as_deref().unwrap_or_default(),
+        "price": row.price,
+        "delta": row.delta,
+        "gamma": row.gamma,
+        "vega_per_point": row.vega,
+        "theta_per_day": row.theta,
+        "rho_per_point": row.rho,
+        "shares": text(row.shares),
+        "exposure": text(row.exposure),
+    })
+}
+
+pub(super) fn value_at_risk(row: &ValueAtRisk) -> Value {
+    let reason = |there: bool, key: &str| {
+        let why = row.reasons.get(key).or(row.reason.as_ref());
+        (!there).then(|| why.map_or("not computed", String::as_str))
+    };
+    let estimate = |&[value_at_risk, shortfall]: &[Option<f64>; 2]| {
+        json!({
+            "value_at_risk": value_at_risk,
+            "expected_shortfall": shortfall,
+            "reason": reason(value_at_risk.is_some(), ""),
+        })
+    };
+    let estimates: Map<String, Value> = row
+        .estimates
+        .iter()
+        .map(|(name, pair)| ((*name).to_owned(), estimate(pair)))
+        .collect();
+    let tests: Map<String, Value> = row
+        .tests
+        .iter()
+        .map(|(name, [statistic, p])| {
+            let why = reason(statistic.is_some(), "backtest");
+            let test = json!({ "statistic": statistic, "p": p, "reason": why });
+            ((*name).to_owned(), test)
+        })
+        .collect();
+    json!({
+        "confidence": row.confidence,
+        "outcome": row.outcome,
+        "reason": row.reason,
+        "estimates": estimates,
+        "backtest": {
+            "sessions": row.sessions,
+            "exceptions": row.exceptions,
+            "expected": row.expected,
+            "reason": reason(row.sessions.is_some(), "backtest"),
+            "tests": tests,
+        },
+        "n": row.n,
+        "coverage": row.coverage,
+        "flags": row.flags,
+    })
+}
+
+pub(super) fn replay(row: &Replay) -> Value {
+    let ratio = row.pnl.is_some() && row.fraction.is_none();
+    let reason = row.reason.as_deref().or(ratio.then_some(NONPOSITIVE_NAV));
+    json!({
+        "replay": row.replay,
+        "name": row.name,
+        "first_close": row.from,
+        "last_close": row.to,
+        "outcome": row.outcome,
+        "reason": reason,
+        "pnl": row.pnl.map(text),
+        "fraction": row.fraction,
+        "approximated": row.approximated,
+        "coverage": row.coverage,
+    })
+}
+
+pub(super) fn reverse(row: &Reverse) -> Value {
+    json!({
+        "loss": row.loss,
+        "outcome": row.outcome,
+        "reason": row.reason,
+        "pnl": row.pnl.map(text),
+        "mahalanobis": row.mahalanobis,
+        "plausibility": row.tail_p,
+        "moves": row.moves,
+        "coverage": row.coverage,
+    })
+}

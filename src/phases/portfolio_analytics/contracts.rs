@@ -1,0 +1,261 @@
+//! Options of the book: terms and volatility of each contract, so that it counts with its delta
+//! equivalent and is repriced in every scenario.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+use super::Loaded;
+use crate::analytics::conventions::{DAYS_PER_YEAR, RISK_FREE_RATE};
+use crate::analytics::implied_volatility::{Unimplied, implied_volatility};
+use crate::analytics::option_leg::Leg;
+use crate::analytics::options::{Right, Terms, Valuation};
+use crate::analytics::volatility::realised;
+use crate::domain::{
+    Calendar, OptionRight, OptionTerms, PositionId, Quality, STALE_SESSIONS, Symbol, TradingDate,
+    money,
+};
+use crate::store::portfolio_results::{OptionRow, Valued};
+
+/// Shares per contract.
+const CONTRACT_SIZE: Decimal = Decimal::ONE_HUNDRED;
+/// Sessions of the realised volatility that stands in for an implied one.
+const REALISED_WINDOW: usize = 63;
+
+/// Lots of one contract with the same splits of the underlying since their entries.
+pub(super) struct Contract<'a> {
+    pub(super) symbol: &'a Symbol,
+    pub(super) underlying: &'a Symbol,
+    /// Shares bought and, negative, written: added in decimals.
+    long: Decimal,
+    short: Decimal,
+    terms: Terms,
+    volatility: f64,
+    /// Why the volatility is the realised one of the underlying; none where the contract's price implied it.
+    note: Option<String>,
+    valuation: Valuation,
+    lots: Vec<(PositionId, Decimal)>,
+}
+
+impl Contract<'_> {
+    fn worth(&self, shares: Decimal) -> f64 {
+        self.valuation.delta * self.terms.spot * money::to_f64(shares)
+    }
+
+    /// Delta equivalents of what was bought and of what was written.
+    pub(super) fn sides(&self) -> [f64; 2] {
+        [self.worth(self.long), self.worth(self.short)]
+    }
+
+    /// Delta equivalent of each lot.
+    pub(super) fn lots(&self) -> impl Iterator<Item = (PositionId, f64)> {
+        let worth = |&(lot, shares): &(PositionId, Decimal)| (lot, self.worth(shares));
+        self.lots.iter().map(worth)
+    }
+
+    /// All of them, ready to be repriced.
+    pub(super) fn leg(&self) -> Leg {
+        Leg {
+            terms: self.terms,
+            volatility: self.volatility,
+            shares: money::to_f64(self.long + self.short),
+        }
+    }
+
+    /// The row that is stored: Greeks per share, delta equivalent of the whole.
+    pub(super) fn row(&self) -> OptionRow {
+        let sum: f64 = self.sides().iter().sum();
+        OptionRow {
+            symbol: self.symbol.to_string(),
+            underlying: self.underlying.to_string(),
+            strike: self.terms.strike,
+            spot: self.terms.spot,
+            years: self.terms.years,
+            rate: self.terms.rate,
+            dividend_yield: self.terms.dividend_yield,
+            volatility: self.volatility,
+            source: if self.note.is_none() {
+                "implied"
+            } else {
+                "realised"
+            },
+            note: self.note.clone(),
+            price: self.valuation.price,
+            delta: self.valuation.delta,
+            gamma: self.valuation.gamma,
+            vega: self.valuation.vega,
+            theta: self.valuation.theta,
+            rho: self.valuation.rho,
+            shares: (self.long + self.short).normalize(),
+            exposure: super::risk::amount(sum),
+        }
+    }
+}
+
+/// Every contract by symbol, and why others cannot be modelled.
+pub(super) fn contracts(
+    loaded: &Loaded,
+    calendar: Calendar,
+) -> (Vec<Contract<'_>>, BTreeMap<String, String>) {
+    let mut found: BTreeMap<(&Symbol, u64), Contract<'_>> = BTreeMap::new();
+    let mut missing = BTreeMap::new();
+    for valued in &loaded.values {
+        let Some(terms) = &valued.option else {
+            continue;
+        };
+        let market = match Market::new(loaded, calendar, valued, terms) {
+            Ok(market) => market,
+            Err(why) => {
+                missing.insert(valued.symbol.to_string(), why);
+                continue;
+            }
+        };
+        let shares = valued.quantity.saturating_mul(CONTRACT_SIZE);
+        let key = (&valued.symbol, market.split.to_bits());
+        if !found.contains_key(&key) {
+            match market.contract(loaded, valued, terms) {
+                Ok(contract) => {
+                    found.insert(key, contract);
+                }
+                Err(why) => {
+                    missing.insert(valued.symbol.to_string(), why);
+                    continue;
+                }
+            }
+        }
+        if let Some(contract) = found.get_mut(&key) {
+            let side = if shares.is_sign_negative() {
+                &mut contract.short
+            } else {
+                &mut contract.long
+            };
+            *side = side.saturating_add(shares);
+            contract.lots.push((valued.position, shares));
+        }
+    }
+    // A contract of which one lot cannot be priced is left out as a whole.
+    let kept = |contract: &Contract<'_>| !missing.contains_key(contract.symbol.as_str());
+    let found = found.into_values().filter(kept).collect();
+    (found, missing)
+}
+
+/// The underlying as a lot sees it: per share at the entry, for strikes are of then.
+struct Market {
+    closes: Vec<f64>,
+    entry: TradingDate,
+    /// What a share of the entry has become.
+    split: f64,
+    spot: f64,
+}
+
+impl Market {
+    fn new(
+        loaded: &Loaded,
+        calendar: Calendar,
+        valued: &Valued,
+        terms: &OptionTerms,
+    ) -> Result<Self, String> {
+        let entry = calendar.on_or_after(valued.entry_date);
+        let entry = entry.map_err(|error| error.to_string())?;
+        let closes = loaded.window.closes(&loaded.prices, &terms.underlying);
+        let last = closes.len().saturating_sub(STALE_SESSIONS + 1)..closes.len();
+        let newest = last.rev().find(|at| closes[*at] > 0.0);
+        let Some(newest) = newest else {
+            let reason = loaded.reasons.get(&terms.underlying);
+            let why = reason.map_or("no recent close", String::as_str);
+            return Err(format!("underlying {}: {why}", terms.underlying));
+        };
+        let mut market = Self {
+            closes,
+            entry,
+            split: loaded
+                .prices
+                .split_factor(&terms.underlying, entry, loaded.as_of),
+            spot: 0.0,
+        };
+        market.spot = market.worth(loaded, &terms.underlying, newest);
+        Ok(market)
+    }
+
+    /// Close of a session times what a share of the entry had become by then.
+    fn worth(&self, loaded: &Loaded, underlying: &Symbol, at: usize) -> f64 {
+        let date = loaded.window.sessions[at];
+        self.closes[at] * loaded.prices.split_factor(underlying, self.entry, date)
+    }
+
+    fn contract<'a>(
+        &self,
+        loaded: &'a Loaded,
+        valued: &'a Valued,
+        terms: &'a OptionTerms,
+    ) -> Result<Contract<'a>, String> {
+        let profile = loaded.profiles.get(&terms.underlying);
+        let on = |date: NaiveDate, spot: f64| Terms {
+            right: match terms.right {
+                OptionRight::Call => Right::Call,
+                OptionRight::Put => Right::Put,
+            },
+            spot,
+            strike: money::to_f64(terms.strike),
+            years: (terms.expiry - date).num_days() as f64 / DAYS_PER_YEAR,
+            rate: RISK_FREE_RATE,
+            dividend_yield: profile.and_then(|p| p.dividend_yield).unwrap_or(0.0),
+        };
+        let (volatility, note) = match self.implied(loaded, valued, terms, on) {
+            Ok(volatility) => (volatility, None),
+            Err(why) => {
+                let returns = loaded.window.returns(&loaded.prices, &terms.underlying);
+                let mut returns = returns.map_err(|error| error.to_string())?;
+                returns.retain(|value| !value.is_nan());
+                let volatility = realised(&returns, REALISED_WINDOW)
+                    .map_err(|error| format!("no volatility of {}: {error}", terms.underlying))?;
+                (volatility, Some(why))
+            }
+        };
+        let terms_now = on(loaded.as_of.date(), self.spot);
+        let valuation = terms_now.value(volatility).map_err(|e| e.to_string())?;
+        Ok(Contract {
+            symbol: &valued.symbol,
+            underlying: &terms.underlying,
+            long: Decimal::ZERO,
+            short: Decimal::ZERO,
+            terms: terms_now,
+            volatility,
+            note,
+            valuation,
+            lots: Vec::new(),
+        })
+    }
+
+    /// From the contract's own price and the close of the underlying on the same day.
+    fn implied(
+        &self,
+        loaded: &Loaded,
+        valued: &Valued,
+        terms: &OptionTerms,
+        on: impl Fn(NaiveDate, f64) -> Terms,
+    ) -> Result<f64, String> {
+        let shares = valued.quantity.saturating_mul(CONTRACT_SIZE);
+        let date = match (valued.quality, valued.price_date) {
+            (Quality::Close | Quality::Stale, Some(date)) if !shares.is_zero() => date,
+            _ => return Err("the contract has no price of its own".to_owned()),
+        };
+        let at = loaded.window.position(TradingDate::trusted(date));
+        let at = at.filter(|at| self.closes[*at] > 0.0);
+        let at = at.ok_or_else(|| format!("no close of {} on {date}", terms.underlying))?;
+        let market = on(date, self.worth(loaded, &terms.underlying, at));
+        let price = money::to_f64(valued.market_value) / money::to_f64(shares);
+        match implied_volatility(&market, price).map_err(|error| error.to_string())? {
+            Ok(volatility) => Ok(volatility),
+            Err(why) => Err(match why {
+                Unimplied::Expired => "the contract has expired",
+                Unimplied::BelowIntrinsic => {
+                    "the price of the contract is below its intrinsic value"
+                }
+                Unimplied::AboveLargest => "the price of the contract is above any volatility",
+            }
+            .to_owned()),
+        }
+    }
+}

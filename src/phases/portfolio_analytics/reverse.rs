@@ -1,0 +1,98 @@
+//! Reverse stress: the most plausible move of the factors that costs a part of the net asset value.
+
+use serde_json::{Map, Value, json};
+
+use super::book::BookView;
+use super::risk::amount;
+use super::{Loaded, Outcome};
+use crate::analytics::reverse_stress::{Reverse, most_plausible};
+use crate::analytics::stress::StressModel;
+use crate::analytics::stress_pnl::instrument_move;
+use crate::analytics::{Error as NumericError, reverse_stress::Found};
+use crate::store::portfolio_results::ReverseRow;
+
+/// Losses that are asked for, parts of the net asset value.
+const LOSSES: [f64; 3] = [0.05, 0.10, 0.20];
+
+/// A row for each loss.
+pub(super) fn reverse(view: &BookView<'_>, loaded: &Loaded) -> (Vec<ReverseRow>, Outcome) {
+    let none = view.nothing_to_model().or_else(|| view.no_ratios.clone());
+    let ready = match none {
+        Some(outcome) => Err(outcome),
+        None => super::stress::model(loaded),
+    };
+    let mut rows = Vec::new();
+    let mut failed = None;
+    for loss in LOSSES {
+        let found = match &ready {
+            Ok((covariance, model)) => {
+                search(view, model, loss).map(|found| (found, &covariance.factors))
+            }
+            Err(outcome) => Err(outcome.clone()),
+        };
+        rows.push(match found {
+            Ok((found, factors)) => done(view, loss, &found, factors),
+            Err(outcome) => {
+                let row = left_out(loss, &outcome);
+                if !outcome.is_strict() {
+                    failed = Some(outcome);
+                }
+                row
+            }
+        });
+    }
+    (rows, failed.unwrap_or(Outcome::Done))
+}
+
+fn left_out(loss: f64, outcome: &Outcome) -> ReverseRow {
+    ReverseRow {
+        loss,
+        outcome: outcome.word(),
+        reason: outcome.reason().map(ToOwned::to_owned),
+        pnl: None,
+        distance: None,
+        tail: None,
+        moves: json!({}),
+        coverage: None,
+    }
+}
+
+fn done(view: &BookView<'_>, loss: f64, found: &Found, factors: &[String]) -> ReverseRow {
+    let moves: Map<String, Value> = factors
+        .iter()
+        .zip(&found.proxies)
+        .map(|(name, by)| (name.clone(), json!(by)))
+        .collect();
+    ReverseRow {
+        loss,
+        outcome: "done",
+        reason: None,
+        pnl: view.nav.map(|nav| amount(-loss * nav)),
+        distance: Some(found.distance),
+        tail: Some(found.tail),
+        moves: Value::Object(moves),
+        coverage: view.coverage,
+    }
+}
+
+fn search(view: &BookView<'_>, model: &StressModel, loss: f64) -> Result<Found, Outcome> {
+    let nav = view.nav.unwrap_or(1.0);
+    let pnl = |proxies: &[f64]| -> Result<f64, NumericError> {
+        let moves = model.factor_moves(proxies)?;
+        let mut profit = 0.0;
+        for one in &view.modelled {
+            profit += one.profit(instrument_move(&one.betas, &moves)?.applied, 1.0)?;
+        }
+        Ok(profit / nav)
+    };
+    match most_plausible(model.covariance(), loss, pnl) {
+        Ok(Reverse::Found(found)) => Ok(found),
+        Ok(Reverse::NoExposure) => Err(Outcome::NotApplicable(
+            "no factor moves the book".to_owned(),
+        )),
+        Ok(Reverse::OutOfReach) => Err(Outcome::NotApplicable(
+            "no move of the factors was found that loses so much".to_owned(),
+        )),
+        Err(error) => Err(Outcome::Failed(error.to_string())),
+    }
+}

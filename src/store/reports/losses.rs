@@ -1,0 +1,277 @@
+//! Options of a portfolio at a date, and what it may lose.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+use crate::domain::{PortfolioId, REPLAYS};
+use crate::store::{Attempt, ReadTx, Result, texts};
+
+/// All of it.
+#[derive(Debug, Clone, Default)]
+pub struct Losses {
+    /// By symbol.
+    pub options: Vec<Contract>,
+    /// The lower confidence first.
+    pub value_at_risk: Vec<ValueAtRisk>,
+    /// Oldest first.
+    pub replays: Vec<Replay>,
+    /// The smallest loss first.
+    pub reverse: Vec<Reverse>,
+}
+
+/// A contract as it is modelled; Greeks are per share.
+#[derive(Debug, Clone)]
+pub struct Contract {
+    /// The contract.
+    pub symbol: String,
+    /// What it is on.
+    pub underlying: String,
+    /// Per share at the entry of the lots.
+    pub strike: f64,
+    /// The same of the underlying's close.
+    pub spot: f64,
+    /// Calendar days / 365.
+    pub years: f64,
+    /// Continuous, per year.
+    pub rate: f64,
+    /// Continuous, per year.
+    pub dividend_yield: f64,
+    /// Per year.
+    pub volatility: f64,
+    /// `implied` or `realised`.
+    pub source: String,
+    /// Why it is not implied.
+    pub note: Option<String>,
+    /// Of the model.
+    pub price: f64,
+    /// Per unit of spot.
+    pub delta: f64,
+    /// Of delta, per unit of spot.
+    pub gamma: f64,
+    /// Per percentage point of volatility.
+    pub vega: f64,
+    /// Per calendar day.
+    pub theta: f64,
+    /// Per percentage point of the rate.
+    pub rho: f64,
+    /// Contracts × 100, signed.
+    pub shares: Decimal,
+    /// Delta equivalent.
+    pub exposure: Decimal,
+}
+
+/// Value at risk at one confidence: fractions of net asset value, losses positive. Pairs are the
+/// value at risk and the expected shortfall.
+#[derive(Debug, Clone)]
+pub struct ValueAtRisk {
+    /// 0.95 or 0.99.
+    pub confidence: f64,
+    /// `done`, `insufficient_data`, …
+    pub outcome: String,
+    /// Why it is not done.
+    pub reason: Option<String>,
+    /// Horizon and method → value at risk, expected shortfall.
+    pub estimates: BTreeMap<&'static str, [Option<f64>; 2]>,
+    /// Sessions of the backtest.
+    pub sessions: Option<i32>,
+    /// Losses beyond the value at risk.
+    pub exceptions: Option<i32>,
+    /// How many there should be.
+    pub expected: Option<f64>,
+    /// Test → likelihood ratio, p-value.
+    pub tests: BTreeMap<&'static str, [Option<f64>; 2]>,
+    /// Returns.
+    pub n: i32,
+    /// Modelled gross over gross.
+    pub coverage: Option<f64>,
+    /// What to know about it.
+    pub flags: Vec<String>,
+    /// Number → why it is missing.
+    pub reasons: BTreeMap<String, String>,
+}
+
+/// A crisis of the past with today's book.
+#[derive(Debug, Clone)]
+pub struct Replay {
+    /// Its key.
+    pub replay: String,
+    /// Its title; the key where it is no longer known.
+    pub name: String,
+    /// Its first close.
+    pub from: NaiveDate,
+    /// Its last close.
+    pub to: NaiveDate,
+    /// `done`, `insufficient_data`, …
+    pub outcome: String,
+    /// Why it is not done.
+    pub reason: Option<String>,
+    /// Profit and loss.
+    pub pnl: Option<Decimal>,
+    /// The same over net asset value.
+    pub fraction: Option<f64>,
+    /// Symbols that moved with their betas.
+    pub approximated: Vec<String>,
+    /// Modelled gross over gross.
+    pub coverage: Option<f64>,
+}
+
+/// The most plausible move that costs a part of net asset value.
+#[derive(Debug, Clone)]
+pub struct Reverse {
+    /// The part, a fraction.
+    pub loss: f64,
+    /// `done`, `not_applicable`, …
+    pub outcome: String,
+    /// Why it is not done.
+    pub reason: Option<String>,
+    /// What it costs.
+    pub pnl: Option<Decimal>,
+    /// How far out it is.
+    pub mahalanobis: Option<f64>,
+    /// Probability of a move at least as far out.
+    pub tail_p: Option<f64>,
+    /// Factor → total return of its proxy.
+    pub moves: BTreeMap<String, f64>,
+    /// Modelled gross over gross.
+    pub coverage: Option<f64>,
+}
+
+pub(super) async fn of(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate) -> Result<Losses> {
+    Ok(Losses {
+        options: options(db, id, as_of).await?,
+        value_at_risk: value_at_risk(db, id, as_of).await?,
+        replays: replays(db, id, as_of).await?,
+        reverse: reverse(db, id, as_of).await?,
+    })
+}
+
+async fn options(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate) -> Result<Vec<Contract>> {
+    sqlx::query_as!(
+        Contract,
+        r#"select symbol, underlying, strike, spot, years, rate, dividend_yield, volatility, source, note, price, delta,
+                  gamma, vega, theta, rho, shares, exposure
+           from option_valuations where portfolio_id = $1 and as_of = $2
+           order by symbol collate "C", spot"#,
+        id.0,
+        as_of
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading options")
+}
+
+async fn value_at_risk(
+    db: &mut ReadTx<'_>,
+    id: PortfolioId,
+    as_of: NaiveDate,
+) -> Result<Vec<ValueAtRisk>> {
+    let rows = sqlx::query!(
+        "select confidence, outcome, reason, historical_1, historical_1_shortfall, historical_10, historical_10_shortfall,
+                parametric_1, parametric_1_shortfall, parametric_10, parametric_10_shortfall, sessions, exceptions,
+                expected, kupiec, kupiec_p, independence, independence_p, conditional, conditional_p, n, coverage, flags,
+                reasons
+         from value_at_risk where portfolio_id = $1 and as_of = $2 order by confidence",
+        id.0,
+        as_of
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading value at risk")?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ValueAtRisk {
+            confidence: row.confidence,
+            outcome: row.outcome,
+            reason: row.reason,
+            estimates: BTreeMap::from([
+                (
+                    "historical_1",
+                    [row.historical_1, row.historical_1_shortfall],
+                ),
+                (
+                    "historical_10",
+                    [row.historical_10, row.historical_10_shortfall],
+                ),
+                (
+                    "parametric_1",
+                    [row.parametric_1, row.parametric_1_shortfall],
+                ),
+                (
+                    "parametric_10",
+                    [row.parametric_10, row.parametric_10_shortfall],
+                ),
+            ]),
+            sessions: row.sessions,
+            exceptions: row.exceptions,
+            expected: row.expected,
+            tests: BTreeMap::from([
+                ("kupiec", [row.kupiec, row.kupiec_p]),
+                ("independence", [row.independence, row.independence_p]),
+                ("conditional", [row.conditional, row.conditional_p]),
+            ]),
+            n: row.n,
+            coverage: row.coverage,
+            flags: row.flags,
+            reasons: texts(&row.reasons),
+        })
+        .collect())
+}
+
+async fn replays(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate) -> Result<Vec<Replay>> {
+    let rows = sqlx::query!(
+        r#"select replay, first_close, last_close, outcome, reason, pnl, fraction, approximated, coverage
+           from historical_replays where portfolio_id = $1 and as_of = $2
+           order by first_close, replay collate "C""#,
+        id.0,
+        as_of
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading replays")?;
+    let name = |id: &str| {
+        let known = REPLAYS.iter().find(|replay| replay.id == id);
+        known.map_or(id, |replay| replay.name).to_owned()
+    };
+    Ok(rows
+        .into_iter()
+        .map(|row| Replay {
+            name: name(&row.replay),
+            replay: row.replay,
+            from: row.first_close,
+            to: row.last_close,
+            outcome: row.outcome,
+            reason: row.reason,
+            pnl: row.pnl,
+            fraction: row.fraction,
+            approximated: serde_json::from_value(row.approximated).unwrap_or_default(),
+            coverage: row.coverage,
+        })
+        .collect())
+}
+
+async fn reverse(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate) -> Result<Vec<Reverse>> {
+    let rows = sqlx::query!(
+        "select loss, outcome, reason, pnl, mahalanobis, tail_p, moves, coverage
+         from reverse_stress where portfolio_id = $1 and as_of = $2 order by loss",
+        id.0,
+        as_of
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading reverse stress")?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Reverse {
+            loss: row.loss,
+            outcome: row.outcome,
+            reason: row.reason,
+            pnl: row.pnl,
+            mahalanobis: row.mahalanobis,
+            tail_p: row.tail_p,
+            moves: serde_json::from_value(row.moves).unwrap_or_default(),
+            coverage: row.coverage,
+        })
+        .collect())
+}
