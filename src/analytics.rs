@@ -61,6 +61,12 @@ pub mod value_at_risk;
 
 pub mod var_backtest;
 
+pub mod performance;
+
+pub mod drawdown;
+
+pub mod xirr;
+
 pub mod options;
 
 pub mod implied_volatility;

@@ -88,6 +88,14 @@ async fn books_without_market_prices_are_valued_and_say_why_they_have_no_statist
             &[",3,4.25,2016-12-19,OPTIONS,,AAA,150,2017-06-16,CALL"],
         )
         .await;
+    let nameless = world
+        .book(
+            "nameless",
+            "10000",
+            "2016-12-19",
+            &[",3,4.25,2016-12-19,OPTIONS,,NOPE,150,2017-06-16,CALL"],
+        )
+        .await;
     let stock = format!("AAA,100,{},2016-12-19,PUBLIC", close("AAA", "2016-12-19"));
     let mixed = world
         .book(
@@ -125,11 +133,35 @@ async fn books_without_market_prices_are_valued_and_say_why_they_have_no_statist
     // 3 contracts of 100 at 4.25: carried at cost, never at the price of the underlying.
     let contracts = ended(&world, option, "2016-12-22").await;
     assert_eq!((contracts.nav, contracts.cash), (dec("10000"), dec("8725")));
-    contracts.assert(
-        &MARKET,
-        "not_applicable",
-        "no position with prices of its own",
+    contracts.assert(&["betas", "factors", "volatility", "stress"], "done", "");
+    // What its underlying costs is all that a model needs; of one without closes nothing is known.
+    let unknown = ended(&world, nameless, "2016-12-22").await;
+    let why = "no symbol has a factor model; NOPE170616C00150000: underlying NOPE: the provider does not know the symbol";
+    unknown.assert(
+        &["betas", "factors", "volatility", "stress"],
+        "insufficient_data",
+        why,
     );
+    unknown.assert(&["snapshot", "marks", "concentration"], "done", "");
+    for (id, outcome, reason) in [
+        (private, "not_applicable", "private assets only"),
+        (empty, "not_applicable", "no positions"),
+        (nameless, "insufficient_data", why),
+    ] {
+        let rows: Vec<(String, String)> = sqlx::query_as(
+            "select outcome, reason from value_at_risk where portfolio_id = $1 and as_of = '2016-12-22'
+             union all
+             select outcome, reason from reverse_stress where portfolio_id = $1 and as_of = '2016-12-22'
+             union all
+             select outcome, reason from historical_replays where portfolio_id = $1 and as_of = '2016-12-22'",
+        )
+        .bind(id.0)
+        .fetch_all(&world.db)
+        .await
+        .unwrap();
+        // Two confidences, three losses, two crises before 2016.
+        assert_eq!(rows, vec![(outcome.to_owned(), reason.to_owned()); 7]);
+    }
     let valued: Vec<(String, String, Decimal)> = sqlx::query_as(
         "select p.symbol, v.quality, v.market_value from position_values v join positions p on p.id = v.position_id
          where v.portfolio_id = $1 and v.as_of = '2016-12-22'",
@@ -167,8 +199,16 @@ async fn books_without_market_prices_are_valued_and_say_why_they_have_no_statist
         .keys()
         .map(String::as_str)
         .collect();
-    assert_eq!(left_out, ["AAA170616C00150000", "HOUSE"].into());
-    let expected: f64 = (value / (value + dec("21275")))
+    assert_eq!(left_out, ["HOUSE"].into());
+    let delta: Decimal = sqlx::query_scalar(
+        "select exposure from option_valuations where portfolio_id = $1 and as_of = '2016-12-22'",
+    )
+    .bind(mixed.0)
+    .fetch_one(&world.db)
+    .await
+    .unwrap();
+    let modelled = value + delta;
+    let expected: f64 = (modelled / (modelled + dec("20000")))
         .to_string()
         .parse()
         .unwrap();

@@ -95,6 +95,10 @@ async fn another_value_anywhere_is_another_digest() {
         ("concentration", "hhi", "hhi * (1 + 1e-15)"),
         ("sector_exposures", "net_weight", "0"),
         ("stress_test_results", "mahalanobis", "null"),
+        ("option_valuations", "gamma", "gamma * (1 + 1e-15)"),
+        ("value_at_risk", "kupiec_p", "0.5"),
+        ("historical_replays", "approximated", "'[\"AMD\"]'"),
+        ("reverse_stress", "moves", "'{\"Market\": -0.2}'"),
         ("symbol_factor_models", "flags", "'{}'"),
         ("symbol_factor_exposures", "vif", "2"),
         ("factor_covariance", "covariance", "'{0.0174}'"),
@@ -148,6 +152,10 @@ fn key(table: &str) -> &'static [&'static str] {
         "risk_contributions" => &["kind", "name"],
         "sector_exposures" => &["sector"],
         "stress_test_results" => &["scenario_id"],
+        "option_valuations" => &["symbol", "spot"],
+        "value_at_risk" => &["confidence"],
+        "historical_replays" => &["replay"],
+        "reverse_stress" => &["loss"],
         "symbol_factor_exposures" => &["symbol", "model", "factor"],
         "symbol_daily_metrics" | "data_quality" | "company_profiles" => &["symbol"],
         "market_data_cache" | "symbol_outcomes" => &["symbol", "date"],
@@ -169,8 +177,8 @@ async fn a_digest_can_be_of_one_portfolio_or_of_one_date() {
             .map(|table| table.table)
             .collect::<Vec<_>>()
     };
-    assert_eq!(names(&portfolio).len(), 15);
-    assert_eq!(names(&both).len(), 13);
+    assert_eq!(names(&portfolio).len(), 19);
+    assert_eq!(names(&both).len(), 17);
     assert!(!names(&date).contains(&"company_profiles") && names(&date).contains(&"yields"));
 
     // Results of others, of other dates and of symbols are not in it; live marks are not of a date.

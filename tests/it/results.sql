@@ -72,6 +72,16 @@ insert into stress_test_results values
     ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'market_up_5', 'done', null, 52338.56, 51880, 0.05156, 0.0511, 0, 0, 0.34, 0.73, false, 0.9655),
     ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'rates_up_50bp', 'insufficient_data', 'Rates has no series', null, null, null, null, null, null, null, null, null, null);
 
+insert into option_valuations values
+    ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'AAPL170616C00030000', 'AAPL', 30, 28.95, 0.46, 0.04, 0.02, 0.21, 'realised', 'the contract has no price of its own', 1.3, 0.43, 0.07, 0.08, -0.005, 0.05, 300, 3734.55);
+insert into value_at_risk values
+    ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 0.95, 'done', null, 0.012, 0.018, 0.035, 0.044, 0.0125, 0.0157, 0.0395, 0.0496, 250, 14, 12.5, 0.18, 0.67, 0.02, 0.88, 0.2, 0.9, 252, 0.9655, '{}', '{}'),
+    ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 0.99, 'insufficient_data', 'have 100 observations, need 252', null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, 0, null, '{}', '{}');
+insert into historical_replays values
+    ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'financial_crisis_2008', '2007-10-09', '2009-03-09', 'done', null, -541000.00, -0.533, '["AAPL"]', 0.9655);
+insert into reverse_stress values
+    ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 0.1, 'done', null, -101510.00, 0.69, 0.49, '{"Market": -0.097}', 0.9655);
+
 insert into symbol_factor_models values ('AAPL', '2016-12-30', true, null, 0.0001, 0.41, 251, 180.5, 8.2, 0.031, '{vif}');
 insert into symbol_factor_exposures values
     ('AAPL', '2016-12-30', 'joint', 'Market', 1.21, 0.05, null, 1.0, 251, '{}'), ('AAPL', '2016-12-30', 'market', 'Market', 1.2, 0.06, 1.19, null, 251, '{}');
