@@ -25,6 +25,7 @@ pub mod explain;
 pub mod import;
 pub mod invalidate;
 pub mod migrate;
+pub mod performance;
 pub mod plan;
 pub mod redis;
 pub mod retry;
@@ -41,8 +42,8 @@ use std::time::Duration;
 
 pub use arguments::{
     CancelArgs, Cli, Command, DemoArgs, DigestArgs, DrainArgs, GlobalSettings, HoldArgs,
-    ImportCommand, InvalidateArgs, OrderArgs, PlanArgs, RedisCommand, RetryArgs, RunArgs,
-    ScopeArgs, ServicesArgs, ShowArgs,
+    ImportCommand, InvalidateArgs, OrderArgs, PerformanceArgs, PlanArgs, RedisCommand, RetryArgs,
+    RunArgs, ScopeArgs, ServicesArgs, ShowArgs,
 };
 pub use error::Error;
 pub use filter::FilterArgs;

@@ -32,7 +32,9 @@ pub use fingerprint::{fingerprint, normalised};
 pub use held::Held;
 pub use hint::{Hint, TaskEpoch};
 pub use ids::{InstallId, PortfolioId, PositionId, RunId, TaskId, WorkerId};
-pub use ledger::{Book, LedgerDay, LedgerError, UnbookedDividend, ledger, totals};
+pub use ledger::{
+    Book, Contributions, LedgerDay, LedgerError, UnbookedDividend, contributions, ledger, totals,
+};
 pub use lot::{End, Exit, Life, Lot};
 pub use option::OptionTerms;
 pub use pipeline::{Lane, PermitClass, PhaseName, TaskState, Trigger, Verdict};

@@ -12,6 +12,7 @@ mod explain;
 mod gatekeeper;
 mod housekeeping;
 mod invalidate;
+pub mod performance;
 mod planner;
 mod scheduler;
 mod steward;

@@ -103,6 +103,7 @@ async fn run(cli: Cli) -> Result<Output, Error> {
         Command::Dead(args) => cli::dead::run(&pools().await?, args, json).await,
         Command::Show(args) => cli::show::run(&pools().await?, args, json).await,
         Command::Explain(args) => cli::explain::run(&pools().await?, args, json).await,
+        Command::Performance(args) => cli::performance::run(&pools().await?, args, json).await,
         Command::Digest(args) => cli::digest::run(&pools().await?, args, json).await,
         Command::Verify => cli::verify::run(json),
         Command::Redis(RedisCommand::Explain) => cli::redis::explain(&settings.redis, json),

@@ -14,6 +14,7 @@ pub mod company_profiles;
 pub mod fundamentals;
 pub mod market_data;
 pub mod no_op;
+pub mod performance;
 pub mod pnl_snapshots;
 pub mod portfolio_analytics;
 pub mod position_updates;

@@ -101,6 +101,8 @@ pub enum Command {
     Show(ShowArgs),
     /// How a stored number is made: formula, inputs, intermediate values; made again and compared to the last bit.
     Explain(super::explain::ExplainArgs),
+    /// What a portfolio made over a range of sessions: returns, ratios, drawdowns, contributions.
+    Performance(PerformanceArgs),
     /// Hashes all results: equal data give equal digests.
     Digest(DigestArgs),
     /// Replays the golden numbers on the shipped data: expected, got, difference; exit code 1 when one differs.
@@ -318,6 +320,22 @@ pub struct ShowArgs {
     /// The session; without it, the newest that is published.
     #[arg(long, value_name = "DATE")]
     pub date: Option<NaiveDate>,
+}
+
+/// `performance`.
+#[derive(Debug, Args)]
+pub struct PerformanceArgs {
+    /// The portfolio, by id or by its name if only one has it.
+    pub portfolio: String,
+    /// The first session whose return counts; without it, that of the first snapshot.
+    #[arg(long, value_name = "DATE")]
+    pub from: Option<NaiveDate>,
+    /// The last one; without it, that of the newest snapshot.
+    #[arg(long, value_name = "DATE")]
+    pub to: Option<NaiveDate>,
+    /// A symbol with prices to compare with.
+    #[arg(long, value_name = "SYMBOL")]
+    pub benchmark: Option<Symbol>,
 }
 
 /// `digest`.

@@ -6,6 +6,7 @@
 //! = realised + change of unrealised + income.
 
 mod bookings;
+mod contributions;
 mod quotes;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use super::{
     TradingDate, money,
 };
 use bookings::{Booking, Bookings};
+pub use contributions::{Contributions, contributions};
 use quotes::Quotes;
 
 /// Amounts are exact below this; a book beyond it is refused.

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Cx, Error, Result, TaskRef};
+use super::{Cx, Error, Result};
 use crate::domain::{
-    AssetClass, Book, Calendar, LedgerDay, LedgerError, PortfolioId, PriceHistory, Symbol,
-    TradingDate, ledger, totals,
+    AssetClass, Book, Calendar, Contributions, LedgerDay, LedgerError, PortfolioId, PriceHistory,
+    Symbol, TradingDate, contributions, ledger, totals,
 };
 use crate::store::{ReadTx, market, portfolios};
 
@@ -19,7 +19,7 @@ pub struct Books {
 /// Reads books, prices and corporate actions. Nothing of another date's results is read.
 pub(super) async fn load(
     db: &mut ReadTx<'_>,
-    task: &TaskRef,
+    calendar: Calendar,
     portfolios: &[PortfolioId],
     dates: &[TradingDate],
 ) -> Result<Books> {
@@ -29,7 +29,6 @@ pub(super) async fn load(
     let books = portfolios::books(db, portfolios, last.date()).await?;
     // The day before the first is accounted again, for its value; and an option that expired is
     // settled at the close of its last session.
-    let calendar = task.calendar;
     let before = calendar
         .previous(first)
         .map_err(|error| Error::Permanent(error.to_string()))?;
@@ -72,6 +71,22 @@ impl Books {
     /// The same without the positions.
     pub(super) fn totals(&self, cx: &Cx) -> Result<Vec<(PortfolioId, LedgerDay)>> {
         self.days(cx, totals)
+    }
+
+    /// What each lot of a portfolio added to the profit of a range; `None` for a portfolio that is not loaded.
+    pub(super) fn contributions(
+        &self,
+        portfolio: PortfolioId,
+        calendar: Calendar,
+        from: TradingDate,
+        to: TradingDate,
+    ) -> Result<Option<Contributions>> {
+        let Some(book) = self.of.get(&portfolio) else {
+            return Ok(None);
+        };
+        contributions(book, &self.histories, calendar, from, to)
+            .map(Some)
+            .map_err(|error| Error::Permanent(format!("ledger of {portfolio}: {error}")))
     }
 
     fn days(&self, cx: &Cx, keep: Accounting) -> Result<Vec<(PortfolioId, LedgerDay)>> {

@@ -28,7 +28,7 @@ impl Phase for PnlSnapshots {
     }
 
     async fn load(&self, db: &mut ReadTx<'_>, task: &TaskRef, input: &Input) -> Result<Books> {
-        books::load(db, task, &input.portfolios, &input.dates).await
+        books::load(db, task.calendar, &input.portfolios, &input.dates).await
     }
 
     async fn fetch(&self, _: &Cx, books: Books) -> Result<Books> {

@@ -5,6 +5,7 @@ mod analytics;
 mod audit;
 mod compare;
 mod losses;
+mod performance;
 mod portfolio;
 mod status;
 pub mod why;
@@ -16,6 +17,7 @@ pub use analytics::{
 pub use audit::{Expected, expected};
 pub use compare::{CompleteRow, ScopeRow, completeness, scope};
 pub use losses::{Contract, Losses, Replay, Reverse, ValueAtRisk};
+pub use performance::{SnapshotDay, snapshots};
 pub use portfolio::{
     Completeness, Entry, Position, Provenance, Published, Report, Snapshot, Unpublished, computed,
     newest_published, portfolio, published, why_unpublished,

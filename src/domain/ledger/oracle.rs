@@ -301,3 +301,27 @@ fn a_lot_in_three_parts_changes_no_number_of_the_portfolio() {
         assert_eq!(whole, strip(run(&reversed, &world, 0, last)), "seed {seed}");
     }
 }
+
+#[test]
+fn the_parts_of_lots_and_income_add_up_to_the_profit() {
+    for seed in 0..40 {
+        let world = world(seed);
+        let last = world.sessions.len() - 1;
+        let all = run(&world.book, &world, 0, last);
+        let mut dice = Dice(seed + 1000);
+        for _ in 0..4 {
+            let from = usize::try_from(dice.below(u64::try_from(last).unwrap())).unwrap();
+            let to = last.min(from + usize::try_from(dice.below(60)).unwrap());
+            let parts = contributions(
+                &world.book,
+                &world.histories,
+                Calendar::nyse(),
+                world.sessions[from],
+                world.sessions[to],
+            )
+            .unwrap();
+            let profit: Decimal = all[from..=to].iter().map(|day| day.pnl_day).sum();
+            assert_eq!(parts.total(), profit, "seed {seed}, {from} to {to}");
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! `performance`: what a portfolio made over a range, from its stored snapshots.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::text::{indented, left, money, number, or_dash, percent, right, signed, table};
+use super::{Error, Output, PerformanceArgs, find};
+use crate::domain::Portfolio;
+use crate::engine::performance::{
+    CONVENTION_ID, Conventions, Figure, Performance, PerformanceError, Question, performance,
+};
+use crate::store::{Pools, ReadTx, portfolios};
+
+/// Contributions that a page shows; JSON has all.
+const LISTED: usize = 15;
+
+/// Reads, computes and renders.
+pub async fn run(pools: &Pools, args: &PerformanceArgs, json: bool) -> Result<Output, Error> {
+    let mut db = ReadTx::lazy(&pools.control);
+    let id = find::portfolio(&mut db, &args.portfolio).await?;
+    let gone = || Error::misuse(format!("no portfolio {id}"), "it was deleted just now");
+    let portfolio = portfolios::get(&mut db, id).await?.ok_or_else(gone)?;
+    let question = Question {
+        from: args.from,
+        to: args.to,
+        benchmark: args.benchmark.clone(),
+    };
+    let found = performance(&mut db, &portfolio, &question)
+        .await
+        .map_err(|error| match error {
+            PerformanceError::Store(error) => error.into(),
+            other => Error::misuse(other.to_string(), "give another range"),
+        })?;
+    db.close().await?;
+    let found = found.ok_or_else(|| {
+        Error::not_there(
+            format!(
+                "no snapshot of portfolio {:?} in this range",
+                portfolio.name
+            ),
+            format!("compute some: sigmabatch run --portfolio {id} --wait"),
+        )
+    })?;
+    Ok(Output::either(
+        json,
+        || document(&portfolio, &found),
+        || page(&portfolio, &found),
+    ))
+}
+
+/// The document: every figure has a value or a reason, its unit, and the convention it was made with.
+pub fn document(portfolio: &Portfolio, found: &Performance) -> Value {
+    let figure = |figure: &Figure, unit: &str| {
+        json!({
+            "value": figure.as_ref().ok(),
+            "reason": figure.as_ref().err(),
+            "unit": unit,
+            "convention_id": CONVENTION_ID,
+        })
+    };
+    let figures = &found.figures;
+    let benchmark = figures.benchmark.as_ref().map(|against| {
+        json!({
+            "symbol": against.symbol,
+            "total_return": figure(&against.total, "fraction"),
+            "tracking_error": figure(&against.tracking_error, "fraction per year"),
+            "information_ratio": figure(&against.information_ratio, "per year"),
+            "beta": figure(&against.beta, "slope"),
+            "alpha": figure(&against.alpha, "fraction per year"),
+        })
+    });
+    let drawdowns = figures.drawdowns.iter().map(|fall| {
+        json!({ "peak": fall.peak, "trough": fall.trough, "recovery": fall.recovery, "depth": fall.depth })
+    });
+    let contributions = found.contributions.iter().map(|part| {
+        json!({
+            "name": part.name,
+            "profit": part.profit.normalize().to_string(),
+            "fraction": part.fraction,
+        })
+    });
+    json!({
+        "portfolio_id": portfolio.id,
+        "name": portfolio.name,
+        "currency": portfolio.currency,
+        "conventions": Conventions::default(),
+        "from": found.from,
+        "to": found.to,
+        "sessions": found.sessions,
+        "days": found.days,
+        "opening_nav": found.opening.normalize().to_string(),
+        "closing_nav": found.closing.normalize().to_string(),
+        "external_flows": found.flows.normalize().to_string(),
+        "profit": found.profit.normalize().to_string(),
+        "large_flows": found.large_flows,
+        "total_return": figure(&figures.total, "fraction"),
+        "annual_return": figure(&figures.annual, "fraction per year"),
+        "xirr": figure(&figures.xirr, "fraction per year"),
+        "volatility": figure(&figures.volatility, "fraction per year"),
+        "sharpe": figure(&figures.sharpe, "per year"),
+        "sortino": figure(&figures.sortino, "per year"),
+        "calmar": figure(&figures.calmar, "per year"),
+        "max_drawdown": figure(&figures.max_drawdown, "fraction"),
+        "drawdowns": drawdowns.collect::<Vec<_>>(),
+        "benchmark": benchmark,
+        "contributions": contributions.collect::<Vec<_>>(),
+        "contributions_reason": found.contributions_reason,
+    })
+}
+
+/// The page.
+pub fn page(portfolio: &Portfolio, found: &Performance) -> String {
+    let mut page = String::new();
+    let _ = writeln!(
+        page,
+        "{} from {} to {} in {}, {} sessions, conventions {CONVENTION_ID}\n",
+        portfolio.name, found.from, found.to, portfolio.currency, found.sessions
+    );
+    let amounts = [
+        ("opening NAV", money(found.opening)),
+        ("flows", signed(money(found.flows))),
+        ("profit", signed(money(found.profit))),
+        ("closing NAV", money(found.closing)),
+    ];
+    let rows = amounts
+        .into_iter()
+        .map(|(name, text)| vec![name.to_owned(), text]);
+    page.push_str(&indented(&table(&[left(""), right("")], rows)));
+    page.push('\n');
+    let figures = &found.figures;
+    let ratio = |value: f64| number(value, 2);
+    let line = |name: &str, figure: &Figure, show: fn(f64) -> String| {
+        let text = or_dash(figure.as_ref().ok().copied(), show);
+        vec![
+            name.to_owned(),
+            text,
+            figure.as_ref().err().cloned().unwrap_or_default(),
+        ]
+    };
+    let mut rows = vec![
+        line("time-weighted return", &figures.total, percent),
+        line("  per year", &figures.annual, percent),
+        line("internal rate of return", &figures.xirr, percent),
+        line("volatility", &figures.volatility, percent),
+        line("deepest drawdown", &figures.max_drawdown, percent),
+        line("Sharpe", &figures.sharpe, ratio),
+        line("Sortino", &figures.sortino, ratio),
+        line("Calmar", &figures.calmar, ratio),
+    ];
+    if let Some(against) = &figures.benchmark {
+        rows.push(line(
+            &format!("return of {}", against.symbol),
+            &against.total,
+            percent,
+        ));
+        rows.push(line("  beta", &against.beta, ratio));
+        rows.push(line("  alpha", &against.alpha, percent));
+        rows.push(line("  tracking error", &against.tracking_error, percent));
+        rows.push(line(
+            "  information ratio",
+            &against.information_ratio,
+            ratio,
+        ));
+    }
+    page.push_str(&indented(&table(&[left(""), right(""), left("")], rows)));
+    if !figures.drawdowns.is_empty() {
+        let rows = figures.drawdowns.iter().map(|fall| {
+            let recovery = fall
+                .recovery
+                .map_or_else(|| "not yet".to_owned(), |date| date.to_string());
+            vec![
+                percent(fall.depth),
+                fall.peak.to_string(),
+                fall.trough.to_string(),
+                recovery,
+            ]
+        });
+        let columns = [
+            right("drawdown"),
+            left("from"),
+            left("low"),
+            left("recovered"),
+        ];
+        page.push('\n');
+        page.push_str(&indented(&table(&columns, rows)));
+    }
+    page.push('\n');
+    if let Some(why) = &found.contributions_reason {
+        let _ = writeln!(page, "  no contributions: {why}");
+        return page;
+    }
+    let rows = found.contributions.iter().take(LISTED).map(|part| {
+        vec![
+            part.name.clone(),
+            signed(money(part.profit)),
+            or_dash(part.fraction, percent),
+        ]
+    });
+    let columns = [
+        left("contribution"),
+        right("profit"),
+        right("of opening NAV"),
+    ];
+    page.push_str(&indented(&table(&columns, rows)));
+    if found.contributions.len() > LISTED {
+        let _ = writeln!(page, "  and {} more", found.contributions.len() - LISTED);
+    }
+    page
+}

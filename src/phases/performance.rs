@@ -1,0 +1,246 @@
+//! Performance of a portfolio over a range, on request: no phase, for everything it needs is stored
+//! already. It reads snapshots and inputs of one snapshot of the database and writes nothing.
+
+mod figures;
+
+use chrono::{Datelike, NaiveDate};
+use rust_decimal::Decimal;
+use serde::Serialize;
+
+pub use self::figures::{Benchmark, DatedDrawdown, Figure, Figures};
+use super::books;
+use super::series::{self, Window};
+use super::{Error, Result};
+use crate::analytics::conventions;
+use crate::domain::{Calendar, Portfolio, Symbol, TradingDate, money};
+use crate::store::ReadTx;
+use crate::store::reports::{self, SnapshotDay};
+
+/// The conventions behind the figures, for those who print them.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Conventions {
+    convention_id: &'static str,
+    sessions_per_year: f64,
+    days_per_year: f64,
+    ddof: usize,
+    risk_free_rate: f64,
+    risk_free_unit: &'static str,
+    quantile_type: u8,
+    flows: &'static str,
+    days_to_annualise: i32,
+}
+
+impl Default for Conventions {
+    fn default() -> Self {
+        Self {
+            convention_id: conventions::CONVENTION_ID,
+            sessions_per_year: conventions::SESSIONS_PER_YEAR,
+            days_per_year: conventions::DAYS_PER_YEAR,
+            ddof: conventions::DDOF,
+            risk_free_rate: conventions::RISK_FREE_RATE,
+            risk_free_unit: "fraction per year, continuous",
+            quantile_type: conventions::QUANTILE_TYPE,
+            flows: "at the close",
+            days_to_annualise: conventions::DAYS_TO_ANNUALISE,
+        }
+    }
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Default)]
+pub struct Question {
+    /// First session; without it, that of the first snapshot.
+    pub from: Option<NaiveDate>,
+    /// Last session; without it, that of the newest snapshot.
+    pub to: Option<NaiveDate>,
+    /// A symbol to compare with.
+    pub benchmark: Option<Symbol>,
+}
+
+/// Profit of one symbol, or of income that belongs to none.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contribution {
+    /// The symbol, or `income`.
+    pub name: String,
+    /// In the portfolio's currency.
+    pub profit: Decimal,
+    /// Of the net asset value before the range; null where that was not positive.
+    pub fraction: Option<f64>,
+}
+
+/// The answer. Amounts are exact: closing = opening + flows + profit.
+#[derive(Debug, Clone)]
+pub struct Performance {
+    /// First session.
+    pub from: TradingDate,
+    /// Last session.
+    pub to: TradingDate,
+    /// Sessions with a snapshot.
+    pub sessions: usize,
+    /// Calendar days from the close before the first session to the last.
+    pub days: i32,
+    /// Net asset value before the first session.
+    pub opening: Decimal,
+    /// Net asset value at the end.
+    pub closing: Decimal,
+    /// Contributions less withdrawals.
+    pub flows: Decimal,
+    /// Profit.
+    pub profit: Decimal,
+    /// Sessions whose return is doubtful, for more than a tenth came or went.
+    pub large_flows: Vec<NaiveDate>,
+    /// Returns and ratios, each with a value or a reason.
+    pub figures: Figures,
+    /// Largest first; they add up to the profit.
+    pub contributions: Vec<Contribution>,
+    /// Why there are none.
+    pub contributions_reason: Option<String>,
+}
+
+/// Answers; `None` where the range has no snapshot.
+pub async fn performance(
+    db: &mut ReadTx<'_>,
+    portfolio: &Portfolio,
+    question: &Question,
+) -> Result<Option<Performance>> {
+    let calendar = Calendar::nyse();
+    let permanent = |error: crate::domain::CalendarError| Error::Permanent(error.to_string());
+    let stored = reports::snapshots(db, portfolio.id, question.from, question.to).await?;
+    let (Some(first), Some(last)) = (stored.first(), stored.last()) else {
+        return Ok(None);
+    };
+    let from = calendar.on_or_after(first.as_of).map_err(permanent)?;
+    let to = calendar.on_or_after(last.as_of).map_err(permanent)?;
+    let before = calendar.previous(from).map_err(permanent)?;
+    let sessions = calendar
+        .sessions(from.date(), to.date())
+        .map_err(permanent)?;
+    let gap = gap(&stored, &sessions);
+    let opening = first.nav - first.external_flows - first.pnl_day;
+    let benchmark = match &question.benchmark {
+        Some(symbol) => Some((
+            symbol.clone(),
+            benchmark(db, symbol, before, &sessions).await?,
+        )),
+        None => None,
+    };
+    let span = figures::Span {
+        before: day(before),
+        days: day(to) - day(before),
+        opening: money::to_f64(opening),
+        stored: &stored,
+        gap: gap.as_deref(),
+    };
+    let figures = figures::figures(&span, benchmark.as_ref());
+    let profit = stored.iter().map(|day| day.pnl_day).sum();
+    let (contributions, contributions_reason) = match gap.clone() {
+        Some(why) => (Vec::new(), Some(why)),
+        None => contributions(db, portfolio, calendar, (from, to), opening, profit).await?,
+    };
+    Ok(Some(Performance {
+        from,
+        to,
+        sessions: stored.len(),
+        days: span.days,
+        opening,
+        closing: last.nav,
+        flows: stored.iter().map(|day| day.external_flows).sum(),
+        profit,
+        large_flows: stored
+            .iter()
+            .filter(|day| day.large_flow)
+            .map(|day| day.as_of)
+            .collect(),
+        figures,
+        contributions,
+        contributions_reason,
+    }))
+}
+
+/// Days since 1970-01-01.
+pub(super) fn day(date: TradingDate) -> i32 {
+    const EPOCH: i32 = 719_163;
+    date.date().num_days_from_ce() - EPOCH
+}
+
+/// The first session that cannot be chained, if any.
+fn gap(stored: &[SnapshotDay], sessions: &[TradingDate]) -> Option<String> {
+    let known: std::collections::BTreeMap<NaiveDate, bool> =
+        stored.iter().map(|day| (day.as_of, day.current)).collect();
+    sessions.iter().find_map(|session| {
+        let why = match known.get(&session.date()) {
+            Some(true) => return None,
+            Some(false) => "is stale",
+            None => "is missing",
+        };
+        Some(format!("the snapshot of {session} {why}: run its date"))
+    })
+}
+
+/// Total returns of the benchmark on the sessions, or why there are none.
+async fn benchmark(
+    db: &mut ReadTx<'_>,
+    symbol: &Symbol,
+    before: TradingDate,
+    sessions: &[TradingDate],
+) -> Result<std::result::Result<Vec<f64>, String>> {
+    let mut all = vec![before];
+    all.extend(sessions);
+    let window = Window { sessions: all };
+    let prices = series::load(db, &window, std::slice::from_ref(symbol), &[]).await?;
+    let returns = window.returns(&prices, symbol)?.split_off(1);
+    let missing = returns.iter().position(|value| value.is_nan());
+    Ok(match missing {
+        Some(at) => Err(format!("{symbol} has no return on {}", sessions[at])),
+        None => Ok(returns),
+    })
+}
+
+/// Profit by symbol, from the inputs; refused when it does not add up to what is stored.
+async fn contributions(
+    db: &mut ReadTx<'_>,
+    portfolio: &Portfolio,
+    calendar: Calendar,
+    (from, to): (TradingDate, TradingDate),
+    opening: Decimal,
+    profit: Decimal,
+) -> Result<(Vec<Contribution>, Option<String>)> {
+    let books = books::load(db, calendar, &[portfolio.id], &[from, to]).await?;
+    let Some(parts) = books.contributions(portfolio.id, calendar, from, to)? else {
+        return Ok((Vec::new(), Some("the book is gone".to_owned())));
+    };
+    if parts.total() != profit {
+        let why = format!(
+            "the book gives a profit of {} today, the snapshots {profit}: run the dates again",
+            parts.total()
+        );
+        return Ok((Vec::new(), Some(why)));
+    }
+    let mut by_name: std::collections::BTreeMap<String, Decimal> =
+        std::collections::BTreeMap::new();
+    for (_, symbol, made) in &parts.lots {
+        *by_name.entry(symbol.to_string()).or_default() += *made;
+    }
+    if !parts.income.is_zero() {
+        by_name.insert("income".to_owned(), parts.income);
+    }
+    let part = |made: Decimal| {
+        (opening > Decimal::ZERO).then(|| money::to_f64(made) / money::to_f64(opening))
+    };
+    let mut rows: Vec<Contribution> = by_name
+        .into_iter()
+        .filter(|(_, made)| !made.is_zero())
+        .map(|(name, profit)| Contribution {
+            name,
+            profit,
+            fraction: part(profit),
+        })
+        .collect();
+    rows.sort_by(|a, b| {
+        b.profit
+            .abs()
+            .cmp(&a.profit.abs())
+            .then(a.name.cmp(&b.name))
+    });
+    Ok((rows, None))
+}
