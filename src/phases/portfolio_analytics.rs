@@ -5,10 +5,10 @@
 //! from the kernel of phase 1.5, and it is stored with the rest: the safety net under the planner.
 
 mod book;
-pub mod explain;
-pub mod made_up;
 mod contracts;
+pub mod explain;
 mod losses;
+pub mod made_up;
 mod replay;
 mod reverse;
 mod risk;
@@ -439,7 +439,6 @@ fn analyse(cx: &Cx, loaded: &Loaded) -> Result<AnalyticsRows> {
         || volatility::return_series(&view, loaded),
         Err,
     );
-    let (volatility, volatility_outcome) = guarded(
     let (volatility, mut volatility_outcome) = guarded(
         "volatility",
         || volatility::volatility(&view, &series),

@@ -226,6 +226,7 @@ pub(in crate::cli) fn report() -> Report {
             checked("MSFT", Some(0)),
             checked("IWF", None),
         ],
+        losses: losses(),
     }
 }
 
@@ -242,7 +243,6 @@ fn checked(symbol: &str, findings: Option<i32>) -> Checked {
         observed: findings.map(|_| 253),
         findings,
         evidence,
-        losses: losses(),
     }
 }
 
