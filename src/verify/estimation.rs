@@ -3,9 +3,9 @@
 
 use super::fixture::{X, X2, Y};
 use super::{Error, Section, golden};
-use crate::analytics::regression::{
-    Errors, Regression, Ridge, blume, least_squares, ridge, variance_inflation, vasicek,
-};
+use crate::analytics::regression::{Errors, Regression, least_squares, variance_inflation};
+use crate::analytics::ridge::{Ridge, ridge};
+use crate::analytics::shrinkage::{blume, vasicek};
 
 fn plain() -> Result<Regression, Error> {
     Ok(least_squares(&[&X], &Y, None, Errors::Classical)?)
@@ -38,8 +38,8 @@ pub(super) const G1: Section = Section {
         golden("standard error", 0.0694929049, 1e-10, |_| {
             Ok(plain()?.errors.coefficients[0])
         }),
-        golden("t", 20.2104932648, 1e-10, |_| some(plain()?.t[0])),
-        golden("p", 3.752084056e-08, 1e-17, |_| some(plain()?.p[0])),
+        golden("t", 20.2104932648, 1e-10, |_| some(plain()?.inference[0].t)),
+        golden("p", 3.752084056e-08, 1e-17, |_| some(plain()?.inference[0].p)),
         golden("R²", 0.9807906583, 1e-10, |_| some(plain()?.r_squared)),
         golden("adjusted R²", 0.9783894906, 1e-10, |_| {
             some(plain()?.adjusted_r_squared)

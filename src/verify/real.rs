@@ -166,10 +166,10 @@ pub(super) const SPREADS: Section = Section {
             Ok(shrunk(s)?.shrinkage)
         }),
         golden("condition number, sample", 177.28, 0.01, |s| {
-            some(shrunk(s)?.sample_condition)
+            some(shrunk(s)?.sample_condition()?)
         }),
         golden("condition number, shrunk", 107.64, 0.01, |s| {
-            some(shrunk(s)?.condition)
+            some(shrunk(s)?.condition()?)
         }),
     ],
 };

@@ -156,7 +156,7 @@ pub async fn load(db: &mut ReadTx<'_>, portfolio: PortfolioId, as_of: TradingDat
     let loaded = PortfolioAnalytics.load(db, &task, &input).await?;
     let before = calendar.previous(as_of);
     let before = before.map_err(|error| Error::Permanent(error.to_string()))?;
-    let books = books::load(db, &task, &[portfolio], &[before, as_of]).await?;
+    let books = books::load(db, calendar, &[portfolio], &[before, as_of]).await?;
     Ok(Read {
         loaded,
         books,
@@ -176,7 +176,7 @@ pub fn explain(
     let sources = Sources {
         report,
         loaded: &read.loaded,
-        view: BookView::new(&read.loaded),
+        view: BookView::new(&read.loaded, read.calendar),
         days,
     };
     Ok((metric.explain)(&sources, argument))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
-use super::{Accounts, Loaded, analyse, safety_net};
+use super::{Accounts, Loaded, analyse, replay, safety_net};
 use crate::domain::{AssetClass, PortfolioId, PositionId, Quality, Symbol, TradingDate};
 use crate::phases::symbol_factors::{self, DateModel, WINDOW, covariance_row};
 use crate::phases::{Cx, LOOKBACK_SESSIONS, Result, series};
@@ -40,6 +40,8 @@ impl MadeUp {
             symbol: symbol.clone(),
             class: AssetClass::Public,
             underlying: None,
+            option: None,
+            entry_date: as_of.date(),
             quantity: *value,
             price: Decimal::ONE,
             price_date: Some(as_of.date()),
@@ -57,6 +59,11 @@ impl MadeUp {
                 unbooked: BTreeMap::new(),
             },
             covariance,
+            past: replay::Past {
+                windows: Vec::new(),
+                closes: BTreeMap::new(),
+                yields: BTreeMap::new(),
+            },
             models: BTreeMap::new(),
             window,
             prices,
