@@ -39,6 +39,38 @@ pub struct Making<'a> {
     pub convention_id: &'a str,
 }
 
+/// Headers by column, as statements take them.
+struct Columns {
+    kinds: Vec<String>,
+    owners: Vec<String>,
+    dates: Vec<NaiveDate>,
+    runs: Vec<uuid::Uuid>,
+    sequence: Vec<i64>,
+    tasks: Vec<i64>,
+    epochs: Vec<i64>,
+    versions: Vec<i64>,
+    definitions: Vec<String>,
+    bases: Vec<String>,
+}
+
+impl Columns {
+    fn of(sets: &[NewSet]) -> Self {
+        let all = sets.iter();
+        Self {
+            kinds: all.clone().map(|set| set.kind.to_owned()).collect(),
+            owners: all.clone().map(|set| set.owner.clone()).collect(),
+            dates: all.clone().map(|set| set.as_of.date()).collect(),
+            runs: all.clone().map(|set| set.run_id.0).collect(),
+            sequence: all.clone().map(|set| set.run_seq).collect(),
+            tasks: all.clone().map(|set| set.at.task.0).collect(),
+            epochs: all.clone().map(|set| set.at.epoch).collect(),
+            versions: all.clone().map(|set| set.data_version).collect(),
+            definitions: all.clone().map(|set| set.definitions.clone()).collect(),
+            bases: all.map(|set| set.provider_basis.to_owned()).collect(),
+        }
+    }
+}
+
 /// Writes headers, in key order; says which sets are ours to replace. The others are newer: results
 /// of an older run or of older inputs never overwrite them.
 pub async fn replace(
@@ -47,19 +79,7 @@ pub async fn replace(
     model_version: &str,
     convention_id: &str,
 ) -> Result<BTreeSet<(String, NaiveDate)>> {
-    let kinds: Vec<String> = sets.iter().map(|set| set.kind.to_owned()).collect();
-    let owners: Vec<String> = sets.iter().map(|set| set.owner.clone()).collect();
-    let dates: Vec<NaiveDate> = sets.iter().map(|set| set.as_of.date()).collect();
-    let runs: Vec<uuid::Uuid> = sets.iter().map(|set| set.run_id.0).collect();
-    let sequence: Vec<i64> = sets.iter().map(|set| set.run_seq).collect();
-    let tasks: Vec<i64> = sets.iter().map(|set| set.at.task.0).collect();
-    let epochs: Vec<i64> = sets.iter().map(|set| set.at.epoch).collect();
-    let versions: Vec<i64> = sets.iter().map(|set| set.data_version).collect();
-    let definitions: Vec<String> = sets.iter().map(|set| set.definitions.clone()).collect();
-    let bases: Vec<String> = sets
-        .iter()
-        .map(|set| set.provider_basis.to_owned())
-        .collect();
+    let columns = Columns::of(sets);
     let rows = sqlx::query!(
         r#"insert into result_set (kind, owner, as_of, run_id, run_seq, task_id, epoch, data_version,
                                    definitions, provider_basis, model_version, convention_id)
@@ -75,16 +95,16 @@ pub async fn replace(
                convention_id = excluded.convention_id, computed_at = now()
            where (excluded.data_version, excluded.run_seq) >= (result_set.data_version, result_set.run_seq)
            returning owner, as_of"#,
-        &kinds,
-        &owners,
-        &dates,
-        &runs,
-        &sequence,
-        &tasks,
-        &epochs,
-        &versions,
-        &definitions,
-        &bases,
+        &columns.kinds,
+        &columns.owners,
+        &columns.dates,
+        &columns.runs,
+        &columns.sequence,
+        &columns.tasks,
+        &columns.epochs,
+        &columns.versions,
+        &columns.definitions,
+        &columns.bases,
         model_version,
         convention_id
     )
@@ -101,19 +121,7 @@ pub async fn replace_live(
     model_version: &str,
     convention_id: &str,
 ) -> Result<BTreeSet<(String, NaiveDate)>> {
-    let kinds: Vec<String> = sets.iter().map(|set| set.kind.to_owned()).collect();
-    let owners: Vec<String> = sets.iter().map(|set| set.owner.clone()).collect();
-    let dates: Vec<NaiveDate> = sets.iter().map(|set| set.as_of.date()).collect();
-    let runs: Vec<uuid::Uuid> = sets.iter().map(|set| set.run_id.0).collect();
-    let sequence: Vec<i64> = sets.iter().map(|set| set.run_seq).collect();
-    let tasks: Vec<i64> = sets.iter().map(|set| set.at.task.0).collect();
-    let epochs: Vec<i64> = sets.iter().map(|set| set.at.epoch).collect();
-    let versions: Vec<i64> = sets.iter().map(|set| set.data_version).collect();
-    let definitions: Vec<String> = sets.iter().map(|set| set.definitions.clone()).collect();
-    let bases: Vec<String> = sets
-        .iter()
-        .map(|set| set.provider_basis.to_owned())
-        .collect();
+    let columns = Columns::of(sets);
     let rows = sqlx::query!(
         r#"insert into result_set (kind, owner, as_of, run_id, run_seq, task_id, epoch, data_version,
                                    definitions, provider_basis, model_version, convention_id)
@@ -130,16 +138,16 @@ pub async fn replace_live(
            where (excluded.as_of, excluded.data_version, excluded.run_seq)
                  >= (result_set.as_of, result_set.data_version, result_set.run_seq)
            returning owner, as_of"#,
-        &kinds,
-        &owners,
-        &dates,
-        &runs,
-        &sequence,
-        &tasks,
-        &epochs,
-        &versions,
-        &definitions,
-        &bases,
+        &columns.kinds,
+        &columns.owners,
+        &columns.dates,
+        &columns.runs,
+        &columns.sequence,
+        &columns.tasks,
+        &columns.epochs,
+        &columns.versions,
+        &columns.definitions,
+        &columns.bases,
         model_version,
         convention_id
     )
