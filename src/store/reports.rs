@@ -3,6 +3,7 @@
 
 mod analytics;
 mod audit;
+mod bias;
 mod compare;
 mod losses;
 mod performance;
@@ -15,6 +16,7 @@ pub use analytics::{
     Concentration, Contribution, Correlation, Factor, Risk, Sector, Stress, Volatility,
 };
 pub use audit::{Expected, expected};
+pub use bias::{BIAS_MINIMUM, BIAS_SESSIONS, Bias};
 pub use compare::{CompleteRow, ScopeRow, completeness, scope};
 pub use losses::{Contract, Losses, Replay, Reverse, ValueAtRisk};
 pub use performance::{SnapshotDay, snapshots};

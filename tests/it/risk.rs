@@ -431,3 +431,62 @@ async fn splitting_a_lot_into_three_changes_no_number_of_the_portfolio() {
     }
     assert!(compared >= 12, "{digests:?}");
 }
+
+/// The bias statistic is the deviation of returns over the volatility stored for the session before; a session without one is left out.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_risk_model_is_checked_against_the_returns_that_followed() {
+    let world = World::shipped().await;
+    let id = world.shipped_book("long_short").await;
+    world.worker().await;
+    let planned = world.run(&request(range("2016-11-28", "2016-12-30"))).await;
+    let days = planned.dates.len();
+    assert_eq!(days, 24);
+
+    let stored: Vec<(f64, f64)> = sqlx::query_as(
+        "select s.return_day, lag(r.volatility) over (order by as_of)
+         from portfolio_snapshots s join portfolio_risk r using (portfolio_id, as_of)
+         where s.portfolio_id = $1 order by as_of offset 1",
+    )
+    .bind(id.0)
+    .fetch_all(&world.db)
+    .await
+    .unwrap();
+    let z: Vec<f64> = stored
+        .iter()
+        .map(|(return_day, volatility)| return_day / (volatility / 252_f64.sqrt()))
+        .collect();
+    assert_eq!(z.len(), days - 1);
+    let mean = z.iter().sum::<f64>() / z.len() as f64;
+    let squares: f64 = z.iter().map(|z| (z - mean) * (z - mean)).sum();
+    let deviation = (squares / (z.len() - 1) as f64).sqrt();
+
+    let book = id.to_string();
+    let (_, shown) = world.command(&["show", &book]).await;
+    let bias = &shown["risk"]["bias"];
+    let statistic = bias["statistic"].as_f64().unwrap();
+    assert!((statistic - deviation).abs() < 1e-12, "{bias}");
+    assert!((bias["today"].as_f64().unwrap() - z[z.len() - 1]).abs() < 1e-12);
+    assert_eq!(bias["n"], 23);
+    assert!(bias["low"].as_f64() < Some(1.0) && bias["high"].as_f64() > Some(1.0));
+
+    // What the positions contribute adds up to the volatility.
+    let volatility = shown["risk"]["volatility"].as_f64().unwrap();
+    let parts: f64 = (shown["positions"].as_array().unwrap().iter())
+        .map(|position| position["risk_contribution"].as_f64().unwrap())
+        .sum();
+    assert!((parts - volatility).abs() < 1e-10, "{parts} {volatility}");
+
+    // The second session has no predecessor any more; the first of a window never had one.
+    let (_, early) = world
+        .command(&["show", &book, "--date", "2016-11-28"])
+        .await;
+    assert_eq!(early["risk"]["bias"]["n"], 0);
+    assert!(early["risk"]["bias"]["today_reason"].is_string());
+    assert!(early["risk"]["bias"]["reason"].is_string());
+    sqlx::query("delete from portfolio_risk where as_of = '2016-12-15'")
+        .execute(&world.db)
+        .await
+        .unwrap();
+    let (_, holed) = world.command(&["show", &book]).await;
+    assert_eq!(holed["risk"]["bias"]["n"], 22);
+}

@@ -7,8 +7,8 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
 use super::reasons;
-use crate::domain::money;
-use crate::store::reports::{Correlation, Position, Report, Stress, Volatility};
+use crate::domain::{AssetClass, money};
+use crate::store::reports::{BIAS_SESSIONS, Correlation, Position, Report, Stress, Volatility};
 
 /// The document.
 pub fn document(report: &Report) -> Value {
@@ -90,6 +90,8 @@ fn line(position: &Position, nav: Decimal, report: &Report) -> Value {
     let missing = &report.completeness.missing;
     let symbol = position.symbol.as_str();
     let underlying = position.underlying.as_deref();
+    let marginal = marginal(position, report);
+    let weight = weight(position.market_value, nav);
     json!({
         "position_id": position.id,
         "symbol": symbol,
@@ -105,12 +107,33 @@ fn line(position: &Position, nav: Decimal, report: &Report) -> Value {
         "market_value": text(position.market_value),
         "cost": text(position.cost),
         "unrealised": text(position.unrealised),
-        "weight": weight(position.market_value, nav),
+        "weight": weight,
         "weight_reason": reasons::weight(nav),
+        "marginal_risk": marginal.as_ref().ok(),
+        "risk_contribution": marginal.as_ref().ok().zip(weight).map(|(marginal, weight)| marginal * weight),
+        "risk_reason": marginal.err().or_else(|| reasons::weight(nav).map(ToOwned::to_owned)),
         "sector": position.sector,
         "betas": position.betas,
         "reason": missing.get(symbol).or_else(|| missing.get(underlying?)),
     })
+}
+
+/// Change of the annual volatility with the weight of a position: that of its instrument in the risk model. Times its own weight it is the
+/// position's part of the volatility.
+fn marginal(position: &Position, report: &Report) -> Result<f64, String> {
+    if report.risk.is_none() {
+        return Err(reason(report, "factors"));
+    }
+    if position.class == AssetClass::Options {
+        return Err("part of its underlying, by its delta".to_owned());
+    }
+    let symbol = position.symbol.as_str();
+    let own = report
+        .contributions
+        .iter()
+        .find(|part| part.kind == "underlying" && part.name == symbol);
+    own.map(|part| part.marginal)
+        .ok_or_else(|| "not in the risk model".to_owned())
 }
 
 /// A fraction of net asset value, where that is positive.
@@ -131,6 +154,21 @@ fn factors(report: &Report) -> Value {
         })
     });
     factors.collect()
+}
+
+/// Returns over what the risk model forecast for them the session before.
+fn bias(report: &Report) -> Value {
+    let bias = &report.bias;
+    json!({
+        "statistic": bias.statistic,
+        "low": bias.band().map(|(low, _)| low),
+        "high": bias.band().map(|(_, high)| high),
+        "n": bias.n,
+        "sessions": BIAS_SESSIONS,
+        "reason": reasons::bias(bias),
+        "today": bias.today,
+        "today_reason": reasons::bias_today(report),
+    })
 }
 
 fn risk(report: &Report) -> Value {
@@ -159,6 +197,7 @@ fn risk(report: &Report) -> Value {
         "n": risk.map(|risk| risk.n),
         "flags": risk.map(|risk| risk.flags.clone()).unwrap_or_default(),
         "reasons": texts(risk.map(reasons::risk)),
+        "bias": bias(report),
         "contributions": contributions.collect::<Vec<_>>(),
     })
 }

@@ -3,7 +3,9 @@
 use rust_decimal::Decimal;
 
 use crate::domain::{AssetClass, Quality};
-use crate::store::reports::{Contribution, Correlation, Position, Report, Risk, Stress};
+use crate::store::reports::{
+    BIAS_MINIMUM, Bias, Contribution, Correlation, Position, Report, Risk, Stress,
+};
 
 /// The code of ratios to a net asset value that is not positive.
 pub(super) const NONPOSITIVE_NAV: &str = "nonpositive_nav";
@@ -64,6 +66,22 @@ pub(super) fn risk(risk: &Risk) -> Vec<(&'static str, &'static str)> {
     ];
     let missing = ratios.into_iter().filter(|(_, value)| value.is_none());
     missing.map(|(key, _)| (key, NO_VARIANCE)).collect()
+}
+
+/// Why there is no bias statistic.
+pub(super) fn bias(bias: &Bias) -> Option<String> {
+    let n = bias.n;
+    let short = || format!("insufficient history: {n} of {BIAS_MINIMUM} returns with a forecast");
+    bias.statistic.is_none().then(short)
+}
+
+/// Why the return of the date is not compared to its forecast.
+pub(super) fn bias_today(report: &Report) -> Option<&'static str> {
+    if report.bias.today.is_some() {
+        return None;
+    }
+    let none = "no volatility of the session before";
+    Some(return_day(report).unwrap_or(none))
 }
 
 /// Why a contribution has no share.

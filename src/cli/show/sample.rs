@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::domain::{AssetClass, Portfolio, PortfolioId, PositionId, Quality, RunId};
 use crate::store::data_quality::Checked;
 use crate::store::reports::{
-    Completeness, Concentration, Contract, Contribution, Correlation, Entry, Factor, Losses,
+    Bias, Completeness, Concentration, Contract, Contribution, Correlation, Entry, Factor, Losses,
     Position, Provenance, Published, Replay, Report, Reverse, Risk, Sector, Snapshot, Stress,
     ValueAtRisk, Volatility,
 };
@@ -152,6 +152,11 @@ pub(in crate::cli) fn report() -> Report {
             n: 252,
             flags: Vec::new(),
         }),
+        bias: Bias {
+            statistic: Some(1.08),
+            today: Some(-0.4),
+            n: 251,
+        },
         contributions: vec![
             Contribution {
                 kind: "factor".into(),

@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use super::analytics::{
     self, Concentration, Contribution, Correlation, Factor, Risk, Sector, Stress, Volatility,
 };
+use super::bias::{self, Bias};
 use super::losses::{self, Losses};
 use crate::domain::{
     AssetClass, Portfolio, PortfolioId, PositionId, Quality, RunId, Symbol, sector_bucket,
@@ -47,6 +48,8 @@ pub struct Report {
     pub risk: Option<Risk>,
     /// Its contributions, largest first.
     pub contributions: Vec<Contribution>,
+    /// How well the risk model has forecast.
+    pub bias: Bias,
     /// Volatility of the return series.
     pub volatility: Option<Volatility>,
     /// Correlations of the instruments.
@@ -309,6 +312,7 @@ pub async fn portfolio(
         factors: analytics::factors(db, id, as_of).await?,
         risk: analytics::risk(db, id, as_of).await?,
         contributions: analytics::contributions(db, id, as_of).await?,
+        bias: bias::bias(db, id, as_of).await?,
         volatility: analytics::volatility(db, id, as_of).await?,
         correlation: analytics::correlation(db, id, as_of).await?,
         concentration: analytics::concentration(db, id, as_of).await?,

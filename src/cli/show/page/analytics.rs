@@ -46,6 +46,16 @@ pub(super) fn risk(page: &mut String, report: &Report) {
         or_dash(risk.effective_bets, |bets| number(bets, 1)),
     );
     flags(&mut text, &risk.flags);
+    if let Some((statistic, (low, high))) = report.bias.statistic.zip(report.bias.band()) {
+        let _ = writeln!(
+            text,
+            "bias {} over {} sessions, {} to {} for a right model",
+            number(statistic, 2),
+            report.bias.n,
+            number(low, 2),
+            number(high, 2),
+        );
+    }
     for (kind, name) in [("factor", "factor"), ("underlying", "position")] {
         let parts: Vec<_> = report
             .contributions
