@@ -92,6 +92,10 @@ fn line(position: &Position, nav: Decimal, report: &Report) -> Value {
     let underlying = position.underlying.as_deref();
     let marginal = marginal(position, report);
     let weight = weight(position.market_value, nav);
+    let contribution = marginal.clone().and_then(|marginal| {
+        let part = weight.map(|weight| marginal * weight);
+        part.ok_or_else(|| reasons::NONPOSITIVE_NAV.to_owned())
+    });
     json!({
         "position_id": position.id,
         "symbol": symbol,
@@ -110,8 +114,9 @@ fn line(position: &Position, nav: Decimal, report: &Report) -> Value {
         "weight": weight,
         "weight_reason": reasons::weight(nav),
         "marginal_risk": marginal.as_ref().ok(),
-        "risk_contribution": marginal.as_ref().ok().zip(weight).map(|(marginal, weight)| marginal * weight),
-        "risk_reason": marginal.err().or_else(|| reasons::weight(nav).map(ToOwned::to_owned)),
+        "marginal_risk_reason": marginal.as_ref().err(),
+        "risk_contribution": contribution.as_ref().ok(),
+        "risk_contribution_reason": contribution.as_ref().err(),
         "sector": position.sector,
         "betas": position.betas,
         "reason": missing.get(symbol).or_else(|| missing.get(underlying?)),
