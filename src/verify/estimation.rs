@@ -39,7 +39,9 @@ pub(super) const G1: Section = Section {
             Ok(plain()?.errors.coefficients[0])
         }),
         golden("t", 20.2104932648, 1e-10, |_| some(plain()?.inference[0].t)),
-        golden("p", 3.752084056e-08, 1e-17, |_| some(plain()?.inference[0].p)),
+        golden("p", 3.752084056e-08, 1e-17, |_| {
+            some(plain()?.inference[0].p)
+        }),
         golden("R²", 0.9807906583, 1e-10, |_| some(plain()?.r_squared)),
         golden("adjusted R²", 0.9783894906, 1e-10, |_| {
             some(plain()?.adjusted_r_squared)
