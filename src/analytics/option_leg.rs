@@ -37,7 +37,6 @@ impl Leg {
 }
 
 #[cfg(test)]
-#[expect(clippy::unreadable_literal, reason = "golden numbers as printed")]
 mod tests {
     use super::super::options::Right;
     use super::*;

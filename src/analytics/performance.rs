@@ -152,7 +152,6 @@ fn over(numerator: f64, denominator: f64) -> Option<f64> {
 }
 
 #[cfg(test)]
-#[expect(clippy::float_cmp, reason = "exact by construction")]
 mod tests {
     use super::super::fixtures::noise;
     use super::*;

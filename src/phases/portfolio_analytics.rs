@@ -4,6 +4,7 @@
 //! It reads inputs and results of the same date only. A held symbol without a model gets one here,
 //! from the kernel of phase 1.5, and it is stored with the rest: the safety net under the planner.
 
+mod analyse;
 mod book;
 mod contracts;
 pub mod explain;
@@ -20,9 +21,8 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use self::book::BookView;
+use self::analyse::analyse;
 use super::series::{self, Prices, Window};
 use super::sets::{self, Keep};
 use super::symbol_factors::{self, COVARIANCE_OWNER, DateModel, WINDOW};
@@ -122,22 +122,6 @@ impl Outcome {
     }
 }
 
-/// Runs an analytic; a panic is its failure alone.
-fn guarded<T>(analytic: &str, run: impl FnOnce() -> T, failed: impl FnOnce(String) -> T) -> T {
-    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)) {
-        Ok(value) => value,
-        Err(panic) => {
-            let text = panic
-                .downcast_ref::<&str>()
-                .map(|text| (*text).to_owned())
-                .or_else(|| panic.downcast_ref::<String>().cloned())
-                .unwrap_or_default();
-            tracing::error!(analytic, panic = text, "an analytic panicked");
-            failed(format!("{analytic} panicked: {text}"))
-        }
-    }
-}
-
 impl Phase for PortfolioAnalytics {
     const NAME: PhaseName = PhaseName::PortfolioAnalytics;
     const AFTER: &'static [PhaseName] = &[
@@ -205,7 +189,6 @@ impl Phase for PortfolioAnalytics {
         let reasons = market::reasons_without_price(db, &names, date).await?;
         let past = past(db, task.calendar, as_of, &names, &definitions).await?;
         Ok(Loaded {
-            past,
             portfolio,
             as_of,
             values,
@@ -217,6 +200,7 @@ impl Phase for PortfolioAnalytics {
             profiles,
             reasons,
             definitions,
+            past,
         })
     }
 
@@ -412,152 +396,4 @@ async fn rescue(tx: &mut WriteTx, done: &[Done<'_, Output>]) -> Result<()> {
     let rows = ours.rows(done, |output| &output.models, key);
     symbol_results::replace_models(tx, &rows).await?;
     Ok(())
-}
-
-/// All analytics of the book.
-fn analyse(cx: &Cx, loaded: &Loaded) -> Result<AnalyticsRows> {
-    cx.check()?;
-    let mut view = BookView::new(loaded, cx.calendar);
-    let left = |there: bool, what: &str| {
-        if there {
-            Outcome::Done
-        } else {
-            Outcome::Failed(what.to_owned())
-        }
-    };
-    let snapshot = left(loaded.accounts.money.is_some(), NO_SNAPSHOT);
-    let marks = left(loaded.accounts.valued, NO_VALUES);
-    let betas = view.betas_outcome();
-    let exposures = guarded(
-        "factors",
-        || risk::exposures(&view, loaded),
-        risk::Exposures::failed,
-    );
-    cx.check()?;
-    let series = guarded(
-        "return series",
-        || volatility::return_series(&view, loaded),
-        Err,
-    );
-    let (volatility, mut volatility_outcome) = guarded(
-        "volatility",
-        || volatility::volatility(&view, &series),
-        |why| (None, Outcome::Failed(why)),
-    );
-    let (value_at_risk, losses_outcome) = guarded(
-        "value at risk",
-        || losses::value_at_risk(&view, &series),
-        |why| {
-            let outcome = Outcome::Failed(why);
-            (losses::left_out(&outcome), outcome)
-        },
-    );
-    volatility_outcome.worsened_by(losses_outcome);
-    let (correlation, correlation_outcome) = guarded(
-        "correlation",
-        || volatility::correlation(&view, loaded),
-        |why| (None, Outcome::Failed(why)),
-    );
-    let (concentration, concentration_outcome) = guarded(
-        "concentration",
-        || book::concentration(&view),
-        |why| (None, Outcome::Failed(why)),
-    );
-    let sectors = guarded("sectors", || book::sectors(&view, loaded), |_| Vec::new());
-    cx.check()?;
-    let (stress, mut stress_outcome) = guarded(
-        "stress",
-        || stress::stress(&view, loaded, &cx.cancel),
-        |why| (Vec::new(), Outcome::Failed(why)),
-    );
-    let (replays, replay_outcome) = guarded(
-        "historical replay",
-        || replay::replays(&view, loaded),
-        |why| (Vec::new(), Outcome::Failed(why)),
-    );
-    stress_outcome.worsened_by(replay_outcome);
-    let (reverse, reverse_outcome) = guarded(
-        "reverse stress",
-        || reverse::reverse(&view, loaded),
-        |why| (Vec::new(), Outcome::Failed(why)),
-    );
-    stress_outcome.worsened_by(reverse_outcome);
-    let options = view
-        .contracts
-        .iter()
-        .map(contracts::Contract::row)
-        .collect();
-    cx.check()?;
-
-    view.missing.extend(loaded.accounts.unbooked.clone());
-    let names = [
-        "snapshot",
-        "marks",
-        "betas",
-        "factors",
-        "volatility",
-        "correlation",
-        "concentration",
-        "stress",
-    ];
-    let outcomes = [
-        snapshot,
-        marks,
-        betas,
-        exposures.outcome,
-        volatility_outcome,
-        correlation_outcome,
-        concentration_outcome,
-        stress_outcome,
-    ];
-    let reasons: BTreeMap<&str, &str> = names
-        .iter()
-        .zip(&outcomes)
-        .filter_map(|(name, outcome)| outcome.reason().map(|reason| (*name, reason)))
-        .collect();
-    Ok(AnalyticsRows {
-        portfolio: loaded.portfolio,
-        as_of: loaded.as_of,
-        strict: outcomes.iter().all(Outcome::is_strict),
-        reasons: json!(reasons),
-        missing: json!(view.missing),
-        coverage: view.coverage,
-        factors: exposures.factors,
-        position_factors: exposures.positions,
-        risk: exposures.risk,
-        contributions: exposures.contributions,
-        volatility,
-        correlation,
-        concentration,
-        sectors,
-        stress,
-        options,
-        value_at_risk,
-        replays,
-        reverse,
-        outcomes: outcomes.map(|outcome| outcome.word().to_owned()),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_is_the_failure_of_its_analytic_alone() {
-        let failed = |why| (None::<f64>, Outcome::Failed(why));
-        let outcomes = [
-            guarded("stress", || panic!("index out of bounds"), failed),
-            guarded("stress", || panic!("{} of {}", 3, 2), failed),
-            guarded("stress", || (Some(1.0), Outcome::Done), failed),
-        ];
-        assert_eq!(
-            outcomes,
-            [
-                failed("stress panicked: index out of bounds".to_owned()),
-                failed("stress panicked: 3 of 2".to_owned()),
-                (Some(1.0), Outcome::Done)
-            ]
-        );
-    }
 }

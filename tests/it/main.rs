@@ -27,6 +27,8 @@ mod invariance;
 mod ledger;
 mod links;
 mod look;
+mod options;
+mod performance;
 mod rate;
 mod repair;
 mod risk;

@@ -97,8 +97,20 @@ pub(super) struct BookView<'a> {
     market_positions: bool,
 }
 
-impl<'a> BookView<'a> {
-    pub(super) fn new(loaded: &'a Loaded, calendar: Calendar) -> Self {
+/// Exposures as they are added up, by instrument and by underlying.
+struct Exposed<'a> {
+    contracts: Vec<Contract<'a>>,
+    instruments: BTreeMap<&'a Symbol, Sides>,
+    stocks: BTreeMap<&'a Symbol, Sides>,
+    /// Stocks and delta equivalents of their options.
+    priced: BTreeMap<&'a Symbol, Sides>,
+    legs: BTreeMap<&'a Symbol, Vec<Leg>>,
+    lots: Vec<(PositionId, &'a Symbol, f64)>,
+    missing: BTreeMap<String, String>,
+}
+
+impl<'a> Exposed<'a> {
+    fn new(loaded: &'a Loaded, calendar: Calendar) -> Self {
         let (contracts, mut missing) = contracts(loaded, calendar);
         let mut instruments: BTreeMap<&Symbol, Sides> = BTreeMap::new();
         let mut stocks: BTreeMap<&Symbol, Sides> = BTreeMap::new();
@@ -112,7 +124,9 @@ impl<'a> BookView<'a> {
                     instruments.entry(contract.symbol).or_default(),
                     priced.entry(contract.underlying).or_default(),
                 ];
-                of.into_iter().for_each(|sides| sides.add(exposure));
+                for sides in of {
+                    sides.add(exposure);
+                }
             }
             legs.entry(contract.underlying)
                 .or_default()
@@ -131,17 +145,37 @@ impl<'a> BookView<'a> {
             if valued.class == AssetClass::Options {
                 continue; // why it is not modelled is known already
             }
-            match why_left_out(loaded, valued) {
-                Some(why) => {
-                    missing.insert(valued.symbol.to_string(), why);
-                }
-                None => {
-                    stocks.entry(&valued.symbol).or_default().add(value);
-                    priced.entry(&valued.symbol).or_default().add(value);
-                    lots.push((valued.position, &valued.symbol, money::to_f64(value)));
-                }
+            if let Some(why) = why_left_out(loaded, valued) {
+                missing.insert(valued.symbol.to_string(), why);
+            } else {
+                stocks.entry(&valued.symbol).or_default().add(value);
+                priced.entry(&valued.symbol).or_default().add(value);
+                lots.push((valued.position, &valued.symbol, money::to_f64(value)));
             }
         }
+        Self {
+            contracts,
+            instruments,
+            stocks,
+            priced,
+            legs,
+            lots,
+            missing,
+        }
+    }
+}
+
+impl<'a> BookView<'a> {
+    pub(super) fn new(loaded: &'a Loaded, calendar: Calendar) -> Self {
+        let Exposed {
+            contracts,
+            instruments,
+            stocks,
+            priced,
+            mut legs,
+            lots,
+            mut missing,
+        } = Exposed::new(loaded, calendar);
         let nav = loaded.accounts.money.map(|(nav, _)| nav);
         let positive = nav.filter(|nav| *nav > Decimal::ZERO).map(money::to_f64);
         let factors = loaded

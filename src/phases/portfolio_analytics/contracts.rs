@@ -2,6 +2,7 @@
 //! equivalent and is repriced in every scenario.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -113,26 +114,23 @@ pub(super) fn contracts(
         };
         let shares = valued.quantity.saturating_mul(CONTRACT_SIZE);
         let key = (&valued.symbol, market.split.to_bits());
-        if !found.contains_key(&key) {
-            match market.contract(loaded, valued, terms) {
-                Ok(contract) => {
-                    found.insert(key, contract);
-                }
+        let contract = match found.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => match market.contract(loaded, valued, terms) {
+                Ok(contract) => free.insert(contract),
                 Err(why) => {
                     missing.insert(valued.symbol.to_string(), why);
                     continue;
                 }
-            }
-        }
-        if let Some(contract) = found.get_mut(&key) {
-            let side = if shares.is_sign_negative() {
-                &mut contract.short
-            } else {
-                &mut contract.long
-            };
-            *side = side.saturating_add(shares);
-            contract.lots.push((valued.position, shares));
-        }
+            },
+        };
+        let side = if shares.is_sign_negative() {
+            &mut contract.short
+        } else {
+            &mut contract.long
+        };
+        *side = side.saturating_add(shares);
+        contract.lots.push((valued.position, shares));
     }
     // A contract of which one lot cannot be priced is left out as a whole.
     let kept = |contract: &Contract<'_>| !missing.contains_key(contract.symbol.as_str());

@@ -1,0 +1,218 @@
+//! Options as exposure and in stress, books that hedge themselves, and losses without a cap.
+
+use rust_decimal::Decimal;
+use sigmabatch::domain::PortfolioId;
+
+use crate::market::close;
+use crate::world::{World, dec, on, request};
+
+const DATE: &str = "2016-12-22";
+
+async fn one<T>(world: &World, sql: &'static str, id: PortfolioId) -> T
+where
+    T: Send + Unpin + for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow>,
+{
+    sqlx::query_as(sql)
+        .bind(id.0)
+        .fetch_one(&world.db)
+        .await
+        .unwrap()
+}
+
+fn number(text: Decimal) -> f64 {
+    text.to_string().parse().unwrap()
+}
+
+/// Long and short of the same: everything that moves with the market is nothing, what is held is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_and_short_of_one_symbol_have_no_exposure_and_twice_the_gross() {
+    let world = World::new().await;
+    let price = close("AAA", DATE);
+    let rows = [
+        format!("AAA,100,{price},{DATE},PUBLIC"),
+        format!("AAA,-100,{price},{DATE},PUBLIC"),
+    ];
+    let id = world
+        .book(
+            "hedged",
+            "10000",
+            DATE,
+            &rows.each_ref().map(String::as_str),
+        )
+        .await;
+    world.worker().await;
+    world.run(&request(on(DATE))).await;
+
+    let factors: Vec<(f64, Decimal)> =
+        sqlx::query_as("select beta, dollar from factor_exposures where reason is null")
+            .fetch_all(&world.db)
+            .await
+            .unwrap();
+    assert_eq!(factors.len(), 7);
+    assert!(
+        factors.iter().all(|f| f.0 == 0.0 && f.1.is_zero()),
+        "{factors:?}"
+    );
+    let (gross,): (Decimal,) = one(
+        &world,
+        "select gross from concentration where portfolio_id = $1",
+        id,
+    )
+    .await;
+    assert_eq!(gross, dec(&price) * dec("200"));
+    let stress: Vec<(Decimal, Decimal)> = sqlx::query_as(
+        "select direct_pnl, propagated_pnl from stress_test_results where outcome = 'done'",
+    )
+    .fetch_all(&world.db)
+    .await
+    .unwrap();
+    assert!(stress.len() >= 15);
+    assert!(
+        stress.iter().all(|row| row.0.is_zero() && row.1.is_zero()),
+        "{stress:?}"
+    );
+    let (volatility, shared): (f64, f64) = one(
+        &world,
+        "select r.volatility, v.historical_1 from portfolio_risk r join value_at_risk v using (portfolio_id, as_of)
+         where r.portfolio_id = $1 and v.confidence = 0.99",
+        id,
+    )
+    .await;
+    assert_eq!((volatility, shared), (0.0, 0.0));
+    let (outcome, reason): (String, String) = one(
+        &world,
+        "select outcome, reason from reverse_stress where portfolio_id = $1 and loss = 0.1",
+        id,
+    )
+    .await;
+    assert_eq!(
+        (outcome.as_str(), reason.as_str()),
+        ("not_applicable", "no factor moves the book")
+    );
+}
+
+/// A short of three times the net asset value loses more than all of it when the market doubles its gain.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_net_short_book_loses_without_a_cap() {
+    let world = World::new().await;
+    sqlx::raw_sql(
+        "update stress_test_scenarios set active = false;
+         insert into stress_test_scenarios (id, name, category, severity, active, implied_vol_multiplier, sort_order)
+         values ('up_60', 'Up 60', 'market', 'extreme', true, 1, 100);
+         insert into stress_test_shocks (scenario_id, factor, value, kind, sort_order)
+         values ('up_60', 'Market', 0.6, 'total_return', 1)",
+    )
+    .execute(&world.db)
+    .await
+    .unwrap();
+    let price = close("SP500", DATE);
+    // Equity of a third of what is sold short.
+    let equity = (dec(&price) * dec("100") / dec("3"))
+        .round_dp(2)
+        .to_string();
+    let row = format!("SP500,-100,{price},{DATE},PUBLIC");
+    let id = world.book("short", &equity, DATE, &[&row]).await;
+    world.worker().await;
+    world.run(&request(on(DATE))).await;
+
+    let (propagated, coverage, floored): (f64, f64, Decimal) = one(
+        &world,
+        "select propagated, coverage, propagated_floored from stress_test_results where portfolio_id = $1",
+        id,
+    )
+    .await;
+    assert!((propagated + 1.8).abs() < 1e-4, "{propagated}");
+    assert_eq!((coverage, floored), (1.0, Decimal::ZERO));
+}
+
+/// Delta, volatility, spot, source, note, shares, exposure.
+type Row = (f64, f64, f64, String, String, Decimal, Decimal);
+
+/// Ten calls at the money without a price of their own, and the same book with stock beside them.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_option_counts_with_its_delta_and_is_repriced_in_full() {
+    let world = World::new().await;
+    let spot: f64 = close("AAA", DATE).parse().unwrap();
+    let strike = spot.round();
+    let call = format!(",10,4.25,{DATE},OPTIONS,,AAA,{strike},2017-06-16,CALL");
+    let put = format!(",-10,4.25,{DATE},OPTIONS,,AAA,{strike},2017-06-16,PUT");
+    let long = world.book("long", "50000", DATE, &[&call]).await;
+    let short = world.book("short", "50000", DATE, &[&put]).await;
+    let synthetic = world.book("synthetic", "50000", DATE, &[&call, &put]).await;
+    world.worker().await;
+    world.run(&request(on(DATE))).await;
+
+    let sql = "select delta, volatility, spot, source, note, shares, exposure from option_valuations where portfolio_id = $1";
+    let (delta, volatility, stored, source, note, shares, exposure): Row =
+        one(&world, sql, long).await;
+    assert!(
+        (stored - spot).abs() < 1e-12 && delta > 0.4 && delta < 0.7,
+        "{delta}"
+    );
+    assert_eq!(
+        (source.as_str(), note.as_str()),
+        ("realised", "the contract has no price of its own")
+    );
+    assert_eq!(shares, dec("1000"));
+    assert!((number(exposure) - delta * spot * 1000.0).abs() < 1e-6);
+    // The realised volatility of 63 sessions, from the closes.
+    let (realised,): (f64,) = sqlx::query_as(
+        "with r as (select close / lag(close) over (order by date) - 1 as r, date from market_data_cache where symbol = 'AAA')
+         select (stddev_samp(r) * sqrt(252))::float8 from (select r from r where date <= '2016-12-22' order by date desc limit 63) last",
+    )
+    .fetch_one(&world.db)
+    .await
+    .unwrap();
+    assert!(
+        (volatility - realised).abs() < 1e-9,
+        "{volatility} {realised}"
+    );
+    let (beta, own): (f64, f64) = one(
+        &world,
+        "select f.beta, e.beta from factor_exposures f join symbol_factor_exposures e
+            on e.symbol = 'AAA' and e.as_of = f.as_of and e.model = 'joint' and e.factor = f.factor
+         where f.portfolio_id = $1 and f.factor = 'Market'",
+        long,
+    )
+    .await;
+    assert!((beta - own * number(exposure) / 50000.0).abs() < 1e-9);
+
+    // A crash costs the buyer no more than the model's price, the writer far more; both together are stock.
+    let crash = "select propagated_pnl, coverage from stress_test_results where portfolio_id = $1 and scenario_id = 'market_crash_35'";
+    let loss = |row: (Decimal, f64)| number(row.0);
+    let [bought, written, both] =
+        [long, short, synthetic].map(|id| one::<(Decimal, f64)>(&world, crash, id));
+    let (bought, written, both) = (loss(bought.await), loss(written.await), loss(both.await));
+    let (price,): (f64,) = one(
+        &world,
+        "select price from option_valuations where portfolio_id = $1",
+        long,
+    )
+    .await;
+    assert!(bought < 0.0 && bought >= -1000.0 * price, "{bought}");
+    assert!(written < 2.0 * bought, "{written}");
+    assert!((both - bought - written).abs() < 1e-6, "{both}");
+    // Parity: 1,000 shares long, the strike owed. AAA falls with its beta.
+    let (by,): (f64,) = sqlx::query_as(
+        "select -0.35 * beta from symbol_factor_exposures
+         where symbol = 'AAA' and model = 'joint' and factor = 'Market' and as_of = '2016-12-22'",
+    )
+    .fetch_one(&world.db)
+    .await
+    .unwrap();
+    assert!(
+        (both - 1000.0 * spot * by).abs() < 1e-3 * both.abs(),
+        "{both} {}",
+        1000.0 * spot * by
+    );
+    // Volatility alone: vix_spike_150 multiplies it by 2.5.
+    let vix = "select propagated_pnl, coverage from stress_test_results where portfolio_id = $1 and scenario_id = 'vix_spike_150'";
+    let with_volatility = loss(one(&world, vix, long).await);
+    assert!(with_volatility > bought, "{with_volatility}");
+    // What loses a tenth loses exactly a tenth, and is found for the writer; the buyer cannot lose a fifth.
+    let reverse = "select outcome, coalesce(reason, '') from reverse_stress where portfolio_id = $1 and loss = 0.2";
+    let (outcome, _): (String, String) = one(&world, reverse, short).await;
+    assert_eq!(outcome, "done");
+    let (outcome, reason): (String, String) = one(&world, reverse, long).await;
+    assert_eq!(outcome, "not_applicable", "{reason}");
+}
