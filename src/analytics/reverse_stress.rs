@@ -176,6 +176,7 @@ impl<F: Fn(&[f64]) -> Result<f64, Error>> Search<F> {
             Some(u) => u,
             None => start.to_vec(),
         };
+        let (mut pace, mut before) = (1.0, f64::INFINITY);
         for _ in 0..STEPS {
             let slope = self.slope(&u)?;
             let steep = dot(&slope, &slope);
@@ -184,18 +185,21 @@ impl<F: Fn(&[f64]) -> Result<f64, Error>> Search<F> {
             }
             let miss = self.profit(&u)? + self.loss;
             let scale = (dot(&slope, &u) - miss) / steep;
-            let aim: Vec<f64> = slope.iter().map(|s| scale * s).collect();
-            if aim.iter().any(|value| !super::is_number(*value)) {
+            let step: Vec<f64> = slope.iter().zip(&u).map(|(s, u)| scale * s - u).collect();
+            let change = dot(&step, &step).sqrt();
+            // Circling around a kink or a bend: smaller steps end it.
+            if change >= before {
+                pace *= 0.5;
+            }
+            before = change;
+            let next: Vec<f64> = u.iter().zip(&step).map(|(u, s)| u + pace * s).collect();
+            let far = dot(&next, &next).sqrt();
+            // A number that is none is not near either.
+            if !(far <= REACH) {
                 break;
             }
-            // Half a step damps the circling that a kink causes.
-            let next: Vec<f64> = u.iter().zip(&aim).map(|(u, a)| 0.5 * (u + a)).collect();
-            let Some(next) = self.on_ray(&next)? else {
-                break;
-            };
-            let change: f64 = next.iter().zip(&u).map(|(a, b)| (a - b) * (a - b)).sum();
             u = next;
-            if change.sqrt() <= 1e-10 {
+            if change <= 1e-10 {
                 break;
             }
         }

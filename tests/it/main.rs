@@ -31,6 +31,7 @@ mod options;
 mod performance;
 mod rate;
 mod repair;
+mod replay;
 mod risk;
 mod settings;
 mod show;

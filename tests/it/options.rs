@@ -1,10 +1,12 @@
 //! Options as exposure and in stress, books that hedge themselves, and losses without a cap.
 
 use rust_decimal::Decimal;
+use sigmabatch::analytics::options::{Right, Terms};
 use sigmabatch::domain::PortfolioId;
+use sigmabatch::engine::Request;
 
 use crate::market::close;
-use crate::world::{World, dec, on, request};
+use crate::world::{World, day, dec, on, request};
 
 const DATE: &str = "2016-12-22";
 
@@ -215,4 +217,51 @@ async fn an_option_counts_with_its_delta_and_is_repriced_in_full() {
     assert_eq!(outcome, "done");
     let (outcome, reason): (String, String) = one(&world, reverse, long).await;
     assert_eq!(outcome, "not_applicable", "{reason}");
+}
+
+/// A contract with a price of its own says what its volatility is.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_price_of_a_contract_implies_its_volatility() {
+    let world = World::new().await;
+    let spot: f64 = close("AAA", DATE).parse().unwrap();
+    let strike = spot.round();
+    let row = format!(",2,4.25,{DATE},OPTIONS,,AAA,{strike},2017-06-16,PUT");
+    let id = world.book("book", "50000", DATE, &[&row]).await;
+    world.worker().await;
+    world.run(&request(on(DATE))).await;
+    let terms = Terms {
+        right: Right::Put,
+        spot,
+        strike,
+        years: 176.0 / 365.0, // from 22 December to 16 June
+        rate: 0.04,
+        dividend_yield: 0.0,
+    };
+    let put = terms.value(0.33).unwrap();
+    sqlx::query(
+        "insert into market_data_cache (symbol, date, close, source)
+         select symbol, $1, $2, 'files' from positions",
+    )
+    .bind(day(DATE))
+    .bind(dec(&format!("{:.10}", put.price)))
+    .execute(&world.db)
+    .await
+    .unwrap();
+
+    let again = Request {
+        force: true,
+        ..request(on(DATE))
+    };
+    world.run(&again).await;
+
+    let (volatility, delta, price, source, exposure): (f64, f64, f64, String, Decimal) = one(
+        &world,
+        "select volatility, delta, price, source, exposure from option_valuations where portfolio_id = $1",
+        id,
+    )
+    .await;
+    assert_eq!(source, "implied");
+    assert!((volatility - 0.33).abs() < 1e-9, "{volatility}");
+    assert!((delta - put.delta).abs() < 1e-9 && (price - put.price).abs() < 1e-9);
+    assert!((number(exposure) - 200.0 * spot * put.delta).abs() < 1e-6);
 }

@@ -95,6 +95,11 @@ impl World {
         Self::at(NOW, &shipped("market")).await
     }
 
+    /// On the shipped prices, at another instant.
+    pub(crate) async fn shipped_at(now: &str) -> Self {
+        Self::at(now, &shipped("market")).await
+    }
+
     /// At an instant, with the prices of a folder.
     pub(crate) async fn at(now: &str, market: &Path) -> Self {
         Self::on(Servers::given(), now, market).await
