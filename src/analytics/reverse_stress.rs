@@ -194,8 +194,7 @@ impl<F: Fn(&[f64]) -> Result<f64, Error>> Search<F> {
             before = change;
             let next: Vec<f64> = u.iter().zip(&step).map(|(u, s)| u + pace * s).collect();
             let far = dot(&next, &next).sqrt();
-            // A number that is none is not near either.
-            if !(far <= REACH) {
+            if far.is_nan() || far > REACH {
                 break;
             }
             u = next;
