@@ -14,6 +14,8 @@ mod books;
 mod correlations;
 mod estimation;
 mod fixture;
+mod losses;
+mod options;
 mod pipeline;
 mod portfolio;
 pub mod quality;
@@ -65,7 +67,11 @@ pub const SECTIONS: &[&Section] = &[
     &correlations::G16,
     &stress::G17,
     &stress::G18,
+    &options::G19,
+    &options::G20,
+    &options::HULL,
     &books::G21,
+    &losses::G22,
     &books::G23,
     &returns::G24,
     &books::G25,
@@ -73,6 +79,7 @@ pub const SECTIONS: &[&Section] = &[
     &real::SPREADS,
     &real::EQUAL_WEIGHT,
     &real::REPLAY,
+    &losses::VALUE_AT_RISK,
     &pipeline::PIPELINE,
     &quality::QUALITY,
 ];

@@ -1,14 +1,10 @@
-//! Value at risk, drawdown and replay on the shipped data, against `goldens.md`, "Real-data numbers".
+//! Drawdown with its dates, backtest and replay on the shipped data; what is one number stands in `src/verify`.
 #![expect(clippy::unreadable_literal, reason = "golden numbers as printed")]
 #![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 use std::{collections::BTreeMap, fs, io::Read};
 
-use sigmabatch::analytics::{
-    drawdown, replay,
-    value_at_risk::{Confidence, historical},
-    var_backtest, volatility,
-};
+use sigmabatch::analytics::{drawdown, replay, value_at_risk::Confidence, var_backtest};
 
 const CLOSES: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -57,24 +53,11 @@ fn the_index_from_2014_to_2022() {
     let (dates, levels) = index();
     assert_eq!(dates.last().unwrap(), "2022-12-28");
     let returns: Vec<f64> = levels.windows(2).map(|p| p[1] / p[0] - 1.0).collect();
-    near(
-        volatility::realised(&returns, returns.len()).unwrap(),
-        0.1817587918,
-        1e-10,
-    );
-    let p95 = historical(&returns, Confidence::P95).unwrap();
-    let p99 = historical(&returns, Confidence::P99).unwrap();
-    // `goldens.md` prints 0.0175664715; Python on the same closes has 0.01756647472, as we do, and all else agrees.
-    near(p95.value_at_risk, 0.0175664747, 1e-10);
-    near(p95.expected_shortfall, 0.0282482571, 1e-10);
-    near(p99.value_at_risk, 0.0335778716, 1e-10);
-    near(p99.expected_shortfall, 0.0479185268, 1e-10);
     let worst = drawdown::drawdowns(&levels).unwrap();
     let worst = worst
         .iter()
         .max_by(|a, b| a.depth.total_cmp(&b.depth))
         .unwrap();
-    near(worst.depth, 0.3392496, 1e-7);
     assert_eq!(
         (dates[worst.peak].as_str(), dates[worst.trough].as_str()),
         ("2020-02-19", "2020-03-23")

@@ -86,8 +86,12 @@ fn scenario(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal>
     }
     for one in &sources.view.modelled {
         let by = instrument_move(&one.betas, moves).map_err(|error| refuse(error.to_string()))?;
+        let repriced = one
+            .profit(by.applied, definition.implied_vol_multiplier)
+            .map_err(|error| refuse(error.to_string()))?;
         let value = json!({
             "exposure": one.exposure,
+            "profit, options repriced": repriced,
             "betas": one.betas,
             "move": by.applied,
             "before the floor at −1": by.raw,
@@ -96,7 +100,10 @@ fn scenario(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal>
     }
     let mut steps = Vec::new();
     if let Some(pnl) = row.pnl {
-        steps.push(line("P&L, Σ exposure × move", money(pnl[at])));
+        steps.push(line(
+            "P&L, Σ exposure × move, options repriced in full",
+            money(pnl[at]),
+        ));
     }
     if let Some(floored) = row.floored {
         steps.push(line("what the floor took off", money(floored[at])));
