@@ -181,6 +181,9 @@ pub struct Scope {
     pub work: BTreeMap<PortfolioId, Vec<TradingDate>>,
     /// Symbols that `work` needs prices of, factor proxies included, ascending.
     pub symbols: Vec<store::universe::Wanted>,
+    /// Symbol → its first session without an answer of a provider. What rests on it from then on is computed again, though it be
+    /// current: the answers of this very run would make it stale.
+    pub awaited: BTreeMap<Symbol, NaiveDate>,
     /// The definitions in force.
     pub definitions: Arc<store::definitions::Definitions>,
     /// The calendar.
@@ -192,6 +195,15 @@ impl Scope {
     pub fn work_dates(&self) -> Vec<TradingDate> {
         let all: std::collections::BTreeSet<_> = self.work.values().flatten().copied().collect();
         all.into_iter().collect()
+    }
+
+    /// The first session without an answer of a factor's proxy.
+    fn awaited_proxies(&self) -> Option<NaiveDate> {
+        let proxies = self.definitions.factors.iter();
+        proxies
+            .filter_map(|factor| self.awaited.get(&factor.proxy))
+            .min()
+            .copied()
     }
 
     /// Symbols with a series of prices, without yields.

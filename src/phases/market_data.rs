@@ -107,6 +107,20 @@ async fn missing(
     Ok((sessions, gaps))
 }
 
+/// The first session of each series without an answer of a provider, of those that results of `span` look at.
+pub(crate) async fn awaited(
+    db: &mut ReadTx<'_>,
+    calendar: Calendar,
+    series: &[Wanted],
+    (first, last): (TradingDate, TradingDate),
+) -> Result<BTreeMap<Symbol, NaiveDate>> {
+    let from = calendar.back(first, LOOKBACK_SESSIONS);
+    let from = from.map_err(|error| Error::Permanent(error.to_string()))?;
+    let (_, gaps) = missing(db, calendar, series, (from.date(), last.date())).await?;
+    let first = |(symbol, dates): (Symbol, Vec<NaiveDate>)| Some((symbol, *dates.first()?));
+    Ok(gaps.into_iter().filter_map(first).collect())
+}
+
 impl Phase for MarketData {
     const NAME: PhaseName = PhaseName::MarketData;
     const AFTER: &'static [PhaseName] = &[];

@@ -11,7 +11,7 @@ pub(super) use model::{DateModel, covariance_row, fit, reason};
 
 use super::series::{self, Prices, Window};
 use super::sets::{Ours, Wish};
-use super::units::{DATE_CHUNK, SYMBOL_CHUNK, chunk_name, rectangles, singles};
+use super::units::{DATE_CHUNK, SYMBOL_CHUNK, chunk_name, rectangles, reopen, singles};
 use super::{Cx, Done, Error, MODEL_VERSION, Phase, Result, Scope, Subjects, TaskRef, Unit};
 use crate::domain::{Calendar, Factor, PhaseName, Symbol, TaskEpoch, TradingDate};
 use crate::store::data_quality::{self, QualityRow};
@@ -118,9 +118,17 @@ impl Phase for SymbolFactors {
             .map(|wanted| wanted.symbol.to_string())
             .collect();
         let kind = Self::NAME.as_str();
-        let lacking =
+        let mut lacking =
             plans::without_current(db, kind, &symbols, &dates, MODEL_VERSION, run.recompute)
                 .await?;
+        let proxies = run.awaited_proxies();
+        for symbol in &symbols {
+            let own = Symbol::parse(symbol).ok();
+            let own = own.and_then(|own| run.awaited.get(&own).copied());
+            if let Some(from) = own.into_iter().chain(proxies).min() {
+                reopen(&mut lacking, symbol, &dates, from);
+            }
+        }
         let mut units = Vec::new();
         for (symbols, dates) in rectangles(&lacking, SYMBOL_CHUNK, DATE_CHUNK) {
             let symbols: Vec<Symbol> = symbols
@@ -136,9 +144,12 @@ impl Phase for SymbolFactors {
             });
         }
         let owner = [COVARIANCE_OWNER.to_owned()];
-        let lacking =
+        let mut lacking =
             plans::without_current(db, COVARIANCE, &owner, &dates, MODEL_VERSION, run.recompute)
                 .await?;
+        if let Some(from) = proxies {
+            reopen(&mut lacking, COVARIANCE_OWNER, &dates, from);
+        }
         for (_, dates) in rectangles(&lacking, 1, DATE_CHUNK) {
             let Some(&as_of) = dates.last() else { continue };
             let name = chunk_name::<&str>("covariance", []);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::series::{self, Prices, Window};
 use super::sets::{Ours, Wish};
 use super::symbol_factors::window;
-use super::units::{DATE_CHUNK, SYMBOL_CHUNK, chunk_name, rectangles, singles};
+use super::units::{DATE_CHUNK, SYMBOL_CHUNK, chunk_name, rectangles, reopen, singles};
 use super::{Cx, Done, Error, MODEL_VERSION, Phase, Result, Scope, Subjects, TaskRef, Unit};
 use crate::analytics::period::period_returns;
 use crate::domain::{PhaseName, PriceHistory, Symbol, TaskEpoch, TradingDate};
@@ -58,9 +58,14 @@ impl Phase for SymbolMetrics {
             .map(|wanted| wanted.symbol.to_string())
             .collect();
         let (kind, dates) = (Self::NAME.as_str(), run.work_dates());
-        let lacking =
+        let mut lacking =
             plans::without_current(db, kind, &symbols, &dates, MODEL_VERSION, run.recompute)
                 .await?;
+        for (symbol, from) in &run.awaited {
+            if symbols.contains(&symbol.to_string()) {
+                reopen(&mut lacking, symbol.as_str(), &dates, *from);
+            }
+        }
         let mut units = Vec::new();
         for (symbols, dates) in rectangles(&lacking, SYMBOL_CHUNK, DATE_CHUNK) {
             let symbols: Vec<Symbol> = symbols

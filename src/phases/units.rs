@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
 use sha2::{Digest, Sha256};
 
 use super::{MODEL_VERSION, Result, Scope, Unit};
@@ -31,8 +32,31 @@ pub(super) async fn lacking(
     let kind = kind.as_str();
     let mut sets =
         plans::without_current(db, kind, &owners, dates, MODEL_VERSION, run.recompute).await?;
+    // Whatever the answers of this run are about, the books of the run rest on it.
+    if let Some(from) = run.awaited.values().min() {
+        for owner in &owners {
+            reopen(&mut sets, owner, dates, *from);
+        }
+    }
     let of = |&portfolio: &PortfolioId| Some((portfolio, sets.remove(&portfolio.to_string())?));
     Ok(run.work.keys().filter_map(of).collect())
+}
+
+/// Adds the dates from a day on to what an owner lacks.
+pub(super) fn reopen(
+    lacking: &mut BTreeMap<String, Vec<TradingDate>>,
+    owner: &str,
+    dates: &[TradingDate],
+    from: NaiveDate,
+) {
+    let later = dates.iter().copied().filter(|date| date.date() >= from);
+    let own = lacking.entry(owner.to_owned()).or_default();
+    own.extend(later);
+    own.sort_unstable();
+    own.dedup();
+    if own.is_empty() {
+        lacking.remove(owner);
+    }
 }
 
 /// The name of a chunk: `symbols:20:` and a digest of its sorted content, which does not depend on
@@ -107,7 +131,6 @@ pub(super) fn ids(portfolios: &[PortfolioId]) -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::NaiveDate;
 
     fn date(day: u32) -> TradingDate {
         TradingDate::trusted(NaiveDate::from_ymd_opt(2016, 3, day).unwrap())

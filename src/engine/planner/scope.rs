@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::PlanError;
-use crate::domain::{PortfolioId, SeriesKind, TradingDate};
-use crate::engine::Engine;
-use crate::phases::Scope;
+use crate::domain::{PhaseName, PortfolioId, SeriesKind, TradingDate};
+use crate::engine::{Engine, Error};
+use crate::phases::{Scope, market_data};
 use crate::store::universe::Wanted;
 use crate::store::{WriteTx, definitions, universe};
 
@@ -25,6 +25,7 @@ pub(super) async fn freeze(
     let mut db = tx.reader();
     let definitions = definitions::load(&mut db).await?;
     let mut symbols: Vec<Wanted> = Vec::new();
+    let mut awaited = BTreeMap::new();
     let first_work = work.values().flatten().min().copied();
     if let Some(first) = first_work {
         let owners: Vec<PortfolioId> = work.keys().copied().collect();
@@ -51,6 +52,13 @@ pub(super) async fn freeze(
             }
         }
         symbols.sort();
+        let span = (first, to);
+        awaited = market_data::awaited(&mut db, engine.calendar, &symbols, span)
+            .await
+            .map_err(|source| Error::Plan {
+                phase: PhaseName::MarketData,
+                source,
+            })?;
         universe::ensure(tx, &symbols, first.date(), to.date()).await?;
     }
     Ok(Scope {
@@ -61,6 +69,7 @@ pub(super) async fn freeze(
         portfolios,
         work,
         symbols,
+        awaited,
         definitions: Arc::new(definitions),
         calendar: engine.calendar,
     })

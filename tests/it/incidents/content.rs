@@ -506,10 +506,8 @@ async fn i_77_a_symbol_whose_prices_failed_is_asked_for_again_by_the_next_book_t
     // The folder is mended. Another book with the symbol is enough.
     folder.remove("AAA", |_| false);
     let second = book(&world, "second", "AAA", "2016-12-20").await;
-    assert_eq!(
-        verdict(&world, &only(&[second], request(on("2016-12-22")))).await,
-        "succeeded"
-    );
+    let again = verdict(&world, &only(&[second], request(on("2016-12-22")))).await;
+    assert_eq!(again, "succeeded", "{}", world.troubles().await);
     assert!(world.count(known).await > 252);
     let model = "select count(*) from symbol_factor_models where symbol = 'AAA' and available";
     assert_eq!(world.count(model).await, 1);
