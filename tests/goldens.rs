@@ -1,5 +1,4 @@
 //! The golden numbers of `src/verify`, replayed: the same table that `sigmabatch verify` prints.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 use std::process::Command;

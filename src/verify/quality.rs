@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 
 use super::{Error, Section, Shipped, golden};
 use crate::analytics::data_quality::{Check, Closes, check_closes, check_yields};
-use crate::domain::Calendar;
+use crate::domain::{Calendar, TradingDate};
 
 /// Sessions of a window, as the night looks at them.
 const WINDOW: usize = 253;
@@ -47,7 +47,7 @@ fn on_calendar(
     let sessions = Calendar::nyse()
         .sessions(*first, *last)
         .map_err(Error::other)?;
-    let sessions: Vec<NaiveDate> = sessions.into_iter().map(|one| one.date()).collect();
+    let sessions: Vec<NaiveDate> = sessions.into_iter().map(TradingDate::date).collect();
     let aligned = series.iter().map(|(values, none)| {
         let of = |date: &NaiveDate| dates.binary_search(date).map_or(*none, |at| values[at]);
         sessions.iter().map(of).collect()

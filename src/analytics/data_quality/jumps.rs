@@ -124,7 +124,6 @@ pub fn splits(moves: &[Move], explained: &mut [bool]) -> Vec<Finding> {
     findings
 }
 
-#[expect(clippy::float_cmp, reason = "a ratio of the list")]
 /// The split that a move looks like, as new shares for one: the nearest ratio that is near enough.
 fn ratio_of(price: f64, usual: f64) -> Option<f64> {
     let away = |ratio: f64| (price + libm::log(ratio)).abs();

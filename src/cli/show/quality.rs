@@ -1,5 +1,7 @@
 //! What was found in the series behind the numbers: listed, never corrected.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use crate::cli::text::{count as counted, left, table};
@@ -68,11 +70,11 @@ pub(super) fn page(report: &Report) -> String {
     }
     let shown = i64::try_from(all.len().min(LISTED)).unwrap_or(0);
     if found > shown {
-        text.push_str(&format!("… and {} more\n", found - shown));
+        let _ = writeln!(text, "… and {} more", found - shown);
     }
     let unchecked: Vec<&str> = unchecked(report).map(|one| one.symbol.as_str()).collect();
     if !unchecked.is_empty() {
-        text.push_str(&format!("not checked: {}\n", unchecked.join(" ")));
+        let _ = writeln!(text, "not checked: {}", unchecked.join(" "));
     }
     text
 }

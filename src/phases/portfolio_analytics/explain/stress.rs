@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Explained, Line, Metric, Number, Refusal, Sources, line, money};
 use crate::analytics::stress_pnl::instrument_move;
-use crate::domain::ShockKind;
+use crate::domain::{Scenario, ShockKind};
 use crate::phases::portfolio_analytics::stress::{model, shocks, stress};
 
 pub(super) const STRESS: Metric = Metric {
@@ -71,33 +71,8 @@ fn scenario(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal>
     } else {
         &moves.propagated
     };
-    let mut inputs: Vec<Line> = Vec::new();
-    for shock in &definition.shocks {
-        let kind = match shock.kind {
-            ShockKind::TotalReturn => "total return",
-            ShockKind::MarketRelative => "relative to the market",
-            ShockKind::YieldChange => "change of the yield",
-        };
-        let value = json!({ "size": shock.value, "kind": kind });
-        inputs.push(line(format!("shock of {}", shock.factor), value));
-    }
-    for (factor, by) in covariance.factors.iter().zip(moves) {
-        inputs.push(line(format!("move of {factor}"), *by));
-    }
-    for one in &sources.view.modelled {
-        let by = instrument_move(&one.betas, moves).map_err(|error| refuse(error.to_string()))?;
-        let repriced = one
-            .profit(by.applied, definition.implied_vol_multiplier)
-            .map_err(|error| refuse(error.to_string()))?;
-        let value = json!({
-            "exposure": one.exposure,
-            "profit, options repriced": repriced,
-            "betas": one.betas,
-            "move": by.applied,
-            "before the floor at −1": by.raw,
-        });
-        inputs.push(line(one.symbol.to_string(), value));
-    }
+    let inputs = inputs(sources, definition, &covariance.factors, moves)
+        .map_err(|error| refuse(error.to_string()))?;
     let mut steps = Vec::new();
     if let Some(pnl) = row.pnl {
         steps.push(line(
@@ -129,4 +104,39 @@ fn scenario(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal>
         computed: Number::Statistic(computed),
         stored: Number::Statistic(value),
     })
+}
+
+/// Shocks, moves of the factors, and what they do to each position.
+fn inputs(
+    sources: &Sources<'_>,
+    definition: &Scenario,
+    factors: &[String],
+    moves: &[f64],
+) -> Result<Vec<Line>, crate::analytics::Error> {
+    let mut inputs: Vec<Line> = Vec::new();
+    for shock in &definition.shocks {
+        let kind = match shock.kind {
+            ShockKind::TotalReturn => "total return",
+            ShockKind::MarketRelative => "relative to the market",
+            ShockKind::YieldChange => "change of the yield",
+        };
+        let value = json!({ "size": shock.value, "kind": kind });
+        inputs.push(line(format!("shock of {}", shock.factor), value));
+    }
+    for (factor, by) in factors.iter().zip(moves) {
+        inputs.push(line(format!("move of {factor}"), *by));
+    }
+    for one in &sources.view.modelled {
+        let by = instrument_move(&one.betas, moves)?;
+        let repriced = one.profit(by.applied, definition.implied_vol_multiplier)?;
+        let value = json!({
+            "exposure": one.exposure,
+            "profit, options repriced": repriced,
+            "betas": one.betas,
+            "move": by.applied,
+            "before the floor at −1": by.raw,
+        });
+        inputs.push(line(one.symbol.to_string(), value));
+    }
+    Ok(inputs)
 }
