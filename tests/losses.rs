@@ -1,5 +1,4 @@
 //! Drawdown with its dates, backtest and replay on the shipped data; what is one number stands in `src/verify`.
-#![expect(clippy::unreadable_literal, reason = "golden numbers as printed")]
 #![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 use std::{collections::BTreeMap, fs, io::Read};
