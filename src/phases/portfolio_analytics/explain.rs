@@ -7,6 +7,7 @@
 mod book;
 mod correlation;
 mod factors;
+mod losses;
 mod stress;
 mod volatility;
 
@@ -110,6 +111,9 @@ pub const METRICS: &[Metric] = &[
     volatility::FORECAST_21,
     correlation::CORRELATION,
     stress::STRESS,
+    losses::VALUE_AT_RISK,
+    losses::EXPECTED_SHORTFALL,
+    losses::OPTION,
 ];
 
 /// Finds a metric and its argument in what was typed: `beta:Market`.

@@ -91,9 +91,9 @@ fn scenario(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal>
     steps.push(line("coverage, modelled gross over gross", row.coverage));
     Ok(Explained {
         formula: if direct {
-            "Σ exposure × max(Σ beta × factor move, −1) / NAV; shocked rows hold, every other factor stands still"
+            "Σ stock × max(Σ beta × factor move, −1) / NAV, options repriced in full; shocked rows hold, every other factor stands still"
         } else {
-            "Σ exposure × max(Σ beta × factor move, −1) / NAV; other factors move as they are expected to, given the shocks"
+            "Σ stock × max(Σ beta × factor move, −1) / NAV, options repriced in full; other factors move as they are expected to, given the shocks"
         },
         source: "stress_test_scenarios, stress_test_shocks, factor_covariance, symbol_factor_exposures, position_values",
         unit: "a fraction of NAV, a loss is negative",
@@ -135,6 +135,7 @@ fn inputs(
             "betas": one.betas,
             "move": by.applied,
             "before the floor at −1": by.raw,
+            "profit": one.profit(by.applied, definition.implied_vol_multiplier)?,
         });
         inputs.push(line(one.symbol.to_string(), value));
     }

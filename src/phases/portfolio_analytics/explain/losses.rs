@@ -1,0 +1,186 @@
+//! Value at risk, expected shortfall, and the numbers of an option.
+
+use serde_json::json;
+
+use super::{Explained, Metric, Number, Refusal, Sources, line, money};
+use crate::phases::portfolio_analytics::contracts::Contract;
+use crate::phases::portfolio_analytics::losses::value_at_risk;
+use crate::phases::portfolio_analytics::volatility::return_series;
+use crate::store::portfolio_results::{OptionRow, ValueAtRiskRow};
+use crate::store::reports::Contract as Stored;
+
+pub(super) const VALUE_AT_RISK: Metric = Metric {
+    name: "value_at_risk",
+    argument: Some("CONFIDENCE:METHOD"),
+    about: "loss that is exceeded once in twenty or a hundred times",
+    explain: |sources, argument| loss(sources, argument, 0),
+};
+
+pub(super) const EXPECTED_SHORTFALL: Metric = Metric {
+    name: "expected_shortfall",
+    argument: Some("CONFIDENCE:METHOD"),
+    about: "mean loss beyond the value at risk",
+    explain: |sources, argument| loss(sources, argument, 1),
+};
+
+pub(super) const OPTION: Metric = Metric {
+    name: "option",
+    argument: Some("CONTRACT:GREEK"),
+    about: "price and Greeks of a contract",
+    explain: option,
+};
+
+const METHODS: [&str; 4] = [
+    "historical_1",
+    "historical_10",
+    "parametric_1",
+    "parametric_10",
+];
+const CONFIDENCES: [(&str, f64); 2] = [("95", 0.95), ("99", 0.99)];
+
+fn formula(method: &str, shortfall: bool) -> &'static str {
+    match (method.starts_with("historical"), shortfall) {
+        (true, false) => {
+            "−q of the returns, q the quantile of type 7; 10 sessions are overlapping and compounded"
+        }
+        (true, true) => "−mean(r | r ≤ q), q the quantile of type 7",
+        (false, false) => "z × √(Σ r² / n × sessions), mean zero",
+        (false, true) => "φ(z) / tail × √(Σ r² / n × sessions), mean zero",
+    }
+}
+
+fn estimate(row: &ValueAtRiskRow, method: &str) -> Option<[f64; 2]> {
+    match method {
+        "historical_1" => row.historical_1,
+        "historical_10" => row.historical_10,
+        "parametric_1" => row.parametric_1,
+        _ => row.parametric_10,
+    }
+}
+
+fn loss(sources: &Sources<'_>, argument: &str, of: usize) -> Result<Explained, Refusal> {
+    let (confidence, method) = argument.split_once(':').unwrap_or((argument, METHODS[0]));
+    let known = CONFIDENCES.iter().find(|(text, _)| *text == confidence);
+    let (Some((_, level)), true) = (known, METHODS.contains(&method)) else {
+        let all = CONFIDENCES
+            .iter()
+            .flat_map(|(confidence, _)| METHODS.map(|method| format!("{confidence}:{method}")));
+        return Err(Refusal::Argument(all.collect()));
+    };
+    let near = |confidence: f64| (confidence - level).abs() < 1e-9;
+    let rows = &sources.report.losses.value_at_risk;
+    let Some(stored) = rows.iter().find(|row| near(row.confidence)) else {
+        return Err(sources.not_stored("volatility"));
+    };
+    let value = stored.estimates.get(method).and_then(|pair| pair[of]);
+    let Some(value) = value else {
+        let why = stored.reason.clone();
+        return Err(Refusal::NotStored(
+            why.unwrap_or_else(|| "not computed".to_owned()),
+        ));
+    };
+    let series = return_series(&sources.view, sources.loaded);
+    let (made, outcome) = value_at_risk(&sources.view, &series);
+    let row = made.iter().find(|row| near(row.confidence));
+    let Some((row, pair)) = row.and_then(|row| Some((row, estimate(row, method)?))) else {
+        let why = outcome.reason().unwrap_or("too few returns");
+        return Err(Refusal::NotMade(why.to_owned()));
+    };
+    let n = usize::try_from(row.n).unwrap_or(0);
+    let returns = series.map_err(Refusal::NotMade)?.returns;
+    let last = returns[returns.len().saturating_sub(n)..].to_vec();
+    let mut sorted = last.clone();
+    sorted.sort_by(f64::total_cmp);
+    let mut steps = vec![
+        line("worst returns", sorted[..sorted.len().min(15)].to_vec()),
+        line("value at risk", pair[0]),
+        line("expected shortfall", pair[1]),
+        line("coverage, modelled gross over gross", row.coverage),
+    ];
+    if let Some(test) = &row.backtest {
+        let value = json!({ "sessions": test.sessions, "exceptions": test.exceptions, "expected": test.expected,
+                            "kupiec_p": test.kupiec[1] });
+        steps.push(line("backtest", value));
+    }
+    Ok(Explained {
+        formula: formula(method, of == 1),
+        source: "position_values, portfolio_snapshots, market_data_cache, corporate_actions, symbol_factor_exposures",
+        unit: "a fraction of NAV, a loss is positive",
+        window: format!("the last {n} returns to {}", sources.loaded.as_of),
+        n,
+        inputs: vec![line("returns, Σ weight × return", last)],
+        steps,
+        computed: Number::Statistic(pair[of]),
+        stored: Number::Statistic(value),
+    })
+}
+
+const GREEKS: [&str; 7] = [
+    "price",
+    "delta",
+    "gamma",
+    "vega",
+    "theta",
+    "rho",
+    "volatility",
+];
+
+/// The number of a contract, as it is stored and as it is made.
+fn greek(name: &str, stored: &Stored, made: &OptionRow) -> Option<(f64, f64, &'static str)> {
+    Some(match name {
+        "price" => (stored.price, made.price, "currency per share"),
+        "delta" => (stored.delta, made.delta, "per unit of spot"),
+        "gamma" => (stored.gamma, made.gamma, "of delta, per unit of spot"),
+        "vega" => (stored.vega, made.vega, "per percentage point of volatility"),
+        "theta" => (stored.theta, made.theta, "per calendar day"),
+        "rho" => (stored.rho, made.rho, "per percentage point of the rate"),
+        "volatility" => (stored.volatility, made.volatility, "a fraction per year"),
+        _ => return None,
+    })
+}
+
+fn option(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
+    let (contract, name) = argument.split_once(':').unwrap_or((argument, "delta"));
+    let all = &sources.report.losses.options;
+    let choices = || {
+        let each = all
+            .iter()
+            .flat_map(|own| GREEKS.map(|greek| format!("{}:{greek}", own.symbol)));
+        Refusal::Argument(each.collect())
+    };
+    let stored = all
+        .iter()
+        .find(|own| own.symbol == contract)
+        .ok_or_else(choices)?;
+    let made = sources.view.contracts.iter().map(Contract::row);
+    let made = made.into_iter().find(|row| row.symbol == contract);
+    let made =
+        made.ok_or_else(|| Refusal::NotMade(format!("{contract} is not modelled any more")))?;
+    let (value, computed, unit) = greek(name, stored, &made).ok_or_else(choices)?;
+    let inputs = [
+        ("spot", made.spot),
+        ("strike", made.strike),
+        ("years, calendar days / 365", made.years),
+        ("rate, continuous", made.rate),
+        ("dividend yield, continuous", made.dividend_yield),
+        ("volatility", made.volatility),
+    ];
+    let source = made.note.clone().unwrap_or_else(|| made.source.to_owned());
+    Ok(Explained {
+        formula: "Black–Scholes–Merton; volatility implied by the contract's price, else the underlying's of 63 sessions",
+        source: "positions, market_data_cache, company_profiles",
+        unit,
+        window: format!("the closes of {}", sources.loaded.as_of),
+        n: 1,
+        inputs: inputs.map(|(name, value)| line(name, value)).into(),
+        steps: vec![
+            line("volatility is", source),
+            line("price of the model", made.price),
+            line("delta", made.delta),
+            line("shares", money(made.shares)),
+            line("delta equivalent", money(made.exposure)),
+        ],
+        computed: Number::Statistic(computed),
+        stored: Number::Statistic(value),
+    })
+}
