@@ -1,4 +1,4 @@
-//! `bench engine`: what it measures is no matter of tests, that it measures everything is.
+//! `bench engine` and `bench analytics`: what they measure is no matter of tests, that it measures everything is.
 
 use std::process::{Command, Stdio};
 
@@ -73,4 +73,25 @@ async fn the_benchmark_measures_everything_it_promises_and_leaves_nothing_behind
         .await
         .unwrap();
     assert_eq!(left, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_benchmark_of_analytics_measures_everything_and_says_why_python_did_not() {
+    let bench = tokio::process::Command::new(binary("sigmabatch"))
+        .args(["bench", "analytics", "--json", "--rounds", "1"])
+        .args(["--python", "/no/python/here"])
+        .output();
+    let output = bench.await.unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for name in ["joint_fits", "correlations", "night", "ledger"] {
+        let median = document[name]["median_ms"].as_f64();
+        assert!(median.is_some_and(|ms| ms > 0.0), "{document:#}");
+        assert!(document[name]["target_ms"].is_f64() && document[name]["reached"].is_boolean());
+    }
+    let statsmodels = &document["python"]["joint_fits_statsmodels"];
+    assert!(statsmodels["median_ms"].is_null());
+    let reason = statsmodels["reason"].as_str().unwrap();
+    assert!(reason.contains("/no/python/here"), "{reason}");
 }
