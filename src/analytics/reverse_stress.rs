@@ -18,7 +18,7 @@ pub struct Found {
     pub proxies: Vec<f64>,
     /// Mahalanobis distance, in annual standard deviations.
     pub distance: f64,
-    /// `P(χ²_k > d²)` with k the number of proxies.
+    /// `P(χ²_1 > d²)`: the loss of the book is the one shock, as for a scenario with a single row.
     pub tail: f64,
 }
 
@@ -102,7 +102,7 @@ pub fn most_plausible(
         });
     };
     let square = dot(&found, &found);
-    let tail = special::chi_square_tail(square, k).ok_or(Error::Invalid { what: "distance" })?;
+    let tail = special::chi_square_tail(square, 1).ok_or(Error::Invalid { what: "distance" })?;
     Ok(Reverse::Found(Found {
         proxies: search.root.multiply_vector(&found)?,
         distance: square.sqrt(),
@@ -320,6 +320,8 @@ mod tests {
             assert!((have + 0.2 * want / variance).abs() < 1e-10, "{have}");
         }
         assert!((found.distance - 0.2 / variance.sqrt()).abs() < 1e-10);
+        let normal = 2.0 * special::normal_cdf(-found.distance).unwrap();
+        assert!((found.tail - normal).abs() < 1e-12);
         assert_most_plausible(0.2, &found, pnl);
     }
 
