@@ -55,14 +55,17 @@ pub fn quantile(values: &[f64], p: f64) -> Result<f64, Error> {
     }
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let Some(last) = sorted.len().checked_sub(1) else {
-        return Err(Error::Insufficient { have: 0, need: 1 });
-    };
+    of_sorted(&sorted, p).ok_or(Error::Insufficient { have: 0, need: 1 })
+}
+
+/// The same of values that are usable and ascend already; `None` without values.
+pub(super) fn of_sorted(sorted: &[f64], p: f64) -> Option<f64> {
+    let last = sorted.len().checked_sub(1)?;
     let at = last as f64 * p;
-    // At most `last`, and whole numbers of this size are exact.
-    let below = (0..=last).rev().find(|k| *k as f64 <= at).unwrap_or(0);
+    // At most `last`, and whole numbers of this size are exact. Tails are near the front.
+    let below = (0..=last).take_while(|k| *k as f64 <= at).last()?;
     let above = (below + 1).min(last);
-    Ok(sorted[below] + (at - below as f64) * (sorted[above] - sorted[below]))
+    Some(sorted[below] + (at - below as f64) * (sorted[above] - sorted[below]))
 }
 
 /// Historical value at risk `−q` with the type-7 quantile `q` of the tail, and expected shortfall `−mean(r | r ≤ q)`, of all returns

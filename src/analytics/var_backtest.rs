@@ -1,6 +1,6 @@
 //! Did losses exceed the value at risk as often as they should, and not in clusters? Kupiec (1995) and Christoffersen (1998).
 
-use super::value_at_risk::{Confidence, WINDOW, historical};
+use super::value_at_risk::{Confidence, WINDOW, of_sorted};
 use super::{Error, special, volatility};
 
 /// Sessions that are looked back on.
@@ -37,16 +37,25 @@ pub struct Backtest {
 /// [`Error::Insufficient`] below 502 returns, [`Error::Invalid`] for NaN or infinite ones.
 pub fn backtest(returns: &[f64], confidence: Confidence) -> Result<Backtest, Error> {
     let returns = volatility::tail(returns, WINDOW + SESSIONS)?;
-    let exceeded = returns
-        .windows(WINDOW + 1)
-        .map(|run| {
-            let (today, before) = run.split_last().ok_or(Error::Insufficient {
-                have: 0,
-                need: WINDOW,
-            })?;
-            Ok(*today < -historical(before, confidence)?.value_at_risk)
-        })
-        .collect::<Result<Vec<bool>, Error>>()?;
+    volatility::finite(returns)?;
+    let (first, looked_at) = returns.split_at(WINDOW);
+    // The window stays sorted while it moves: what leaves and what enters is found by halving.
+    let mut sorted = first.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let mut exceeded = Vec::with_capacity(SESSIONS);
+    for (today, oldest) in looked_at.iter().zip(returns) {
+        let quantile = of_sorted(&sorted, confidence.tail());
+        let quantile = quantile.ok_or(Error::Insufficient {
+            have: 0,
+            need: WINDOW,
+        })?;
+        exceeded.push(*today < quantile);
+        if let Ok(at) = sorted.binary_search_by(|value| value.total_cmp(oldest)) {
+            sorted.remove(at);
+        }
+        let at = sorted.partition_point(|value| value.total_cmp(today).is_lt());
+        sorted.insert(at, *today);
+    }
     tests(&exceeded, confidence.tail())
 }
 
@@ -120,6 +129,7 @@ fn times_log(count: usize, p: f64) -> f64 {
 #[cfg(test)]
 mod proofs {
     use super::super::fixtures::noise;
+    use super::super::value_at_risk::historical;
     use super::*;
 
     fn exceptions(at: &[usize], n: usize) -> Vec<bool> {
@@ -152,6 +162,31 @@ mod proofs {
         assert!((clustered.conditional.statistic - sum).abs() < 1e-12);
         assert!(tests(&[true], 0.01).is_err());
         assert!(tests(&[true, false], 1.0).is_err());
+    }
+
+    /// The plain definition, window by window.
+    fn plain(returns: &[f64], confidence: Confidence) -> usize {
+        let exceeds = |run: &&[f64]| {
+            let (today, before) = run.split_last().unwrap();
+            *today < -historical(before, confidence).unwrap().value_at_risk
+        };
+        let returns = &returns[returns.len() - WINDOW - SESSIONS..];
+        returns.windows(WINDOW + 1).filter(exceeds).count()
+    }
+
+    #[test]
+    fn a_window_that_moves_has_the_quantiles_of_each_window() {
+        for seed in 0..20 {
+            let mut returns = noise(seed, 560, 0.01);
+            // Equal values and zeros of both signs must not confuse it.
+            for at in (0..560).step_by(7) {
+                returns[at] = if at % 2 == 0 { -0.02 } else { -0.0 };
+            }
+            for confidence in Confidence::ALL {
+                let found = backtest(&returns, confidence).unwrap();
+                assert_eq!(found.exceptions, plain(&returns, confidence), "{seed}");
+            }
+        }
     }
 
     #[test]
