@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
+use sigmabatch::analytics::{clustering, correlation};
+use sigmabatch::verify::shipped::{STOCKS, Shipped};
 use sigmabatch::verify::{self, SECTIONS};
 
 #[test]
@@ -24,6 +26,23 @@ fn every_golden_has_a_name_of_its_own_and_a_tolerance_that_can_fail() {
         }
     }
     assert!(names.len() >= 180, "{}", names.len());
+}
+
+/// What the numbers of the table do not say: banks move together, oil companies do, and the two apart.
+#[test]
+fn banks_and_oil_companies_are_clusters_of_their_own() {
+    let shipped = Shipped::read().unwrap();
+    let end = shipped.closes.at("2022-12-28").unwrap() + 1;
+    let returns = |name: &&str| shipped.closes.returns(name).unwrap()[end - 252..end].to_vec();
+    let stocks: Vec<Vec<f64>> = STOCKS.iter().map(returns).collect();
+    let slices: Vec<&[f64]> = stocks.iter().map(Vec::as_slice).collect();
+    let pairs = correlation::correlations(&slices).unwrap();
+    let matrix = pairs.matrix(&pairs.complete()).unwrap();
+    let clusters = clustering::clusters(&matrix).unwrap();
+    let of = |name: &str| clusters[STOCKS.iter().position(|stock| *stock == name).unwrap()];
+    assert_eq!(of("BAC"), of("JPM"));
+    assert_eq!(of("CVX"), of("XOM"));
+    assert_ne!(of("BAC"), of("CVX"));
 }
 
 /// In an empty folder, with no variable set: a container has the program only.

@@ -49,6 +49,15 @@ fn fit(shipped: &Shipped, name: &str) -> Result<Regression, Error> {
     )?)
 }
 
+/// White's errors, variant HC3.
+fn hc3(shipped: &Shipped, name: &str, at: usize) -> Result<f64, Error> {
+    let columns = columns(shipped)?;
+    let y = shipped.closes.returns(name)?;
+    let y = &y[range(shipped)?];
+    let fit = least_squares(&slices(&columns), y, None, Errors::Hc3)?;
+    Ok(fit.errors.coefficients[at])
+}
+
 fn beta(shipped: &Shipped, name: &str, at: usize) -> Result<f64, Error> {
     Ok(fit(shipped, name)?.coefficients[at])
 }
@@ -136,6 +145,22 @@ pub(super) const SPREADS: Section = Section {
         golden("XOM MKT, error", 0.051623, 1e-6, |s| error(s, "XOM", MKT)),
         golden("XOM VLUE", 0.839577, 1e-6, |s| beta(s, "XOM", VLUE)),
         golden("XOM VLUE, error", 0.114226, 1e-6, |s| error(s, "XOM", VLUE)),
+        golden("AAPL MKT, HC3 error", 0.036446, 1e-6, |s| {
+            hc3(s, "AAPL", MKT)
+        }),
+        golden("AAPL SIZE, HC3 error", 0.082957, 1e-6, |s| {
+            hc3(s, "AAPL", SIZE)
+        }),
+        golden("AAPL VLUE, HC3 error", 0.071322, 1e-6, |s| {
+            hc3(s, "AAPL", VLUE)
+        }),
+        golden("AAPL USMV, HC3 error", 0.101357, 1e-6, |s| {
+            hc3(s, "AAPL", USMV)
+        }),
+        golden("XOM MKT, HC3 error", 0.055157, 1e-6, |s| hc3(s, "XOM", MKT)),
+        golden("XOM VLUE, HC3 error", 0.097011, 1e-6, |s| {
+            hc3(s, "XOM", VLUE)
+        }),
         golden("XOM CAPM", 0.539384, 1e-6, |s| {
             Ok(capm(s, "XOM")?.coefficients[0])
         }),
