@@ -122,7 +122,7 @@ impl Report {
             &[left("in Python"), right("median"), right("of ours")],
             others,
         ));
-        let _ = writeln!(text, "\nmedian of {} rounds", self.rounds);
+        let _ = writeln!(text, "\nprocessor time, median of {} rounds", self.rounds);
         text
     }
 }
