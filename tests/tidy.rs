@@ -54,7 +54,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "config",
         &["clock", "domain", "market_data", "queue", "store"],
     ),
-    ("process", &["clock", "engine", "queue", "store"]),
+    ("process", &["clock", "config", "engine", "queue", "store"]),
     ("api", &["clock", "domain", "engine", "store"]),
     (
         "cli",

@@ -130,8 +130,8 @@ impl Error {
             Self::Rejected { .. } => "correct the file and import it again",
             Self::Away { .. } => "is it running? DATABASE_URL says where it is",
             Self::Store(error) if error.is_no_database() => {
-                "the server is there, but has no such database: create it (createdb -h HOST -U USER NAME, or \
-                 `create database NAME` in psql), then sigmabatch migrate"
+                "the server is there, but has no such database: create it (createdb -h HOST -U USER NAME), then \
+                 sigmabatch migrate"
             }
             Self::Store(store::Error::Database {
                 attempt: "connecting",

@@ -128,7 +128,7 @@ pub(super) async fn sequences(pools: &Pools) -> store::Result<Check> {
         Check::ok(NAME, format!("{} ahead of their columns", sequences.len()))
     } else {
         let remedy =
-            "after a restore: select setval(pg_get_serial_sequence(TABLE, COLUMN), LARGEST)";
+            "after a restore: call setval(pg_get_serial_sequence(TABLE, COLUMN), LARGEST) in psql";
         Check::fail(NAME, format!("behind: {}", behind.join("; ")), remedy)
     })
 }
