@@ -297,7 +297,8 @@ async fn a_phase_paused_in_mid_run_begins_nothing_more_and_goes_on_when_resumed(
     let opener = Opener(Arc::clone(&door));
     let mut options = world.options();
     options.concurrency = 2;
-    options.probe = Some(door.probe(PhaseName::SymbolMetrics));
+    // Phase 6 waits for this one, so it cannot open before it is paused.
+    options.probe = Some(door.probe(PhaseName::PnlSnapshots));
     world.worker_with(options).await;
     let planned = world
         .begin(&request(range("2016-12-21", "2016-12-29")))
