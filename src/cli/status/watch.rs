@@ -32,6 +32,8 @@ pub(super) async fn watch(
     } else {
         Show::Lines(String::new())
     };
+    // One listener for all rounds: a signal that comes while a page is read must not be lost.
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut away = 0;
@@ -39,7 +41,7 @@ pub(super) async fn watch(
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
-            _ = tokio::signal::ctrl_c() => break,
+            _ = &mut interrupted => break,
         }
         match read(pools, clock, Some(id), Depth::Live).await {
             Ok(status) => {
