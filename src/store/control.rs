@@ -123,15 +123,27 @@ pub async fn cancel(tx: &mut WriteTx, run: RunId) -> Result<Cancelled> {
     }
     let (mut tasks, mut running) = (0, 0);
     loop {
-        // Again until nothing is found: a chunk that was split while we waited for its row has left
+        // Again until nothing is left: a chunk that was split while we waited for its row has left
         // elements that the statement's snapshot did not see.
         let (all, in_hand) = cancel_tasks(tx, run).await?;
-        if all == 0 {
-            return Ok(Cancelled::Tasks { tasks, running });
-        }
         tasks += all;
         running += in_hand;
+        // That nothing was cancelled proves nothing: the only row may have been that of the chunk.
+        if !has_unfinished(tx, run).await? {
+            return Ok(Cancelled::Tasks { tasks, running });
+        }
     }
+}
+
+/// Whether a task of a run is not final, in a snapshot of its own.
+async fn has_unfinished(tx: &mut WriteTx, run: RunId) -> Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (select from task where run_id = $1 and finished_at is null) as "it!""#,
+        run.0
+    )
+    .fetch_one(tx.connection())
+    .await
+    .attempt("looking for tasks that are not cancelled")
 }
 
 async fn cancel_tasks(tx: &mut WriteTx, run: RunId) -> Result<(u64, u64)> {

@@ -39,7 +39,7 @@ pub async fn heartbeat(
 ) -> Result<bool> {
     let done = sqlx::query!(
         "update worker
-         set beating_since = case when lease_until < now() + make_interval(secs => $2::float8 / 2) then now() else beating_since end,
+         set beating_since = case when lease_until < now() + make_interval(secs => $2::float8 / 3) then now() else beating_since end,
              lease_until = now() + make_interval(secs => $2), counters = $3
          where id = $1 and lost_at is null",
         worker.0,
@@ -65,7 +65,8 @@ pub async fn deregister(pool: &Pool, worker: WorkerId) -> Result<()> {
 /// after an outage nobody could have renewed.
 ///
 /// And never by a steward whose own heart has not beaten steadily for half a lease: what cut it off from
-/// Postgres may have cut off the others, too, and they beat again within a third of a lease.
+/// Postgres may have cut off the others, too, and they beat again within a third of a lease. A beat that is
+/// late by a third of a lease is no break yet: nobody's lease can have run out meanwhile.
 pub async fn mark_lost(
     tx: &mut WriteTx,
     steward: WorkerId,
@@ -78,7 +79,7 @@ pub async fn mark_lost(
            and exists (select from worker me
                        where me.id = $2 and me.lost_at is null
                          and me.beating_since < now() - make_interval(secs => $1::float8 / 2)
-                         and me.lease_until > now() + make_interval(secs => $1::float8 / 2))
+                         and me.lease_until > now() + make_interval(secs => $1::float8 / 3))
          returning id",
         lease_seconds,
         steward.0
