@@ -1,6 +1,6 @@
 //! Historical replay: what today's book would have made in a window of the past, bought at its first close and held.
 
-use super::{Error, linalg::dot};
+use super::Error;
 
 /// An action of a symbol with ex-date inside a window, after its first session.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -66,27 +66,10 @@ pub fn factor_moves(
     Ok(paths.iter().enumerate().map(neutral).collect())
 }
 
-/// Return of a symbol without a path: `max(Σ β_f·f, −1)`. [`Error::Shape`], [`Error::Invalid`].
-pub fn approximated(betas: &[f64], moves: &[f64]) -> Result<f64, Error> {
-    if betas.len() != moves.len() {
-        return Err(Error::Shape {
-            what: "betas",
-            have: betas.len(),
-            need: moves.len(),
-        });
-    }
-    let raw = dot(betas, moves);
-    if !super::is_number(raw) {
-        return Err(Error::Invalid {
-            what: "beta or factor move",
-        });
-    }
-    Ok(raw.max(-1.0))
-}
-
 #[cfg(test)]
 #[expect(clippy::float_cmp, reason = "exact by construction")]
 mod tests {
+    use super::super::stress_pnl::instrument_move;
     use super::*;
 
     #[test]
@@ -110,11 +93,12 @@ mod tests {
     #[test]
     fn a_symbol_without_a_path_moves_with_the_factors_that_have_one() {
         let moves = factor_moves(0, &[0.0, 1.2, 0.8], &[Some(-0.3), Some(-0.4), None]).unwrap();
+        let by_betas = |betas: &[f64]| instrument_move(betas, &moves).unwrap().applied;
         assert_eq!(moves[0], -0.3);
         assert!((moves[1] - -0.04).abs() < 1e-15);
         assert_eq!(moves[2], 0.0);
-        assert!((approximated(&[1.1, 0.5, 9.0], &moves).unwrap() - -0.35).abs() < 1e-15);
-        assert_eq!(approximated(&[9.0, 0.0, 0.0], &moves).unwrap(), -1.0);
+        assert!((by_betas(&[1.1, 0.5, 9.0]) - -0.35).abs() < 1e-15);
+        assert_eq!(by_betas(&[9.0, 0.0, 0.0]), -1.0);
         assert_eq!(
             factor_moves(0, &[0.0], &[None]),
             Err(Error::Insufficient { have: 0, need: 1 })

@@ -112,7 +112,7 @@ pub enum Command {
     /// What is in Redis.
     #[command(subcommand)]
     Redis(RedisCommand),
-    /// How fast the engine is on this machine.
+    /// How fast the engine and the kernels are on this machine.
     #[command(subcommand)]
     Bench(BenchCommand),
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::book::{BookView, Modelled};
 use super::risk::amount;
 use super::{Loaded, Outcome};
+use crate::analytics::stress_pnl::instrument_move;
 use crate::analytics::{Error as NumericError, replay as kernels, returns::bond_return};
 use crate::domain::{Factor, Replay, SeriesKind, Symbol, TradingDate, money};
 use crate::store::market::Points;
@@ -81,7 +82,7 @@ fn one(
 }
 
 fn by_betas(one: &Modelled<'_>, moves: &[f64]) -> Result<f64, NumericError> {
-    kernels::approximated(&one.betas, moves)
+    Ok(instrument_move(&one.betas, moves)?.applied)
 }
 
 /// Return of a symbol over the window, if it has both closes.
