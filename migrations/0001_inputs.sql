@@ -25,7 +25,7 @@ create table input_change (
     version   bigint not null,
     scope     text not null check (scope in ('portfolio', 'symbol', 'all')),
     owner     text not null,
-    input     text not null check (input in ('prices', 'actions', 'book', 'profile', 'definitions')),
+    input     text not null check (input in ('prices', 'actions', 'replays', 'book', 'profile', 'definitions')),
     -- Results of these dates look at what changed. Older prices that were asked for later reach no
     -- further than a result looks back.
     from_date date not null,
@@ -194,6 +194,27 @@ create table symbol_outcomes (
     reason  text,
     primary key (symbol, date),
     check ((outcome = 'priced') = (reason is null))
+);
+
+-- What a provider knows of a series at both ends of a crisis that today's books are sent through again, and its
+-- splits and dividends between. Apart from the cache of prices: these closes belong to no window of a result, so
+-- they make nothing stale but the analytics of dates after the crisis.
+create table replay_paths (
+    symbol      text not null references symbol_universe (symbol),
+    replay      text not null,
+    first_date  date not null,
+    last_date   date not null check (last_date > first_date),
+    -- Closes, or yields as fractions per year.
+    first_value numeric,
+    last_value  numeric,
+    -- [{"ex_date", "split_ratio", "cash_dividend"}], ascending, after the first date.
+    actions     jsonb not null default '[]' check (jsonb_typeof(actions) = 'array'),
+    outcome     text not null check (outcome in ('priced', 'no_data', 'failed')),
+    reason      text,
+    source      text not null,
+    primary key (symbol, replay),
+    check ((outcome = 'priced') = (reason is null)),
+    check ((outcome = 'priced') = (num_nonnulls(first_value, last_value) = 2))
 );
 
 create table definition_sets (

@@ -23,6 +23,7 @@ pub mod market;
 pub mod plans;
 pub mod portfolio_results;
 pub mod portfolios;
+pub mod replay_paths;
 pub mod reports;
 pub mod result_sets;
 pub mod runs;

@@ -68,15 +68,6 @@ impl Replay {
         }
         Ok(over)
     }
-
-    /// Whether some window begins or ends between two days, both included.
-    pub fn touches(calendar: Calendar, from: NaiveDate, to: NaiveDate) -> bool {
-        REPLAYS.iter().any(|replay| {
-            replay
-                .window(calendar)
-                .is_ok_and(|window| window.iter().any(|end| (from..=to).contains(&end.date())))
-        })
-    }
 }
 
 #[cfg(test)]
@@ -102,15 +93,5 @@ mod tests {
         assert_eq!(over("2018-12-21"), 2);
         assert_eq!(over("2018-12-24"), 3);
         assert_eq!(over("2026-01-05"), 5);
-        assert!(Replay::touches(
-            calendar,
-            day("2018-12-24"),
-            day("2018-12-31")
-        ));
-        assert!(!Replay::touches(
-            calendar,
-            day("2018-09-21"),
-            day("2018-12-21")
-        ));
     }
 }

@@ -1,6 +1,8 @@
 //! Phase 1: prices, yields and corporate actions. Asks providers for the gaps only, and remembers
 //! every answer, so that nobody asks twice and the reason for a hole is known.
 
+mod replays;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -10,12 +12,14 @@ use serde::{Deserialize, Serialize};
 
 use super::units::{PROVIDER_CHUNK, chunk_name, singles};
 use super::{Cx, Done, Error, LOOKBACK_SESSIONS, Phase, Result, Scope, Subjects, TaskRef, Unit};
-use crate::domain::{Calendar, PermitClass, PhaseName, Replay, Symbol, TaskEpoch, TradingDate};
+use crate::domain::{
+    Calendar, CalendarError, PermitClass, PhaseName, Symbol, TaskEpoch, TradingDate,
+};
 use crate::market_data::{PriceAnswer, PriceRequest};
 use crate::store::inputs::{self, Changed};
 use crate::store::market::{self, Actions, Bars};
 use crate::store::universe::Wanted;
-use crate::store::{ReadTx, WriteTx, plans};
+use crate::store::{ReadTx, WriteTx, plans, replay_paths};
 
 /// A provider that has nothing for so many sessions at the end of a series will not have it later.
 const RECENT_SESSIONS: usize = 5;
@@ -35,6 +39,7 @@ pub struct Input {
 pub struct Gap {
     wanted: Wanted,
     missing: Vec<NaiveDate>,
+    windows: Vec<replays::Window>,
     proxy: bool,
     /// From here on a value that is missing at the end of a series may still come.
     recent: NaiveDate,
@@ -59,6 +64,7 @@ pub struct Output {
         Vec<String>,
         Vec<Option<String>>,
     ),
+    replays: Vec<replay_paths::Answered>,
     proxies: BTreeSet<String>,
 }
 
@@ -136,11 +142,14 @@ impl Phase for MarketData {
             return Ok(Vec::new());
         };
         let (from, to) = (first.date(), run.final_date.date());
-        let (_, mut gaps) = missing(db, run.calendar, &run.symbols, (from, to)).await?;
+        let (_, gaps) = missing(db, run.calendar, &run.symbols, (from, to)).await?;
+        let until = run.final_date;
+        let windows = replays::missing(db, run.calendar, &run.symbols, until, false).await?;
+        let lacks = |symbol: &Symbol| gaps.contains_key(symbol) || windows.contains_key(symbol);
         let series: Vec<Wanted> = run
             .symbols
             .iter()
-            .filter(|wanted| run.force || gaps.remove(&wanted.symbol).is_some())
+            .filter(|wanted| run.force || lacks(&wanted.symbol))
             .cloned()
             .collect();
         let chunks = series.chunks(PROVIDER_CHUNK);
@@ -161,13 +170,12 @@ impl Phase for MarketData {
         // Another run may have filled a gap since the planner looked.
         let span = (input.from, input.to);
         let (sessions, mut gaps) = missing(db, task.calendar, &input.series, span).await?;
-        let recent = task
-            .calendar
-            .on_or_before(input.to)
-            .and_then(|last| task.calendar.back(last, RECENT_SESSIONS));
-        let recent = recent
-            .map_err(|error| Error::Permanent(error.to_string()))?
-            .date();
+        let permanent = |error: CalendarError| Error::Permanent(error.to_string());
+        let last = task.calendar.on_or_before(input.to).map_err(permanent)?;
+        let recent = task.calendar.back(last, RECENT_SESSIONS);
+        let recent = recent.map_err(permanent)?.date();
+        let mut windows =
+            replays::missing(db, task.calendar, &input.series, last, task.force).await?;
         let definitions = crate::store::definitions::load(db).await?;
         let proxies: BTreeSet<&Symbol> = definitions.factors.iter().map(|f| &f.proxy).collect();
         let mut open = Vec::new();
@@ -180,11 +188,13 @@ impl Phase for MarketData {
             } else {
                 missing
             };
-            if !missing.is_empty() {
+            let windows = windows.remove(&wanted.symbol).unwrap_or_default();
+            if !missing.is_empty() || !windows.is_empty() {
                 let proxy = proxies.contains(&wanted.symbol);
                 open.push(Gap {
                     wanted: wanted.clone(),
                     missing,
+                    windows,
                     proxy,
                     recent,
                 });
@@ -202,10 +212,13 @@ impl Phase for MarketData {
                 gap.wanted.class != "OPTIONS" || cx.provider.has_series(&gap.wanted.symbol).await?;
             asked.push(ask);
             if ask {
+                let mut ranges = ranges(cx, &gap.missing)?;
+                let whole = |(_, ends): &replays::Window| (ends[0].date(), ends[1].date());
+                ranges.extend(gap.windows.iter().map(whole));
                 requests.push(PriceRequest {
                     symbol: gap.wanted.symbol.clone(),
                     yields: gap.wanted.yields,
-                    ranges: ranges(cx, &gap.missing)?,
+                    ranges,
                 });
             }
         }
@@ -225,6 +238,7 @@ impl Phase for MarketData {
         for one in &answered {
             if let Some(answer) = &one.answer {
                 collect(&mut output, &one.gap, answer);
+                output.replays.extend(replays::collect(&one.gap, answer));
             }
         }
         Ok(output)
@@ -248,9 +262,9 @@ impl Phase for MarketData {
             let (symbols, dates, yields) = &output.yields;
             let yields = market::upsert_yields(tx, symbols, dates, yields, output.source).await?;
             for fresh in bars.into_iter().chain(yields) {
-                let to = fresh.before.and_then(|known| {
-                    last_concerned(one.task.calendar, (fresh.first, fresh.last), known)
-                });
+                let before = fresh.before;
+                let to =
+                    before.and_then(|known| last_concerned(one.task.calendar, fresh.last, known));
                 if output.proxies.contains(&fresh.symbol) {
                     note(Touched::Proxy, fresh.first, to);
                 }
@@ -263,6 +277,14 @@ impl Phase for MarketData {
                 }
                 note(Touched::Actions(symbol), from, None);
             }
+            replays::store(
+                tx,
+                &output.replays,
+                output.source,
+                &output.proxies,
+                |what, from| note(what, from, None),
+            )
+            .await?;
             let (symbols, dates, outcomes, reasons) = &output.outcomes;
             market::record_outcomes(tx, symbols, dates, outcomes, reasons).await?;
         }
@@ -274,6 +296,8 @@ impl Phase for MarketData {
                 Touched::Proxy => Changed::ProxyPrices,
                 Touched::Prices(symbol) => Changed::Prices(parse(&symbol)?),
                 Touched::Actions(symbol) => Changed::Actions(parse(&symbol)?),
+                Touched::ProxyReplays => Changed::ProxyReplays,
+                Touched::Replays(symbol) => Changed::Replays(parse(&symbol)?),
             };
             changes.push((what, from, to));
         }
@@ -300,7 +324,7 @@ impl Phase for MarketData {
     }
 
     fn outcome(output: &Output) -> String {
-        if output.outcomes.0.is_empty() {
+        if output.outcomes.0.is_empty() && output.replays.is_empty() {
             "nothing missing".into()
         } else {
             "done".into()
@@ -310,16 +334,8 @@ impl Phase for MarketData {
 
 /// The last date whose results look at closes up to `last`, all of them older than the first one
 /// that was `known`: a result looks back so many sessions, and to the last close of any age. A
-/// backfill of older dates thus leaves the results of newer ones alone. `None`: for ever, where a crisis
-/// is among them that later books are sent through.
-fn last_concerned(
-    calendar: Calendar,
-    (first, last): (NaiveDate, NaiveDate),
-    known: NaiveDate,
-) -> Option<NaiveDate> {
-    if Replay::touches(calendar, first, last) {
-        return None;
-    }
+/// backfill of older dates thus leaves the results of newer ones alone. `None`: beyond the calendar, for ever.
+fn last_concerned(calendar: Calendar, last: NaiveDate, known: NaiveDate) -> Option<NaiveDate> {
     let reach = calendar.forward(last, LOOKBACK_SESSIONS).ok()?;
     Some(reach.date().max(known))
 }
@@ -338,6 +354,8 @@ enum Touched {
     Proxy,
     Prices(String),
     Actions(String),
+    ProxyReplays,
+    Replays(String),
 }
 
 /// Missing sessions as ranges: sessions that follow each other are one range.
@@ -396,21 +414,33 @@ fn collect(output: &mut Output, gap: &Gap, answer: &PriceAnswer) {
     for &date in &missing {
         let (outcome, reason) = if priced.contains(&date) {
             ("priced", None)
-        } else if !answer.known {
-            ("no_data", Some("the provider does not know the symbol"))
-        } else if answer.first.is_some_and(|first| date < first) {
-            ("no_data", Some("before the provider's first value"))
-        } else if answer.last.is_some_and(|last| date > last) && date > gap.recent {
-            // Asked again by the next run.
-            ("failed", Some("the provider has no value yet"))
-        } else if answer.last.is_some_and(|last| date > last) {
-            ("no_data", Some("after the provider's last value"))
         } else {
-            ("no_data", Some("no value for this session"))
+            let (outcome, reason) = no_value(answer, date, gap.recent);
+            (outcome, Some(reason))
         };
         output.outcomes.0.push(symbol.clone());
         output.outcomes.1.push(date);
         output.outcomes.2.push(outcome.to_owned());
         output.outcomes.3.push(reason.map(ToOwned::to_owned));
+    }
+}
+
+/// The outcome of a session without a value, and why there is none.
+fn no_value(
+    answer: &PriceAnswer,
+    date: NaiveDate,
+    recent: NaiveDate,
+) -> (&'static str, &'static str) {
+    if !answer.known {
+        ("no_data", "the provider does not know the symbol")
+    } else if answer.first.is_some_and(|first| date < first) {
+        ("no_data", "before the provider's first value")
+    } else if answer.last.is_some_and(|last| date > last) && date > recent {
+        // Asked again by the next run.
+        ("failed", "the provider has no value yet")
+    } else if answer.last.is_some_and(|last| date > last) {
+        ("no_data", "after the provider's last value")
+    } else {
+        ("no_data", "no value for this session")
     }
 }

@@ -19,7 +19,6 @@ mod volatility;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use self::analyse::analyse;
@@ -28,15 +27,14 @@ use super::sets::{self, Keep};
 use super::symbol_factors::{self, COVARIANCE_OWNER, DateModel, WINDOW};
 use super::{Cx, Done, Error, LOOKBACK_SESSIONS, Phase, Result, Scope, Subjects, TaskRef, Unit};
 use crate::domain::{
-    AssetClass, Calendar, PhaseName, PortfolioId, Replay, SeriesKind, Symbol, TaskEpoch,
-    TradingDate,
+    AssetClass, Calendar, PhaseName, PortfolioId, Replay, Symbol, TaskEpoch, TradingDate,
 };
 use crate::store::definitions::Definitions;
 use crate::store::market::ProfileRow;
 use crate::store::portfolio_results::{self, Accounts, AnalyticsRows, Valued};
 use crate::store::symbol_results::{self, CovarianceRow, JointModel, ModelRow};
 use crate::store::universe::Wanted;
-use crate::store::{ReadTx, WriteTx, definitions, market, result_sets, universe};
+use crate::store::{ReadTx, WriteTx, definitions, market, replay_paths, result_sets, universe};
 
 /// The phase.
 pub struct PortfolioAnalytics;
@@ -247,7 +245,7 @@ impl Phase for PortfolioAnalytics {
     }
 }
 
-/// Both ends of every window of the past that is over, of the symbols and of the factors' proxies.
+/// The windows of the past that are over, and the paths of the symbols and of the factors' proxies through them.
 async fn past(
     db: &mut ReadTx<'_>,
     calendar: Calendar,
@@ -257,20 +255,11 @@ async fn past(
 ) -> Result<replay::Past> {
     let windows = Replay::over(calendar, as_of);
     let windows = windows.map_err(|error| Error::Permanent(error.to_string()))?;
-    let ends = windows.iter().flat_map(|(_, window)| window);
-    let ends: Vec<NaiveDate> = ends.map(|end| end.date()).collect();
-    let proxies = |kind| {
-        let own = definitions.factors.iter().filter(move |f| f.kind == kind);
-        own.map(|factor| factor.proxy.to_string())
-    };
-    let mut priced = names.to_vec();
-    priced.extend(proxies(SeriesKind::Price));
-    let yields: Vec<String> = proxies(SeriesKind::Yield).collect();
-    Ok(replay::Past {
-        closes: market::closes_on(db, &priced, &ends).await?,
-        yields: market::yields_on(db, &yields, &ends).await?,
-        windows,
-    })
+    let mut asked = names.to_vec();
+    let proxies = definitions.factors.iter();
+    asked.extend(proxies.map(|factor| factor.proxy.to_string()));
+    let paths = replay_paths::paths(db, &asked, &windows).await?;
+    Ok(replay::Past { windows, paths })
 }
 
 /// Leaves out sets with a failed or timed-out analytic where a complete set of the same version of

@@ -146,11 +146,6 @@ impl Prices {
             .filter_map(|action| action.split)
             .fold(1.0, |factor, ratio| factor * money::to_f64(ratio))
     }
-
-    /// The corporate actions of a symbol, by ex-date.
-    pub(super) fn actions(&self, symbol: &Symbol) -> &[Action] {
-        self.actions.get(symbol).map_or(&[][..], Vec::as_slice)
-    }
 }
 
 /// Reads the prices of symbols and of the factors' proxies over a window.

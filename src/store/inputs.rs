@@ -15,6 +15,10 @@ pub enum Changed {
     Prices(Symbol),
     /// A symbol's splits or dividends.
     Actions(Symbol),
+    /// A symbol's path through a crisis of the past.
+    Replays(Symbol),
+    /// The path of a factor proxy through one: whatever has none of its own is sent along it.
+    ProxyReplays,
     /// A profile field that results use.
     Profile(Symbol),
     /// Prices of a factor proxy: they touch everybody's factors.
@@ -29,6 +33,8 @@ impl Changed {
             Self::Book(id) => ("portfolio", id.to_string(), "book"),
             Self::Prices(symbol) => ("symbol", symbol.to_string(), "prices"),
             Self::Actions(symbol) => ("symbol", symbol.to_string(), "actions"),
+            Self::Replays(symbol) => ("symbol", symbol.to_string(), "replays"),
+            Self::ProxyReplays => ("all", String::new(), "replays"),
             Self::Profile(symbol) => ("symbol", symbol.to_string(), "profile"),
             Self::ProxyPrices => ("all", String::new(), "prices"),
             Self::Definitions => ("all", String::new(), "definitions"),

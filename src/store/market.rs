@@ -438,53 +438,6 @@ pub async fn yields(
     .collect()
 }
 
-/// Values of single days: (symbol, day) → close in currency, or yield as a fraction per year.
-pub type Points = BTreeMap<(Symbol, NaiveDate), f64>;
-
-/// Closes of some days.
-pub async fn closes_on(
-    db: &mut ReadTx<'_>,
-    symbols: &[String],
-    days: &[NaiveDate],
-) -> Result<Points> {
-    sqlx::query!(
-        r#"select symbol, date, close::float8 as "close!" from market_data_cache
-           where symbol = any($1) and date = any($2)"#,
-        symbols,
-        days
-    )
-    .fetch_all(db.connection().await?)
-    .await
-    .attempt("reading closes of some days")?
-    .into_iter()
-    .map(|row| {
-        Ok((
-            (word("market_data_cache", &row.symbol)?, row.date),
-            row.close,
-        ))
-    })
-    .collect()
-}
-
-/// Yields of some days.
-pub async fn yields_on(
-    db: &mut ReadTx<'_>,
-    symbols: &[String],
-    days: &[NaiveDate],
-) -> Result<Points> {
-    sqlx::query!(
-        r#"select symbol, date, yield::float8 as "yield!" from yields where symbol = any($1) and date = any($2)"#,
-        symbols,
-        days
-    )
-    .fetch_all(db.connection().await?)
-    .await
-    .attempt("reading yields of some days")?
-    .into_iter()
-    .map(|row| Ok(((word("yields", &row.symbol)?, row.date), row.r#yield)))
-    .collect()
-}
-
 /// A company as results use it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ProfileRow {

@@ -1,12 +1,14 @@
 //! Today's book through the crises of the past, on the shipped prices.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use sigmabatch::domain::PortfolioId;
 use sigmabatch::engine::Request;
 use sigmabatch::market_data::PriceRequest;
 
-use crate::world::{World, day, dec, on, request};
+use crate::world::{World, day, dec, on, random, request, shipped};
 
 const STOCKS: [&str; 20] = [
     "AAPL", "AMD", "BAC", "BBY", "CVX", "GE", "HD", "JNJ", "JPM", "KO", "LLY", "MRK", "MSFT",
@@ -14,6 +16,42 @@ const STOCKS: [&str; 20] = [
 ];
 const TODAY: &str = "2022-12-28";
 const BEFORE: &str = "2020-03-23";
+
+/// A folder of market data of one test; gone with the value.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(basis: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(random());
+        std::fs::create_dir_all(path.join("prices")).unwrap();
+        let folder = Self(path);
+        folder.put("provider.toml", &format!("basis = \"{basis}\"\n"));
+        folder
+    }
+
+    /// A file that takes the old one's place at once.
+    fn put(&self, name: &str, text: &str) {
+        let finished = self.0.join("finished");
+        std::fs::write(&finished, text).unwrap();
+        std::fs::rename(finished, self.0.join(name)).unwrap();
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The shipped prices as text.
+fn prices() -> String {
+    let file = shipped("market/prices/us_20_stocks_index_factors_2012_2022.csv.gz");
+    let packed = std::fs::File::open(file).unwrap();
+    let mut text = String::new();
+    let mut unpacked = flate2::read::MultiGzDecoder::new(packed);
+    unpacked.read_to_string(&mut text).unwrap();
+    text
+}
 
 /// The same amount of each stock at the closes of a date, everything invested.
 async fn equal(world: &World, name: &str, date: &str) -> PortfolioId {
@@ -54,79 +92,150 @@ async fn replays(world: &World, id: PortfolioId) -> BTreeMap<String, (Option<f64
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_equally_weighted_book_goes_through_the_crises_whose_prices_are_there() {
+async fn an_equally_weighted_book_goes_through_the_crises_that_prices_reach() {
     let world = World::shipped_at("2023-01-03T22:30:00Z").await;
     let id = equal(&world, "equal", TODAY).await;
     equal(&world, "older", BEFORE).await;
     world.worker().await;
 
-    // Two years of prices reach one crisis.
+    // One night of one date: the crises lie far before what its other numbers look back to.
     world.run(&request(on(TODAY))).await;
     let first = replays(&world, id).await;
-    assert_eq!(first.len(), 5);
-    let (held, _) = &first["rates_2022"];
-    assert!((held.unwrap() + 0.0788).abs() < 1e-4, "{first:?}");
-    for gone in [
-        "dot_com_2000",
-        "financial_crisis_2008",
-        "q4_2018",
-        "covid_2020",
-    ] {
-        let (none, why) = &first[gone];
-        assert!(
-            none.is_none() && why.starts_with("no closes of SP500 on "),
-            "{first:?}"
-        );
-    }
-
-    // What an older date brings concerns the newer one, which says so and is computed again.
-    world.run(&request(on(BEFORE))).await;
-    let stale = world
-        .texts("select distinct kind from stale_result_sets where kind = 'portfolio-analytics'")
-        .await;
-    assert_eq!(stale, ["portfolio-analytics"]);
-    world.run(&request(on(TODAY))).await;
-    let found = replays(&world, id).await;
     for (replay, expected) in [
         ("q4_2018", -0.1902),
         ("covid_2020", -0.3124),
         ("rates_2022", -0.0788),
     ] {
-        let (held, why) = &found[replay];
+        let (held, why) = &first[replay];
         assert!(
             (held.unwrap() - expected).abs() < 1e-4,
             "{replay}: {held:?} {why}"
         );
     }
-    assert!(found["financial_crisis_2008"].0.is_none());
-    let approximated = world
-        .count("select count(*) from historical_replays where approximated <> '[]'")
-        .await;
-    assert_eq!(approximated, 0);
+    for gone in ["dot_com_2000", "financial_crisis_2008"] {
+        let (none, why) = &first[gone];
+        assert!(
+            none.is_none()
+                && why.starts_with("no closes of SP500 on ")
+                && why.contains("before the provider's first value"),
+            "{first:?}"
+        );
+    }
+    let approximated = "select count(*) from historical_replays where approximated <> '[]'";
+    assert_eq!(world.count(approximated).await, 0);
+    let cached = "select count(*) from market_data_cache where date <= '2020-02-19'";
+    assert_eq!(world.count(cached).await, 0);
 
-    // Without a close on its first day a stock goes through a crisis with its betas.
-    sqlx::query("delete from market_data_cache where symbol = 'AAPL' and date = '2020-02-19'")
-        .execute(&world.db)
-        .await
-        .unwrap();
+    // An older date asks no second time, and leaves the newer one as it is.
+    let asked = "select count(*) from replay_paths";
+    let known = world.count(asked).await;
+    let digest = world.digest().await;
+    world.run(&request(on(BEFORE))).await;
+    assert_eq!(world.count(asked).await, known);
+    let moved = "select count(*) from input_change where input = 'replays' and version >
+                 (select max(data_version) from result_set where as_of = '2022-12-28')";
+    assert_eq!(world.count(moved).await, 0);
+    let stale = "select count(*) from stale_result_sets where as_of = '2022-12-28'";
+    assert_eq!(world.count(stale).await, 0);
     let again = Request {
         force: true,
         ..request(on(TODAY))
     };
     world.run(&again).await;
-    let (held, flagged): (f64, serde_json::Value) = sqlx::query_as(
-        "select fraction, approximated from historical_replays
-         where portfolio_id = $1 and as_of = '2022-12-28' and replay = 'covid_2020'",
+    assert_eq!(replays(&world, id).await, first);
+    assert_ne!(world.digest().await, digest, "the older date is new");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stock_without_a_path_goes_along_its_betas_until_a_provider_has_one() {
+    let (folder, whole) = (Folder::new("total_return"), prices());
+    let holed = whole.replace("\n2020-02-19,79.218,", "\n2020-02-19,,");
+    assert_ne!(holed, whole);
+    folder.put("prices/prices.csv", &holed);
+    let world = World::at("2023-01-03T22:30:00Z", &folder.0).await;
+    let id = equal(&world, "equal", TODAY).await;
+    world.worker().await;
+    world.run(&request(on(TODAY))).await;
+    let flagged = "select approximated::text from historical_replays where replay = 'covid_2020'";
+    assert_eq!(world.texts(flagged).await, [r#"["AAPL"]"#]);
+    let along = replays(&world, id).await["covid_2020"].0.unwrap();
+
+    // The provider completes its files: who asks again hears of it, and what stood on the hole is stale.
+    folder.put("prices/prices.csv", &whole);
+    let forced = Request {
+        force: true,
+        ..request(on(TODAY))
+    };
+    world.run(&forced).await;
+    assert_eq!(world.texts(flagged).await, ["[]"]);
+    let exact = replays(&world, id).await["covid_2020"].0.unwrap();
+    assert!((exact + 0.3124).abs() < 1e-4, "{exact}");
+    // One stock of twenty, whose beta is above one.
+    assert!(
+        along.total_cmp(&exact).is_ne() && (along - exact).abs() < 0.02,
+        "{along} {exact}"
+    );
+    let heard = "select owner from input_change where input = 'replays' and owner = 'AAPL'
+                 and from_date = '2020-03-23' order by version desc limit 1";
+    assert_eq!(world.texts(heard).await, ["AAPL"]);
+}
+
+/// Closes as traded from Quandl WIKI (public domain): what a raw basis makes of a split within a crisis.
+/// The adjusted closes of the same source say −80.388 % for AAPL and −53.712 % for IBM without its dividends.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dot_com_bust_on_closes_as_traded() {
+    let folder = Folder::new("raw");
+    folder.put(
+        "prices/prices.csv",
+        "symbol,date,close\nAAPL,2000-03-24,138.69\nAAPL,2002-10-09,13.60\nAAPL,2007-10-09,167.86\n\
+         AAPL,2009-03-09,83.11\nAAPL,2012-12-28,509.5892\nIBM,2000-03-24,120.62\nIBM,2002-10-09,55.07\n\
+         IBM,2012-12-28,189.83\n",
+    );
+    folder.put(
+        "corporate_actions.csv",
+        "symbol,ex_date,split_ratio,cash_dividend\nAAPL,2000-06-21,2,\nAAPL,2005-02-28,2,\n",
+    );
+    let world = World::at("2012-12-31T22:30:00Z", &folder.0).await;
+    let rows = [
+        "AAPL,100,509.5892,2012-12-28,PUBLIC",
+        "IBM,100,189.83,2012-12-28,PUBLIC",
+    ];
+    let only = world
+        .book("apple", "50958.92", "2012-12-28", &rows[..1])
+        .await;
+    let both = world.book("both", "69941.92", "2012-12-28", &rows).await;
+    world.worker().await;
+    world.run(&request(on("2012-12-28"))).await;
+    let fraction = async |id: PortfolioId, replay: &str| -> (Option<f64>, Option<String>) {
+        sqlx::query_as(
+            "select fraction, reason from historical_replays where portfolio_id = $1 and replay = $2",
+        )
+        .bind(id.0)
+        .bind(replay)
+        .fetch_one(&world.db)
+        .await
+        .unwrap()
+    };
+    let (apple, why) = fraction(only, "dot_com_2000").await;
+    assert_eq!(why, None);
+    assert!((apple.unwrap() - (2.0 * 13.60 / 138.69 - 1.0)).abs() < 1e-12);
+    let adjusted = 0.873_894_776_023_78 / 4.455_899_503_188_9 - 1.0;
+    assert!((apple.unwrap() - adjusted).abs() < 1e-6, "{apple:?}");
+    let (apple, _) = fraction(only, "financial_crisis_2008").await;
+    assert!((apple.unwrap() - (83.11 / 167.86 - 1.0)).abs() < 1e-12);
+    let (book, _) = fraction(both, "dot_com_2000").await;
+    let pnl = 50_958.92 * (2.0 * 13.60 / 138.69 - 1.0) + 18_983.0 * (55.07 / 120.62 - 1.0);
+    assert!((book.unwrap() - pnl / 69_941.92).abs() < 1e-9, "{book:?}");
+    // IBM has no closes of 2007 here, and no model to send it along: it lowers the coverage.
+    let (book, _) = fraction(both, "financial_crisis_2008").await;
+    let pnl = 50_958.92 * (83.11 / 167.86 - 1.0);
+    assert!((book.unwrap() - pnl / 69_941.92).abs() < 1e-9, "{book:?}");
+    let covered: f64 = sqlx::query_scalar(
+        "select coverage from historical_replays where portfolio_id = $1 and replay = 'financial_crisis_2008'",
     )
-    .bind(id.0)
+    .bind(both.0)
     .fetch_one(&world.db)
     .await
     .unwrap();
-    assert_eq!(flagged, serde_json::json!(["AAPL"]));
-    let exact = found["covid_2020"].0.unwrap();
-    // One stock of twenty, whose beta is above one.
-    assert!(
-        held.total_cmp(&exact).is_ne() && (held - exact).abs() < 0.02,
-        "{held} {exact}"
-    );
+    assert!((covered - 50_958.92 / 69_941.92).abs() < 1e-9, "{covered}");
 }

@@ -61,12 +61,31 @@ pub(super) struct Modelled<'a> {
 impl Modelled<'_> {
     /// Profit when the underlying returns `by` at once and volatilities are multiplied: options are repriced in full.
     pub(super) fn profit(&self, by: f64, volatility: f64) -> Result<f64, NumericError> {
-        let mut profit = self.linear * by;
-        for leg in &self.options {
-            profit += leg.profit(by, volatility)?;
-        }
-        Ok(profit)
+        profit((self.linear, &self.options), by, volatility)
     }
+}
+
+/// What cannot be modelled and yet may have been through a crisis of the past, with a path of its own.
+pub(super) struct Unmodelled<'a> {
+    pub(super) symbol: &'a Symbol,
+    linear: f64,
+    options: Vec<Leg>,
+    pub(super) gross: f64,
+}
+
+impl Unmodelled<'_> {
+    /// As of [`Modelled::profit`].
+    pub(super) fn profit(&self, by: f64, volatility: f64) -> Result<f64, NumericError> {
+        profit((self.linear, &self.options), by, volatility)
+    }
+}
+
+fn profit((linear, options): (f64, &[Leg]), by: f64, volatility: f64) -> Result<f64, NumericError> {
+    let mut profit = linear * by;
+    for leg in options {
+        profit += leg.profit(by, volatility)?;
+    }
+    Ok(profit)
 }
 
 /// A portfolio at a date, for all analytics.
@@ -86,6 +105,7 @@ pub(super) struct BookView<'a> {
     /// Exposure of each lot that has one, in the order of the values.
     pub(super) lots: Vec<(PositionId, &'a Symbol, f64)>,
     pub(super) modelled: Vec<Modelled<'a>>,
+    pub(super) unmodelled: Vec<Unmodelled<'a>>,
     /// Gross of everything, as a number.
     pub(super) gross: f64,
     /// Modelled gross over gross.
@@ -182,12 +202,23 @@ impl<'a> BookView<'a> {
             .covariance
             .as_ref()
             .map_or(&[][..], |row| &row.factors[..]);
-        let mut modelled = Vec::new();
+        let (mut modelled, mut unmodelled) = (Vec::new(), Vec::new());
         for (&symbol, &sides) in &priced {
             let Some(model) = loaded.models.get(symbol) else {
                 continue;
             };
+            let linear = stocks
+                .get(symbol)
+                .map_or(0.0, |own| money::to_f64(own.net()));
+            let options = legs.remove(symbol).unwrap_or_default();
+            let gross = money::to_f64(sides.gross());
             if let Some(why) = &model.reason {
+                unmodelled.push(Unmodelled {
+                    symbol,
+                    linear,
+                    options,
+                    gross,
+                });
                 missing.insert(symbol.to_string(), why.clone());
                 let own = contracts.iter().filter(|one| one.underlying == symbol);
                 missing.extend(own.map(|one| (one.symbol.to_string(), why.clone())));
@@ -199,12 +230,10 @@ impl<'a> BookView<'a> {
             modelled.push(Modelled {
                 symbol,
                 exposure,
-                linear: stocks
-                    .get(symbol)
-                    .map_or(0.0, |own| money::to_f64(own.net())),
-                options: legs.remove(symbol).unwrap_or_default(),
+                linear,
+                options,
                 weight: positive.map_or(0.0, |nav| exposure / nav),
-                gross: money::to_f64(sides.gross()),
+                gross,
                 model,
                 betas,
                 errors,
@@ -235,6 +264,7 @@ impl<'a> BookView<'a> {
             contracts,
             lots,
             modelled,
+            unmodelled,
             gross,
             missing,
         }

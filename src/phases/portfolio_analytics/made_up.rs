@@ -61,8 +61,7 @@ impl MadeUp {
             covariance,
             past: replay::Past {
                 windows: Vec::new(),
-                closes: BTreeMap::new(),
-                yields: BTreeMap::new(),
+                paths: BTreeMap::new(),
             },
             models: BTreeMap::new(),
             window,

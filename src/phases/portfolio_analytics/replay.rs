@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use super::book::{BookView, Modelled};
 use super::risk::amount;
 use super::{Loaded, Outcome};
+use crate::analytics::risk::coverage;
 use crate::analytics::stress_pnl::instrument_move;
 use crate::analytics::{Error as NumericError, replay as kernels, returns::bond_return};
 use crate::domain::{Factor, Replay, SeriesKind, Symbol, TradingDate, money};
-use crate::store::market::Points;
 use crate::store::portfolio_results::ReplayRow;
+use crate::store::replay_paths::Paths;
 use crate::store::symbol_results::CovarianceRow;
 
-/// Both ends of the windows that were over.
+/// The windows that were over, and the paths of symbols and proxies through them.
 pub(super) struct Past {
     pub(super) windows: Vec<(Replay, [TradingDate; 2])>,
-    pub(super) closes: Points,
-    pub(super) yields: Points,
+    pub(super) paths: Paths,
 }
 
 /// A row for each window that was over.
@@ -35,13 +35,12 @@ pub(super) fn replays(view: &BookView<'_>, loaded: &Loaded) -> (Vec<ReplayRow>, 
             approximated: Vec::new(),
             coverage: None,
         };
-        let nothing = view.nothing_to_model();
-        match nothing.map_or_else(|| one(view, loaded, *window), Err) {
-            Ok((pnl, approximated)) => {
-                row.pnl = Some(amount(pnl));
-                row.fraction = view.nav.map(|nav| pnl / nav);
-                row.approximated = approximated;
-                row.coverage = view.coverage;
+        match one(view, loaded, replay, *window) {
+            Ok(held) => {
+                row.pnl = Some(amount(held.profit));
+                row.fraction = view.nav.map(|nav| held.profit / nav);
+                row.approximated = held.approximated;
+                row.coverage = held.coverage;
             }
             Err(outcome) => {
                 row.outcome = outcome.word();
@@ -56,29 +55,55 @@ pub(super) fn replays(view: &BookView<'_>, loaded: &Loaded) -> (Vec<ReplayRow>, 
     (rows, failed.unwrap_or(Outcome::Done))
 }
 
-/// Profit of the window and the symbols that moved by their betas.
+/// What a window did to the book.
+struct Held {
+    profit: f64,
+    /// Symbols that moved by their betas.
+    approximated: Vec<String>,
+    coverage: Option<f64>,
+}
+
 fn one(
     view: &BookView<'_>,
     loaded: &Loaded,
+    replay: &Replay,
     window: [TradingDate; 2],
-) -> Result<(f64, Vec<String>), Outcome> {
+) -> Result<Held, Outcome> {
     let failed = |error: NumericError| Outcome::Failed(error.to_string());
-    let mut profit = 0.0;
+    let (mut profit, mut covered) = (0.0, 0.0);
     let mut approximated = Vec::new();
     let mut moves = None;
     for one in &view.modelled {
-        let by = if let Some(own) = path(loaded, one.symbol, window).map_err(failed)? {
+        let by = if let Some(own) = path(loaded, one.symbol, replay).map_err(failed)? {
             own
         } else {
             if moves.is_none() {
-                moves = Some(factor_moves(loaded, window)?);
+                moves = Some(factor_moves(loaded, replay, window)?);
             }
             approximated.push(one.symbol.to_string());
             by_betas(one, moves.as_deref().unwrap_or_default()).map_err(failed)?
         };
         profit += one.profit(by, 1.0).map_err(failed)?;
+        covered += one.gross;
     }
-    Ok((profit, approximated))
+    // A path of its own needs no model.
+    for one in &view.unmodelled {
+        if let Some(own) = path(loaded, one.symbol, replay).map_err(failed)? {
+            profit += one.profit(own, 1.0).map_err(failed)?;
+            covered += one.gross;
+        }
+    }
+    if covered == 0.0
+        && let Some(nothing) = view.nothing_to_model()
+    {
+        return Err(nothing);
+    }
+    let coverage = coverage(covered, view.gross).map(|part| part.clamp(0.0, 1.0));
+    Ok(Held {
+        profit,
+        approximated,
+        coverage,
+    })
 }
 
 fn by_betas(one: &Modelled<'_>, moves: &[f64]) -> Result<f64, NumericError> {
@@ -86,54 +111,43 @@ fn by_betas(one: &Modelled<'_>, moves: &[f64]) -> Result<f64, NumericError> {
 }
 
 /// Return of a symbol over the window, if it has both closes.
-fn path(
-    loaded: &Loaded,
-    symbol: &Symbol,
-    [first, last]: [TradingDate; 2],
-) -> Result<Option<f64>, NumericError> {
-    let close = |on: TradingDate| {
-        loaded
-            .past
-            .closes
-            .get(&(symbol.clone(), on.date()))
-            .copied()
-    };
-    let Some((bought, sold)) = close(first).zip(close(last)) else {
+fn path(loaded: &Loaded, symbol: &Symbol, replay: &Replay) -> Result<Option<f64>, NumericError> {
+    let Some(path) = loaded.past.paths.get(&(symbol.clone(), replay.id)) else {
         return Ok(None);
     };
-    let within = loaded.prices.actions(symbol).iter();
-    let within = within.filter(|action| action.ex_date > first && action.ex_date <= last);
-    let actions: Vec<kernels::Action> = within
-        .map(|action| kernels::Action {
-            split: action.split.map_or(1.0, money::to_f64),
-            dividend: action.dividend.map_or(0.0, money::to_f64),
-        })
-        .collect();
-    kernels::held(bought, sold, &actions).map(Some)
+    let Some([bought, sold]) = path.ends else {
+        return Ok(None);
+    };
+    let within = path.actions.iter().map(|action| kernels::Action {
+        split: action.split_ratio.map_or(1.0, money::to_f64),
+        dividend: action.cash_dividend.map_or(0.0, money::to_f64),
+    });
+    kernels::held(bought, sold, &within.collect::<Vec<_>>()).map(Some)
 }
 
 /// The same of a factor's proxy, which may be a yield.
 fn proxy_path(
     loaded: &Loaded,
     factor: &Factor,
-    window: [TradingDate; 2],
+    replay: &Replay,
 ) -> Result<Option<f64>, NumericError> {
     if factor.kind == SeriesKind::Price {
-        return path(loaded, &factor.proxy, window);
+        return path(loaded, &factor.proxy, replay);
     }
-    let level = |on: TradingDate| {
-        let key = (factor.proxy.clone(), on.date());
-        loaded.past.yields.get(&key).copied()
-    };
-    let change = level(window[0]).zip(level(window[1])).map(|(a, b)| b - a);
+    let key = (factor.proxy.clone(), replay.id);
+    let ends = loaded.past.paths.get(&key).and_then(|path| path.ends);
     let (duration, convexity) = (
         factor.duration.unwrap_or(0.0),
         factor.convexity.unwrap_or(0.0),
     );
-    Ok(change.map(|change| bond_return(change, duration, convexity)))
+    Ok(ends.map(|[first, last]| bond_return(last - first, duration, convexity)))
 }
 
-fn factor_moves(loaded: &Loaded, window: [TradingDate; 2]) -> Result<Vec<f64>, Outcome> {
+fn factor_moves(
+    loaded: &Loaded,
+    replay: &Replay,
+    window: [TradingDate; 2],
+) -> Result<Vec<f64>, Outcome> {
     let failed = |error: NumericError| Outcome::Failed(error.to_string());
     let covariance: &CovarianceRow = super::stress::model(loaded)?.0;
     let defined: BTreeMap<&str, &Factor> = loaded
@@ -145,7 +159,7 @@ fn factor_moves(loaded: &Loaded, window: [TradingDate; 2]) -> Result<Vec<f64>, O
     let mut paths = Vec::with_capacity(covariance.factors.len());
     for name in &covariance.factors {
         paths.push(match defined.get(name.as_str()) {
-            Some(factor) => proxy_path(loaded, factor, window).map_err(failed)?,
+            Some(factor) => proxy_path(loaded, factor, replay).map_err(failed)?,
             None => None,
         });
     }
@@ -153,10 +167,15 @@ fn factor_moves(loaded: &Loaded, window: [TradingDate; 2]) -> Result<Vec<f64>, O
     let market = market.ok_or_else(|| Outcome::Insufficient("no market factor".to_owned()))?;
     if paths[market].is_none() {
         let proxy = defined.get(covariance.factors[market].as_str());
+        let asked = proxy.and_then(|factor| {
+            let key = (factor.proxy.clone(), replay.id);
+            loaded.past.paths.get(&key)?.reason.as_deref()
+        });
         let proxy = proxy.map_or("the market", |factor| factor.proxy.as_str());
         let [from, to] = window;
+        let asked = asked.unwrap_or("no provider was asked");
         return Err(Outcome::Insufficient(format!(
-            "no closes of {proxy} on {from} and {to}"
+            "no closes of {proxy} on {from} and {to} ({asked})"
         )));
     }
     kernels::factor_moves(market, &covariance.market_slopes, &paths).map_err(failed)
