@@ -1,10 +1,12 @@
 #!/bin/sh
-# Makes sure that everything is there which `make demo` and `make test` need: Rust, a C linker, Postgres and Redis.
+# Makes sure that everything is there which `make demo` and `make test` need: Rust, a C linker, Postgres and Redis; for
+# the tests also Chromium with its driver, which open the dashboard.
 #
 # Rust and the linker are yours to install; when one is missing this says how and stops. Postgres and Redis are only
 # needed as programs: sigmabatch starts private ones and never uses servers that are running. On Debian and Ubuntu they
 # are installed from the distribution's packages if this may be done (as root, or with a sudo that asks nothing);
-# otherwise this names the packages and stops. Nothing else is installed, and nothing when all is there.
+# otherwise this names the packages and stops. So with Chromium, but without it the tests go on, and say that those of
+# the browser are skipped. Nothing else is installed, and nothing when all is there.
 #
 # With DATABASE_URL and REDIS_URL both set, those servers are used, and none need to be installed.
 set -eu
@@ -145,6 +147,28 @@ check_servers() {
         "Or set DATABASE_URL and REDIS_URL to servers of your own."
 }
 
+has_browser() {
+    has chromedriver && { has chromium || has chromium-browser || has google-chrome; }
+}
+
+# Tests in a browser are worth a package, not a stop: only CI insists on them.
+check_browser() {
+    if has_browser; then
+        return 0
+    fi
+    if has apt-get && sudo=$(as_root); then
+        (install_with_apt "$sudo" chromium chromium-driver fonts-dejavu-core) || true
+        if has_browser; then
+            return 0
+        fi
+    fi
+    printf 'set-up: %s\n' "Chromium and its driver are missing: THE TESTS IN A BROWSER ARE SKIPPED. To have them:" \
+        "  apt-get install chromium chromium-driver     (Debian)"
+}
+
 check_rust "${1:-}"
 check_linker
 check_servers
+if [ "${1:-}" = test ]; then
+    check_browser
+fi
