@@ -204,6 +204,20 @@ create index event_run on event (run_id, id);
 create index event_overdue on event ((detail ->> 'as_of')) where kind = 'night-overdue';
 create index event_resumed on event (at) where kind = 'resumed';
 
+create index event_order on event (xid, id);
+
+-- Who may ask over HTTP. Of a token only the SHA-256 of its secret is kept.
+create table api_token (
+    id          uuid primary key,
+    name        text not null check (name <> ''),
+    role        text not null check (role in ('viewer', 'operator', 'owner')),
+    portfolios  uuid[] not null default '{}',
+    secret_hash bytea not null check (octet_length(secret_hash) = 32),
+    created_at  timestamptz not null default now(),
+    revoked_at  timestamptz,
+    check ((role = 'owner') = (cardinality(portfolios) > 0))
+);
+
 create table audit (
     id     bigint generated always as identity primary key,
     at     timestamptz not null default now(),

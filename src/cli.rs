@@ -34,6 +34,7 @@ pub mod services;
 pub mod show;
 pub mod status;
 pub mod tasks;
+pub mod token;
 pub mod verify;
 pub mod why;
 pub mod workers;
@@ -43,7 +44,7 @@ use std::time::Duration;
 pub use arguments::{
     CancelArgs, Cli, Command, DemoArgs, DigestArgs, DrainArgs, GlobalSettings, HoldArgs,
     ImportCommand, InvalidateArgs, OrderArgs, PerformanceArgs, PlanArgs, RedisCommand, RetryArgs,
-    RunArgs, ScopeArgs, ServicesArgs, ShowArgs,
+    RunArgs, ScopeArgs, ServeArgs, ServicesArgs, ShowArgs,
 };
 pub use error::Error;
 pub use filter::FilterArgs;

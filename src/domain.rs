@@ -2,6 +2,7 @@
 //!
 //! Everything here is a plain value that parses once at the edge and is trusted afterwards.
 
+mod access;
 mod calendar;
 mod cash_flow;
 mod definitions;
@@ -22,6 +23,7 @@ mod trading_date;
 mod valuation;
 mod words;
 
+pub use access::{Access, NoToken, Role, SecretHash, Token};
 pub use calendar::{Calendar, CalendarError};
 pub use cash_flow::{CashFlow, FlowKind};
 pub use definitions::{

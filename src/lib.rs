@@ -2,9 +2,11 @@
 //! compute, one transaction commits. `ARCHITECTURE.md` is the map.
 
 pub mod analytics;
+pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod documents;
 pub mod domain;
 pub mod embedded;
 pub mod engine;

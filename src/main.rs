@@ -6,12 +6,17 @@ use std::process::ExitCode;
 use clap::Parser;
 use sigmabatch::cli::bench::BenchCommand;
 use sigmabatch::cli::{self, Cli, Command, Error, ImportCommand, Output, RedisCommand, demo};
-use sigmabatch::{embedded, telemetry};
+use sigmabatch::{api, embedded, process, telemetry};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    telemetry::start(&cli.settings.log, "warn");
+    // A service says more than a command.
+    let level = match cli.command {
+        Command::Serve(_) => "info",
+        _ => "warn",
+    };
+    telemetry::start(&cli.settings.log, level);
     let json = cli.json;
     match run(cli).await {
         Ok(output) => {
@@ -106,6 +111,8 @@ async fn run(cli: Cli) -> Result<Output, Error> {
         Command::Performance(args) => cli::performance::run(&pools().await?, args, json).await,
         Command::Digest(args) => cli::digest::run(&pools().await?, args, json).await,
         Command::Verify => cli::verify::run(json),
+        Command::Serve(args) => serve(settings, args, clock).await,
+        Command::Token(command) => cli::token::run(&pools().await?, command, json).await,
         Command::Redis(RedisCommand::Explain) => cli::redis::explain(&settings.redis, json),
         Command::Bench(BenchCommand::Analytics(args)) => {
             cli::bench::analytics::run(args, json).await
@@ -123,6 +130,44 @@ async fn run(cli: Cli) -> Result<Output, Error> {
             Box::pin(cli::bench::engine(settings, args, &place, json)).await
         }
     }
+}
+
+/// Answers HTTP until it is asked to stop.
+async fn serve(
+    settings: &cli::GlobalSettings,
+    args: &cli::ServeArgs,
+    clock: sigmabatch::clock::Clock,
+) -> Result<Output, Error> {
+    let options = api::Options {
+        listen: args.listen,
+        connections: args.api_connections.into(),
+    };
+    // Says so at once where Postgres is away or not migrated.
+    cli::connect_migrated(&settings.postgres, "sigmabatch-api").await?;
+    let store = settings.postgres.settings("sigmabatch-api")?;
+    let redis = settings.redis.redis_url.is_some();
+    let queue = |install| redis.then(|| settings.redis.queue(install)).transpose();
+    let stop = process::shutdown().map_err(served)?;
+    let server = api::bind(&options, &store, queue, clock)
+        .await
+        .map_err(served)?;
+    let mut hello = format!("listening on http://{}\n", server.address());
+    if let Some(token) = server.first_token() {
+        hello.push_str(&format!(
+            "the first operator token, shown this once: {token}\n"
+        ));
+    }
+    let _ = std::io::stdout().write_all(hello.as_bytes());
+    let _ = std::io::stdout().flush();
+    server.run(stop).await.map_err(served)?;
+    Ok(Output {
+        text: String::new(),
+        code: cli::exit::SUCCEEDED,
+    })
+}
+
+fn served(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::Serve(Box::new(error))
 }
 
 /// The folder of this program and its siblings.

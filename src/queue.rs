@@ -40,6 +40,9 @@ pub enum Error {
         #[source]
         source: redis::RedisError,
     },
+    /// This process was not told where Redis is.
+    #[error("redis: not used by this process")]
+    Absent,
     /// No connection.
     #[error("redis: connecting")]
     Connect(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -32,6 +32,7 @@ pub mod steward;
 pub mod symbol_results;
 pub mod tasks;
 pub mod tasks_report;
+pub mod tokens;
 pub mod universe;
 pub mod workers;
 

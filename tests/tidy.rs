@@ -55,16 +55,36 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["clock", "domain", "market_data", "queue", "store"],
     ),
     ("process", &["clock", "config", "engine", "queue", "store"]),
-    ("api", &["clock", "domain", "engine", "store"]),
+    // What is known, as JSON: for the command line and the API alike.
+    ("documents", &["domain", "engine", "store"]),
+    // Imports, whoever sends the file.
+    ("intake", &["clock", "domain", "import", "store"]),
+    (
+        "api",
+        &[
+            "clock",
+            "config",
+            "documents",
+            "domain",
+            "engine",
+            "import",
+            "intake",
+            "process",
+            "queue",
+            "store",
+        ],
+    ),
     (
         "cli",
         &[
             "clock",
             "config",
+            "documents",
             "domain",
             "embedded",
             "engine",
             "import",
+            "intake",
             "process",
             "queue",
             "store",

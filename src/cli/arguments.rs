@@ -14,6 +14,7 @@ use super::diff::DiffArgs;
 use super::import::{DefinitionsArgs, FactorsArgs, LinesArgs, PortfolioArgs};
 use super::status::StatusArgs;
 use super::tasks::TasksArgs;
+use super::token::TokenCommand;
 use super::why::WhyArgs;
 use crate::config::{ClockConfig, LogConfig, MarketDataConfig, PostgresConfig, RedisConfig};
 use crate::domain::{Lane, PhaseName, Symbol};
@@ -109,6 +110,11 @@ pub enum Command {
     Verify,
     /// Whether everything is as it should be: servers, schema, clocks, connections, reference data.
     Doctor,
+    /// The HTTP API, over Postgres only; several may run at once.
+    Serve(ServeArgs),
+    /// Makes, lists and revokes tokens of the HTTP API.
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// What is in Redis.
     #[command(subcommand)]
     Redis(RedisCommand),
@@ -347,6 +353,28 @@ pub struct DigestArgs {
     /// Only this session.
     #[arg(long, value_name = "DATE")]
     pub date: Option<NaiveDate>,
+}
+
+/// `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Where to listen; port 0 is any free one. TLS is for a proxy in front of it.
+    #[arg(
+        long,
+        env = "SIGMABATCH_LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_name = "ADDRESS"
+    )]
+    pub listen: std::net::SocketAddr,
+    /// Connections to Postgres for reading: so many requests are answered at once.
+    #[arg(
+        long,
+        env = "SIGMABATCH_API_CONNECTIONS",
+        default_value_t = 8,
+        value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..=256),
+    )]
+    pub api_connections: u16,
 }
 
 /// `redis`.

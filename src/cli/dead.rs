@@ -8,6 +8,7 @@ use serde_json::json;
 use super::tasks::{self, Listing};
 use super::text::{count, indented};
 use super::{Error, Output, errors, find};
+use crate::documents;
 use crate::domain::TaskState;
 use crate::store::tasks_report::Filter;
 use crate::store::{Pools, ReadTx};
@@ -47,14 +48,14 @@ pub async fn run(pools: &Pools, args: &DeadArgs, json: bool) -> Result<Output, E
         |fingerprint: &str| format!("sigmabatch retry{narrow} --error {fingerprint} --reason '…'");
     let value = || {
         let groups = dead.errors.iter().map(|group| {
-            let mut value = errors::document(group);
+            let mut value = documents::errors::document(group);
             value["retry"] = json!(retry(&group.fingerprint));
             value
         });
         json!({
             "dead": dead.errors.iter().map(|group| group.dead).sum::<i64>(),
             "groups": groups.collect::<Vec<_>>(),
-            "tasks": dead.tasks.iter().map(tasks::document).collect::<Vec<_>>(),
+            "tasks": dead.tasks.iter().map(documents::tasks::document).collect::<Vec<_>>(),
             "next": dead.next,
         })
     };

@@ -2,16 +2,10 @@
 
 mod page;
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use clap::Args;
-use serde_json::{Value, json};
 
 use super::{Error, Output, find};
-use crate::domain::{PhaseName, PortfolioId, Verdict};
-use crate::store::reports::{self, CompleteRow, ScopeRow};
-use crate::store::runs::{self, PhaseRow, RunRow};
-use crate::store::tasks_report::{self, ErrorGroup, Filter};
+use crate::documents::diff::{Side, document, side};
 use crate::store::{Pools, ReadTx};
 
 /// `diff`.
@@ -23,22 +17,11 @@ pub struct DiffArgs {
     pub second: String,
 }
 
-/// What is known of one run.
-#[derive(Debug, Clone)]
-struct Side {
-    run: RunRow,
-    phases: Vec<PhaseRow>,
-    attempts: BTreeMap<String, i64>,
-    errors: Vec<ErrorGroup>,
-    scope: ScopeRow,
-    completeness: Vec<CompleteRow>,
-}
-
 /// Reads and renders.
 pub async fn run(pools: &Pools, args: &DiffArgs, json: bool) -> Result<Output, Error> {
     let sides = [
-        side(pools, &args.first).await?,
-        side(pools, &args.second).await?,
+        named(pools, &args.first).await?,
+        named(pools, &args.second).await?,
     ];
     Ok(Output::either(
         json,
@@ -47,195 +30,10 @@ pub async fn run(pools: &Pools, args: &DiffArgs, json: bool) -> Result<Output, E
     ))
 }
 
-async fn side(pools: &Pools, text: &str) -> Result<Side, Error> {
-    let mut db = ReadTx::lazy(&pools.control);
+async fn named(pools: &Pools, text: &str) -> Result<Side, Error> {
+    let mut db = ReadTx::lazy(&pools.load);
     let id = find::run(&mut db, text).await?;
-    let filter = Filter {
-        run: Some(id),
-        ..Filter::default()
-    };
-    let attempts = reports::retries(&mut db, id).await?;
-    let errors = tasks_report::errors(&mut db, &filter).await?;
-    let scope = reports::scope(&mut db, id).await?;
-    let completeness = reports::completeness(&mut db, id).await?;
     db.close().await?;
-    let run = runs::list(&pools.control, Some(id), 1).await?.pop();
-    Ok(Side {
-        run: run.ok_or_else(|| find::unknown_run(text))?,
-        phases: runs::phases(&pools.control, id).await?,
-        attempts,
-        errors,
-        scope,
-        completeness,
-    })
-}
-
-/// A value of either run.
-type Pair<T> = [Option<T>; 2];
-
-/// Values of both runs under their common keys, in the order of the keys.
-fn paired<'a, K: Ord, T>(
-    sides: &'a [Side; 2],
-    of: impl Fn(&'a Side) -> Vec<(K, T)>,
-) -> BTreeMap<K, Pair<T>> {
-    let mut pairs: BTreeMap<K, Pair<T>> = BTreeMap::new();
-    for (place, side) in sides.iter().enumerate() {
-        for (key, value) in of(side) {
-            pairs.entry(key).or_insert([None, None])[place] = Some(value);
-        }
-    }
-    pairs
-}
-
-fn phases(sides: &[Side; 2]) -> BTreeMap<PhaseName, Pair<&PhaseRow>> {
-    paired(sides, |side| {
-        side.phases.iter().map(|row| (row.phase, row)).collect()
-    })
-}
-
-fn attempts(sides: &[Side; 2]) -> BTreeMap<&str, Pair<i64>> {
-    paired(sides, |side| {
-        let outcomes = side.attempts.iter();
-        outcomes.map(|(how, n)| (how.as_str(), *n)).collect()
-    })
-}
-
-fn errors(sides: &[Side; 2]) -> BTreeMap<(PhaseName, &str), Pair<&ErrorGroup>> {
-    paired(sides, |side| {
-        let groups = side.errors.iter();
-        groups
-            .map(|group| ((group.phase, group.fingerprint.as_str()), group))
-            .collect()
-    })
-}
-
-/// What differs of a portfolio between the final dates of the runs.
-struct Changed<'a> {
-    name: &'a str,
-    sides: Pair<&'a CompleteRow>,
-    /// Entries that ended differently, or for another reason.
-    entries: Vec<(&'a str, Pair<&'a str>)>,
-}
-
-impl Changed<'_> {
-    fn coverage(&self) -> Pair<f64> {
-        self.sides.map(|side| side.and_then(|row| row.coverage))
-    }
-
-    fn strict(&self) -> Pair<bool> {
-        self.sides.map(|side| side.and_then(|row| row.strict))
-    }
-
-    fn differs(&self) -> bool {
-        let [first, second] = self.coverage();
-        let [strict_before, strict_after] = self.strict();
-        !self.entries.is_empty() || first != second || strict_before != strict_after
-    }
-}
-
-fn changed(sides: &[Side; 2]) -> BTreeMap<(&str, PortfolioId), Changed<'_>> {
-    let portfolios = paired(sides, |side| {
-        let rows = side.completeness.iter();
-        rows.map(|row| ((row.name.as_str(), row.portfolio), row))
-            .collect()
-    });
-    let portfolios = portfolios
-        .into_iter()
-        .map(|((name, id), sides): (_, Pair<&CompleteRow>)| {
-            let keys: BTreeSet<&str> = sides
-                .iter()
-                .flatten()
-                .flat_map(|row| row.entries.keys().map(String::as_str))
-                .collect();
-            let entries = keys.into_iter().filter_map(|key| {
-                let pair = sides.map(|side| side?.entries.get(key).map(String::as_str));
-                (pair[0] != pair[1]).then_some((key, pair))
-            });
-            let entries = entries.collect();
-            (
-                (name, id),
-                Changed {
-                    name,
-                    sides,
-                    entries,
-                },
-            )
-        });
-    portfolios
-        .filter(|(_, changed)| changed.differs())
-        .collect()
-}
-
-fn document(sides: &[Side; 2]) -> Value {
-    let phases = phases(sides).into_iter().map(|(phase, pair)| {
-        json!({
-            "phase": phase.as_str(),
-            "number": phase.number(),
-            "seconds": pair.map(|row| row?.elapsed_seconds),
-            "total": pair.map(|row| row.map(|row| row.total)),
-            "done": pair.map(|row| row.map(|row| row.done)),
-            "dead": pair.map(|row| row.map(|row| row.dead)),
-            "cancelled": pair.map(|row| row.map(|row| row.cancelled)),
-        })
-    });
-    let errors = errors(sides)
-        .into_iter()
-        .map(|((phase, fingerprint), pair)| {
-            let any = pair[1].or(pair[0]);
-            json!({
-                "phase": phase.as_str(),
-                "fingerprint": fingerprint,
-                "class": any.map(|group| &group.class),
-                "sample": any.map(|group| &group.sample),
-                "count": pair.map(|group| group.map_or(0, |group| group.count)),
-                "dead": pair.map(|group| group.map_or(0, |group| group.dead)),
-            })
-        });
-    let attempts = attempts(sides)
-        .into_iter()
-        .map(|(how, pair)| (how.to_owned(), json!(pair.map(|n| n.unwrap_or(0)))));
-    let portfolios = changed(sides).into_iter().map(|((name, id), changed)| {
-        let entries = changed.entries.iter();
-        let entries = entries.map(|(entry, pair)| ((*entry).to_owned(), json!(pair)));
-        json!({
-            "portfolio_id": id,
-            "name": name,
-            "coverage": changed.coverage(),
-            "strict": changed.strict(),
-            "entries": entries.collect::<serde_json::Map<_, _>>(),
-        })
-    });
-    json!({
-        "runs": sides.each_ref().map(side_document),
-        "phases": phases.collect::<Vec<_>>(),
-        "attempts": attempts.collect::<serde_json::Map<_, _>>(),
-        "errors": errors.collect::<Vec<_>>(),
-        "portfolios": portfolios.collect::<Vec<_>>(),
-    })
-}
-
-fn side_document(side: &Side) -> Value {
-    json!({
-        "run_id": side.run.id,
-        "label": side.run.label,
-        "from": side.run.from,
-        "to": side.run.to,
-        "verdict": side.run.verdict.map(Verdict::as_str),
-        "elapsed_seconds": side.run.elapsed_seconds,
-        "tasks": side.phases.iter().map(|phase| phase.total).sum::<i64>(),
-        "wanted": side.scope.wanted,
-        "published": side.scope.published,
-        "strict": side.scope.strict,
-        "mean_coverage": mean_coverage(side),
-    })
-}
-
-/// The mean coverage of the portfolios at the final date, where it is known.
-fn mean_coverage(side: &Side) -> Option<f64> {
-    let known: Vec<f64> = side
-        .completeness
-        .iter()
-        .filter_map(|row| row.coverage)
-        .collect();
-    (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
+    let side = side(pools, id).await?;
+    side.ok_or_else(|| find::unknown_run(text))
 }

@@ -66,6 +66,9 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// The API could not be served.
+    #[error("serving")]
+    Serve(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A setting.
     #[error(transparent)]
     Config(#[from] config::Error),

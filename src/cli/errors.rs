@@ -1,26 +1,7 @@
 //! Groups of equal mistakes, as several pages show them.
 
-use serde_json::{Value, json};
-
 use super::text::{NONE, instant, left, right, table};
 use crate::store::tasks_report::ErrorGroup;
-
-/// One group of a document.
-pub(super) fn document(group: &ErrorGroup) -> Value {
-    json!({
-        "fingerprint": group.fingerprint,
-        "phase": group.phase.as_str(),
-        "number": group.phase.number(),
-        "class": group.class,
-        "sample": group.sample,
-        "task_id": group.task,
-        "count": group.count,
-        "dead": group.dead,
-        "repaired": group.repaired,
-        "retrying": group.retrying,
-        "died_at": group.died_at,
-    })
-}
 
 /// The groups as a table.
 pub(super) fn page(groups: &[ErrorGroup]) -> String {

@@ -265,7 +265,7 @@ mod tests {
 
     fn explanation(computed: f64) -> Explanation {
         Explanation {
-            report: show::sample_report(),
+            report: crate::documents::portfolio::sample::report(),
             metric: "volatility".into(),
             explained: Explained {
                 formula: "√(b'Fb + Σ weight² × specific_variance)",

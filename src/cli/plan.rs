@@ -2,11 +2,10 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
-
 use super::run::{explain, request};
 use super::text::{count, left, right, table};
 use super::{Error, GlobalSettings, Output, PlanArgs};
+use crate::documents::planned::preview as document;
 use crate::engine::{self, Preview};
 
 /// Plans, undoes it, and says what it was.
@@ -19,34 +18,6 @@ pub async fn run(settings: &GlobalSettings, args: &PlanArgs, json: bool) -> Resu
         || document(&preview),
         || page(&preview),
     ))
-}
-
-fn document(preview: &Preview) -> Value {
-    let planned = &preview.planned;
-    let tasks: serde_json::Map<String, Value> = planned
-        .tasks
-        .iter()
-        .map(|(phase, n)| (phase.to_string(), json!(n)))
-        .collect();
-    let provider: Vec<Value> = preview
-        .provider
-        .iter()
-        .map(
-            |asked| json!({ "phase": asked.phase, "calls": asked.calls, "symbols": asked.symbols }),
-        )
-        .collect();
-    json!({
-        "label": planned.label,
-        // A run that does all this already.
-        "existing_run_id": planned.existing.then_some(planned.run),
-        "dates": planned.dates,
-        "portfolios": planned.portfolios,
-        "symbols": planned.symbols,
-        "tasks": tasks,
-        "provider": provider,
-        "portfolio_dates": preview.portfolio_dates,
-        "reused": preview.reused,
-    })
 }
 
 fn page(preview: &Preview) -> String {

@@ -2,10 +2,9 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
-
 use super::text::count;
 use super::{Error, GlobalSettings, Output, RetryArgs, find, run};
+use crate::documents;
 use crate::domain::TaskState;
 use crate::engine::{self, Repair, Repairing};
 use crate::store::ReadTx;
@@ -54,27 +53,12 @@ pub async fn run(settings: &GlobalSettings, args: &RetryArgs, json: bool) -> Res
     };
     let mut receipt = run::receipt(&repair.planned);
     receipt.page.insert_str(0, &page(&repair));
-    add(&mut receipt.document, &repair, args.dry_run);
+    receipt.document = documents::planned::repair(&repair, args.dry_run);
     if args.dry_run {
         receipt.page.push_str("Nothing was stored.\n");
         return Ok(Output::either(json, || receipt.document, || receipt.page));
     }
     run::follow(&engine, &repair.planned, receipt, args.wait, json).await
-}
-
-/// What a run repairs, beside what it is.
-fn add(document: &mut Value, repair: &Repair, dry: bool) {
-    let dead: serde_json::Map<String, Value> = repair
-        .tasks
-        .iter()
-        .map(|(phase, n)| (phase.to_string(), json!(n)))
-        .collect();
-    document["dead"] = Value::Object(dead);
-    document["repairs"] = json!(repair.runs);
-    document["dry_run"] = json!(dry);
-    if dry {
-        document["run_id"] = Value::Null;
-    }
 }
 
 fn page(repair: &Repair) -> String {

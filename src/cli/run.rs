@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::progress::Progress;
 use super::text::count;
 use super::{Error, GlobalSettings, Output, RunArgs, ScopeArgs, exit, find_portfolio};
+use crate::documents::planned::document;
 use crate::domain::{PhaseName, PortfolioId, RunId, Trigger, Verdict};
 use crate::engine::{self, Dates, Engine, PlanError, Planned, Request, Selection};
 use crate::store::tasks_report::{self, ErrorGroup, Filter};
@@ -224,26 +225,6 @@ pub(super) fn explain(error: PlanError) -> Error {
         PlanError::Engine(_) => return Error::Engine(error),
     };
     Error::misuse(error.to_string(), remedy)
-}
-
-fn document(planned: &Planned) -> Value {
-    let tasks: serde_json::Map<String, Value> = planned
-        .tasks
-        .iter()
-        .map(|(phase, n)| (phase.to_string(), json!(n)))
-        .collect();
-    json!({
-        "run_id": planned.run,
-        "label": planned.label,
-        "existing": planned.existing,
-        "dates": planned.dates,
-        "portfolios": planned.portfolios,
-        "symbols": planned.symbols,
-        "tasks": tasks,
-        "workers": Value::Null,
-        "verdict": Value::Null,
-        "seconds": Value::Null,
-    })
 }
 
 fn page(planned: &Planned) -> String {

@@ -1,11 +1,6 @@
 //! `show`: everything that is published of a portfolio at a date.
 
-mod json;
 mod page;
-mod quality;
-mod reasons;
-#[cfg(test)]
-mod sample;
 
 use chrono::NaiveDate;
 
@@ -14,10 +9,8 @@ use crate::domain::{Calendar, Portfolio, PortfolioId};
 use crate::store::reports::{self, Published, Report, Stress, Unpublished};
 use crate::store::{Pools, ReadTx, portfolios};
 
-pub use json::document;
+pub use crate::documents::portfolio::document;
 pub use page::page;
-#[cfg(test)]
-pub(in crate::cli) use sample::report as sample_report;
 
 /// Reads and renders.
 pub async fn run(pools: &Pools, args: &ShowArgs, json: bool) -> Result<Output, Error> {

@@ -13,8 +13,9 @@ use clap::Args;
 
 use super::{Error, Output, find};
 use crate::clock::Clock;
+use crate::documents::runs::Progress;
 use crate::domain::{Calendar, RunId, TaskState, Verdict};
-use crate::engine::{Leg, eta};
+use crate::engine::remaining;
 use crate::store::control::Pause;
 use crate::store::reports::{self, Gap, MissingRow, StewardRow, WorkerRow};
 use crate::store::runs::{self, PhaseRow, RunRow};
@@ -72,42 +73,12 @@ impl Status {
 
     /// How its tasks stand.
     fn progress(&self) -> Progress {
-        let sum = |of: fn(&PhaseRow) -> i64| self.phases.iter().map(of).sum();
-        Progress {
-            total: sum(|phase| phase.total),
-            done: sum(|phase| phase.done),
-            dead: sum(|phase| phase.dead),
-            cancelled: sum(|phase| phase.cancelled),
-            running: sum(|phase| phase.running),
-            retries: self.retries.values().sum(),
-        }
-    }
-}
-
-/// Tasks of a run, without split ones, and attempts that did not commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Progress {
-    total: i64,
-    done: i64,
-    dead: i64,
-    cancelled: i64,
-    running: i64,
-    retries: i64,
-}
-
-impl Progress {
-    /// Tasks that are final.
-    fn ended(self) -> i64 {
-        self.done + self.dead + self.cancelled
+        Progress::of(&self.phases)
     }
 
-    /// The part of the tasks that is final, from 0 to 1.
-    fn fraction(self) -> f64 {
-        if self.total == 0 {
-            1.0
-        } else {
-            self.ended() as f64 / self.total as f64
-        }
+    /// Attempts that did not commit.
+    fn retries(&self) -> i64 {
+        self.retries.values().sum()
     }
 }
 
@@ -205,20 +176,7 @@ async fn of_run(db: &mut ReadTx<'_>, status: &mut Status, run: &RunRow) -> Resul
     status.retries = reports::retries(db, run.id).await?;
     if run.verdict.is_none() {
         status.running = tasks_report::list(db, &running, None, RUNNING).await?;
-        let paces = reports::paces(db, run.id).await?;
-        let legs = paces.into_iter().filter_map(|pace| {
-            let row = status.phases.iter().find(|row| row.phase == pace.phase)?;
-            let done = row.done + row.dead + row.cancelled;
-            Some(Leg {
-                phase: pace.phase,
-                after: pace.after,
-                done,
-                left: row.total - done,
-                elapsed_seconds: row.elapsed_seconds,
-                past_seconds: pace.past_seconds,
-            })
-        });
-        status.eta_seconds = eta(&legs.collect::<Vec<_>>());
+        status.eta_seconds = remaining(db, run.id, &status.phases).await?;
     }
     Ok(())
 }

@@ -12,11 +12,12 @@ use serde_json::json;
 use super::filter::FilterArgs;
 use super::text::indented;
 use super::{Error, Output, errors};
+use crate::documents;
 use crate::domain::{TaskId, TaskState};
 use crate::store::tasks_report::{self, ErrorGroup, Filter, TaskRow};
 use crate::store::{Pools, ReadTx};
 
-pub(super) use row::{document, page, short};
+pub(super) use row::{page, short};
 
 /// `tasks`.
 #[derive(Debug, Clone, Args)]
@@ -86,8 +87,8 @@ pub async fn run(pools: &Pools, args: &TasksArgs, json: bool) -> Result<Output, 
     db.close().await?;
     let value = || {
         json!({
-            "tasks": listing.tasks.iter().map(document).collect::<Vec<_>>(),
-            "errors": listing.errors.iter().map(errors::document).collect::<Vec<_>>(),
+            "tasks": listing.tasks.iter().map(documents::tasks::document).collect::<Vec<_>>(),
+            "errors": listing.errors.iter().map(documents::errors::document).collect::<Vec<_>>(),
             "next": listing.next,
         })
     };

@@ -4,10 +4,10 @@ mod page;
 
 use chrono::NaiveDate;
 use clap::Args;
-use serde_json::{Value, json};
 
 use super::{Error, GlobalSettings, Output, find};
-use crate::engine::{self, Why};
+use crate::documents::why::document;
+use crate::engine;
 use crate::store::{self, ReadTx};
 
 /// `why`.
@@ -34,19 +34,4 @@ pub async fn run(settings: &GlobalSettings, args: &WhyArgs, json: bool) -> Resul
     let why =
         why.ok_or_else(|| Error::misuse(format!("no portfolio {id}"), "it was deleted just now"))?;
     Ok(Output::either(json, || document(&why), || page::page(&why)))
-}
-
-/// The document: `chain` from the result to what holds it, each link with `what` it is.
-pub fn document(why: &Why) -> Value {
-    let blocked_by = why.blocked_by();
-    json!({
-        "portfolio_id": why.portfolio.id,
-        "name": why.portfolio.name,
-        "date": why.date,
-        "published": why.published().is_some(),
-        "strict": why.published(),
-        "blocked_by": blocked_by.map(|link| json!(link)["what"].clone()),
-        "remedy": blocked_by.and_then(|link| page::remedy(why, link)),
-        "chain": why.chain,
-    })
 }

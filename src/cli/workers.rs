@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use super::text::{count, duration, instant, left, number, or_dash, right, table};
 use super::{Error, Output};
-use crate::domain::WorkerId;
 use crate::store::reports::{self, Standing, StewardRow, WorkerRow};
 use crate::store::{Pools, ReadTx};
 
@@ -36,20 +35,10 @@ pub async fn run(pools: &Pools, json: bool) -> Result<Output, Error> {
     let document = || {
         json!({
             "workers": workers.iter().map(|worker| document(worker, &steward)).collect::<Vec<_>>(),
-            "steward": steward_document(&steward),
+            "steward": crate::documents::runs::steward(&steward),
         })
     };
     Ok(Output::either(json, document, || page(&workers, &steward)))
-}
-
-/// The steward's lease.
-pub(super) fn steward_document(steward: &StewardRow) -> Value {
-    json!({
-        "worker_id": steward.holder,
-        "consumer": steward.holder.map(WorkerId::consumer),
-        "term": steward.term,
-        "held": steward.held,
-    })
 }
 
 fn document(worker: &WorkerRow, steward: &StewardRow) -> Value {

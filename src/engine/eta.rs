@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::PhaseName;
+use crate::domain::{PhaseName, RunId};
+use crate::store::runs::PhaseRow;
+use crate::store::{self, ReadTx, reports};
 
 /// What is known about the speed of a phase of a run.
 #[derive(Debug, Clone)]
@@ -49,6 +51,28 @@ pub fn eta(legs: &[Leg]) -> Option<f64> {
         ends.insert(leg.phase, end);
     }
     ends.into_values().reduce(f64::max)
+}
+
+/// Seconds until a run that goes on ends, by the paces of its phases.
+pub async fn remaining(
+    db: &mut ReadTx<'_>,
+    run: RunId,
+    phases: &[PhaseRow],
+) -> store::Result<Option<f64>> {
+    let paces = reports::paces(db, run).await?;
+    let legs = paces.into_iter().filter_map(|pace| {
+        let row = phases.iter().find(|row| row.phase == pace.phase)?;
+        let done = row.done + row.dead + row.cancelled;
+        Some(Leg {
+            phase: pace.phase,
+            after: pace.after,
+            done,
+            left: row.total - done,
+            elapsed_seconds: row.elapsed_seconds,
+            past_seconds: pace.past_seconds,
+        })
+    });
+    Ok(eta(&legs.collect::<Vec<_>>()))
 }
 
 #[cfg(test)]

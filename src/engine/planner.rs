@@ -9,6 +9,7 @@ mod scope;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 pub use preview::{Preview, ProviderCalls, preview};
@@ -19,7 +20,7 @@ use crate::domain::{CalendarError, Lane, PhaseName, PortfolioId, RunId, TradingD
 use crate::phases::{self, MODEL_VERSION, Scope};
 use crate::store::runs::NewRun;
 use crate::store::tasks::NewTask;
-use crate::store::{self, WriteTx, plans, runs, schedule, tasks};
+use crate::store::{self, WriteTx, events, plans, runs, schedule, tasks};
 
 /// Sessions before a nightly run's date that it repairs where something is missing.
 const NIGHTLY_LOOKBACK: usize = 21;
@@ -160,6 +161,9 @@ pub async fn plan(engine: &Engine, request: &Request) -> Result<Planned, PlanErr
     let planned = patiently(|| async {
         let mut tx = WriteTx::begin(&engine.pools.control).await?;
         let planned = plan_within(engine, &mut tx, request, &Basis::Asked).await?;
+        if request.trigger == Trigger::Api && !planned.existing {
+            asked(&mut tx, request, &planned).await?;
+        }
         tx.commit().await?;
         Ok(planned)
     });
@@ -171,6 +175,13 @@ pub async fn plan(engine: &Engine, request: &Request) -> Result<Planned, PlanErr
         tracing::info!(run_id = %planned.run, label = planned.label, tasks, "run planned");
     }
     Ok(planned)
+}
+
+/// Who asks over HTTP is remembered with what came of it; a person at the command line has the database anyway.
+async fn asked(tx: &mut WriteTx, request: &Request, planned: &Planned) -> store::Result<()> {
+    let detail = json!({ "label": planned.label, "key": request.idempotency_key });
+    let (who, run) = (&request.principal, planned.run.to_string());
+    events::audit(tx, who, "run", &run, "asked over HTTP", &detail).await
 }
 
 /// Plans a scheduler's run and records its decision, together. `None` if the date was decided on

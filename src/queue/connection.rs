@@ -28,8 +28,7 @@ pub fn check_url(url: &str) -> Result<()> {
 /// Redis, as we use it.
 #[derive(Clone)]
 pub struct Queue {
-    pool: Pool,
-    client: Client,
+    redis: Option<(Pool, Client)>,
     pub(super) keys: Keys,
     pub(super) install: InstallId,
 }
@@ -60,8 +59,18 @@ impl Queue {
             .build()
             .map_err(|error| Error::Connect(Box::new(error)))?;
         Ok(Self {
-            pool,
-            client,
+            redis: Some((pool, client)),
+            keys,
+            install,
+        })
+    }
+
+    /// For a process that does without Redis: every command is an error, and what it would publish is
+    /// left to the steward.
+    pub fn absent(install: InstallId) -> Result<Self> {
+        let keys = Keys::new(super::DEFAULT_PREFIX)?;
+        Ok(Self {
+            redis: None,
             keys,
             install,
         })
@@ -78,8 +87,8 @@ impl Queue {
     }
 
     pub(super) async fn connection(&self) -> Result<deadpool_redis::Connection> {
-        self.pool
-            .get()
+        let (pool, _) = self.redis.as_ref().ok_or(Error::Absent)?;
+        pool.get()
             .await
             .map_err(|error| Error::Connect(Box::new(error)))
     }
@@ -146,8 +155,8 @@ impl Queue {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(super::read::BLOCK + Duration::from_secs(2)));
-        let connection: MultiplexedConnection = self
-            .client
+        let (_, client) = self.redis.as_ref().ok_or(Error::Absent)?;
+        let connection: MultiplexedConnection = client
             .get_multiplexed_async_connection_with_config(&config)
             .await
             .attempt("connecting a reader")?;

@@ -1,8 +1,9 @@
 //! Events: what happened, in rows that can be read again. Written by the transaction that did it.
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{Attempt, Result, WriteTx};
+use super::{Attempt, Pool, Result, WriteTx};
 use crate::domain::RunId;
 
 /// Records that something happened, with the transaction that makes it true.
@@ -45,4 +46,77 @@ pub async fn audit(
     .await
     .attempt("recording an action")?;
     Ok(())
+}
+
+/// Where an event stands in the order in which readers see them: by transaction, then by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Place {
+    /// Its transaction.
+    pub transaction: i64,
+    /// Its number.
+    pub id: i64,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub struct EventRow {
+    /// Where it stands.
+    pub place: Place,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// To which run.
+    pub run: Option<RunId>,
+    /// What.
+    pub kind: String,
+    /// Its particulars.
+    pub detail: Value,
+}
+
+/// Events after a place, of one run or of all, in order. Only those whose transaction is older than every one in
+/// flight: none can appear later before one that was read, so that whoever goes on from a place misses nothing.
+pub async fn after(
+    pool: &Pool,
+    place: Place,
+    run: Option<RunId>,
+    limit: i64,
+) -> Result<Vec<EventRow>> {
+    let rows = sqlx::query!(
+        r#"select xid::text::bigint as "xid!", id, at, run_id, kind, detail from event
+           where xid < pg_snapshot_xmin(pg_current_snapshot())
+             and (xid, id) > ($1::bigint::text::xid8, $2::bigint)
+             and ($3::uuid is null or run_id = $3)
+           order by xid, id limit $4"#,
+        place.transaction,
+        place.id,
+        run.map(|run| run.0),
+        limit
+    )
+    .fetch_all(pool)
+    .await
+    .attempt("reading events")?;
+    let rows = rows.into_iter().map(|row| EventRow {
+        place: Place {
+            transaction: row.xid,
+            id: row.id,
+        },
+        at: row.at,
+        run: row.run_id.map(RunId),
+        kind: row.kind,
+        detail: row.detail,
+    });
+    Ok(rows.collect())
+}
+
+/// The place after everything that readers see now.
+pub async fn now(pool: &Pool) -> Result<Place> {
+    let transaction = sqlx::query_scalar!(
+        r#"select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as "xmin!""#
+    )
+    .fetch_one(pool)
+    .await
+    .attempt("looking where events stand")?;
+    Ok(Place {
+        transaction: transaction - 1,
+        id: i64::MAX,
+    })
 }

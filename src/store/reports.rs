@@ -5,7 +5,9 @@ mod analytics;
 mod audit;
 mod bias;
 mod compare;
+mod history;
 mod losses;
+mod metrics;
 mod performance;
 mod portfolio;
 mod status;
@@ -18,7 +20,9 @@ pub use analytics::{
 pub use audit::{Expected, expected};
 pub use bias::{BIAS_MINIMUM, BIAS_SESSIONS, Bias};
 pub use compare::{CompleteRow, ScopeRow, completeness, scope};
+pub use history::{Ended, Past, PastRun, past, sees_run, summary};
 pub use losses::{Contract, Losses, Replay, Reverse, ValueAtRisk};
+pub use metrics::{Gauges, gauges};
 pub use performance::{SnapshotDay, snapshots};
 pub use portfolio::{
     Completeness, Entry, Position, Provenance, Published, Report, Snapshot, Unpublished, computed,

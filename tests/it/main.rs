@@ -13,6 +13,7 @@ mod market;
 mod proxy;
 mod world;
 
+mod api;
 mod bench;
 mod books;
 mod control;

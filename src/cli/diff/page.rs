@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Side, attempts, changed, errors, mean_coverage, phases};
 use crate::cli::text::{duration, indented, left, or_dash, percent, right, table};
+use crate::documents::diff::{Side, attempts, changed, errors, mean_coverage, phases};
 use crate::domain::Verdict;
 use crate::store::runs::PhaseRow;
 

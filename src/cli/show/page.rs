@@ -2,16 +2,17 @@
 
 mod analytics;
 mod losses;
+mod quality;
 
 use std::fmt::Write as _;
 
 use rust_decimal::Decimal;
 
-use super::json::weight;
 use super::{market_beta, worst_stress};
 use crate::cli::text::{
     count, indented, left, money, number, or_dash, percent, plain, right, signed, table,
 };
+use crate::documents::portfolio::weight;
 use crate::domain::Quality;
 use crate::store::reports::Report;
 
@@ -35,7 +36,7 @@ pub fn page(report: &Report) -> String {
     losses::options(&mut page, report);
     losses::value_at_risk(&mut page, report);
     analytics::stress(&mut page, report);
-    section(&mut page, "Data quality", &super::quality::page(report));
+    section(&mut page, "Data quality", &quality::section(report));
     losses::reverse(&mut page, report);
     losses::replays(&mut page, report);
     page
@@ -224,8 +225,8 @@ fn more(text: &mut String, all: usize, shown: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample;
     use super::*;
+    use crate::documents::portfolio::sample;
 
     #[test]
     fn the_first_lines_say_what_matters() {

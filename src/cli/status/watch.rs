@@ -161,7 +161,7 @@ fn line(status: &Status) -> String {
         progress.total,
         (progress.fraction() * 100.0).floor(),
         progress.running,
-        progress.retries,
+        status.retries(),
         progress.dead,
     );
     for pause in &status.pauses {

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::row;
 use crate::cli::text::{indented, instant, left, or_dash, right, table};
 use crate::cli::{Error, Output};
 use crate::domain::{TaskId, WorkerId};
@@ -49,7 +48,7 @@ fn document(task: &TaskRow, input: &Value, attempts: &[AttemptRow]) -> Value {
             "commit_ms": commit,
         })
     });
-    let mut document = row::document(task);
+    let mut document = crate::documents::tasks::document(task);
     document["attempt_rows"] = attempts.collect();
     document["input"] = input.clone();
     document

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::cli::tasks;
 use crate::cli::text::{count, duration, instant};
+use crate::documents::why::remedy;
 use crate::domain::{PhaseName, Verdict};
 use crate::engine::{Busy, Link, Task, Why};
 
@@ -296,37 +297,6 @@ fn about(task: &Task) -> String {
         "task {} (phase {}, {unit}, {})",
         task.task_id, task.number, task.as_of
     )
-}
-
-/// What to do about what holds it, where there is something to do.
-pub(super) fn remedy(why: &Why, link: &Link) -> Option<String> {
-    let (id, date) = (why.portfolio.id, why.date);
-    let text = match link {
-        Link::NotPlanned | Link::TaskCancelled { .. } | Link::Skipped { .. } => {
-            format!("sigmabatch run --date {date} --portfolio {id} --wait")
-        }
-        Link::TaskDead {
-            repair_run: None,
-            fingerprint,
-            ..
-        } => {
-            format!("once the cause is gone: sigmabatch retry --error {fingerprint} --reason '…'")
-        }
-        Link::Incomplete { .. } => {
-            format!("once the cause is gone: sigmabatch run --date {date} --portfolio {id} --force")
-        }
-        Link::Paused { kind, name, .. } => {
-            format!("sigmabatch resume {kind} {name} --reason '…'")
-        }
-        Link::NoWorker { .. } => String::from("start a worker: sigmabatch-worker"),
-        Link::VersionUnknown { .. } => String::from("start workers of the newer version"),
-        Link::PermitsBusy { .. } => {
-            String::from("wait, start more workers, or give them more SIGMABATCH_CONCURRENCY")
-        }
-        Link::RedisDown { .. } => String::from("start Redis; until then it is only slower"),
-        _ => return None,
-    };
-    Some(text)
 }
 
 #[cfg(test)]

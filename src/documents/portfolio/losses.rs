@@ -1,10 +1,29 @@
-//! Options, value at risk, crises of the past and reverse stress.
+//! Stress tests, options, value at risk, crises of the past and reverse stress.
 
 use serde_json::{Map, Value, json};
 
-use super::super::reasons::NONPOSITIVE_NAV;
+use super::reasons::{self, NONPOSITIVE_NAV};
 use super::text;
-use crate::store::reports::{Contract, Replay, Reverse, ValueAtRisk};
+use crate::store::reports::{Contract, Replay, Reverse, Stress, ValueAtRisk};
+
+pub(super) fn stress(stress: &Stress) -> Value {
+    json!({
+        "scenario": stress.scenario,
+        "name": stress.name,
+        "outcome": stress.outcome,
+        "reason": reasons::stress(stress),
+        "direct": stress.direct,
+        "propagated": stress.propagated,
+        "direct_pnl": stress.direct_pnl.map(text),
+        "propagated_pnl": stress.propagated_pnl.map(text),
+        "direct_floored": stress.direct_floored.map(text),
+        "propagated_floored": stress.propagated_floored.map(text),
+        "plausibility": stress.tail_p,
+        "mahalanobis": stress.mahalanobis,
+        "implausible": stress.implausible,
+        "coverage": stress.coverage,
+    })
+}
 
 pub(super) fn option(row: &Contract) -> Value {
     json!({

@@ -75,7 +75,7 @@ fn stress(scenario: &str, name: &str, propagated: f64, tail_p: f64) -> Stress {
 
 /// A small book: one stock that is modelled, one fund without data.
 #[expect(clippy::too_many_lines, reason = "data, not code")]
-pub(in crate::cli) fn report() -> Report {
+pub(crate) fn report() -> Report {
     let as_of: NaiveDate = "2016-12-30".parse().unwrap();
     let names = [
         "snapshot",

@@ -1,26 +1,16 @@
-//! What was found in the series behind the numbers: listed, never corrected.
+//! What was found in the series behind the numbers.
 
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::cli::text::{count as counted, left, table};
+use crate::documents::portfolio::findings;
 use crate::store::data_quality::Checked;
 use crate::store::reports::Report;
 
 /// Findings of a page; JSON has all that are kept.
 const LISTED: usize = 20;
-
-/// How much was found in all series that were checked; nothing where none was.
-pub(super) fn count(report: &Report) -> Option<i64> {
-    let checked = report.quality.iter().filter_map(|series| series.findings);
-    checked.map(i64::from).reduce(|a, b| a + b)
-}
-
-/// Why there is no count.
-pub(super) fn reason(report: &Report) -> Option<&'static str> {
-    count(report).is_none().then_some("no series was checked")
-}
 
 fn unchecked(report: &Report) -> impl Iterator<Item = &Checked> {
     report.quality.iter().filter(|one| one.findings.is_none())
@@ -31,8 +21,8 @@ fn texts<'a>(evidence: &'a Value, key: &str) -> &'a str {
 }
 
 /// The section of the page.
-pub(super) fn page(report: &Report) -> String {
-    let Some(found) = count(report) else {
+pub(super) fn section(report: &Report) -> String {
+    let Some(found) = findings(report) else {
         return "none: no series was checked".to_owned();
     };
     let checked = report.quality.len() - unchecked(report).count();
@@ -83,36 +73,14 @@ fn counted_series(count: usize) -> String {
     format!("{count} series")
 }
 
-/// The value of `data_quality`.
-pub(super) fn document(report: &Report) -> Value {
-    let series = report.quality.iter().map(|series| {
-        json!({
-            "symbol": series.symbol,
-            "held": series.held,
-            "sessions": series.sessions,
-            "observed": series.observed,
-            "findings": series.findings,
-            "evidence": series.evidence,
-            "reason": series.findings.is_none().then_some("not checked"),
-        })
-    });
-    json!({
-        "available": count(report).is_some(),
-        "reason": reason(report),
-        "findings": count(report),
-        "series": series.collect::<Vec<_>>(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::sample;
     use super::*;
+    use crate::documents::portfolio::sample;
 
     #[test]
-    fn findings_are_counted_listed_and_in_the_document() {
-        let report = sample::report();
-        let text = page(&report);
+    fn findings_are_counted_and_listed() {
+        let text = section(&sample::report());
         assert!(
             text.starts_with("data quality: 1 finding in 2 series"),
             "{text}"
@@ -122,23 +90,5 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("not checked: IWF"), "{text}");
-        let document = document(&report);
-        assert_eq!(document["findings"], 1);
-        assert_eq!(
-            document["series"][0]["evidence"][0]["check"],
-            "split_missing"
-        );
-        assert_eq!(document["series"][2]["reason"], "not checked");
-    }
-
-    #[test]
-    fn without_a_series_that_was_checked_there_is_a_reason_and_no_zero() {
-        let mut report = sample::report();
-        report.quality.clear();
-        assert_eq!(
-            (count(&report), reason(&report)),
-            (None, Some("no series was checked"))
-        );
-        assert_eq!(document(&report)["findings"], Value::Null);
     }
 }

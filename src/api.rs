@@ -1,0 +1,204 @@
+//! The HTTP API: it reads what is committed, and plans and steers runs through the same functions as the
+//! command line. It touches Postgres only, never computes, and keeps nothing: several may run at once.
+//!
+//! Errors are problems of RFC 9457; every answer has a trace id, and no error shows a statement or a path.
+
+mod auth;
+mod control;
+mod docs;
+mod events;
+mod health;
+mod metrics;
+mod params;
+mod problem;
+mod routes;
+mod runs;
+mod start;
+mod trace;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config;
+use crate::domain::{InstallId, Token};
+use crate::engine::{self, Engine, Order};
+use crate::queue::{self, Queue};
+use crate::store::{self, Connections, Pools, Settings};
+
+pub use routes::openapi;
+
+/// Connections that plan and steer; a slow plan holds up no reader.
+const CONTROL_CONNECTIONS: usize = 2;
+/// A caller waits no longer for a connection; then it hears that the database is busy.
+const ACQUIRE: Duration = Duration::from_secs(5);
+/// How long requests may go on after the signal to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How to serve.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Where.
+    pub listen: SocketAddr,
+    /// Connections that read.
+    pub connections: usize,
+}
+
+/// Why nothing is served.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address is taken, or not ours.
+    #[error("cannot listen on {1}")]
+    Listen(#[source] std::io::Error, SocketAddr),
+    /// The sockets are gone.
+    #[error("serving")]
+    Serve(#[source] std::io::Error),
+    /// Postgres.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Redis.
+    #[error(transparent)]
+    Queue(#[from] queue::Error),
+    /// A setting.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// The system has no randomness.
+    #[error("making the first token: {0}")]
+    Random(getrandom::Error),
+}
+
+/// What every handler has at hand.
+#[derive(Clone)]
+pub(crate) struct Api(Arc<Inner>);
+
+struct Inner {
+    engine: Engine,
+    redis: bool,
+    feed: events::Feed,
+    stop: CancellationToken,
+}
+
+impl Api {
+    /// Plans and steers: on connections of its own.
+    fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    fn pools(&self) -> &Pools {
+        &self.0.engine.pools
+    }
+
+    /// Redis, if this process knows one: only whether it answers is asked.
+    fn redis(&self) -> Option<&Queue> {
+        self.0.redis.then_some(&self.0.engine.queue)
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.0.engine.clock
+    }
+
+    fn feed(&self) -> &events::Feed {
+        &self.0.feed
+    }
+
+    /// Cancelled when the process is asked to stop: streams end then.
+    fn stop(&self) -> &CancellationToken {
+        &self.0.stop
+    }
+}
+
+/// A server that listens and does not answer yet.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    api: Api,
+    first: Option<Token>,
+}
+
+/// Connects, listens, and makes the first token where there is none. `queue` opens Redis, if there is one.
+pub async fn bind(
+    options: &Options,
+    settings: &Settings,
+    queue: impl FnOnce(InstallId) -> Result<Option<Queue>, config::Error>,
+    clock: Clock,
+) -> Result<Server, Error> {
+    let settings = Settings {
+        acquire_timeout: settings.acquire_timeout.min(ACQUIRE),
+        connections: Connections {
+            control: CONTROL_CONNECTIONS,
+            load: options.connections,
+            commit: 1,
+        },
+        ..settings.clone()
+    };
+    let pools = store::connect(&settings).await?;
+    let install = store::install_id(&pools).await?;
+    let given = queue(install.clone())?;
+    let redis = given.is_some();
+    let queue = given.map_or_else(|| Queue::absent(install), Ok)?;
+    let listening = TcpListener::bind(options.listen).await;
+    let listener = listening.map_err(|source| Error::Listen(source, options.listen))?;
+    let address = listener.local_addr().map_err(Error::Serve)?;
+    let token = Token::fresh().map_err(Error::Random)?;
+    let order = Order {
+        who: "serve",
+        reason: "no token existed",
+    };
+    let made = engine::first_token(&pools, &token, order).await?;
+    let stop = CancellationToken::new();
+    let feed = events::Feed::new(pools.clone(), stop.clone());
+    let engine = Engine::new(pools, queue, clock);
+    Ok(Server {
+        listener,
+        address,
+        api: Api(Arc::new(Inner {
+            engine,
+            redis,
+            feed,
+            stop,
+        })),
+        first: made.then_some(token),
+    })
+}
+
+impl Server {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The token that was made because there was none: for the one who started the process.
+    pub fn first_token(&self) -> Option<String> {
+        self.first.as_ref().map(Token::reveal)
+    }
+
+    /// Answers until `stop`, then lets requests end.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
+        let router: Router = routes::router(self.api.clone());
+        let ours = self.api.stop().clone();
+        let asked = stop.clone();
+        tokio::spawn(async move {
+            asked.cancelled().await;
+            ours.cancel();
+        });
+        tracing::info!(address = %self.address, "serving");
+        let serving = axum::serve(self.listener, router)
+            .with_graceful_shutdown(self.api.stop().clone().cancelled_owned());
+        let late = async {
+            stop.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! {
+            done = serving => done.map_err(Error::Serve)?,
+            () = late => tracing::warn!("requests that did not end were cut off"),
+        }
+        self.api.pools().close().await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}

@@ -1,0 +1,104 @@
+//! Who asks: the bearer of a token, found by the token's id and compared by the hash of its secret.
+
+use axum::extract::FromRequestParts;
+use axum::http::header;
+use axum::http::request::Parts;
+use uuid::Uuid;
+
+use super::Api;
+use super::problem::{Kind, Problem};
+use crate::domain::{Access, PortfolioId, Role, RunId, Token};
+use crate::engine::Order;
+use crate::store::{ReadTx, portfolios, reports, tokens};
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    /// In audit rows, and whose idempotency keys are meant.
+    pub(crate) who: String,
+    pub(crate) access: Access,
+}
+
+impl FromRequestParts<Api> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let refused = |detail: &str| Problem::new(Kind::Unauthorized, detail);
+        let header = parts.headers.get(header::AUTHORIZATION);
+        let header = header.ok_or_else(|| refused("send Authorization: Bearer sb_…"))?;
+        let text = header.to_str().unwrap_or_default();
+        let (scheme, token) = text.split_once(' ').unwrap_or_default();
+        let token: Option<Token> = token.trim().parse().ok();
+        let token = token
+            .filter(|_| scheme.eq_ignore_ascii_case("bearer"))
+            .ok_or_else(|| refused("that is no bearer token of this system"))?;
+        let found = tokens::valid(&api.pools().load, token.id).await?;
+        // The same words whether the id or the secret is wrong.
+        let (row, _) = found
+            .filter(|(_, hash)| hash.matches(&token.hash()))
+            .ok_or_else(|| refused("that token is not valid (any more)"))?;
+        Ok(Self {
+            who: format!("token {} ({})", row.name, row.id),
+            access: row.access,
+        })
+    }
+}
+
+impl Caller {
+    /// For what changes something that concerns everybody.
+    pub(crate) fn operator(&self) -> Result<(), Problem> {
+        match self.access.role() {
+            Role::Operator => Ok(()),
+            role => Err(forbidden(role)),
+        }
+    }
+
+    /// For what changes something of given portfolios.
+    pub(crate) fn changes(&self) -> Result<(), Problem> {
+        match self.access.role() {
+            Role::Operator | Role::Owner => Ok(()),
+            Role::Viewer => Err(forbidden(Role::Viewer)),
+        }
+    }
+
+    /// The order of this caller.
+    pub(crate) fn order<'a>(&'a self, reason: &'a str) -> Order<'a> {
+        Order {
+            who: &self.who,
+            reason,
+        }
+    }
+
+    /// The portfolios that there are for this caller, for statements; `None` is every one.
+    pub(crate) fn only(&self) -> Option<Vec<Uuid>> {
+        let only = self.access.only()?;
+        Some(only.iter().map(|id| id.0).collect())
+    }
+
+    /// A portfolio that there is for this caller.
+    pub(crate) async fn portfolio(
+        &self,
+        db: &mut ReadTx<'_>,
+        id: PortfolioId,
+    ) -> Result<crate::domain::Portfolio, Problem> {
+        let none = || Problem::not_found("portfolio");
+        if !self.access.sees(id) {
+            return Err(none());
+        }
+        portfolios::get(db, id).await?.ok_or_else(none)
+    }
+
+    /// A run that there is for this caller: an owner's has only portfolios of the owner.
+    pub(crate) async fn run(&self, db: &mut ReadTx<'_>, id: RunId) -> Result<(), Problem> {
+        let only = self.only();
+        if reports::sees_run(db, id, only.as_deref()).await? {
+            Ok(())
+        } else {
+            Err(Problem::not_found("run"))
+        }
+    }
+}
+
+fn forbidden(role: Role) -> Problem {
+    Problem::new(Kind::Forbidden, format!("a {role} cannot do that"))
+}

@@ -1,0 +1,238 @@
+//! Events as they are committed, as a stream that can be resumed without loss.
+//!
+//! One poller for each process reads what became visible and hands it to every stream. A stream begins with what
+//! lies between its place and now, read after it listens; what comes twice is told by its place. Whoever falls
+//! behind reads again from where he is.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures::stream::{self, Stream};
+use serde_json::json;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast};
+use tokio_util::sync::CancellationToken;
+
+use super::Api;
+use super::auth::Caller;
+use super::problem::{Kind, Problem};
+use super::runs::visible;
+use crate::domain::RunId;
+use crate::store::events::{self, EventRow, Place};
+use crate::store::{self, Pools};
+
+/// Between two looks, while somebody listens.
+const INTERVAL: Duration = Duration::from_millis(300);
+/// Events that a stream may be behind before it reads again.
+const BUFFER: usize = 1_024;
+/// Events of one statement.
+const BATCH: i64 = 500;
+/// Streams of a process.
+const STREAMS: usize = 2_000;
+
+/// The events of a process.
+#[derive(Clone)]
+pub(super) struct Feed {
+    pools: Pools,
+    sender: broadcast::Sender<Arc<EventRow>>,
+    listened: Arc<Notify>,
+    places: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+impl Feed {
+    /// Starts the poller; it reads nothing while nobody listens.
+    pub(super) fn new(pools: Pools, stop: CancellationToken) -> Self {
+        let feed = Self {
+            pools,
+            sender: broadcast::channel(BUFFER).0,
+            listened: Arc::default(),
+            places: Arc::new(Semaphore::new(STREAMS)),
+            stop: stop.clone(),
+        };
+        let poller = feed.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = poller.poll() => {}
+                () = stop.cancelled() => {}
+            }
+        });
+        feed
+    }
+
+    /// Streams that are open.
+    pub(super) fn open(&self) -> usize {
+        STREAMS - self.places.available_permits()
+    }
+
+    async fn poll(&self) {
+        let mut place = None;
+        loop {
+            if self.sender.receiver_count() == 0 {
+                self.listened.notified().await;
+            }
+            match self.look(place).await {
+                Ok(next) => place = Some(next),
+                Err(error) => tracing::warn!(%error, "events were not read"),
+            }
+            tokio::time::sleep(INTERVAL).await;
+        }
+    }
+
+    /// Hands out what became visible; where the next look begins. The place is kept while nobody listens: a
+    /// stream that reads what lies behind it at any time has then nothing between that and what it hears.
+    async fn look(&self, place: Option<Place>) -> store::Result<Place> {
+        let Some(mut place) = place else {
+            return events::now(&self.pools.commit).await;
+        };
+        loop {
+            let rows = events::after(&self.pools.commit, place, None, BATCH).await?;
+            let Some(last) = rows.last() else {
+                return Ok(place);
+            };
+            place = last.place;
+            for row in rows {
+                // Nobody listens any more.
+                let _ = self.sender.send(Arc::new(row));
+            }
+        }
+    }
+
+    fn listen(&self) -> broadcast::Receiver<Arc<EventRow>> {
+        let receiver = self.sender.subscribe();
+        self.listened.notify_one();
+        receiver
+    }
+}
+
+/// One stream.
+struct Reader {
+    feed: Feed,
+    run: RunId,
+    place: Place,
+    /// Read and not sent yet.
+    ahead: VecDeque<Arc<EventRow>>,
+    /// What lies between the place and now has to be read.
+    behind: bool,
+    live: broadcast::Receiver<Arc<EventRow>>,
+    _seat: OwnedSemaphorePermit,
+}
+
+impl Reader {
+    async fn next(&mut self) -> Option<Arc<EventRow>> {
+        loop {
+            if let Some(row) = self.ahead.pop_front() {
+                if row.place > self.place {
+                    self.place = row.place;
+                    return Some(row);
+                }
+                continue;
+            }
+            if self.behind {
+                match self.catch_up().await {
+                    Ok(()) => continue,
+                    Err(error) => {
+                        // The client comes back with the place that it has.
+                        tracing::warn!(%error, "a stream of events ended");
+                        return None;
+                    }
+                }
+            }
+            let heard = tokio::select! {
+                heard = self.live.recv() => heard,
+                () = self.feed.stop.cancelled() => return None,
+            };
+            match heard {
+                Ok(row) if row.run == Some(self.run) => self.ahead.push_back(row),
+                Ok(_) => {}
+                Err(broadcast::error::RecvError::Lagged(_)) => self.behind = true,
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
+        }
+    }
+
+    async fn catch_up(&mut self) -> store::Result<()> {
+        let pool = &self.feed.pools.load;
+        let rows = events::after(pool, self.place, Some(self.run), BATCH).await?;
+        self.behind = i64::try_from(rows.len()) == Ok(BATCH);
+        self.ahead.extend(rows.into_iter().map(Arc::new));
+        Ok(())
+    }
+}
+
+/// What happens to a run, as server-sent events: everything since its beginning, or since `Last-Event-ID`. The last
+/// one is `run-finished`.
+#[utoipa::path(get, path = "/api/v1/runs/{run_id}/events", tag = "runs",
+    params(("run_id" = uuid::Uuid, Path, description = "The run"),
+           ("Last-Event-ID" = Option<String>, Header, description = "Go on after this event")),
+    responses((status = 200, description = "A stream of events", body = String, content_type = "text/event-stream"),
+              (status = 404, description = "No such run")))]
+pub(super) async fn stream(
+    caller: Caller,
+    State(api): State<Api>,
+    Path(run): Path<String>,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let run = visible(&api, &caller, &run).await?.id;
+    let place = match headers.get("last-event-id") {
+        None => Place::default(),
+        Some(value) => value.to_str().ok().and_then(parse).ok_or_else(|| {
+            Problem::field("Last-Event-ID", "not an id that this stream has given")
+        })?,
+    };
+    let feed = api.feed().clone();
+    let seat = Arc::clone(&feed.places).try_acquire_owned();
+    let seat = seat.map_err(|_| Problem::new(Kind::Busy, "too many streams are open"))?;
+    let reader = Reader {
+        live: feed.listen(),
+        feed,
+        run,
+        place,
+        ahead: VecDeque::new(),
+        behind: true,
+        _seat: seat,
+    };
+    let events = stream::unfold(reader, |mut reader| async move {
+        let row = reader.next().await?;
+        Some((Ok(event(&row)), reader))
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()))
+}
+
+fn event(row: &EventRow) -> Event {
+    let data = json!({ "at": row.at, "run_id": row.run, "kind": row.kind, "detail": row.detail });
+    Event::default()
+        .id(format!("{}-{}", row.place.transaction, row.place.id))
+        .event(&row.kind)
+        .data(data.to_string())
+}
+
+fn parse(text: &str) -> Option<Place> {
+    let (transaction, id) = text.trim().split_once('-')?;
+    let number = |text: &str| text.parse::<i64>().ok().filter(|number| *number >= 0);
+    Some(Place {
+        transaction: number(transaction)?,
+        id: number(id)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_a_place_or_nothing() {
+        let place = Place {
+            transaction: 7,
+            id: 12,
+        };
+        assert_eq!(parse("7-12"), Some(place));
+        for text in ["", "7", "7-", "-7-1", "a-b", "99999999999999999999-1"] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Numbers for Prometheus, in its text form.
+
+use std::fmt::{Display, Write as _};
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+
+use super::Api;
+use super::auth::Caller;
+use super::problem::Problem;
+use crate::domain::Calendar;
+use crate::store::reports::{self, Gauges, WorkerRow};
+use crate::store::{Pools, ReadTx};
+
+/// Counters of workers' heartbeats that add up.
+const COUNTED: [&str; 6] = [
+    "claimed",
+    "committed",
+    "failed",
+    "stale_hints",
+    "foreign",
+    "garbage",
+];
+
+/// Runs, tasks, workers and connections, as Prometheus reads them.
+#[utoipa::path(get, path = "/metrics", tag = "health",
+    responses((status = 200, description = "Prometheus text", body = String, content_type = "text/plain")))]
+pub(super) async fn metrics(caller: Caller, State(api): State<Api>) -> Result<Response, Problem> {
+    if caller.access.only().is_some() {
+        // Numbers of everybody's portfolios.
+        return Err(Problem::not_found("path"));
+    }
+    let mut db = ReadTx::lazy(&api.pools().load);
+    let gauges = reports::gauges(&mut db).await?;
+    let workers = reports::workers(&mut db).await?;
+    db.close().await?;
+    let newest = Calendar::nyse().newest_eligible(api.clock().now()).ok();
+    let lag = gauges.newest_date.zip(newest).map(|(date, newest)| {
+        let sessions = Calendar::nyse().sessions(date, newest.date());
+        sessions.map_or(0, |sessions| sessions.len().saturating_sub(1))
+    });
+    let mut text = Text::default();
+    text.gauges(&gauges, lag);
+    text.workers(&workers);
+    text.process(api.pools(), api.feed().open());
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, kind)], text.0).into_response())
+}
+
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    /// One metric with its samples: labels, as they stand between the braces, and a value.
+    fn metric<V: Display>(
+        &mut self,
+        name: &str,
+        kind: &str,
+        help: &str,
+        samples: impl IntoIterator<Item = (String, V)>,
+    ) {
+        let mut samples = samples.into_iter().peekable();
+        if samples.peek().is_none() {
+            return;
+        }
+        let _ = writeln!(self.0, "# HELP sigmabatch_{name} {help}");
+        let _ = writeln!(self.0, "# TYPE sigmabatch_{name} {kind}");
+        for (labels, value) in samples {
+            let _ = if labels.is_empty() {
+                writeln!(self.0, "sigmabatch_{name} {value}")
+            } else {
+                writeln!(self.0, "sigmabatch_{name}{{{labels}}} {value}")
+            };
+        }
+    }
+
+    fn one<V: Display>(&mut self, name: &str, help: &str, value: Option<V>) {
+        self.metric(
+            name,
+            "gauge",
+            help,
+            value.map(|value| (String::new(), value)),
+        );
+    }
+
+    fn gauges(&mut self, gauges: &Gauges, lag: Option<usize>) {
+        let runs = gauges.runs.iter();
+        let runs = runs.map(|(status, n)| (label("status", status), *n));
+        self.metric("runs", "gauge", "Runs by status.", runs);
+        let tasks = gauges.tasks.iter();
+        let tasks = tasks.map(|(phase, state, n)| {
+            (
+                format!("{},{}", label("phase", phase), label("state", state)),
+                *n,
+            )
+        });
+        let help = "Tasks that are not final, by phase and state.";
+        self.metric("tasks", "gauge", help, tasks);
+        let help = "Dead tasks that no repair run was planned for.";
+        self.one("tasks_dead", help, Some(gauges.dead));
+        let help = "Seconds since the oldest task that may be claimed became ready.";
+        self.one("oldest_ready_seconds", help, gauges.oldest_ready_seconds);
+        let phases = gauges.phase_seconds.iter();
+        let phases = phases.map(|(phase, seconds)| (label("phase", phase), *seconds));
+        let help = "Seconds that the phases of the newest finished run took.";
+        self.metric("phase_seconds", "gauge", help, phases);
+        let help = "Seconds of the longest transaction on the server.";
+        self.one(
+            "longest_transaction_seconds",
+            help,
+            gauges.longest_transaction_seconds,
+        );
+        let help = "Mean coverage of the newest results, a fraction.";
+        self.one("coverage", help, gauges.coverage);
+        let help =
+            "Sessions between the newest results and the newest session whose closes are final.";
+        self.one("business_date_lag_sessions", help, lag);
+    }
+
+    fn workers(&mut self, workers: &[WorkerRow]) {
+        let living = workers.iter().filter(|worker| worker.has_lease()).count();
+        self.one("workers", "Workers with a lease.", Some(living));
+        for name in COUNTED {
+            let samples = workers.iter().filter_map(|worker| {
+                let value = worker.counter(name)?;
+                Some((label("worker", &worker.id.consumer()), value))
+            });
+            let help = "From the last heartbeat of each worker.";
+            self.metric(&format!("worker_{name}_total"), "counter", help, samples);
+        }
+    }
+
+    fn process(&mut self, pools: &Pools, streams: usize) {
+        let [control, load, commit] = pools.in_use();
+        let used = [("control", control), ("read", load), ("events", commit)];
+        let used = used.map(|(pool, n)| (label("pool", pool), n));
+        let help = "Connections of this process that are in use.";
+        self.metric("api_connections_in_use", "gauge", help, used);
+        let help = "Streams of events that this process serves.";
+        self.one("api_event_streams", help, Some(streams));
+    }
+}
+
+fn label(name: &str, value: &str) -> String {
+    let value = value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n");
+    format!("{name}=\"{value}\"")
+}

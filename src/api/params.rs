@@ -1,0 +1,188 @@
+//! Parameters of a query: each is read by its name, so that a wrong one is named, and so is one that nobody knows.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
+use serde_json::Value;
+
+use super::problem::Problem;
+
+/// Most rows of a page.
+const MOST: u16 = 500;
+
+/// The pairs of a query, in their order.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Params(Vec<(String, String)>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Params {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let query = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
+        let Query(pairs) = query.map_err(|_| Problem::field("query", "not a query string"))?;
+        Ok(Self(pairs))
+    }
+}
+
+impl Params {
+    /// Refuses a name that this route does not know: a typing error is no default.
+    pub(crate) fn only(&self, known: &[&str]) -> Result<&Self, Problem> {
+        match self
+            .0
+            .iter()
+            .find(|(name, _)| !known.contains(&name.as_str()))
+        {
+            None => Ok(self),
+            Some((name, _)) => {
+                let known = known.join(", ");
+                let detail = format!("unknown parameter; this route knows: {known}");
+                Err(Problem::field(name, detail))
+            }
+        }
+    }
+
+    /// All values of a name.
+    pub(crate) fn all<T>(&self, name: &str) -> Result<Vec<T>, Problem>
+    where
+        T: FromStr<Err: Display>,
+    {
+        let values = self.0.iter().filter(|(known, _)| known == name);
+        values.map(|(_, text)| parsed(name, text)).collect()
+    }
+
+    /// The value of a name that may stand once.
+    pub(crate) fn one<T>(&self, name: &str) -> Result<Option<T>, Problem>
+    where
+        T: FromStr<Err: Display>,
+    {
+        let mut values = self.all(name)?;
+        let value = values.pop();
+        if values.is_empty() {
+            Ok(value)
+        } else {
+            Err(Problem::field(name, "given more than once"))
+        }
+    }
+
+    /// Whether a flag is set; without a value it is.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, Problem> {
+        match self.one::<String>(name)?.as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true" | "") => Ok(true),
+            Some(_) => Err(Problem::field(name, "true or false")),
+        }
+    }
+
+    /// Rows of a page.
+    pub(crate) fn limit(&self, usual: u16) -> Result<u16, Problem> {
+        match self.one::<u16>("limit")? {
+            None => Ok(usual),
+            Some(limit) if (1..=MOST).contains(&limit) => Ok(limit),
+            Some(_) => Err(Problem::field("limit", format!("1 to {MOST}"))),
+        }
+    }
+}
+
+/// The query, and the fields of a JSON object in the body, as one: whoever asks may put a parameter in either.
+#[derive(Debug, Clone)]
+pub(crate) struct Fields(Params);
+
+impl<S: Send + Sync> FromRequest<S> for Fields {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let mut params = Params::from_request_parts(&mut parts, state).await?;
+        let request = Request::from_parts(parts, body);
+        let body = Bytes::from_request(request, state).await;
+        let body = body.map_err(|rejection| Problem::of_status(rejection.status()))?;
+        if !body.iter().all(u8::is_ascii_whitespace) {
+            params.0.extend(pairs(&body)?);
+        }
+        Ok(Self(params))
+    }
+}
+
+impl Fields {
+    /// As [`Params::only`].
+    pub(crate) fn only(&self, known: &[&str]) -> Result<&Params, Problem> {
+        self.0.only(known)
+    }
+}
+
+/// The fields of an object; a list is a name that is repeated, null is not there.
+fn pairs(body: &[u8]) -> Result<Vec<(String, String)>, Problem> {
+    let object: serde_json::Map<String, Value> = serde_json::from_slice(body).map_err(|error| {
+        Problem::field("body", format!("not a JSON object: line {}", error.line()))
+    })?;
+    let mut pairs = Vec::new();
+    for (name, value) in object {
+        let values = match value {
+            Value::Array(values) => values,
+            value => vec![value],
+        };
+        for value in values {
+            let text = match value {
+                Value::Null => continue,
+                Value::String(text) => text,
+                Value::Bool(flag) => flag.to_string(),
+                Value::Number(number) => number.to_string(),
+                Value::Array(_) | Value::Object(_) => {
+                    return Err(Problem::field(
+                        &name,
+                        "a text, number, flag, or list of them",
+                    ));
+                }
+            };
+            pairs.push((name.clone(), text));
+        }
+    }
+    Ok(pairs)
+}
+
+/// Reads a value.
+pub(crate) fn parsed<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<T, Problem> {
+    // Postgres knows no text with a zero byte.
+    if text.contains('\0') {
+        return Err(Problem::field(name, "has a character that is no text"));
+    }
+    text.parse()
+        .map_err(|error: T::Err| Problem::field(name, error.to_string()))
+}
+
+/// An id in a path: what is none names nothing.
+pub(crate) fn id<T: FromStr>(what: &str, text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|_| Problem::not_found(what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn params(pairs: &[(&str, &str)]) -> Params {
+        let pairs = pairs.iter();
+        Params(pairs.map(|(a, b)| ((*a).into(), (*b).into())).collect())
+    }
+
+    #[test]
+    fn a_wrong_parameter_is_named() {
+        let field = |problem: Problem| problem.field.unwrap();
+        let twice = params(&[("limit", "1"), ("limit", "2")]);
+        assert_eq!(field(twice.limit(50).unwrap_err()), "limit");
+        assert_eq!(
+            field(params(&[("limit", "0")]).limit(50).unwrap_err()),
+            "limit"
+        );
+        let typo = params(&[("dat", "2016-12-30")]);
+        assert_eq!(field(typo.only(&["date"]).unwrap_err()), "dat");
+        assert!(params(&[("force", "")]).flag("force").unwrap());
+        assert_eq!(
+            field(params(&[("force", "1")]).flag("force").unwrap_err()),
+            "force"
+        );
+        assert!(parsed::<String>("error", "a\0b").is_err());
+    }
+}

@@ -1,0 +1,108 @@
+//! The routes, and the document that is made of them.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware;
+use tower::limit::GlobalConcurrencyLimitLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::timeout::TimeoutLayer;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::problem::{Kind, Problem};
+use super::{Api, control, docs, events, health, metrics, runs, start, trace};
+
+/// Largest body: a file of a portfolio.
+const BODY_BYTES: usize = 8 << 20;
+/// Requests that are worked on at once; others wait.
+const REQUESTS: usize = 256;
+/// A request that takes longer is answered with a problem, a body that comes slower as well.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The document of the API.
+pub fn openapi() -> OpenApi {
+    let (_, mut document) = described();
+    let (_, streams) = streaming();
+    document.merge(streams);
+    document
+}
+
+/// Everything that is answered.
+pub(super) fn router(api: Api) -> Router {
+    let (plain, _) = described();
+    let (streams, _) = streaming();
+    let plain: Router<Api> = plain
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::GATEWAY_TIMEOUT,
+            LIMIT,
+        ))
+        .layer(GlobalConcurrencyLimitLayer::new(REQUESTS));
+    plain
+        .merge(streams)
+        .merge(docs::router(openapi()))
+        .fallback(async || Problem::not_found("path"))
+        .method_not_allowed_fallback(async || Problem::new(Kind::Method, "see /docs"))
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(middleware::from_fn(trace::trace))
+        .layer(CompressionLayer::new())
+        .with_state(api)
+}
+
+fn described() -> (Router<Api>, OpenApi) {
+    OpenApiRouter::with_openapi(base())
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(metrics::metrics))
+        .routes(routes!(start::start))
+        .routes(routes!(runs::current))
+        .routes(routes!(runs::history))
+        .routes(routes!(runs::summary))
+        .routes(routes!(runs::one))
+        .routes(routes!(runs::tasks))
+        .routes(routes!(runs::diff))
+        .routes(routes!(control::cancel))
+        .routes(routes!(control::pauses))
+        .routes(routes!(control::pause))
+        .routes(routes!(control::resume))
+        .routes(routes!(control::retry))
+        .routes(routes!(control::why))
+        .split_for_parts()
+}
+
+/// Without a limit of time: they last as long as somebody listens.
+fn streaming() -> (Router<Api>, OpenApi) {
+    OpenApiRouter::with_openapi(OpenApi::default())
+        .routes(routes!(events::stream))
+        .split_for_parts()
+}
+
+fn base() -> OpenApi {
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("`sigmabatch token create --role viewer` makes one"))
+        .build();
+    let components = ComponentsBuilder::new()
+        .security_scheme("token", SecurityScheme::Http(scheme))
+        .build();
+    let info = InfoBuilder::new()
+        .title("sigmabatch")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "Nightly portfolio analytics. Money is decimal text, statistics are numbers, what is missing is null \
+             with a reason. Errors are problems of RFC 9457 with the offending field and a trace id.",
+        ))
+        .build();
+    OpenApiBuilder::new()
+        .info(info)
+        .components(Some(components))
+        .security(Some([SecurityRequirement::new(
+            "token",
+            Vec::<String>::new(),
+        )]))
+        .build()
+}

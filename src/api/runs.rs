@@ -1,0 +1,291 @@
+//! Runs: where they stand and how they ended, for those who may see them.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde_json::{Value, json};
+
+use super::Api;
+use super::auth::Caller;
+use super::params::{Params, id};
+use super::problem::Problem;
+use crate::documents::runs::Progress;
+use crate::documents::{self, diff};
+use crate::domain::{RunId, TaskId, TaskState, Verdict};
+use crate::engine;
+use crate::store::reports::{self, Past, PastRun};
+use crate::store::runs::{self, RunRow};
+use crate::store::tasks_report::{self, Filter};
+use crate::store::{Pools, ReadTx};
+
+/// Rows of a page where nothing else is asked for.
+const PAGE: u16 = 50;
+/// Tasks in workers' hands that a run shows.
+const RUNNING: i64 = 20;
+/// Runs that may go on at once and are shown together.
+const CURRENT: i64 = 20;
+/// Days that a summary looks back.
+const DAYS: i32 = 30;
+
+/// Runs that go on, newest first, each with its progress.
+#[utoipa::path(get, path = "/api/v1/admin/batch/run/current", tag = "runs",
+    responses((status = 200, description = "Runs that go on", body = Value)))]
+pub(super) async fn current(
+    caller: Caller,
+    State(api): State<Api>,
+    params: Params,
+) -> Result<Json<Value>, Problem> {
+    params.only(&[])?;
+    let filter = Past {
+        only: caller.only(),
+        status: Some("running".to_owned()),
+        ..Past::default()
+    };
+    let mut db = ReadTx::lazy(&api.pools().load);
+    let rows = reports::past(&mut db, &filter, None, CURRENT).await?;
+    db.close().await?;
+    let mut list = Vec::new();
+    for row in &rows {
+        list.push(detail(api.pools(), row.run.clone(), false).await?);
+    }
+    Ok(Json(json!({ "runs": list })))
+}
+
+/// Past runs and those that go on, newest first; `next` is the cursor of the page after.
+#[utoipa::path(get, path = "/api/v1/admin/batch/history", tag = "runs",
+    params(
+        ("status" = Option<String>, Query, description = "running, succeeded, partial, failed or cancelled"),
+        ("lane" = Option<String>, Query, description = "interactive, nightly or backfill"),
+        ("trigger" = Option<String>, Query, description = "nightly, catch-up, cli, onboarding, api or repair"),
+        ("start_date" = Option<chrono::NaiveDate>, Query, description = "Final date not before"),
+        ("end_date" = Option<chrono::NaiveDate>, Query, description = "Final date not after"),
+        ("portfolio_id" = Option<uuid::Uuid>, Query, description = "With this portfolio"),
+        ("limit" = Option<u16>, Query, description = "Rows of a page, 1 to 500"),
+        ("cursor" = Option<uuid::Uuid>, Query, description = "`next` of the page before")),
+    responses((status = 200, description = "A page of runs", body = Value)))]
+pub(super) async fn history(
+    caller: Caller,
+    State(api): State<Api>,
+    params: Params,
+) -> Result<Json<Value>, Problem> {
+    params.only(&[
+        "status",
+        "lane",
+        "trigger",
+        "start_date",
+        "end_date",
+        "portfolio_id",
+        "limit",
+        "cursor",
+    ])?;
+    let status: Option<String> = params.one("status")?;
+    if let Some(text) = status.as_deref().filter(|text| *text != "running") {
+        text.parse::<Verdict>()
+            .map_err(|error| Problem::field("status", error.to_string()))?;
+    }
+    let filter = Past {
+        only: caller.only(),
+        status,
+        lane: params.one("lane")?,
+        trigger: params.one("trigger")?,
+        from: params.one("start_date")?,
+        to: params.one("end_date")?,
+        portfolio: params.one("portfolio_id")?,
+    };
+    let limit = params.limit(PAGE)?;
+    let cursor: Option<RunId> = params.one("cursor")?;
+    let mut db = ReadTx::lazy(&api.pools().load);
+    let rows = reports::past(&mut db, &filter, cursor, limit.into()).await?;
+    db.close().await?;
+    let full = rows.len() == usize::from(limit);
+    let next = rows.last().filter(|_| full).map(|row| row.run.id);
+    let rows: Vec<Value> = rows.iter().map(past).collect();
+    Ok(Json(json!({ "runs": rows, "next": next })))
+}
+
+fn past(row: &PastRun) -> Value {
+    let mut value = documents::runs::run(&row.run);
+    value["status"] = json!(row.run.verdict.map_or("running", Verdict::as_str));
+    value["principal"] = json!(row.principal);
+    value["portfolios"] = json!(row.portfolios);
+    value["tasks"] = json!(row.tasks);
+    value["unfinished"] = json!(row.unfinished);
+    value["dead"] = json!(row.dead);
+    value
+}
+
+/// Runs of the last days by their status, with how long they took.
+#[utoipa::path(get, path = "/api/v1/admin/batch/history/summary", tag = "runs",
+    params(("days" = Option<i32>, Query, description = "How far back, 1 to 3650; 30 if nothing is said")),
+    responses((status = 200, description = "Counts and times by status", body = Value)))]
+pub(super) async fn summary(
+    caller: Caller,
+    State(api): State<Api>,
+    params: Params,
+) -> Result<Json<Value>, Problem> {
+    params.only(&["days"])?;
+    let days = params.one::<i32>("days")?.unwrap_or(DAYS);
+    if !(1..=3650).contains(&days) {
+        return Err(Problem::field("days", "1 to 3650"));
+    }
+    let mut db = ReadTx::lazy(&api.pools().load);
+    let only = caller.only();
+    let rows = reports::summary(&mut db, only.as_deref(), days).await?;
+    db.close().await?;
+    let statuses = rows.iter().map(|row| {
+        json!({
+            "status": row.status,
+            "runs": row.runs,
+            "mean_seconds": row.mean_seconds,
+            "longest_seconds": row.longest_seconds,
+            "newest": row.newest,
+        })
+    });
+    let total: i64 = rows.iter().map(|row| row.runs).sum();
+    Ok(Json(
+        json!({ "days": days, "runs": total, "statuses": statuses.collect::<Vec<_>>() }),
+    ))
+}
+
+/// A run: its phases, how far it is, when it may end, its verdict, its errors by fingerprint, and what its
+/// portfolios lack.
+#[utoipa::path(get, path = "/api/v1/runs/{run_id}", tag = "runs",
+    params(("run_id" = uuid::Uuid, Path, description = "The run")),
+    responses((status = 200, description = "The run", body = Value), (status = 404, description = "No such run")))]
+pub(super) async fn one(
+    caller: Caller,
+    State(api): State<Api>,
+    Path(run): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let run = visible(&api, &caller, &run).await?;
+    Ok(Json(detail(api.pools(), run, true).await?))
+}
+
+/// The run of a path, for a caller who may see it.
+pub(super) async fn visible(api: &Api, caller: &Caller, text: &str) -> Result<RunRow, Problem> {
+    let run: RunId = id("run", text)?;
+    let mut db = ReadTx::lazy(&api.pools().load);
+    caller.run(&mut db, run).await?;
+    db.close().await?;
+    let row = runs::list(&api.pools().load, Some(run), 1).await?.pop();
+    row.ok_or_else(|| Problem::not_found("run"))
+}
+
+async fn detail(pools: &Pools, run: RunRow, whole: bool) -> Result<Value, Problem> {
+    let phases = runs::phases(&pools.load, run.id).await?;
+    let progress = Progress::of(&phases);
+    let of_run = Filter {
+        run: Some(run.id),
+        ..Filter::default()
+    };
+    let running = Filter {
+        state: Some(TaskState::Running),
+        ..of_run.clone()
+    };
+    let mut db = ReadTx::lazy(&pools.load);
+    let eta = match run.verdict {
+        None => engine::remaining(&mut db, run.id, &phases).await?,
+        Some(_) => None,
+    };
+    let mut value = documents::runs::run(&run);
+    value["batch_run_id"] = json!(run.id);
+    value["status"] = json!(run.verdict.map_or("running", Verdict::as_str));
+    value["progress"] = documents::runs::progress(&progress, eta);
+    value["percent"] = json!((progress.fraction() * 1000.0).floor() / 10.0);
+    let rows = phases.iter().map(documents::runs::phase);
+    value["phases"] = rows.collect();
+    if whole {
+        let errors = tasks_report::errors(&mut db, &of_run).await?;
+        value["errors"] = errors.iter().map(documents::errors::document).collect();
+        value["retries"] = json!(reports::retries(&mut db, run.id).await?);
+        let tasks = tasks_report::list(&mut db, &running, None, RUNNING).await?;
+        value["running"] = tasks.iter().map(documents::tasks::document).collect();
+        let missing = reports::missing(&mut db, run.id).await?;
+        value["missing"] = missing.iter().map(documents::runs::missing).collect();
+        let pauses = reports::pauses(&mut db).await?;
+        value["paused"] = pauses.iter().map(documents::runs::pause).collect();
+    }
+    db.close().await?;
+    Ok(value)
+}
+
+/// Tasks of a run, newest first, with the errors of all that the filter means.
+#[utoipa::path(get, path = "/api/v1/runs/{run_id}/tasks", tag = "runs",
+    params(
+        ("run_id" = uuid::Uuid, Path, description = "The run"),
+        ("phase" = Option<String>, Query, description = "A phase, by name"),
+        ("state" = Option<String>, Query, description = "ready, running, done, dead, cancelled or split"),
+        ("symbol" = Option<String>, Query, description = "About this symbol"),
+        ("portfolio_id" = Option<uuid::Uuid>, Query, description = "About this portfolio"),
+        ("error" = Option<String>, Query, description = "A fingerprint, a class or a part of the message"),
+        ("limit" = Option<u16>, Query, description = "Rows of a page, 1 to 500"),
+        ("cursor" = Option<i64>, Query, description = "`next` of the page before")),
+    responses((status = 200, description = "A page of tasks", body = Value), (status = 404, description = "No such run")))]
+pub(super) async fn tasks(
+    caller: Caller,
+    State(api): State<Api>,
+    Path(run): Path<String>,
+    params: Params,
+) -> Result<Json<Value>, Problem> {
+    params.only(&[
+        "phase",
+        "state",
+        "symbol",
+        "portfolio_id",
+        "error",
+        "limit",
+        "cursor",
+    ])?;
+    let run = visible(&api, &caller, &run).await?;
+    let filter = filter(&params, Some(run.id))?;
+    let limit = params.limit(PAGE)?;
+    let cursor = params.one::<i64>("cursor")?.map(TaskId);
+    let mut db = ReadTx::lazy(&api.pools().load);
+    let tasks = tasks_report::list(&mut db, &filter, cursor, limit.into()).await?;
+    let errors = tasks_report::errors(&mut db, &filter).await?;
+    db.close().await?;
+    let full = tasks.len() == usize::from(limit);
+    Ok(Json(json!({
+        "tasks": tasks.iter().map(documents::tasks::document).collect::<Vec<_>>(),
+        "errors": errors.iter().map(documents::errors::document).collect::<Vec<_>>(),
+        "next": tasks.last().filter(|_| full).map(|task| task.id),
+    })))
+}
+
+/// The filter of tasks: the same for those who look and for those who retry.
+pub(super) fn filter(params: &Params, run: Option<RunId>) -> Result<Filter, Problem> {
+    let phase: Option<String> = params.one("phase")?;
+    let phase = phase.map(|text| {
+        crate::domain::PhaseName::named(&text)
+            .map_err(|error| Problem::field("phase", error.to_string()))
+    });
+    Ok(Filter {
+        run,
+        phase: phase.transpose()?,
+        state: params.one("state")?,
+        symbol: params.one("symbol")?,
+        portfolio: params.one("portfolio_id")?,
+        error: params.one("error")?,
+    })
+}
+
+/// Two runs side by side: durations, tasks, errors, and how complete their final dates are.
+#[utoipa::path(get, path = "/api/v1/runs/{run_id}/diff/{other}", tag = "runs",
+    params(
+        ("run_id" = uuid::Uuid, Path, description = "A run"),
+        ("other" = uuid::Uuid, Path, description = "Another one")),
+    responses((status = 200, description = "What they have different", body = Value),
+              (status = 404, description = "No such run")))]
+pub(super) async fn diff(
+    caller: Caller,
+    State(api): State<Api>,
+    Path((run, other)): Path<(String, String)>,
+) -> Result<Json<Value>, Problem> {
+    let mut sides = Vec::new();
+    for text in [run, other] {
+        let run = visible(&api, &caller, &text).await?;
+        let side = diff::side(api.pools(), run.id).await?;
+        sides.push(side.ok_or_else(|| Problem::not_found("run"))?);
+    }
+    let sides = <[diff::Side; 2]>::try_from(sides).map_err(|_| Problem::not_found("run"))?;
+    Ok(Json(diff::document(&sides)))
+}

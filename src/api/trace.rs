@@ -1,0 +1,75 @@
+//! Around every request: a trace id, a line in the log without secrets, problems in their form, and headers that
+//! keep browsers from doing what nobody asked for.
+
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderValue, Response, header};
+use axum::middleware::Next;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::problem::Problem;
+
+/// Everything that a page may load comes from here.
+const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                   form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The layer.
+pub(super) async fn trace(request: Request, next: Next) -> Response<Body> {
+    let trace_id = Uuid::new_v4().simple().to_string();
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    // The pattern, not the path: lines of one route are alike. Queries are not logged.
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map_or_else(|| "-".to_owned(), |route| route.as_str().to_owned());
+    let began = Instant::now();
+    let span = tracing::info_span!("request", trace_id);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let _entered = span.enter();
+    let status = response.status();
+    let typed = response.headers().contains_key(header::CONTENT_TYPE);
+    let problem = response.extensions_mut().remove::<Problem>();
+    let error = status.is_client_error() || status.is_server_error();
+    // A layer or an extractor of the framework has its own words; callers shall know one form.
+    let foreign = error && !(typed && response.headers()[header::CONTENT_TYPE] == PROBLEM);
+    if let Some(problem) = problem.or_else(|| foreign.then(|| Problem::of_status(status))) {
+        let document = problem.document(&trace_id, &path);
+        let headers = std::mem::take(response.headers_mut());
+        *response.body_mut() = Body::from(document.to_string());
+        *response.status_mut() = problem.kind.status();
+        for name in [header::WWW_AUTHENTICATE, header::ALLOW] {
+            if let Some(value) = headers.get(&name) {
+                response.headers_mut().insert(name, value.clone());
+            }
+        }
+        let kind = HeaderValue::from_static(PROBLEM);
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    }
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&trace_id) {
+        headers.insert("x-trace-id", value);
+    }
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(CSP),
+    );
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("private, no-cache"));
+    let milliseconds = began.elapsed().as_millis();
+    tracing::info!(%method, route, status = response.status().as_u16(), milliseconds, "answered");
+    response
+}
+
+/// Of a problem.
+const PROBLEM: &str = "application/problem+json";

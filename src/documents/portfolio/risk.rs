@@ -1,0 +1,67 @@
+//! Exposures to factors, the risk model, and how its forecasts have done.
+
+use serde_json::{Value, json};
+
+use super::{reason, reasons, text, texts};
+use crate::store::reports::{BIAS_SESSIONS, Report};
+
+pub(super) fn factors(report: &Report) -> Value {
+    let factors = report.factors.iter().map(|factor| {
+        json!({
+            "factor": factor.factor,
+            "role": factor.role,
+            "beta": factor.beta,
+            "std_error": factor.std_error,
+            "dollar": factor.dollar.map(text),
+            "coverage": factor.coverage,
+            "reason": factor.reason,
+        })
+    });
+    factors.collect()
+}
+
+/// Returns over what the risk model forecast for them the session before.
+fn bias(report: &Report) -> Value {
+    let bias = &report.bias;
+    json!({
+        "statistic": bias.statistic,
+        "low": bias.band().map(|(low, _)| low),
+        "high": bias.band().map(|(_, high)| high),
+        "n": bias.n,
+        "sessions": BIAS_SESSIONS,
+        "reason": reasons::bias(bias),
+        "today": bias.today,
+        "today_reason": reasons::bias_today(report),
+    })
+}
+
+pub(super) fn risk(report: &Report) -> Value {
+    let contributions = report.contributions.iter().map(|part| {
+        json!({
+            "kind": part.kind,
+            "name": part.name,
+            "exposure": part.exposure,
+            "marginal": part.marginal,
+            "contribution": part.contribution,
+            "share": part.share,
+            "reason": reasons::share(part),
+        })
+    });
+    let risk = report.risk.as_ref();
+    json!({
+        "available": risk.is_some(),
+        "reason": risk.is_none().then(|| reason(report, "factors")),
+        "volatility": risk.map(|risk| risk.volatility),
+        "factor_variance": risk.map(|risk| risk.factor_variance),
+        "specific_variance": risk.map(|risk| risk.specific_variance),
+        "systematic_share": risk.and_then(|risk| risk.systematic_share),
+        "diversification_ratio": risk.and_then(|risk| risk.diversification_ratio),
+        "effective_bets": risk.and_then(|risk| risk.effective_bets),
+        "coverage": risk.map(|risk| risk.coverage),
+        "n": risk.map(|risk| risk.n),
+        "flags": risk.map(|risk| risk.flags.clone()).unwrap_or_default(),
+        "reasons": texts(risk.map(reasons::risk)),
+        "bias": bias(report),
+        "contributions": contributions.collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,185 @@
+//! Of the whole document.
+
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use super::{document, reasons, sample};
+
+#[test]
+fn the_document_has_the_keys_that_people_rely_on() {
+    let document = document(&sample::report());
+    for key in [
+        "portfolio_id",
+        "as_of",
+        "run_id",
+        "nav",
+        "cash",
+        "long_value",
+        "short_value",
+        "pnl_day",
+        "pnl_total",
+        "positions",
+        "factors",
+        "risk",
+        "volatility",
+        "correlation",
+        "concentration",
+        "sectors",
+        "stress",
+        "completeness",
+    ] {
+        assert!(!document[key].is_null(), "{key}");
+    }
+    let keys = |value: &Value, keys: &[&str]| {
+        for key in keys {
+            assert!(value.get(key).is_some(), "{key} in {value}");
+        }
+    };
+    keys(
+        &document["factors"][0],
+        &["factor", "beta", "std_error", "dollar", "coverage"],
+    );
+    keys(
+        &document["risk"],
+        &["volatility", "systematic_share", "contributions"],
+    );
+    keys(
+        &document["volatility"],
+        &["realised_21", "realised_63", "forecast_21"],
+    );
+    keys(&document["correlation"], &["symbols", "matrix"]);
+    keys(
+        &document["concentration"],
+        &["hhi", "effective_names", "top_3", "top_10"],
+    );
+    keys(
+        &document["stress"][0],
+        &["scenario", "direct", "propagated", "plausibility"],
+    );
+}
+
+#[test]
+fn money_is_text_statistics_are_numbers_and_missing_is_null_with_a_reason() {
+    let document = document(&sample::report());
+    assert_eq!(document["nav"], "1012345.67");
+    assert_eq!(document["cash"], "-5000");
+    assert_eq!(document["positions"][0]["weight"], 0.25);
+    assert_eq!(document["factors"][1]["beta"], Value::Null);
+    assert_eq!(document["factors"][1]["reason"], "IWF has no series");
+    assert_eq!(
+        document["completeness"]["missing"]["GGIPX"],
+        "no data at the provider"
+    );
+    assert_eq!(
+        document["positions"][1]["reason"],
+        "no data at the provider"
+    );
+    assert_eq!(document["volatility"]["forecast_21"], Value::Null);
+    assert_eq!(
+        document["volatility"]["reasons"]["forecast_21"],
+        "have 20, need 60"
+    );
+}
+
+#[test]
+fn an_analytic_that_is_missing_says_why() {
+    let mut report = sample::report();
+    report.correlation = None;
+    report.completeness.entries[5].outcome = "insufficient_data".into();
+    report.completeness.entries[5].reason = Some("fewer than two modelled symbols".into());
+    let document = document(&report);
+    assert_eq!(document["correlation"]["available"], false);
+    assert_eq!(
+        document["correlation"]["reason"],
+        "fewer than two modelled symbols"
+    );
+    assert_eq!(document["correlation"]["matrix"], json!([]));
+}
+
+/// Every null of a document whose key has no reason beside it.
+fn unexplained(value: &Value, path: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Array(values) => {
+            for (index, value) in values.iter().enumerate() {
+                unexplained(value, &format!("{path}[{index}]"), found);
+            }
+        }
+        Value::Object(object) => {
+            let reason = |key: &str| object.get(key).is_some_and(|reason| !reason.is_null());
+            for (key, value) in object {
+                let of_key = object.get("reasons").and_then(|reasons| reasons.get(key));
+                let told = key.ends_with("reason")
+                    || reason("reason")
+                    || reason(&format!("{key}_reason"))
+                    || of_key.is_some();
+                // Only an option has an underlying.
+                if value.is_null() && !told && key != "underlying" {
+                    found.push(format!("{path}.{key}"));
+                }
+                // Null pairs are listed one by one under `unknown`.
+                if key != "matrix" && !(key == "clusters" && told) {
+                    unexplained(value, &format!("{path}.{key}"), found);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn no_null_is_without_a_reason() {
+    let ruined = {
+        let mut report = sample::report();
+        report.snapshot.nav = Decimal::from(-5);
+        report.snapshot.return_day = None;
+        report.completeness.coverage = None;
+        report.risk.as_mut().unwrap().systematic_share = None;
+        report.risk.as_mut().unwrap().diversification_ratio = None;
+        report.risk.as_mut().unwrap().effective_bets = None;
+        report.contributions[0].share = None;
+        report.sectors[0].net_weight = None;
+        report.stress[0].direct = None;
+        report.stress[0].propagated = None;
+        let volatility = report.volatility.as_mut().unwrap();
+        (volatility.trend, volatility.trend_ratio) = (None, None);
+        volatility
+            .reasons
+            .insert("trend".into(), "no movement".into());
+        let correlation = report.correlation.as_mut().unwrap();
+        (correlation.upper, correlation.n) = (vec![None], vec![0]);
+        correlation.clusters = vec![None, None];
+        (correlation.average, correlation.shrinkage) = (None, None);
+        report
+    };
+    let mut empty = ruined.clone();
+    empty.positions.clear();
+    empty.risk = None;
+    empty.volatility = None;
+    empty.correlation = None;
+    empty.concentration = None;
+    for report in [sample::report(), ruined.clone(), empty.clone()] {
+        let mut found = Vec::new();
+        unexplained(&document(&report), "", &mut found);
+        assert_eq!(found, Vec::<String>::new());
+    }
+    let ruined = document(&ruined);
+    assert_eq!(ruined["return_day_reason"], "nonpositive_nav_before");
+    assert_eq!(ruined["positions"][0]["weight_reason"], "nonpositive_nav");
+    assert_eq!(ruined["stress"][0]["reason"], "nonpositive_nav");
+    assert_eq!(ruined["risk"]["reasons"]["effective_bets"], "no_variance");
+    let pair = &ruined["correlation"]["unknown"][0];
+    assert_eq!(pair["symbols"], json!(["AAPL", "MSFT"]));
+    assert_eq!(pair["reason"], reasons::UNKNOWN_PAIR);
+    let empty = document(&empty);
+    assert_eq!(empty["coverage_reason"], "no positions");
+    assert_eq!(empty["completeness"]["coverage_reason"], "no positions");
+}
+
+#[test]
+fn no_number_is_ever_nan() {
+    let mut report = sample::report();
+    report.factors[0].beta = Some(f64::NAN);
+    report.snapshot.return_day = Some(f64::INFINITY);
+    let text = document(&report).to_string();
+    assert!(!text.contains("NaN") && !text.contains("inf,"), "{text}");
+}

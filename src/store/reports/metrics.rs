@@ -1,0 +1,82 @@
+//! Numbers for a monitoring system, of one snapshot.
+
+use chrono::NaiveDate;
+
+use crate::store::{Attempt, ReadTx, Result};
+
+/// What is measured.
+#[derive(Debug, Clone)]
+pub struct Gauges {
+    /// Runs by status (`running` or a verdict).
+    pub runs: Vec<(String, i64)>,
+    /// Tasks that are not final, by phase and state.
+    pub tasks: Vec<(String, String, i64)>,
+    /// Dead tasks that no repair run was planned for.
+    pub dead: i64,
+    /// Seconds since the oldest task that may be claimed became ready.
+    pub oldest_ready_seconds: Option<f64>,
+    /// Seconds that the phases of the newest finished run took.
+    pub phase_seconds: Vec<(String, f64)>,
+    /// Seconds of the longest transaction on the server.
+    pub longest_transaction_seconds: Option<f64>,
+    /// Mean coverage of the newest result of each portfolio, a fraction.
+    pub coverage: Option<f64>,
+    /// The newest date for which there are results.
+    pub newest_date: Option<NaiveDate>,
+}
+
+/// Reads them.
+pub async fn gauges(db: &mut ReadTx<'_>) -> Result<Gauges> {
+    let runs = sqlx::query!(
+        r#"select coalesce(verdict, 'running') as "status!", count(*) as "n!" from run group by 1 order by 1"#
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("counting runs")?;
+    let tasks = sqlx::query!(
+        r#"select phase, state, count(*) as "n!" from task where finished_at is null group by 1, 2 order by 1, 2"#
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("counting tasks")?;
+    let phases = sqlx::query!(
+        r#"select phase, extract(epoch from finished_at - opened_at)::float8 as "seconds!" from run_phase
+           where run_id = (select id from run where verdict is not null order by run_seq desc limit 1)
+             and finished_at is not null
+           order by sort_order"#
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("measuring phases")?;
+    let one = sqlx::query!(
+        r#"select (select count(*) from task
+                   where state = 'dead' and error_class is not null and repair_run is null) as "dead!",
+                  (select extract(epoch from now() - min(t.ready_at))::float8 from task t
+                   join run_phase p on p.run_id = t.run_id and p.phase = t.phase and p.opened_at is not null
+                   where t.finished_at is null and t.state = 'ready' and t.ready_at <= now()) as oldest_ready,
+                  (select extract(epoch from now() - min(xact_start))::float8 from pg_stat_activity
+                   where datname = current_database() and pid <> pg_backend_pid()) as longest,
+                  (select avg(c.coverage) from (select distinct on (portfolio_id) coverage from completeness
+                                                order by portfolio_id, as_of desc) c) as coverage,
+                  (select max(as_of) from completeness) as newest_date"#
+    )
+    .fetch_one(db.connection().await?)
+    .await
+    .attempt("measuring")?;
+    Ok(Gauges {
+        runs: runs.into_iter().map(|row| (row.status, row.n)).collect(),
+        tasks: tasks
+            .into_iter()
+            .map(|row| (row.phase, row.state, row.n))
+            .collect(),
+        dead: one.dead,
+        oldest_ready_seconds: one.oldest_ready,
+        phase_seconds: phases
+            .into_iter()
+            .map(|row| (row.phase, row.seconds))
+            .collect(),
+        longest_transaction_seconds: one.longest,
+        coverage: one.coverage,
+        newest_date: one.newest_date,
+    })
+}

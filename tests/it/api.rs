@@ -1,0 +1,98 @@
+//! The HTTP API on a real server, as callers see it.
+
+mod client;
+mod events;
+mod roles;
+mod runs;
+mod serve;
+
+use chrono::Utc;
+use sigmabatch::api::{self, Options};
+use sigmabatch::clock::Clock;
+use sigmabatch::domain::{Access, PortfolioId, Token};
+use sigmabatch::engine::{self, Order};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use self::client::Client;
+use crate::market::close;
+use crate::world::World;
+
+/// A server inside this process, without Redis, with a token of each role.
+pub(super) struct Served {
+    pub(super) operator: Client,
+    pub(super) viewer: Client,
+    pub(super) nobody: Client,
+    stop: CancellationToken,
+    server: Option<JoinHandle<()>>,
+}
+
+impl Served {
+    pub(super) async fn new(world: &World) -> Self {
+        let options = Options {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            connections: 4,
+        };
+        let store = world.options().store;
+        let now = world.engine.clock.now();
+        let clock = Clock::starting_at(now.with_timezone(&Utc));
+        let server = api::bind(&options, &store, |_| Ok(None), clock)
+            .await
+            .unwrap();
+        let address = server.address();
+        let operator = server.first_token();
+        let operator = match operator {
+            Some(token) => token,
+            None => token(world, &Access::Operator).await,
+        };
+        let viewer = token(world, &Access::Viewer).await;
+        let stop = CancellationToken::new();
+        let until = stop.clone();
+        let server = tokio::spawn(async move { server.run(until).await.unwrap() });
+        let client = Client::new(address, None);
+        Self {
+            operator: client.with(&operator),
+            viewer: client.with(&viewer),
+            nobody: client,
+            stop,
+            server: Some(server),
+        }
+    }
+
+    /// A caller who sees these portfolios only.
+    pub(super) async fn owner(&self, world: &World, own: &[PortfolioId]) -> Client {
+        let access = Access::Owner(own.iter().copied().collect());
+        self.nobody.with(&token(world, &access).await)
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub(super) async fn stopped(mut self) {
+        self.stop.cancel();
+        self.server.take().unwrap().await.unwrap();
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// A token of a role.
+pub(super) async fn token(world: &World, access: &Access) -> String {
+    let token = Token::fresh().unwrap();
+    let order = Order {
+        who: "it",
+        reason: "test",
+    };
+    engine::create_token(&world.engine.pools, &token, "it", access, order)
+        .await
+        .unwrap();
+    token.reveal()
+}
+
+/// A book of one lot.
+pub(super) async fn book(world: &World, name: &str) -> PortfolioId {
+    let row = format!("AAA,300,{},2016-12-19,PUBLIC", close("AAA", "2016-12-19"));
+    world.book(name, "100000", "2016-12-19", &[&row]).await
+}

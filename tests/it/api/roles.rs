@@ -1,0 +1,116 @@
+//! Every route and every role, walked from the document: nothing is open that should not be.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use sigmabatch::api::openapi;
+
+use super::client::{Answer, Client};
+use super::{Served, book};
+use crate::world::World;
+
+/// Routes for everybody.
+const OPEN: [&str; 2] = ["/health/live", "/health/ready"];
+
+/// Every path and method of the document.
+fn routes() -> Vec<(String, String)> {
+    let document = serde_json::to_value(openapi()).unwrap();
+    let mut routes = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, _) in methods.as_object().unwrap() {
+            routes.push((method.to_uppercase(), path.clone()));
+        }
+    }
+    routes
+}
+
+async fn ask(client: &Client, method: &str, path: &str) -> Answer {
+    let kind = [("content-type", "application/json")];
+    let body: &[u8] = if method == "GET" { b"" } else { b"{}" };
+    client.ask(method, path, &kind, body).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_knows_its_roles() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let (mine, other) = (book(&world, "mine").await, book(&world, "other").await);
+    let owner = served.owner(&world, &[mine]).await;
+    let all = format!("/api/v1/admin/batch/run?portfolio_id={other}");
+    let run = served.operator.post(&all, &json!({})).await.expect(202);
+    let run = run["batch_run_id"].as_str().unwrap().to_owned();
+    let forged = format!("sb_{}_{}", "0".repeat(32), "0".repeat(64));
+    let forger = served.nobody.with(&forged);
+    let routes = routes();
+    assert!(routes.len() > 15, "{routes:?}");
+    for (method, path) in routes {
+        let of_one = path.contains('{');
+        let path = path
+            .replace("{portfolio_id}", &other.to_string())
+            .replace("{run_id}", &run)
+            .replace("{other}", &run)
+            .replace("{section}", "overview");
+        if OPEN.contains(&path.as_str()) {
+            assert_eq!(
+                ask(&served.nobody, &method, &path).await.status,
+                200,
+                "{path}"
+            );
+            continue;
+        }
+        for client in [&served.nobody, &forger] {
+            let refused = ask(client, &method, &path).await;
+            assert_eq!(refused.status, 401, "{method} {path}: {}", refused.text());
+        }
+        if method != "GET" {
+            let viewer = ask(&served.viewer, &method, &path).await;
+            assert_eq!(viewer.status, 403, "{method} {path}: {}", viewer.text());
+        } else if !path.ends_with("/events") {
+            let viewer = ask(&served.viewer, &method, &path).await;
+            assert_eq!(viewer.status, 200, "{method} {path}: {}", viewer.text());
+        }
+        if of_one {
+            // What belongs to others is not there.
+            let owner = ask(&owner, &method, &path).await;
+            assert_eq!(owner.status, 404, "{method} {path}: {}", owner.text());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_starts_and_sees_what_is_theirs() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let (mine, other) = (book(&world, "mine").await, book(&world, "other").await);
+    let owner = served.owner(&world, &[mine]).await;
+    let start = "/api/v1/admin/batch/run";
+    let foreign = format!("{start}?portfolio_id={other}");
+    let refused = owner.post(&foreign, &json!({})).await.expect(404);
+    assert_eq!(refused["field"], "portfolio_id");
+    let run = owner.post(start, &json!({})).await.expect(202);
+    assert_eq!(run["portfolios"], 1);
+    served.operator.post(start, &json!({})).await.expect(202);
+    let history = |answer: Value| answer["runs"].as_array().unwrap().len();
+    let path = "/api/v1/admin/batch/history";
+    assert_eq!(history(owner.get(path).await.expect(200)), 1);
+    assert_eq!(history(served.viewer.get(path).await.expect(200)), 2);
+    let paused = json!({ "kind": "lane", "name": "nightly" });
+    owner.post("/api/v1/admin/pause", &paused).await.expect(403);
+    owner.get("/metrics").await.expect(404);
+}
+
+#[tokio::test]
+async fn the_document_is_the_one_that_was_agreed() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/api/openapi.json");
+    let document = serde_json::to_value(openapi()).unwrap();
+    let text = format!("{document:#}\n");
+    if std::env::var_os("SIGMABATCH_BLESS").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let agreed = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        agreed == text,
+        "the API has changed: look at the difference after SIGMABATCH_BLESS=1 cargo test --test it the_document_is"
+    );
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+}

@@ -1,0 +1,197 @@
+//! Starting and stopping, health, documents, and the form of errors.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use nix::sys::signal::Signal;
+use serde_json::json;
+
+use super::client::Client;
+use super::{Served, book};
+use crate::world::{Process, World};
+
+/// A server process, with the lines that it prints first.
+pub(super) fn process(world: &World, lines: usize) -> (Process, Vec<String>) {
+    let mut command = world.program("sigmabatch");
+    command
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut process = Process::start(&mut command);
+    let mut output = BufReader::new(process.stdout());
+    let mut said = Vec::new();
+    for _ in 0..lines {
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        said.push(line.trim_end().to_owned());
+    }
+    (process, said)
+}
+
+pub(super) fn client(said: &[String], token: Option<&str>) -> Client {
+    let address = said[0].strip_prefix("listening on http://").unwrap();
+    Client::new(address.parse().unwrap(), token.map(ToOwned::to_owned))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_start_prints_an_operators_token_and_no_later_one_does() {
+    let world = World::new().await;
+    let (mut first, said) = process(&world, 2);
+    let token = said[1].rsplit(' ').next().unwrap().to_owned();
+    assert!(token.starts_with("sb_"), "{said:?}");
+    let operator = client(&said, Some(&token));
+    operator
+        .get("/api/v1/admin/batch/history")
+        .await
+        .expect(200);
+    // Of the secret, only a hash is stored.
+    let secret = token.rsplit('_').next().unwrap();
+    let rows = world.texts("select api_token::text from api_token").await;
+    assert!(rows.len() == 1 && !rows[0].contains(secret), "{rows:?}");
+
+    let (second, said) = process(&world, 1);
+    let other = client(&said, Some(&token));
+    other.get("/api/v1/admin/batch/history").await.expect(200);
+    assert_eq!(world.count("select count(*) from api_token").await, 1);
+    drop(second);
+
+    first.signal(Signal::SIGTERM);
+    assert!(first.ended().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_made_listed_and_revoked_on_the_command_line() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let id = book(&world, "mine").await.to_string();
+    let (code, made) = world
+        .command(&[
+            "token",
+            "create",
+            "--role",
+            "owner",
+            "--portfolio",
+            "mine",
+            "--name",
+            "ann",
+        ])
+        .await;
+    assert_eq!(code, 0, "{made}");
+    let ann = served.nobody.with(made["token"].as_str().unwrap());
+    ann.get(&format!("/api/v1/portfolios/{id}/why"))
+        .await
+        .expect(200);
+    let (code, quiet) = world
+        .page(&["token", "create", "--role", "viewer", "--quiet"])
+        .await;
+    assert!(
+        code == 0 && quiet.starts_with("sb_") && quiet.lines().count() == 1,
+        "{quiet}"
+    );
+    let (code, _) = world.page(&["token", "create", "--role", "owner"]).await;
+    assert_eq!(code, 2, "an owner owns something");
+
+    let token = made["token_id"].as_str().unwrap();
+    let (code, gone) = world
+        .command(&["token", "revoke", token, "--reason", "left"])
+        .await;
+    assert!(code == 0 && gone["name"] == "ann", "{gone}");
+    ann.get(&format!("/api/v1/portfolios/{id}/why"))
+        .await
+        .expect(401);
+    let (_, list) = world.command(&["token", "list"]).await;
+    let rows = list["tokens"].as_array().unwrap();
+    let ann = rows.iter().find(|row| row["name"] == "ann").unwrap();
+    assert!(
+        ann["revoked_at"].is_string() && ann["portfolios"] == json!([id]),
+        "{ann}"
+    );
+    let audited =
+        "select action || ' ' || target from audit where action like 'token-%' and who = 'it'";
+    let audited = world.texts(audited).await;
+    assert!(
+        audited.contains(&format!("token-revoke {token}")),
+        "{audited:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_says_what_is_there() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    served.nobody.get("/health/live").await.expect(200);
+    let ready = served.nobody.get("/health/ready").await.expect(200);
+    assert_eq!(ready["checks"]["migrations"], "ok");
+    assert_eq!(ready["checks"]["redis"], "not used");
+    assert_eq!(ready["checks"]["workers"], 0);
+    sqlx::query("delete from factor_definitions")
+        .execute(&world.db)
+        .await
+        .unwrap();
+    let ready = served.nobody.get("/health/ready").await.expect(503);
+    assert_eq!(
+        ready["checks"]["reference_data"],
+        "factors or scenarios are missing"
+    );
+    served.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_is_a_problem_with_its_field_and_trace_id() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let answer = served
+        .viewer
+        .get("/api/v1/admin/batch/history?limit=many")
+        .await;
+    assert_eq!(answer.headers["content-type"], "application/problem+json");
+    let problem = answer.expect(400);
+    assert_eq!(problem["type"], "/docs#problem-invalid-input");
+    assert_eq!(problem["field"], "limit");
+    assert_eq!(problem["trace_id"], answer.headers["x-trace-id"].as_str());
+    let none = served.viewer.get("/api/v1/nothing").await.expect(404);
+    assert_eq!(none["type"], "/docs#problem-not-found");
+    let method = served
+        .viewer
+        .ask("DELETE", "/api/v1/admin/batch/history", &[], b"")
+        .await;
+    assert_eq!(
+        method.expect(405)["type"],
+        "/docs#problem-method-not-allowed"
+    );
+    let huge = vec![b' '; 9 << 20];
+    let huge = served
+        .operator
+        .ask("POST", "/api/v1/admin/batch/run", &[], &huge)
+        .await;
+    assert_eq!(huge.expect(413)["status"], 413);
+    let page = served.nobody.get("/docs").await;
+    assert!(page.status == 200 && page.text().contains("id=problem-invalid-input"));
+    assert!(
+        !page.text().contains("https://"),
+        "the page needs no network"
+    );
+    assert!(page.headers["content-security-policy"].contains("script-src 'self'"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_prometheus_text() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    book(&world, "book").await;
+    served
+        .operator
+        .post("/api/v1/admin/batch/run", &json!({}))
+        .await
+        .expect(202);
+    let text = served.viewer.get("/metrics").await.text();
+    assert!(
+        text.contains("sigmabatch_runs{status=\"running\"} 1"),
+        "{text}"
+    );
+    assert!(text.contains("sigmabatch_workers 0"), "{text}");
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (_, value) = line.rsplit_once(' ').unwrap();
+        assert!(value.parse::<f64>().is_ok(), "{line}");
+    }
+}
