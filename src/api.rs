@@ -8,13 +8,18 @@ mod control;
 mod docs;
 mod events;
 mod health;
+mod import;
 mod metrics;
 mod params;
+mod portfolios;
 mod problem;
+mod results;
 mod routes;
 mod runs;
 mod start;
+mod table;
 mod trace;
+mod upload;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -44,7 +44,7 @@ use std::time::Duration;
 pub use arguments::{
     CancelArgs, Cli, Command, DemoArgs, DigestArgs, DrainArgs, GlobalSettings, HoldArgs,
     ImportCommand, InvalidateArgs, OrderArgs, PerformanceArgs, PlanArgs, RedisCommand, RetryArgs,
-    RunArgs, ScopeArgs, ServeArgs, ServicesArgs, ShowArgs,
+    RunArgs, ScopeArgs, ServeArgs, ServicesArgs, ShowArgs, UpArgs,
 };
 pub use error::Error;
 pub use filter::FilterArgs;

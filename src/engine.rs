@@ -26,7 +26,7 @@ use std::time::Duration;
 
 pub use announce::announce;
 pub use audit::{Audit, audit};
-pub use control::{Order, cancel, drain, pause, resume};
+pub use control::{Order, cancel, delete_portfolio, drain, pause, resume};
 pub use eta::{Leg, eta, remaining};
 pub use explain::{ExplainError, Explained, Explanation, Line, Number, Refusal, explain, metrics};
 pub use housekeeping::Housekeeping;
@@ -35,7 +35,7 @@ pub use planner::{
     Dates, PlanError, Planned, Preview, ProviderCalls, Repair, Repairing, Request, Selection, plan,
     preview, repair,
 };
-pub use scheduler::{CatchUp, Due, due, plan_due};
+pub use scheduler::{CatchUp, Due, due, keep_schedule, plan_due, schedule_once};
 pub use steward::Steward;
 pub use tokens::{create_token, first_token, revoke_token};
 pub use watch::{PhaseProgress, RunProgress, progress, start};

@@ -11,6 +11,7 @@ pub mod domain;
 pub mod embedded;
 pub mod engine;
 pub mod import;
+pub mod intake;
 pub mod market_data;
 pub mod phases;
 pub mod process;

@@ -2,10 +2,13 @@
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
 use sigmabatch::cli::bench::BenchCommand;
 use sigmabatch::cli::{self, Cli, Command, Error, ImportCommand, Output, RedisCommand, demo};
+use sigmabatch::engine::{self, Housekeeping, WorkerOptions};
 use sigmabatch::{api, embedded, process, telemetry};
 
 #[tokio::main]
@@ -13,7 +16,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     // A service says more than a command.
     let level = match cli.command {
-        Command::Serve(_) => "info",
+        Command::Serve(_) | Command::Up(_) => "info",
         _ => "warn",
     };
     telemetry::start(&cli.settings.log, level);
@@ -112,6 +115,7 @@ async fn run(cli: Cli) -> Result<Output, Error> {
         Command::Digest(args) => cli::digest::run(&pools().await?, args, json).await,
         Command::Verify => cli::verify::run(json),
         Command::Serve(args) => serve(settings, args, clock).await,
+        Command::Up(args) => Box::pin(up(settings, args, clock)).await,
         Command::Token(command) => cli::token::run(&pools().await?, command, json).await,
         Command::Redis(RedisCommand::Explain) => cli::redis::explain(&settings.redis, json),
         Command::Bench(BenchCommand::Analytics(args)) => {
@@ -138,6 +142,18 @@ async fn serve(
     args: &cli::ServeArgs,
     clock: sigmabatch::clock::Clock,
 ) -> Result<Output, Error> {
+    let stop = process::shutdown().map_err(served)?;
+    let server = listen(settings, args, clock).await?;
+    server.run(stop).await.map_err(served)?;
+    Ok(Output::page(String::new()))
+}
+
+/// Listens, and says where on standard output.
+async fn listen(
+    settings: &cli::GlobalSettings,
+    args: &cli::ServeArgs,
+    clock: sigmabatch::clock::Clock,
+) -> Result<api::Server, Error> {
     let options = api::Options {
         listen: args.listen,
         connections: args.api_connections.into(),
@@ -147,23 +163,69 @@ async fn serve(
     let store = settings.postgres.settings("sigmabatch-api")?;
     let redis = settings.redis.redis_url.is_some();
     let queue = |install| redis.then(|| settings.redis.queue(install)).transpose();
-    let stop = process::shutdown().map_err(served)?;
     let server = api::bind(&options, &store, queue, clock)
         .await
         .map_err(served)?;
     let mut hello = format!("listening on http://{}\n", server.address());
     if let Some(token) = server.first_token() {
-        hello.push_str(&format!(
-            "the first operator token, shown this once: {token}\n"
-        ));
+        hello.push_str("the first operator token, shown this once: ");
+        hello.push_str(&token);
+        hello.push('\n');
     }
     let _ = std::io::stdout().write_all(hello.as_bytes());
     let _ = std::io::stdout().flush();
-    server.run(stop).await.map_err(served)?;
-    Ok(Output {
-        text: String::new(),
-        code: cli::exit::SUCCEEDED,
-    })
+    Ok(server)
+}
+
+/// The API, a worker and the scheduler, until they are asked to stop; each has connections of its own.
+async fn up(
+    settings: &cli::GlobalSettings,
+    args: &cli::UpArgs,
+    clock: sigmabatch::clock::Clock,
+) -> Result<Output, Error> {
+    let provider = Arc::new(settings.market_data.provider()?);
+    let redis = settings.redis.reveal()?;
+    let stop = process::shutdown().map_err(served)?;
+    let server = listen(settings, &args.serve, clock).await?;
+    let connect = async |name: &str| {
+        let store = settings.postgres.settings(name)?;
+        let engine = process::connect(&store, redis, &settings.redis.prefix, clock).await;
+        Ok::<_, Error>((engine.map_err(served)?, store))
+    };
+    let (scheduler, _) = connect("sigmabatch-scheduler").await?;
+    let (worker, store) = connect("sigmabatch-worker").await?;
+    let options = WorkerOptions {
+        store,
+        provider,
+        lease: args.worker.lease(),
+        max_crashes: args.worker.max_crashes,
+        concurrency: args.worker.concurrency as usize,
+        batch: engine::MAX_BATCH,
+        grace: args.worker.grace(),
+        housekeeping: Housekeeping {
+            overdue_hours: args.housekeeping.overdue_hours,
+            retention_days: args.housekeeping.retention_days,
+        },
+        host: process::host_name(),
+        failpoint: None,
+        probe: None,
+    };
+    let every = Duration::from_secs(args.scheduler_seconds);
+    // What ends, ends the others: half of it would look as if it worked.
+    let working = async {
+        let done = Box::pin(engine::run_worker(worker, options, stop.clone())).await;
+        stop.cancel();
+        done.map_err(served)
+    };
+    let answering = async {
+        let done = server.run(stop.clone()).await;
+        stop.cancel();
+        done.map_err(served)
+    };
+    let planning = engine::keep_schedule(&scheduler, args.catch_up, every, stop.clone());
+    let (worked, answered, ()) = tokio::join!(working, answering, planning);
+    worked.and(answered)?;
+    Ok(Output::page(String::new()))
 }
 
 fn served(error: impl std::error::Error + Send + Sync + 'static) -> Error {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use sigmabatch::config::{ClockConfig, LogConfig, PostgresConfig, RedisConfig};
-use sigmabatch::engine::{self, CatchUp, Engine, PlanError};
+use sigmabatch::engine::{self, CatchUp};
 use sigmabatch::{process, telemetry};
 
 /// Plans the runs of the business dates that are due. Running it twice, or twice at once, changes
@@ -75,40 +75,11 @@ async fn run() -> anyhow::Result<()> {
     )
     .await?;
     match options.mode {
-        Mode::Once => look(&engine, options.catch_up).await,
+        Mode::Once => engine::schedule_once(&engine, options.catch_up).await?,
         Mode::Daemon { every } => {
-            let mut ticks = tokio::time::interval(Duration::from_secs(every.max(1)));
-            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            loop {
-                tokio::select! {
-                    () = shutdown.cancelled() => return Ok(()),
-                    _ = ticks.tick() => {}
-                }
-                if let Err(error) = look(&engine, options.catch_up).await {
-                    tracing::error!(
-                        error = format!("{error:#}"),
-                        "planning failed; next look will repeat it"
-                    );
-                }
-            }
+            let every = Duration::from_secs(every);
+            engine::keep_schedule(&engine, options.catch_up, every, shutdown).await;
         }
-    }
-}
-
-async fn look(engine: &Engine, catch_up: CatchUp) -> anyhow::Result<()> {
-    let planned = match engine::plan_due(engine, catch_up).await {
-        // Cron may begin before the first import.
-        Err(PlanError::NoPortfolio) => {
-            tracing::info!("there is no portfolio yet, so nothing is planned");
-            return Ok(());
-        }
-        planned => planned?,
-    };
-    if planned.is_empty() {
-        tracing::debug!("nothing is due");
-    }
-    for run in planned {
-        engine::start(engine, run.run).await;
     }
     Ok(())
 }

@@ -17,8 +17,8 @@ const STYLE: &str = include_str!("docs/docs.css");
 const SCRIPT: &str = include_str!("docs/docs.js");
 
 /// `/openapi.json`, `/docs` and what that page needs.
-pub(super) fn router(document: OpenApi) -> Router<Api> {
-    let value = serde_json::to_value(&document).unwrap_or_default();
+pub(super) fn router(document: &OpenApi) -> Router<Api> {
+    let value = serde_json::to_value(document).unwrap_or_default();
     let json: Arc<str> = value.to_string().into();
     let page: Arc<str> = page(&value).into();
     let typed = |kind: &'static str, text: &'static str| {

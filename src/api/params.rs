@@ -28,6 +28,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
 }
 
 impl Params {
+    /// More pairs: fields of a body.
+    pub(crate) fn add(&mut self, pairs: impl IntoIterator<Item = (String, String)>) {
+        self.0.extend(pairs);
+    }
+
     /// Refuses a name that this route does not know: a typing error is no default.
     pub(crate) fn only(&self, known: &[&str]) -> Result<&Self, Problem> {
         match self
@@ -100,7 +105,10 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
         let body = Bytes::from_request(request, state).await;
         let body = body.map_err(|rejection| Problem::of_status(rejection.status()))?;
         if !body.iter().all(u8::is_ascii_whitespace) {
-            params.0.extend(pairs(&body)?);
+            let object = serde_json::from_slice(&body).map_err(|error| {
+                Problem::field("body", format!("not a JSON object: line {}", error.line()))
+            })?;
+            params.add(pairs(object)?);
         }
         Ok(Self(params))
     }
@@ -114,10 +122,9 @@ impl Fields {
 }
 
 /// The fields of an object; a list is a name that is repeated, null is not there.
-fn pairs(body: &[u8]) -> Result<Vec<(String, String)>, Problem> {
-    let object: serde_json::Map<String, Value> = serde_json::from_slice(body).map_err(|error| {
-        Problem::field("body", format!("not a JSON object: line {}", error.line()))
-    })?;
+pub(super) fn pairs(
+    object: serde_json::Map<String, Value>,
+) -> Result<Vec<(String, String)>, Problem> {
     let mut pairs = Vec::new();
     for (name, value) in object {
         let values = match value {

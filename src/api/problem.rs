@@ -48,6 +48,8 @@ kinds! {
     Invalid = "invalid-input", BAD_REQUEST, "An input is wrong";
     /// A file has errors: all of them are listed.
     Rejected = "file-rejected", UNPROCESSABLE_ENTITY, "The file has errors";
+    /// The answer has no such form.
+    NotAcceptable = "not-acceptable", NOT_ACCEPTABLE, "The answer has no such form";
     /// It contradicts what there is.
     Conflict = "conflict", CONFLICT, "It contradicts what there is";
     /// The body is larger than it may be.

@@ -15,14 +15,16 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::{Kind, Problem};
-use super::{Api, control, docs, events, health, metrics, runs, start, trace};
+use super::{
+    Api, control, docs, events, health, import, metrics, portfolios, results, runs, start, trace,
+};
 
 /// Largest body: a file of a portfolio.
 const BODY_BYTES: usize = 8 << 20;
 /// Requests that are worked on at once; others wait.
 const REQUESTS: usize = 256;
 /// A request that takes longer is answered with a problem, a body that comes slower as well.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// The document of the API.
 pub fn openapi() -> OpenApi {
@@ -44,7 +46,7 @@ pub(super) fn router(api: Api) -> Router {
         .layer(GlobalConcurrencyLimitLayer::new(REQUESTS));
     plain
         .merge(streams)
-        .merge(docs::router(openapi()))
+        .merge(docs::router(&openapi()))
         .fallback(async || Problem::not_found("path"))
         .method_not_allowed_fallback(async || Problem::new(Kind::Method, "see /docs"))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
@@ -71,6 +73,12 @@ fn described() -> (Router<Api>, OpenApi) {
         .routes(routes!(control::resume))
         .routes(routes!(control::retry))
         .routes(routes!(control::why))
+        .routes(routes!(portfolios::list, import::create))
+        .routes(routes!(import::update))
+        .routes(routes!(portfolios::one, portfolios::delete))
+        .routes(routes!(portfolios::snapshots))
+        .routes(routes!(portfolios::flows, import::flows))
+        .routes(routes!(results::section))
         .split_for_parts()
 }
 

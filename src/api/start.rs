@@ -11,7 +11,7 @@ use super::auth::Caller;
 use super::params::Fields;
 use super::problem::{Kind, Problem};
 use crate::documents::planned;
-use crate::domain::{PortfolioId, Trigger};
+use crate::domain::{PortfolioId, RunId, Trigger};
 use crate::engine::{self, Dates, Planned, Request, Selection};
 use crate::store::ReadTx;
 
@@ -87,11 +87,7 @@ pub(super) async fn start(
 
 /// The run is planned; nothing of it hangs on this process any more.
 pub(super) fn accepted(api: &Api, planned: &Planned, mut document: Value) -> Response {
-    // Without Redis the steward opens and publishes it within a second.
-    if api.redis().is_some() {
-        let (engine, run) = (api.engine().clone(), planned.run);
-        tokio::spawn(async move { engine::start(&engine, run).await });
-    }
+    begin(api, planned.run);
     if let Some(object) = document.as_object_mut() {
         for name in ["workers", "verdict", "seconds"] {
             object.remove(name);
@@ -105,6 +101,14 @@ pub(super) fn accepted(api: &Api, planned: &Planned, mut document: Value) -> Res
         Json(document),
     )
         .into_response()
+}
+
+/// Opens and publishes the first phases, if this process knows Redis; if not, the steward does it within a second.
+pub(super) fn begin(api: &Api, run: RunId) {
+    if api.redis().is_some() {
+        let engine = api.engine().clone();
+        tokio::spawn(async move { engine::start(&engine, run).await });
+    }
 }
 
 /// The portfolios that are named; for an owner who names none, all that are theirs.

@@ -29,11 +29,12 @@ pub(super) async fn trace(request: Request, next: Next) -> Response<Body> {
     let mut response = next.run(request).instrument(span.clone()).await;
     let _entered = span.enter();
     let status = response.status();
-    let typed = response.headers().contains_key(header::CONTENT_TYPE);
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let told = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/"));
     let problem = response.extensions_mut().remove::<Problem>();
     let error = status.is_client_error() || status.is_server_error();
     // A layer or an extractor of the framework has its own words; callers shall know one form.
-    let foreign = error && !(typed && response.headers()[header::CONTENT_TYPE] == PROBLEM);
+    let foreign = error && !told;
     if let Some(problem) = problem.or_else(|| foreign.then(|| Problem::of_status(status))) {
         let document = problem.document(&trace_id, &path);
         let headers = std::mem::take(response.headers_mut());

@@ -16,8 +16,12 @@ use super::status::StatusArgs;
 use super::tasks::TasksArgs;
 use super::token::TokenCommand;
 use super::why::WhyArgs;
-use crate::config::{ClockConfig, LogConfig, MarketDataConfig, PostgresConfig, RedisConfig};
+use crate::config::{
+    ClockConfig, HousekeepingConfig, LogConfig, MarketDataConfig, PostgresConfig, RedisConfig,
+    WorkerConfig,
+};
 use crate::domain::{Lane, PhaseName, Symbol};
+use crate::engine::CatchUp;
 
 /// Nightly portfolio analytics on Redis streams and Postgres.
 #[derive(Debug, Parser)]
@@ -112,6 +116,8 @@ pub enum Command {
     Doctor,
     /// The HTTP API, over Postgres only; several may run at once.
     Serve(ServeArgs),
+    /// The HTTP API, a worker and the scheduler in one process: for one machine.
+    Up(UpArgs),
     /// Makes, lists and revokes tokens of the HTTP API.
     #[command(subcommand)]
     Token(TokenCommand),
@@ -375,6 +381,31 @@ pub struct ServeArgs {
         value_parser = clap::value_parser!(u16).range(1..=256),
     )]
     pub api_connections: u16,
+}
+
+/// `up`.
+#[derive(Debug, Args)]
+pub struct UpArgs {
+    /// The API.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+    /// The worker.
+    #[command(flatten)]
+    pub worker: WorkerConfig,
+    /// What it does once in a while.
+    #[command(flatten)]
+    pub housekeeping: HousekeepingConfig,
+    /// Older dates that are due: latest (newest nightly, older as backfill), all, none.
+    #[arg(long, env = "SIGMABATCH_CATCH_UP", default_value = "latest")]
+    pub catch_up: CatchUp,
+    /// Seconds between two looks of the scheduler.
+    #[arg(
+        long,
+        env = "SIGMABATCH_SCHEDULER_SECONDS",
+        default_value_t = 30,
+        value_name = "N"
+    )]
+    pub scheduler_seconds: u64,
 }
 
 /// `redis`.

@@ -25,6 +25,7 @@ pub use receipt::{
 use super::Error;
 use crate::import::lines::Extent;
 use crate::import::{MAX_BYTES, Rejected};
+use crate::intake;
 
 /// `import flows` and `import marks`.
 #[derive(Debug, Args)]
@@ -76,6 +77,26 @@ fn read_text(path: &Path) -> Result<String, Error> {
             source,
         }
     })
+}
+
+/// What an import says, to the one who typed the command.
+fn told(error: intake::Error, file: &Path) -> Error {
+    match error {
+        intake::Error::Misuse {
+            message, remedy, ..
+        }
+        | intake::Error::Conflict { message, remedy } => Error::misuse(message, remedy),
+        intake::Error::OtherBook { .. } => Error::misuse(
+            error.to_string(),
+            "--update changes the book to what the file says; --update --dry-run shows the difference",
+        ),
+        intake::Error::Gone(id) => {
+            Error::misuse(format!("no portfolio {id}"), "it was deleted just now")
+        }
+        intake::Error::Rejected(found) => rejected(file)(found),
+        intake::Error::Calendar(error) => error.into(),
+        intake::Error::Store(error) => error.into(),
+    }
 }
 
 fn rejected(path: &Path) -> impl FnOnce(Rejected) -> Error {

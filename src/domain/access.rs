@@ -1,7 +1,7 @@
 //! Who may do what over HTTP: roles, and tokens of 256 random bits of which only a hash is kept.
 
 use std::collections::BTreeSet;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
@@ -105,7 +105,10 @@ impl Token {
     pub fn fresh() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; SECRET_DIGITS / 2];
         getrandom::fill(&mut bytes)?;
-        let secret = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut secret = String::with_capacity(SECRET_DIGITS);
+        for byte in bytes {
+            let _ = write!(secret, "{byte:02x}");
+        }
         let id = Uuid::new_v4();
         Ok(Self { id, secret })
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{Engine, Error, gatekeeper};
-use crate::domain::{Held, RunId, WorkerId};
+use crate::domain::{Held, PortfolioId, RunId, WorkerId};
 use crate::store::control::{self, Cancelled};
 use crate::store::{self, WriteTx, events};
 
@@ -85,6 +85,24 @@ pub async fn drain(engine: &Engine, worker: WorkerId, order: Order<'_>) -> Resul
                 &json!({}),
             )
             .await?;
+        }
+        Ok((tx, there))
+    })
+    .await
+}
+
+/// Takes a portfolio away: it is not planned any more, and nobody sees it. Says whether it was there.
+pub async fn delete_portfolio(
+    engine: &Engine,
+    id: PortfolioId,
+    order: Order<'_>,
+) -> Result<bool, Error> {
+    repeated(engine, |mut tx| async move {
+        let there = store::portfolios::delete(&mut tx, id).await?;
+        if there {
+            let target = id.to_string();
+            let (action, detail) = ("delete-portfolio", json!({}));
+            events::audit(&mut tx, order.who, action, &target, order.reason, &detail).await?;
         }
         Ok((tx, there))
     })

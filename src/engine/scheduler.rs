@@ -1,8 +1,12 @@
 //! Which business dates are due, and their runs. The decision on a date and its run are one
 //! transaction, so any number of schedulers makes one nightly run per date and skips none.
 
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
 use super::planner::plan_decided;
-use super::{Dates, Engine, PlanError, Planned, Request, Selection};
+use super::{Dates, Engine, PlanError, Planned, Request, Selection, start};
 use crate::domain::{Lane, TradingDate, Trigger};
 use crate::store::{self, WriteTx, schedule};
 
@@ -29,6 +33,46 @@ impl std::str::FromStr for CatchUp {
             other => Err(format!(
                 "\"{other}\" is no catch-up policy (latest, all, none)"
             )),
+        }
+    }
+}
+
+/// Plans what is due, and publishes the first hints. Before the first import there is nothing to plan.
+pub async fn schedule_once(engine: &Engine, catch_up: CatchUp) -> Result<(), PlanError> {
+    let planned = match plan_due(engine, catch_up).await {
+        // Cron may begin before the first import.
+        Err(PlanError::NoPortfolio) => {
+            tracing::info!("there is no portfolio yet, so nothing is planned");
+            return Ok(());
+        }
+        planned => planned?,
+    };
+    if planned.is_empty() {
+        tracing::debug!("nothing is due");
+    }
+    for run in planned {
+        start(engine, run.run).await;
+    }
+    Ok(())
+}
+
+/// Looks what is due every so often, until it is stopped.
+pub async fn keep_schedule(
+    engine: &Engine,
+    catch_up: CatchUp,
+    every: Duration,
+    stop: CancellationToken,
+) {
+    let mut ticks = tokio::time::interval(every.max(Duration::from_secs(1)));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        if let Err(error) = schedule_once(engine, catch_up).await {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::error!(%error, cause, "planning failed; next look will repeat it");
         }
     }
 }

@@ -67,6 +67,11 @@ pub struct Context<'a> {
     pub extent: Extent,
 }
 
+/// The headers of the columns that every file has.
+pub fn columns() -> impl Iterator<Item = &'static str> {
+    COLUMNS.iter().map(|column| column.name)
+}
+
 /// The flows of a file, in its order, or every error of it. Two equal rows are two flows.
 pub fn parse(bytes: &[u8], context: &Context<'_>) -> Result<Vec<CashFlow>, Rejected> {
     let mut issues = Issues::default();

@@ -33,6 +33,11 @@ pub struct Context {
     pub today: NaiveDate,
 }
 
+/// The headers of the columns that every file has.
+pub fn columns() -> impl Iterator<Item = &'static str> {
+    COLUMNS.iter().map(|column| column.name)
+}
+
 /// The lots of a file, in its order, or every error of it.
 pub fn parse(bytes: &[u8], context: &Context) -> Result<Vec<Lot>, Rejected> {
     let mut issues = Issues::default();

@@ -141,6 +141,18 @@ pub async fn list(db: &mut ReadTx<'_>) -> Result<Vec<Portfolio>> {
         .collect())
 }
 
+/// Takes a portfolio away; its rows stay. Says whether it was there.
+pub async fn delete(tx: &mut WriteTx, id: PortfolioId) -> Result<bool> {
+    let done = sqlx::query!(
+        "update portfolios set deleted_at = now() where id = $1 and deleted_at is null",
+        id.0
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("deleting a portfolio")?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// Inserts lots, each with the last session on or before the expiry of its option; a lot that was
 /// removed comes back.
 pub async fn insert_lots(

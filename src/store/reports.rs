@@ -10,6 +10,7 @@ mod losses;
 mod metrics;
 mod performance;
 mod portfolio;
+mod series;
 mod status;
 pub mod why;
 mod workers;
@@ -26,7 +27,8 @@ pub use metrics::{Gauges, gauges};
 pub use performance::{SnapshotDay, snapshots};
 pub use portfolio::{
     Completeness, Entry, Position, Provenance, Published, Report, Snapshot, Unpublished, computed,
-    newest_published, portfolio, published, why_unpublished,
+    newest_published, newest_strict, portfolio, published, why_unpublished,
 };
+pub use series::{Days, PublishedDay, published_days};
 pub use status::{Gap, MissingRow, Pace, find_run, gaps, missing, paces, pauses, retries};
 pub use workers::{Standing, StewardRow, StreamRow, WorkerRow, steward, workers};

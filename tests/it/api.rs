@@ -2,6 +2,9 @@
 
 mod client;
 mod events;
+mod import;
+mod malformed;
+mod results;
 mod roles;
 mod runs;
 mod serve;

@@ -6,44 +6,42 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 
 use super::receipt::{LineChanges, LinesReceipt, Status};
-use super::{LinesArgs, digest, file_name, read, rejected};
+use super::{LinesArgs, digest, file_name, read, rejected, told};
 use crate::cli::{Error, find};
 use crate::clock::Clock;
 use crate::domain::{AssetClass, Calendar, Portfolio, Symbol};
-use crate::import::lines::{compare_flows, compare_marks};
+use crate::import::lines::compare_marks;
+use crate::import::marks_csv;
 use crate::import::marks_csv::Mark;
-use crate::import::{flows_csv, marks_csv};
+use crate::intake::{self, FlowsOrder};
 use crate::store::inputs::{self, Changed};
 use crate::store::{Pools, ReadTx, WriteTx, portfolios};
 
 /// Imports cash flows: those that are not there yet are added; with `--update` others go.
 pub async fn flows(pools: &Pools, clock: &Clock, args: &LinesArgs) -> Result<LinesReceipt, Error> {
-    let today = Calendar::nyse().new_york_date(clock.now());
     let bytes = read(&args.file)?;
     let mut db = ReadTx::lazy(&pools.control);
     let portfolio = named(&mut db, &args.portfolio).await?;
-    let with_dividends = portfolios::with_dividends(&mut db).await?;
     db.close().await?;
-    let context = flows_csv::Context {
-        inception: portfolio.inception,
-        today,
-        with_dividends: &with_dividends,
+    let order = FlowsOrder {
+        file: args.file.clone(),
+        portfolio: portfolio.id,
         extent: args.extent(),
+        dry_run: args.dry_run,
+        who: None,
     };
-    let flows = flows_csv::parse(&bytes, &context).map_err(rejected(&args.file))?;
-    let mut tx = WriteTx::begin(&pools.control).await?;
-    portfolios::lock(&mut tx, portfolio.id).await?;
-    let existing = portfolios::all_flows(&mut tx.reader(), portfolio.id).await?;
-    let change = compare_flows(&existing, &flows, args.extent());
-    flows_csv::check_total(&existing, &change).map_err(rejected(&args.file))?;
-    portfolios::remove_flows(&mut tx, portfolio.id, &change.removed).await?;
-    portfolios::insert_flows(&mut tx, portfolio.id, &flows).await?;
-    let file = File {
+    let receipt = intake::flows(pools, clock, &order, &bytes).await;
+    let receipt = receipt.map_err(|error| told(error, &args.file))?;
+    Ok(LinesReceipt {
+        status: receipt.status,
         kind: "flows",
-        rows: flows.len(),
-        digest: digest(&bytes),
-    };
-    finish(tx, args, file, portfolio, change.into()).await
+        file: args.file.clone(),
+        portfolio: portfolio.id,
+        name: portfolio.name,
+        rows: receipt.rows,
+        whole: args.update,
+        changes: receipt.change.into(),
+    })
 }
 
 /// Imports marks: those that are new or have another price are stored; with `--update` others go.

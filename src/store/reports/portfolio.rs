@@ -205,6 +205,26 @@ pub async fn newest_published(
     }))
 }
 
+/// The newest date that readers may see and of which nothing failed.
+pub async fn newest_strict(
+    db: &mut ReadTx<'_>,
+    portfolio: PortfolioId,
+) -> Result<Option<Published>> {
+    let row = sqlx::query!(
+        r#"select as_of as "as_of!", run_id as "run_id!" from published_dates
+           where portfolio_id = $1 and strict order by as_of desc limit 1"#,
+        portfolio.0
+    )
+    .fetch_optional(db.connection().await?)
+    .await
+    .attempt("looking for the newest strict date")?;
+    Ok(row.map(|row| Published {
+        as_of: row.as_of,
+        run: RunId(row.run_id),
+        strict: true,
+    }))
+}
+
 /// A date, if readers may see it.
 pub async fn published(
     db: &mut ReadTx<'_>,

@@ -1,6 +1,7 @@
 //! A caller: one connection for each request, with the bytes as they come.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use serde_json::Value;
@@ -90,12 +91,12 @@ impl Client {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let mut head = format!("{method} {path} HTTP/1.1\r\nhost: it\r\nconnection: close\r\n");
         if let Some(token) = &self.token {
-            head.push_str(&format!("authorization: Bearer {token}\r\n"));
+            let _ = write!(head, "authorization: Bearer {token}\r\n");
         }
         for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            let _ = write!(head, "{name}: {value}\r\n");
         }
-        head.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
+        let _ = write!(head, "content-length: {}\r\n\r\n", body.len());
         stream.write_all(head.as_bytes()).await.unwrap();
         // A server that refuses the head need not read the rest.
         let _ = stream.write_all(body).await;

@@ -13,7 +13,7 @@ use crate::world::World;
 const OPEN: [&str; 2] = ["/health/live", "/health/ready"];
 
 /// Every path and method of the document.
-fn routes() -> Vec<(String, String)> {
+pub(super) fn routes() -> Vec<(String, String)> {
     let document = serde_json::to_value(openapi()).unwrap();
     let mut routes = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {

@@ -8,13 +8,17 @@ use serde_json::json;
 
 use super::client::Client;
 use super::{Served, book};
-use crate::world::{Process, World};
+use crate::world::{Process, World, eventually};
 
 /// A server process, with the lines that it prints first.
 pub(super) fn process(world: &World, lines: usize) -> (Process, Vec<String>) {
+    started(world, "serve", lines)
+}
+
+fn started(world: &World, what: &str, lines: usize) -> (Process, Vec<String>) {
     let mut command = world.program("sigmabatch");
     command
-        .args(["serve", "--listen", "127.0.0.1:0"])
+        .args([what, "--listen", "127.0.0.1:0"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
     let mut process = Process::start(&mut command);
@@ -194,4 +198,29 @@ async fn metrics_are_prometheus_text() {
         let (_, value) = line.rsplit_once(' ').unwrap();
         assert!(value.parse::<f64>().is_ok(), "{line}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_process_is_api_worker_and_scheduler() {
+    let world = World::new().await;
+    book(&world, "book").await;
+    let (mut up, said) = started(&world, "up", 2);
+    let token = said[1].rsplit(' ').next().unwrap();
+    let operator = client(&said, Some(token));
+    // The scheduler plans the newest session by itself, and the worker computes it.
+    let night = eventually(async || {
+        let past = operator
+            .get("/api/v1/admin/batch/history?status=succeeded")
+            .await
+            .expect(200);
+        past["runs"].as_array().unwrap().first().cloned()
+    });
+    assert_eq!(night.await.expect("a night")["trigger"], "nightly");
+    up.signal(Signal::SIGTERM);
+    assert!(up.ended().await.success());
+    assert_eq!(
+        world.count("select count(*) from worker").await,
+        0,
+        "it has left"
+    );
 }

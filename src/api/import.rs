@@ -1,0 +1,228 @@
+//! Importing books: a file is taken whole or not at all, and all its errors are told at once.
+
+use std::path::PathBuf;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use super::Api;
+use super::auth::Caller;
+use super::params::{Params, id};
+use super::portfolios::flow;
+use super::problem::{Kind, Problem};
+use super::upload::Upload;
+use crate::documents::planned;
+use crate::domain::{PortfolioId, Trigger};
+use crate::engine::{self, Dates, Request, Selection};
+use crate::import::lines::Extent;
+use crate::intake::{self, BookOrder, DEFAULT_OWNER, FlowsOrder, Status, Target, Terms, Who};
+use crate::store::ReadTx;
+
+/// Imports a new portfolio: a form with `file` (CSV, one row per lot), a body of CSV, or JSON with `positions`. The terms
+/// stand in the form, the JSON or the query. The same file again changes nothing.
+#[utoipa::path(post, path = "/api/v1/portfolios", tag = "portfolios",
+    params(
+        ("name" = String, Query, description = "Its name; with the owner it is the identity, unless an id is given"),
+        ("opening_equity" = String, Query, description = "Equity before the first booking, decimal text"),
+        ("inception" = chrono::NaiveDate, Query, description = "First day of the book"),
+        ("owner" = Option<String>, Query, description = "Whose it is"),
+        ("currency" = Option<String>, Query, description = "USD if nothing is said"),
+        ("portfolio_id" = Option<uuid::Uuid>, Query, description = "Its id; without it, made of owner and name"),
+        ("dry_run" = Option<bool>, Query, description = "Only say what would happen"),
+        ("run" = Option<bool>, Query, description = "Plan all its dates")),
+    request_body(content = Value, description = "`positions` and terms; or multipart/form-data with `file`; or text/csv"),
+    responses((status = 201, description = "The receipt; `run` is the run that was planned", body = Value),
+              (status = 200, description = "Nothing was changed: a dry run, or it was there already", body = Value),
+              (status = 400, description = "A term is wrong"), (status = 403, description = "Not with this role"),
+              (status = 409, description = "Another portfolio has the name, or another book"),
+              (status = 422, description = "The file has errors: all of them, with line, column and code")))]
+pub(super) async fn create(
+    caller: Caller,
+    State(api): State<Api>,
+    upload: Result<Upload, Problem>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    caller.operator()?;
+    let upload = upload?;
+    let params = upload.params.only(&[
+        "name",
+        "opening_equity",
+        "inception",
+        "owner",
+        "currency",
+        "portfolio_id",
+        "dry_run",
+        "run",
+    ])?;
+    let name: String = need(params, "name")?;
+    let equity: String = need(params, "opening_equity")?;
+    let equity: Decimal =
+        intake::equity(&equity).map_err(|error| Problem::field("opening_equity", error))?;
+    let owner: Option<String> = params.one("owner")?;
+    let currency: Option<String> = params.one("currency")?;
+    let currency = intake::currency(currency.as_deref().unwrap_or("USD"))
+        .map_err(|error| Problem::field("currency", error))?;
+    let terms = Terms {
+        name: &name,
+        owner: owner.as_deref().unwrap_or(DEFAULT_OWNER),
+        currency: &currency,
+        equity,
+        inception: need(params, "inception")?,
+        id: params.one("portfolio_id")?,
+    };
+    let target = Target::New(terms.portfolio(api.clock())?);
+    take(&api, &caller, &upload, target).await
+}
+
+/// Changes the book of a portfolio to what a file says.
+#[utoipa::path(put, path = "/api/v1/portfolios/{portfolio_id}/positions", tag = "portfolios",
+    params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
+           ("dry_run" = Option<bool>, Query, description = "Only say what would change"),
+           ("run" = Option<bool>, Query, description = "Plan all its dates")),
+    request_body(content = Value, description = "`positions`; or multipart/form-data with `file`; or text/csv"),
+    responses((status = 200, description = "The receipt: lots that came, went, were closed", body = Value),
+              (status = 403, description = "Not with this role"), (status = 404, description = "No such portfolio"),
+              (status = 422, description = "The file has errors: all of them, with line, column and code")))]
+pub(super) async fn update(
+    caller: Caller,
+    State(api): State<Api>,
+    Path(portfolio): Path<String>,
+    upload: Result<Upload, Problem>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    caller.changes()?;
+    let portfolio: PortfolioId = id("portfolio", &portfolio)?;
+    let mut db = ReadTx::lazy(&api.pools().load);
+    caller.portfolio(&mut db, portfolio).await?;
+    db.close().await?;
+    let upload = upload?;
+    upload.params.only(&["dry_run", "run"])?;
+    take(&api, &caller, &upload, Target::Update(portfolio)).await
+}
+
+/// Adds cash flows to a portfolio, or with `whole` replaces all that it has: a form with `file` (CSV: Date, Type, Amount,
+/// Symbol), a body of CSV, or JSON with `flows`. Flows that are there already are not added again.
+#[utoipa::path(post, path = "/api/v1/portfolios/{portfolio_id}/flows", tag = "portfolios",
+    params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
+           ("whole" = Option<bool>, Query, description = "The file has all flows: others go"),
+           ("dry_run" = Option<bool>, Query, description = "Only say what would change")),
+    request_body(content = Value, description = "`flows`; or multipart/form-data with `file`; or text/csv"),
+    responses((status = 200, description = "The receipt", body = Value), (status = 403, description = "Not with this role"),
+              (status = 404, description = "No such portfolio"),
+              (status = 422, description = "The file has errors: all of them, with line, column and code")))]
+pub(super) async fn flows(
+    caller: Caller,
+    State(api): State<Api>,
+    Path(portfolio): Path<String>,
+    upload: Result<Upload, Problem>,
+) -> Result<Json<Value>, Problem> {
+    caller.changes()?;
+    let portfolio: PortfolioId = id("portfolio", &portfolio)?;
+    let mut db = ReadTx::lazy(&api.pools().load);
+    caller.portfolio(&mut db, portfolio).await?;
+    db.close().await?;
+    let upload = upload?;
+    let params = upload.params.only(&["whole", "dry_run"])?;
+    let order = FlowsOrder {
+        file: PathBuf::from(&upload.name),
+        portfolio,
+        extent: if params.flag("whole")? {
+            Extent::Whole
+        } else {
+            Extent::Addition
+        },
+        dry_run: params.flag("dry_run")?,
+        who: Some(who(&caller)),
+    };
+    let receipt = intake::flows(api.pools(), api.clock(), &order, &upload.bytes).await?;
+    Ok(Json(json!({
+        "status": receipt.status.as_str(),
+        "portfolio_id": portfolio,
+        "rows": receipt.rows,
+        "from_date": receipt.change.from_date(),
+        "added": receipt.change.added.iter().map(flow).collect::<Vec<_>>(),
+        "removed": receipt.change.removed.iter().map(flow).collect::<Vec<_>>(),
+    })))
+}
+
+fn who(caller: &Caller) -> Who {
+    Who {
+        who: caller.who.clone(),
+        reason: "asked over HTTP".to_owned(),
+    }
+}
+
+fn need<T: std::str::FromStr<Err: std::fmt::Display>>(
+    params: &Params,
+    name: &str,
+) -> Result<T, Problem> {
+    params
+        .one(name)?
+        .ok_or_else(|| Problem::field(name, "is needed"))
+}
+
+async fn take(
+    api: &Api,
+    caller: &Caller,
+    upload: &Upload,
+    target: Target,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let (dry_run, run) = (upload.params.flag("dry_run")?, upload.params.flag("run")?);
+    let order = BookOrder {
+        file: PathBuf::from(&upload.name),
+        target,
+        dry_run,
+        who: Some(who(caller)),
+    };
+    let pools = api.pools();
+    let receipt = intake::portfolio(pools, api.clock(), &order, &upload.bytes).await?;
+    let mut document = receipt.document();
+    document["dry_run"] = json!(dry_run);
+    if run && !dry_run {
+        let request = Request {
+            trigger: Trigger::Onboarding,
+            portfolios: Selection::Only(vec![receipt.portfolio.id]),
+            dates: Dates::SinceInception,
+            lane: None,
+            force: false,
+            principal: caller.who.clone(),
+            idempotency_key: None,
+        };
+        let planned = engine::plan(api.engine(), &request).await?;
+        super::start::begin(api, planned.run);
+        document["run"] = planned::document(&planned);
+    }
+    let status = match receipt.status {
+        Status::Created => StatusCode::CREATED,
+        _ => StatusCode::OK,
+    };
+    Ok((status, Json(document)))
+}
+
+impl From<intake::Error> for Problem {
+    fn from(error: intake::Error) -> Self {
+        match error {
+            intake::Error::Misuse {
+                field,
+                message,
+                remedy,
+            } => Self::field(field, format!("{message}; {remedy}")),
+            intake::Error::Conflict { message, remedy } => {
+                Self::new(Kind::Conflict, format!("{message}; {remedy}"))
+            }
+            intake::Error::OtherBook { .. } => {
+                let remedy = "PUT to its positions changes the book to what the file says";
+                Self::new(Kind::Conflict, format!("{error}; {remedy}"))
+            }
+            intake::Error::Gone(_) => Self::not_found("portfolio"),
+            intake::Error::Rejected(rejected) => Self {
+                field: Some("file".to_owned()),
+                errors: rejected.errors.iter().map(|issue| json!(issue)).collect(),
+                ..Self::new(Kind::Rejected, rejected.to_string())
+            },
+            intake::Error::Calendar(error) => Self::field("inception", error.to_string()),
+            intake::Error::Store(error) => error.into(),
+        }
+    }
+}

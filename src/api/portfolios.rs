@@ -1,0 +1,221 @@
+//! Portfolios: which there are, their values over time, their flows, and their end.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::Api;
+use super::auth::Caller;
+use super::params::{Params, id};
+use super::problem::Problem;
+use super::results::wants_csv;
+use super::table;
+use crate::domain::{CashFlow, Portfolio, PortfolioId};
+use crate::engine;
+use crate::store::reports::{self, PublishedDay};
+use crate::store::{ReadTx, portfolios};
+
+/// Portfolios of a page.
+const PAGE: u16 = 50;
+/// Sessions of a page: a year.
+const YEAR: u16 = 252;
+
+/// Portfolios by name, each with its newest published date.
+#[utoipa::path(get, path = "/api/v1/portfolios", tag = "portfolios",
+    params(("limit" = Option<u16>, Query, description = "Rows of a page, 1 to 500"),
+           ("cursor" = Option<uuid::Uuid>, Query, description = "`next` of the page before")),
+    responses((status = 200, description = "A page of portfolios", body = Value)))]
+pub(super) async fn list(
+    caller: Caller,
+    State(api): State<Api>,
+    params: Params,
+) -> Result<Json<Value>, Problem> {
+    let params = params.only(&["limit", "cursor"])?;
+    let limit = usize::from(params.limit(PAGE)?);
+    let cursor: Option<PortfolioId> = params.one("cursor")?;
+    let mut db = ReadTx::lazy(&api.pools().load);
+    let all = portfolios::list(&mut db).await?.into_iter();
+    let mut seen: Vec<Portfolio> = all.filter(|known| caller.access.sees(known.id)).collect();
+    if let Some(cursor) = cursor {
+        let place = seen.iter().position(|known| known.id == cursor);
+        let place = place.ok_or_else(|| Problem::field("cursor", "no such place (any more)"))?;
+        seen.drain(..=place);
+    }
+    let more = seen.len() > limit;
+    seen.truncate(limit);
+    let next = seen.last().filter(|_| more).map(|last| last.id);
+    let mut rows = Vec::new();
+    for portfolio in &seen {
+        let newest = reports::newest_published(&mut db, portfolio.id).await?;
+        let mut row = head(portfolio);
+        row["newest_published"] = json!(newest.map(|newest| newest.as_of));
+        row["run_id"] = json!(newest.map(|newest| newest.run));
+        rows.push(row);
+    }
+    db.close().await?;
+    Ok(Json(json!({ "portfolios": rows, "next": next })))
+}
+
+fn head(portfolio: &Portfolio) -> Value {
+    json!({
+        "portfolio_id": portfolio.id,
+        "name": portfolio.name,
+        "owner": portfolio.owner,
+        "currency": portfolio.currency,
+        "opening_equity": portfolio.opening_equity.normalize().to_string(),
+        "inception": portfolio.inception,
+    })
+}
+
+/// A portfolio's terms.
+#[utoipa::path(get, path = "/api/v1/portfolios/{portfolio_id}", tag = "portfolios",
+    params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio")),
+    responses((status = 200, description = "Its terms", body = Value), (status = 404, description = "No such portfolio")))]
+pub(super) async fn one(
+    caller: Caller,
+    State(api): State<Api>,
+    Path(portfolio): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let mut db = ReadTx::lazy(&api.pools().load);
+    let portfolio = caller
+        .portfolio(&mut db, id("portfolio", &portfolio)?)
+        .await?;
+    db.close().await?;
+    Ok(Json(head(&portfolio)))
+}
+
+/// Takes a portfolio away: it is not computed any more and nobody sees it; its rows stay.
+#[utoipa::path(delete, path = "/api/v1/portfolios/{portfolio_id}", tag = "portfolios",
+    params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio")),
+    responses((status = 200, description = "It is gone", body = Value), (status = 403, description = "Not with this role"),
+              (status = 404, description = "No such portfolio")))]
+pub(super) async fn delete(
+    caller: Caller,
+    State(api): State<Api>,
+    Path(portfolio): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    caller.changes()?;
+    let mut db = ReadTx::lazy(&api.pools().load);
+    let portfolio = caller
+        .portfolio(&mut db, id("portfolio", &portfolio)?)
+        .await?;
+    db.close().await?;
+    let order = caller.order("asked over HTTP");
+    let gone = engine::delete_portfolio(api.engine(), portfolio.id, order).await?;
+    if gone {
+        Ok(Json(
+            json!({ "portfolio_id": portfolio.id, "deleted": true }),
+        ))
+    } else {
+        Err(Problem::not_found("portfolio"))
+    }
+}
+
+/// The book's values over time, oldest first: published dates only.
+#[utoipa::path(get, path = "/api/v1/portfolios/{portfolio_id}/snapshots", tag = "results",
+    params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
+           ("start_date" = Option<chrono::NaiveDate>, Query, description = "Not before"),
+           ("end_date" = Option<chrono::NaiveDate>, Query, description = "Not after"),
+           ("strict" = Option<bool>, Query, description = "Only dates of which nothing failed"),
+           ("limit" = Option<u16>, Query, description = "Sessions of a page, 1 to 500"),
+           ("cursor" = Option<chrono::NaiveDate>, Query, description = "`next` of the page before"),
+           ("Accept" = Option<String>, Header, description = "text/csv for a table")),
+    responses((status = 200, description = "A page of sessions", body = Value), (status = 404, description = "No such portfolio")))]
+pub(super) async fn snapshots(
+    caller: Caller,
+    State(api): State<Api>,
+    Path(portfolio): Path<String>,
+    headers: HeaderMap,
+    params: Params,
+) -> Result<Response, Problem> {
+    let params = params.only(&["start_date", "end_date", "strict", "limit", "cursor"])?;
+    let limit = params.limit(YEAR)?;
+    let range = reports::Days {
+        from: params.one("start_date")?,
+        to: params.one("end_date")?,
+        after: params.one("cursor")?,
+        strict: params.flag("strict")?,
+    };
+    let mut db = ReadTx::lazy(&api.pools().load);
+    let portfolio = caller
+        .portfolio(&mut db, id("portfolio", &portfolio)?)
+        .await?;
+    let days = reports::published_days(&mut db, portfolio.id, range, limit.into()).await?;
+    db.close().await?;
+    let full = days.len() == usize::from(limit);
+    let next = days.last().filter(|_| full).map(|day| day.as_of);
+    let rows: Value = days.iter().map(day).collect();
+    if wants_csv(&headers) {
+        return table::csv(&rows);
+    }
+    let last = days.last();
+    let document = json!({
+        "portfolio_id": portfolio.id,
+        "section": "snapshots",
+        "available": last.is_some(),
+        "reason": last.is_none().then_some("nothing_published"),
+        "as_of": last.map(|day| day.as_of),
+        "calculation_date": range.to.or(last.map(|day| day.as_of)),
+        "run_id": last.map(|day| day.run),
+        "quality": last.map(|day| json!({ "strict": day.strict })),
+        "coverage": last.and_then(|day| day.coverage),
+        "data": rows,
+        "next": next,
+    });
+    Ok(Json(document).into_response())
+}
+
+fn day(day: &PublishedDay) -> Value {
+    let text = |value: rust_decimal::Decimal| value.normalize().to_string();
+    json!({
+        "as_of": day.as_of,
+        "run_id": day.run,
+        "strict": day.strict,
+        "coverage": day.coverage,
+        "nav": text(day.nav),
+        "cash": text(day.cash),
+        "long_value": text(day.long_value),
+        "short_value": text(day.short_value),
+        "external_flows": text(day.external_flows),
+        "pnl_day": text(day.pnl_day),
+        "pnl_total": text(day.pnl_total),
+        "return_day": day.return_day,
+        "return_day_reason": day.return_day.is_none().then_some("nonpositive_nav_before"),
+    })
+}
+
+/// Cash flows of a portfolio, oldest first.
+#[utoipa::path(get, path = "/api/v1/portfolios/{portfolio_id}/flows", tag = "portfolios",
+    params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
+           ("Accept" = Option<String>, Header, description = "text/csv for a table")),
+    responses((status = 200, description = "Its flows", body = Value), (status = 404, description = "No such portfolio")))]
+pub(super) async fn flows(
+    caller: Caller,
+    State(api): State<Api>,
+    Path(portfolio): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let mut db = ReadTx::lazy(&api.pools().load);
+    let portfolio = caller
+        .portfolio(&mut db, id("portfolio", &portfolio)?)
+        .await?;
+    let flows = portfolios::all_flows(&mut db, portfolio.id).await?;
+    db.close().await?;
+    let rows: Value = flows.iter().map(flow).collect();
+    if wants_csv(&headers) {
+        return table::csv(&rows);
+    }
+    Ok(Json(json!({ "portfolio_id": portfolio.id, "flows": rows })).into_response())
+}
+
+/// A flow.
+pub(super) fn flow(flow: &CashFlow) -> Value {
+    json!({
+        "date": flow.date,
+        "type": flow.kind.as_str(),
+        "amount": flow.amount.normalize().to_string(),
+        "symbol": flow.symbol,
+    })
+}

@@ -1,0 +1,242 @@
+//! Results of a portfolio at a date: what is published, and of what is not, why.
+//!
+//! Every answer comes from one published date of one snapshot; nothing of two dates is ever mixed.
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chrono::NaiveDate;
+use serde_json::{Value, json};
+
+use super::Api;
+use super::auth::Caller;
+use super::params::{Params, id};
+use super::problem::Problem;
+use super::table;
+use crate::clock::Clock;
+use crate::documents::portfolio;
+use crate::domain::{Calendar, Portfolio, PortfolioId};
+use crate::store::ReadTx;
+use crate::store::reports::{self, Published, Report, Unpublished};
+
+/// Sections of a result, with the entry of the completeness vector that says why one is missing.
+const SECTIONS: &[(&str, &str)] = &[
+    ("overview", "snapshot"),
+    ("positions", "snapshot"),
+    ("exposures", "factors"),
+    ("risk", "factors"),
+    ("volatility", "volatility"),
+    ("correlation", "correlation"),
+    ("concentration", "concentration"),
+    ("sectors", "snapshot"),
+    ("stress", "stress"),
+    ("completeness", "snapshot"),
+];
+
+/// One section of a portfolio's result: overview, positions, exposures, risk, volatility, correlation, concentration,
+/// sectors, stress or completeness. What is missing is an answer too: `available` is false, and `reason` says why.
+#[utoipa::path(get, path = "/api/v1/portfolios/{portfolio_id}/results/{section}", tag = "results",
+    params(
+        ("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
+        ("section" = String, Path, description = "overview, positions, exposures, risk, volatility, correlation, concentration, sectors, stress or completeness"),
+        ("date" = Option<NaiveDate>, Query, description = "The session; without it, the newest that is published"),
+        ("strict" = Option<bool>, Query, description = "Only a date of which nothing failed"),
+        ("If-None-Match" = Option<String>, Header, description = "The ETag of an earlier answer"),
+        ("Accept" = Option<String>, Header, description = "text/csv for sections that are lists")),
+    responses(
+        (status = 200, description = "The section, or why it is not there", body = Value),
+        (status = 304, description = "As it was"),
+        (status = 404, description = "No such portfolio or section")))]
+pub(super) async fn section(
+    caller: Caller,
+    State(api): State<Api>,
+    Path((portfolio, section)): Path<(String, String)>,
+    headers: HeaderMap,
+    params: Params,
+) -> Result<Response, Problem> {
+    let params = params.only(&["date", "strict"])?;
+    let (date, strict) = (params.one::<NaiveDate>("date")?, params.flag("strict")?);
+    let portfolio: PortfolioId = id("portfolio", &portfolio)?;
+    let mut db = ReadTx::lazy(&api.pools().load);
+    let portfolio = caller.portfolio(&mut db, portfolio).await?;
+    let known = SECTIONS.iter().find(|(name, _)| *name == section);
+    let (name, entry) = *known.ok_or_else(|| Problem::not_found("section"))?;
+    let published = match find(&mut db, api.clock(), &portfolio, date, strict).await? {
+        Ok(published) => published,
+        Err(reason) => {
+            db.close().await?;
+            let document = missing(&portfolio, name, date, reason);
+            return Ok(axum::Json(document).into_response());
+        }
+    };
+    let csv = wants_csv(&headers);
+    let form = if csv { "csv" } else { "json" };
+    let (run, as_of) = (published.run, published.as_of);
+    // Weak: whether it is compressed is no difference.
+    let tag = format!("W/\"{run}.{as_of}.{name}.{form}\"");
+    if matches(&headers, &tag) {
+        db.close().await?;
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+    }
+    let report = reports::portfolio(&mut db, portfolio.id, published).await?;
+    db.close().await?;
+    let report = report.ok_or_else(|| Problem::not_found("portfolio"))?;
+    let document = envelope(&report, name, entry, date);
+    let tag = [(header::ETAG, tag)];
+    if csv {
+        return Ok((tag, table::csv(&document["data"])?).into_response());
+    }
+    Ok((tag, axum::Json(document)).into_response())
+}
+
+pub(super) fn wants_csv(headers: &HeaderMap) -> bool {
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| {
+        accept
+            .split(',')
+            .any(|kind| kind.trim().starts_with("text/csv"))
+    })
+}
+
+fn matches(headers: &HeaderMap, tag: &str) -> bool {
+    let wanted = headers
+        .get(header::IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok());
+    let weak = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    wanted.is_some_and(|wanted| {
+        wanted
+            .split(',')
+            .any(|known| known.trim() == "*" || weak(known) == weak(tag))
+    })
+}
+
+/// The date that is shown, or the code of the reason why none is.
+async fn find(
+    db: &mut ReadTx<'_>,
+    clock: &Clock,
+    portfolio: &Portfolio,
+    date: Option<NaiveDate>,
+    strict: bool,
+) -> Result<Result<Published, &'static str>, Problem> {
+    let Some(date) = date else {
+        let newest = if strict {
+            reports::newest_strict(db, portfolio.id).await?
+        } else {
+            reports::newest_published(db, portfolio.id).await?
+        };
+        return Ok(newest.ok_or("nothing_published"));
+    };
+    Ok(match reports::published(db, portfolio.id, date).await? {
+        Some(published) if strict && !published.strict => Err("not_strict"),
+        Some(published) => Ok(published),
+        None => Err(unpublished(db, clock, portfolio, date).await?),
+    })
+}
+
+async fn unpublished(
+    db: &mut ReadTx<'_>,
+    clock: &Clock,
+    portfolio: &Portfolio,
+    date: NaiveDate,
+) -> Result<&'static str, Problem> {
+    let calendar = Calendar::nyse();
+    let session = calendar.session(date);
+    let session = session.map_err(|error| Problem::field("date", error.to_string()))?;
+    let Some(session) = session else {
+        return Ok("no_session");
+    };
+    if date < portfolio.inception {
+        return Ok("before_inception");
+    }
+    if !calendar.is_eligible(session, clock.now()) {
+        return Ok("not_eligible");
+    }
+    Ok(
+        match reports::why_unpublished(db, portfolio.id, date).await? {
+            Unpublished::Stale => "stale",
+            Unpublished::NotComputed => "not_computed",
+        },
+    )
+}
+
+fn missing(portfolio: &Portfolio, section: &str, date: Option<NaiveDate>, reason: &str) -> Value {
+    json!({
+        "portfolio_id": portfolio.id,
+        "section": section,
+        "available": false,
+        "reason": reason,
+        "as_of": null,
+        "calculation_date": date,
+        "run_id": null,
+        "quality": null,
+        "coverage": null,
+        "data": null,
+    })
+}
+
+fn envelope(report: &Report, section: &str, entry: &str, date: Option<NaiveDate>) -> Value {
+    let mut document = portfolio::document(report);
+    let vector = &report.completeness;
+    let found = vector.entries.iter().find(|known| known.name == entry);
+    // What of this section is there says so itself; lists are there when their entry is done.
+    let done = found.is_some_and(|entry| entry.outcome == "done");
+    let data = data(&mut document, section);
+    let available = match data.get("available").and_then(Value::as_bool) {
+        Some(available) => available,
+        None => done || ["overview", "positions", "sectors", "completeness"].contains(&section),
+    };
+    let reason = found.filter(|_| !available).map(|entry| &entry.outcome);
+    let published = report.published;
+    json!({
+        "portfolio_id": report.portfolio.id,
+        "section": section,
+        "available": available,
+        "reason": reason,
+        "reason_text": if available { None } else { vector.reason(entry) },
+        "as_of": published.as_of,
+        "calculation_date": date.unwrap_or(published.as_of),
+        "run_id": published.run,
+        "computed_at": report.provenance.computed_at,
+        "quality": quality(report),
+        "coverage": vector.coverage,
+        "coverage_reason": document["coverage_reason"],
+        "data": data,
+    })
+}
+
+/// How many lots are valued with prices of which quality, and whether nothing failed.
+fn quality(report: &Report) -> Value {
+    let mut prices = std::collections::BTreeMap::<&str, usize>::new();
+    for position in &report.positions {
+        *prices.entry(position.quality.as_str()).or_default() += 1;
+    }
+    json!({ "strict": report.published.strict, "prices": prices })
+}
+
+fn data(document: &mut Value, section: &str) -> Value {
+    match section {
+        "overview" => {
+            let mut overview = document.clone();
+            if let Some(object) = overview.as_object_mut() {
+                // Lists and objects are sections of their own.
+                object.retain(|_, value| !value.is_array() && !value.is_object());
+            }
+            overview
+        }
+        "exposures" => {
+            let positions = document["positions"].as_array().into_iter().flatten();
+            let positions = positions.map(|position| {
+                json!({
+                    "position_id": position["position_id"],
+                    "symbol": position["symbol"],
+                    "betas": position["betas"],
+                    "reason": position["reason"],
+                })
+            });
+            json!({ "factors": document["factors"], "positions": positions.collect::<Vec<_>>() })
+        }
+        name => document[name].take(),
+    }
+}

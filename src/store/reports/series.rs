@@ -1,0 +1,92 @@
+//! The ledger's values over the dates that readers may see.
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+use crate::domain::{PortfolioId, RunId};
+use crate::store::{Attempt, ReadTx, Result};
+
+/// Which dates: all conditions that are given must hold.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Days {
+    /// Not before.
+    pub from: Option<NaiveDate>,
+    /// Not after.
+    pub to: Option<NaiveDate>,
+    /// After this one: the last of the page before.
+    pub after: Option<NaiveDate>,
+    /// Nothing failed.
+    pub strict: bool,
+}
+
+/// A published date's values.
+#[derive(Debug, Clone)]
+pub struct PublishedDay {
+    /// The date.
+    pub as_of: NaiveDate,
+    /// The run whose analytics are shown.
+    pub run: RunId,
+    /// Whether nothing failed.
+    pub strict: bool,
+    /// Modelled gross over gross, a fraction.
+    pub coverage: Option<f64>,
+    /// cash + long + short.
+    pub nav: Decimal,
+    /// May be negative.
+    pub cash: Decimal,
+    /// At least zero.
+    pub long_value: Decimal,
+    /// At most zero.
+    pub short_value: Decimal,
+    /// Contributions less withdrawals of the day.
+    pub external_flows: Decimal,
+    /// Of the day.
+    pub pnl_day: Decimal,
+    /// Since inception.
+    pub pnl_total: Decimal,
+    /// A fraction of the net asset value of the session before.
+    pub return_day: Option<f64>,
+}
+
+/// A page of published dates, oldest first.
+pub async fn published_days(
+    db: &mut ReadTx<'_>,
+    portfolio: PortfolioId,
+    days: Days,
+    limit: i64,
+) -> Result<Vec<PublishedDay>> {
+    let rows = sqlx::query!(
+        r#"select d.as_of as "as_of!", d.run_id as "run_id!", d.strict as "strict!", c.coverage, s.nav, s.cash,
+                  s.long_value, s.short_value, s.external_flows, s.pnl_day, s.pnl_total, s.return_day
+           from published_dates d
+           join portfolio_snapshots s using (portfolio_id, as_of)
+           join completeness c using (portfolio_id, as_of)
+           where d.portfolio_id = $1 and ($2::date is null or d.as_of >= $2) and ($3::date is null or d.as_of <= $3)
+             and ($4::date is null or d.as_of > $4) and (d.strict or not $5)
+           order by d.as_of limit $6"#,
+        portfolio.0,
+        days.from,
+        days.to,
+        days.after,
+        days.strict,
+        limit
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading snapshots")?;
+    let rows = rows.into_iter().map(|row| PublishedDay {
+        as_of: row.as_of,
+        run: RunId(row.run_id),
+        strict: row.strict,
+        coverage: row.coverage,
+        nav: row.nav,
+        cash: row.cash,
+        long_value: row.long_value,
+        short_value: row.short_value,
+        external_flows: row.external_flows,
+        pnl_day: row.pnl_day,
+        pnl_total: row.pnl_total,
+        return_day: row.return_day,
+    });
+    Ok(rows.collect())
+}

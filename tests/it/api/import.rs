@@ -1,0 +1,164 @@
+//! Importing over HTTP: whole or not at all, with every error at once.
+
+use serde_json::json;
+
+use super::Served;
+use crate::market::close;
+use crate::world::{World, shipped};
+
+const TERMS: &str = "name=scotty&opening_equity=250000&inception=2016-01-04";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_book_is_imported_and_run_by_a_form() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let book = std::fs::read_to_string(shipped("portfolios/testscotty.csv")).unwrap();
+    let field = |name: &str, value: &str| {
+        format!("--x\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let mut form = field("name", "scotty") + &field("opening_equity", "250000");
+    form += &field("inception", "2016-01-04");
+    let file = format!(
+        "--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"book.csv\"\r\n\r\n{book}\r\n--x--\r\n"
+    );
+    form += &file;
+    let kind = [("content-type", "multipart/form-data; boundary=x")];
+    let ask = async |query: &str| {
+        let path = format!("/api/v1/portfolios?{query}");
+        served
+            .operator
+            .ask("POST", &path, &kind, form.as_bytes())
+            .await
+    };
+    let dry = ask("dry_run=true").await.expect(200);
+    assert_eq!(dry["status"], "dry_run");
+    assert_eq!(world.count("select count(*) from portfolios").await, 0);
+    let made = ask("run=true").await.expect(201);
+    assert_eq!(
+        (&made["status"], &made["file"]),
+        (&json!("created"), &json!("book.csv"))
+    );
+    assert!(
+        made["run"]["dates"].as_array().unwrap().len() > 200,
+        "all dates are planned"
+    );
+    let again = ask("").await.expect(200);
+    assert_eq!(again["status"], "unchanged");
+    let audited = world
+        .texts("select target from audit where action = 'import'")
+        .await;
+    assert_eq!(audited, [made["portfolio_id"].as_str().unwrap()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_errors_of_a_file_are_told_and_nothing_is_changed() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let lot = |symbol: &str, quantity: &str| {
+        json!({ "symbol": symbol, "quantity": quantity, "entry_price_per_share": close("AAA", "2016-12-19"),
+                "entry_date": "2016-12-19", "investment_class": "PUBLIC" })
+    };
+    let terms = json!({ "name": "json", "opening_equity": "100000", "inception": "2016-12-19" });
+    let with = |positions: serde_json::Value| {
+        let mut body = terms.clone();
+        body["positions"] = positions;
+        body
+    };
+    let wrong = with(json!([lot("AAA", "0"), lot("AAA", "5"), lot("", "x")]));
+    let problem = served
+        .operator
+        .post("/api/v1/portfolios", &wrong)
+        .await
+        .expect(422);
+    let errors = problem["errors"].as_array().unwrap();
+    let lines: std::collections::BTreeSet<u64> = errors
+        .iter()
+        .map(|error| error["line"].as_u64().unwrap())
+        .collect();
+    assert_eq!(lines, [2, 4].into(), "{errors:?}");
+    assert!(
+        errors
+            .iter()
+            .all(|error| error["code"].is_string() && error["column"].is_string())
+    );
+    assert_eq!(world.count("select count(*) from portfolios").await, 0);
+    let odd = with(json!([{ "sybmol": "AAA" }]));
+    let odd = served
+        .operator
+        .post("/api/v1/portfolios", &odd)
+        .await
+        .expect(400);
+    assert_eq!(odd["field"], "positions[0].sybmol");
+
+    let made = served
+        .operator
+        .post("/api/v1/portfolios", &with(json!([lot("AAA", "5")])))
+        .await
+        .expect(201);
+    let id = made["portfolio_id"].as_str().unwrap();
+    let other = served
+        .operator
+        .post("/api/v1/portfolios", &with(json!([lot("AAA", "7")])))
+        .await
+        .expect(409);
+    assert!(
+        other["detail"].as_str().unwrap().contains("another book"),
+        "{other}"
+    );
+    let path = format!("/api/v1/portfolios/{id}/positions");
+    let kind = [("content-type", "application/json")];
+    let more = json!({ "positions": [lot("AAA", "5"), lot("BBB", "7")] }).to_string();
+    let own = served.owner(&world, &[id.parse().unwrap()]).await;
+    let changed = own
+        .ask("PUT", &path, &kind, more.as_bytes())
+        .await
+        .expect(200);
+    assert_eq!(changed["status"], "updated");
+    assert_eq!(changed["added"][0]["symbol"], "BBB");
+    let strange = served
+        .operator
+        .ask("POST", &format!("/api/v1/portfolios?{TERMS}"), &[], b"x")
+        .await;
+    assert_eq!(
+        strange.expect(415)["type"],
+        "/docs#problem-unsupported-media-type"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flows_are_added_replaced_and_listed() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let id = super::book(&world, "book").await;
+    let path = format!("/api/v1/portfolios/{id}/flows");
+    let csv = [("content-type", "text/csv")];
+    let send = async |query: &str, file: &str| {
+        let path = format!("{path}?{query}");
+        served
+            .operator
+            .ask("POST", &path, &csv, file.as_bytes())
+            .await
+    };
+    let first = "Date,Type,Amount,Symbol\n2016-12-20,contribution,1000.50,\n";
+    let dry = send("dry_run", first).await.expect(200);
+    assert_eq!(
+        (&dry["status"], dry["added"].as_array().unwrap().len()),
+        (&json!("dry_run"), 1)
+    );
+    send("", first).await.expect(200);
+    assert_eq!(send("", first).await.expect(200)["status"], "unchanged");
+    let listed = served.viewer.get(&path).await.expect(200);
+    assert_eq!(listed["flows"][0]["amount"], "1000.5");
+    let wrong = send(
+        "",
+        "Date,Type,Amount,Symbol\n2016-12-20,gift,1,\nx,fee,1,\n",
+    )
+    .await
+    .expect(422);
+    assert!(wrong["errors"].as_array().unwrap().len() >= 2, "{wrong}");
+    let whole = json!({ "whole": true, "flows": [{ "date": "2016-12-21", "type": "withdrawal", "amount": "250" }] });
+    let whole = served.operator.post(&path, &whole).await.expect(200);
+    assert_eq!(whole["removed"][0]["date"], "2016-12-20");
+    let listed = served.viewer.get(&path).await.expect(200);
+    assert_eq!(listed["flows"].as_array().unwrap().len(), 1);
+}

@@ -1,0 +1,194 @@
+//! Results: from one published date, with reasons for what is missing, and never zero for it.
+
+use serde_json::{Value, json};
+
+use super::{Served, book};
+use crate::world::{World, on, request};
+
+/// Every null beside a reason, no number that is none.
+fn sound(value: &Value) {
+    let text = value.to_string();
+    assert!(
+        !text.contains("NaN") && !text.contains("Infinity"),
+        "{text}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_published_date_is_shown_and_what_is_missing_says_why() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let viewer = &served.viewer;
+    let id = book(&world, "book").await;
+    let path = |section: &str| format!("/api/v1/portfolios/{id}/results/{section}");
+    let none = viewer.get(&path("overview")).await.expect(200);
+    assert_eq!(none["available"], false);
+    assert_eq!(none["reason"], "nothing_published");
+    assert_eq!(none["data"], Value::Null);
+
+    world.worker().await;
+    let older = world.run(&request(on("2016-12-29"))).await;
+    let newest = world.run(&request(on("2016-12-30"))).await;
+    let (_, shown) = world.command(&["show", "book"]).await;
+    let overview = viewer.get(&path("overview")).await.expect(200);
+    assert_eq!(overview["available"], true);
+    assert_eq!(overview["as_of"], "2016-12-30");
+    assert_eq!(overview["run_id"], json!(newest.run));
+    assert_eq!(
+        overview["data"]["nav"], shown["nav"],
+        "as the command line says"
+    );
+    assert!(overview["data"]["nav"].is_string(), "money is decimal text");
+    for (section, key) in [
+        ("positions", "positions"),
+        ("risk", "risk"),
+        ("volatility", "volatility"),
+        ("correlation", "correlation"),
+        ("concentration", "concentration"),
+        ("sectors", "sectors"),
+        ("stress", "stress"),
+        ("completeness", "completeness"),
+    ] {
+        let answer = viewer.get(&path(section)).await.expect(200);
+        assert_eq!(answer["data"], shown[key], "{section}");
+        assert_eq!(answer["as_of"], "2016-12-30");
+        assert!(
+            answer["available"] == true || answer["reason"].is_string(),
+            "{answer}"
+        );
+        sound(&answer);
+    }
+    let exposures = viewer.get(&path("exposures")).await.expect(200);
+    assert_eq!(exposures["data"]["factors"], shown["factors"]);
+
+    let dated = viewer
+        .get(&format!("{}?date=2016-12-29", path("overview")))
+        .await
+        .expect(200);
+    assert_eq!(dated["run_id"], json!(older.run));
+    for (query, reason) in [
+        ("date=2016-12-28", "not_computed"),
+        ("date=2016-12-26", "no_session"),
+        ("date=2016-12-01", "before_inception"),
+        ("date=2017-01-05", "not_eligible"),
+    ] {
+        let answer = viewer
+            .get(&format!("{}?{query}", path("risk")))
+            .await
+            .expect(200);
+        assert_eq!(
+            (&answer["available"], &answer["reason"]),
+            (&json!(false), &json!(reason))
+        );
+        assert_eq!(answer["as_of"], Value::Null, "never another date's numbers");
+    }
+    viewer.get(&path("magic")).await.expect(404);
+    viewer
+        .get("/api/v1/portfolios/none/results/risk")
+        .await
+        .expect(404);
+    let wrong = viewer
+        .get(&format!("{}?date=today", path("risk")))
+        .await
+        .expect(400);
+    assert_eq!(wrong["field"], "date");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_tagged_packed_and_tabled() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let viewer = &served.viewer;
+    let id = book(&world, "book").await;
+    world.worker().await;
+    world.run(&request(on("2016-12-29"))).await;
+    let path = format!("/api/v1/portfolios/{id}/results/positions");
+    let first = viewer.get(&path).await;
+    let tag = first.headers["etag"].clone();
+    let again = viewer
+        .ask("GET", &path, &[("if-none-match", &tag)], b"")
+        .await;
+    assert_eq!((again.status, again.body.len()), (304, 0));
+    let packed = viewer
+        .ask("GET", &path, &[("accept-encoding", "gzip")], b"")
+        .await;
+    assert_eq!(packed.headers["content-encoding"], "gzip");
+    assert!(packed.body.len() < first.body.len());
+    let table = viewer
+        .ask("GET", &path, &[("accept", "text/csv")], b"")
+        .await;
+    assert!(table.headers["content-type"].starts_with("text/csv"));
+    assert!(
+        table.text().lines().count() == 2 && table.text().contains("AAA"),
+        "{}",
+        table.text()
+    );
+    assert_ne!(table.headers["etag"], tag, "another form is another answer");
+    // After another run of the date it is another answer.
+    let again = sigmabatch::engine::Request {
+        force: true,
+        ..request(on("2016-12-29"))
+    };
+    world.run(&again).await;
+    let renewed = viewer
+        .ask("GET", &path, &[("if-none-match", &tag)], b"")
+        .await;
+    assert_eq!(renewed.status, 200);
+
+    world.run(&request(on("2016-12-30"))).await;
+    let series = format!("/api/v1/portfolios/{id}/snapshots");
+    let page = viewer.get(&format!("{series}?limit=1")).await.expect(200);
+    assert_eq!(page["data"][0]["as_of"], "2016-12-29");
+    assert!(page["data"][0]["nav"].is_string());
+    let next = page["next"].as_str().unwrap();
+    let rest = viewer
+        .get(&format!("{series}?cursor={next}"))
+        .await
+        .expect(200);
+    assert_eq!(rest["as_of"], "2016-12-30");
+    assert_eq!(
+        (rest["data"].as_array().unwrap().len(), &rest["next"]),
+        (1, &Value::Null)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_portfolio_that_is_taken_away_is_not_there_any_more() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let (gone, kept) = (book(&world, "gone").await, book(&world, "kept").await);
+    let path = format!("/api/v1/portfolios/{gone}");
+    assert_eq!(served.viewer.get(&path).await.expect(200)["name"], "gone");
+    let page = served
+        .viewer
+        .get("/api/v1/portfolios?limit=1")
+        .await
+        .expect(200);
+    assert_eq!(
+        (&page["portfolios"][0]["name"], &page["next"]),
+        (&json!("gone"), &json!(gone))
+    );
+    let delete = async || served.operator.ask("DELETE", &path, &[], b"").await;
+    assert_eq!(delete().await.expect(200)["deleted"], true);
+    delete().await.expect(404);
+    served.viewer.get(&path).await.expect(404);
+    let rest = served.viewer.get("/api/v1/portfolios").await.expect(200);
+    let ids: Vec<&Value> = rest["portfolios"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| &row["portfolio_id"])
+        .collect();
+    assert_eq!(ids, [&json!(kept)]);
+    let audited = world
+        .texts("select target from audit where action = 'delete-portfolio'")
+        .await;
+    assert_eq!(audited, [gone.to_string()]);
+    // Nobody computes it either.
+    let planned = served
+        .operator
+        .post("/api/v1/admin/batch/run", &json!({}))
+        .await
+        .expect(202);
+    assert_eq!(planned["portfolios"], 1);
+}
