@@ -14,7 +14,7 @@ use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::stream::{self, Stream};
 use serde_json::json;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast};
+use tokio::sync::{Notify, OnceCell, OwnedSemaphorePermit, Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 
 use super::Api;
@@ -40,6 +40,7 @@ pub(super) struct Feed {
     pools: Pools,
     sender: broadcast::Sender<Arc<EventRow>>,
     listened: Arc<Notify>,
+    begin: Arc<OnceCell<Place>>,
     places: Arc<Semaphore>,
     stop: CancellationToken,
 }
@@ -51,6 +52,7 @@ impl Feed {
             pools,
             sender: broadcast::channel(BUFFER).0,
             listened: Arc::default(),
+            begin: Arc::default(),
             places: Arc::new(Semaphore::new(STREAMS)),
             stop: stop.clone(),
         };
@@ -67,6 +69,13 @@ impl Feed {
     /// Streams that are open.
     pub(super) fn open(&self) -> usize {
         STREAMS - self.places.available_permits()
+    }
+
+    /// Where the poller begins: known before the first stream reads what lies behind it, or what is committed
+    /// between the two would be lost.
+    async fn begin(&self) -> store::Result<Place> {
+        let now = || events::now(&self.pools.commit);
+        self.begin.get_or_try_init(now).await.copied()
     }
 
     async fn poll(&self) {
@@ -86,8 +95,9 @@ impl Feed {
     /// Hands out what became visible; where the next look begins. The place is kept while nobody listens: a
     /// stream that reads what lies behind it at any time has then nothing between that and what it hears.
     async fn look(&self, place: Option<Place>) -> store::Result<Place> {
-        let Some(mut place) = place else {
-            return events::now(&self.pools.commit).await;
+        let mut place = match place {
+            Some(place) => place,
+            None => self.begin().await?,
         };
         loop {
             let rows = events::after(&self.pools.commit, place, None, BATCH).await?;
@@ -187,6 +197,7 @@ pub(super) async fn stream(
     let feed = api.feed().clone();
     let seat = Arc::clone(&feed.places).try_acquire_owned();
     let seat = seat.map_err(|_| Problem::new(Kind::Busy, "too many streams are open"))?;
+    feed.begin().await?;
     let reader = Reader {
         live: feed.listen(),
         feed,
