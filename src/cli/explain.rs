@@ -259,7 +259,6 @@ fn short(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::show;
     use super::*;
     use crate::engine::Explained;
 
