@@ -37,6 +37,16 @@ create table symbol_factor_models (
     -- Annual, a fraction squared.
     specific_variance double precision,
     flags             text[] not null default '{}',
+    -- Of the intercept: Newey-West error, t, two-sided p, ends of the 95 % interval; t and p are null where the error is 0.
+    alpha_error        double precision,
+    alpha_t            double precision,
+    alpha_p            double precision,
+    alpha_low_95       double precision,
+    alpha_high_95      double precision,
+    adjusted_r_squared double precision,
+    durbin_watson      double precision,
+    -- Of the scaled design; null where a factor is redundant.
+    condition_number   double precision,
     primary key (symbol, as_of),
     check (available = (reason is null)),
     check (available = (specific_variance is not null))
@@ -55,6 +65,11 @@ create table symbol_factor_exposures (
     vif       double precision,
     n         integer,
     flags     text[] not null default '{}',
+    -- Student's t, two-sided p, ends of the 95 % interval; null for a redundant factor, t and p where the error is 0.
+    t         double precision,
+    p         double precision,
+    low_95    double precision,
+    high_95   double precision,
     primary key (symbol, as_of, model, factor),
     foreign key (symbol, as_of) references symbol_factor_models (symbol, as_of) on delete cascade
 );
@@ -199,6 +214,9 @@ create table factor_exposures (
     dollar       numeric,
     coverage     double precision,
     reason       text,
+    -- Ends of the 95 % interval of beta.
+    low_95       double precision,
+    high_95      double precision,
     primary key (portfolio_id, as_of, factor),
     foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade,
     check ((beta is null) = (reason is not null) or dollar is not null)
@@ -211,6 +229,10 @@ create table position_factor_exposures (
     factor       text not null,
     beta         double precision not null,
     dollar       numeric not null,
+    -- Of beta, from the joint model of the symbol.
+    std_error    double precision not null,
+    low_95       double precision,
+    high_95      double precision,
     primary key (portfolio_id, as_of, position_id, factor),
     foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade
 );

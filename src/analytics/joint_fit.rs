@@ -4,6 +4,8 @@ use super::{
     Error, MINIMUM_OBSERVATIONS, SESSIONS_PER_YEAR,
     design::Fit,
     factors::{FactorModel, Role},
+    inference::{Inference, StudentT, durbin_watson},
+    regression::scaled_condition,
     shrinkage,
 };
 
@@ -69,7 +71,27 @@ impl FactorModel {
         let fit = design.fit_target(&target, &penalties)?;
         let errors = design.newey_west_errors(&fit, NEWEY_WEST_LAGS)?;
         let variance_inflation = design.variance_inflation();
+        let left = n_eff - fit.freedom;
+        let student = StudentT::new(left);
+        let infer = |value: f64, error: f64| {
+            student.map_or_else(Inference::default, |s| s.of(value, error))
+        };
         Ok(JointFit {
+            inference: (fit.coefficients.iter().zip(&errors.coefficients))
+                .zip(design.collinear())
+                .map(|((beta, error), redundant)| {
+                    if redundant {
+                        Inference::default()
+                    } else {
+                        infer(*beta, *error)
+                    }
+                })
+                .collect(),
+            alpha_inference: infer(fit.alpha, errors.alpha),
+            adjusted_r_squared: (fit.r_squared())
+                .map(|r_squared| 1.0 - (1.0 - r_squared) * (n_eff - 1.0) / left),
+            durbin_watson: durbin_watson(&fit.residuals),
+            condition: scaled_condition(&design)?,
             alpha: fit.alpha,
             specific_variance: variance(&fit)? * SESSIONS_PER_YEAR,
             r_squared: fit.r_squared(),
@@ -119,6 +141,17 @@ pub struct JointFit {
     pub specific_variance: f64,
     /// Weighted R² of the penalised fit; `None` for constant returns.
     pub r_squared: Option<f64>,
+    /// `1 − (1 − R²)·(n_eff − 1)/(n_eff − edf)`; `None` with R².
+    pub adjusted_r_squared: Option<f64>,
+    /// t, p and 95 % interval of each beta by Student's t with the `n_eff − edf` degrees of freedom that v is divided by: about the shrunk
+    /// coefficient, not corrected for the shrinkage. Nothing for a redundant factor.
+    pub inference: Vec<Inference>,
+    /// The same of the intercept.
+    pub alpha_inference: Inference,
+    /// Durbin–Watson of the residuals; `None` for a perfect fit.
+    pub durbin_watson: Option<f64>,
+    /// Condition number of the scaled design, without the penalty; `None` where a factor is redundant.
+    pub condition: Option<f64>,
 }
 
 /// Quality flags of one factor in a fit.
@@ -222,6 +255,45 @@ mod tests {
         assert!(fit.penalty > 0.0 && fit.edf < 5.0 && fit.edf > 3.0);
         assert!(fit.betas[1].abs() < free.coefficients[1].abs());
         assert!((fit.betas[0] - free.coefficients[0]).abs() < 1e-10);
+    }
+
+    #[test]
+    fn inference_rests_on_the_errors_and_the_degrees_of_freedom_of_the_fit() {
+        let proxies = proxies(252);
+        let symbol: Vec<f64> = (proxies[0].iter().zip(noise(12, 252, 0.01)))
+            .map(|(market, own)| 1.2 * market + own)
+            .collect();
+        let fit = model(&proxies).joint_fit(&symbol).unwrap();
+        let left = fit.n_eff - fit.edf;
+        let critical = super::super::special::student_t_critical(0.05, left).unwrap();
+        for ((beta, error), own) in (fit.betas.iter())
+            .zip(&fit.standard_errors)
+            .zip(&fit.inference)
+        {
+            assert_eq!(own.t, Some(beta / error));
+            let (low, high) = own.interval.unwrap();
+            assert!((high - low - 2.0 * critical * error).abs() < 1e-15);
+            assert_eq!(own.p.unwrap() < 0.05, low > 0.0 || high < 0.0);
+        }
+        assert_eq!(fit.alpha_inference.t, Some(fit.alpha / fit.alpha_error));
+        let (plain, adjusted) = (fit.r_squared.unwrap(), fit.adjusted_r_squared.unwrap());
+        assert!((1.0 - adjusted - (1.0 - plain) * (fit.n_eff - 1.0) / left).abs() < 1e-15);
+        assert!(adjusted < plain);
+        // Noise without memory: near 2.
+        assert!((1.6..2.4).contains(&fit.durbin_watson.unwrap()));
+        assert!((1.0..5.0).contains(&fit.condition.unwrap()));
+
+        let own = model(&proxies).joint_fit(&proxies[0]).unwrap();
+        assert_eq!((own.inference[0].t, own.durbin_watson), (None, None));
+        let (low, high) = own.inference[0].interval.unwrap();
+        assert_eq!((low, high), (own.betas[0], own.betas[0]));
+        let mut copies = proxies.clone();
+        copies[1] = copies[0].clone();
+        let fit = model(&copies).joint_fit(&symbol).unwrap();
+        assert_eq!(
+            (fit.inference[1], fit.condition),
+            (Inference::default(), None)
+        );
     }
 
     #[test]

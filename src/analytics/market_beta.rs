@@ -1,7 +1,11 @@
 //! The market beta for display: one regression on the market alone, with a shrunk twin. Never an input of risk or stress.
 
 use super::{
-    Error, MINIMUM_OBSERVATIONS, design::Design, factors::HALF_LIFE, joint_fit::NEWEY_WEST_LAGS,
+    Error, MINIMUM_OBSERVATIONS,
+    design::Design,
+    factors::HALF_LIFE,
+    inference::{Inference, StudentT},
+    joint_fit::NEWEY_WEST_LAGS,
     shrinkage, weights,
 };
 
@@ -18,6 +22,8 @@ pub struct MarketBeta {
     pub beta: f64,
     /// Newey–West standard error (5 lags in sessions); 0 for a perfect fit.
     pub standard_error: f64,
+    /// t, p and 95 % interval of the raw slope, `n_eff − 2` degrees of freedom.
+    pub inference: Inference,
     /// Vasicek-adjusted beta, prior mean 1 and deviation 0.3; the raw beta when the standard error is 0.
     pub adjusted: f64,
     /// Intercept, a return per session.
@@ -70,6 +76,11 @@ pub fn market_beta(market: &[f64], returns: &[f64]) -> Result<MarketBeta, Error>
     Ok(MarketBeta {
         beta,
         standard_error,
+        inference: StudentT::new(design.n_eff() - 2.0)
+            .filter(|_| !design.collinear().contains(&true))
+            .map_or_else(Inference::default, |student| {
+                student.of(beta, standard_error)
+            }),
         adjusted: shrinkage::vasicek(beta, standard_error, PRIOR_MEAN, PRIOR_DEVIATION),
         alpha: fit.alpha,
         r_squared: fit.r_squared(),

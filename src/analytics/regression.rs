@@ -124,8 +124,18 @@ fn free_parameters(design: &Design) -> f64 {
         .count() as f64
 }
 
-/// From the eigenvalues of the moment matrix of intercept and columns.
+/// Both numbers of a design.
 fn condition(design: &Design) -> Result<Option<Condition>, Error> {
+    let raw = condition_of(design, &design.moments())?;
+    let scaled = scaled_condition(design)?;
+    Ok(raw
+        .zip(scaled)
+        .map(|(raw, scaled)| Condition { raw, scaled }))
+}
+
+/// Largest over smallest singular value of the columns of a design and its intercept, scaled to equal length (Belsley): at least 1, free of
+/// units, above 30 is trouble. `None` where a column depends on the others, or is constant at 0.
+pub(super) fn scaled_condition(design: &Design) -> Result<Option<f64>, Error> {
     let moments = design.moments();
     let size = moments.rows();
     let mut scaled = moments.clone();
@@ -138,20 +148,20 @@ fn condition(design: &Design) -> Result<Option<Condition>, Error> {
             scaled.set(i, j, moments.at(i, j) / length);
         }
     }
-    let number = |matrix: &Matrix| -> Result<Option<f64>, Error> {
-        let values = matrix.symmetric_eigen()?.values;
-        Ok(values
-            .first()
-            .zip(values.last())
-            .map(|(smallest, largest)| (largest / smallest).sqrt())
-            .filter(|ratio| ratio.is_finite()))
-    };
-    let dependent = design.collinear().contains(&true);
-    let (raw, scaled) = (number(&moments)?, number(&scaled)?);
-    Ok(raw
-        .zip(scaled)
-        .filter(|_| !dependent)
-        .map(|(raw, scaled)| Condition { raw, scaled }))
+    condition_of(design, &scaled)
+}
+
+/// From the eigenvalues of the moment matrix of intercept and columns.
+fn condition_of(design: &Design, moments: &Matrix) -> Result<Option<f64>, Error> {
+    if design.collinear().contains(&true) {
+        return Ok(None);
+    }
+    let values = moments.symmetric_eigen()?.values;
+    Ok(values
+        .first()
+        .zip(values.last())
+        .map(|(smallest, largest)| (largest / smallest).sqrt())
+        .filter(|ratio| ratio.is_finite()))
 }
 
 /// Variance inflation factor of each column, `1/(1 − R²)` on the others; `None` for a constant column or one that depends on earlier ones.

@@ -133,10 +133,22 @@ pub fn decompose(underlyings: &[Underlying<'_>], f: &Matrix) -> Result<Risk, Err
 pub struct PortfolioBeta {
     /// `Σ w·β` over the modelled weights; nothing is renormalised.
     pub beta: f64,
-    /// `√Σ w²·SE²`, the symbols' estimation errors taken as independent.
+    /// `√Σ w²·SE²`: given the factors' returns the symbols' estimation errors are as independent as the risk model takes their specific
+    /// returns to be.
     pub standard_error: f64,
     /// Modelled gross weight over gross weight, in [0, 1]; `None` without gross weight.
     pub coverage: Option<f64>,
+}
+
+/// Quantile 97.5 % of the normal distribution.
+const NORMAL_CRITICAL: f64 = 1.959_963_984_540_054;
+
+impl PortfolioBeta {
+    /// Ends of the 95 % interval `β ± 1.96·SE`: normal, because the errors of many symbols are added.
+    pub fn interval(&self) -> (f64, f64) {
+        let width = NORMAL_CRITICAL * self.standard_error;
+        (self.beta - width, self.beta + width)
+    }
 }
 
 /// Beta of a portfolio to one factor from (signed weight over NAV, and the symbol's (beta, standard error) or `None` when it is not modelled).
@@ -195,6 +207,9 @@ mod tests {
             (0.075_f64.powi(2) + 0.1_f64.powi(2)).sqrt(),
             1e-15,
         );
+        let (low, high) = beta.interval();
+        close(low, 0.575 - 1.959_963_984_540_054 * 0.125, 1e-15);
+        close(high, 0.575 + 1.959_963_984_540_054 * 0.125, 1e-15);
         let without = [all[0], (all[1].0, None), all[2]];
         let beta = portfolio_beta(&without).unwrap();
         close(beta.beta, 0.225, 1e-15);

@@ -5,6 +5,7 @@ use super::{
     Error, MINIMUM_OBSERVATIONS, covariance,
     design::Design,
     factors::HALF_LIFE,
+    inference::{Inference, StudentT},
     joint_fit::{HIGH_VARIANCE_INFLATION, NEWEY_WEST_LAGS},
     weights,
 };
@@ -36,6 +37,8 @@ pub struct SpreadFit {
     pub betas: Vec<f64>,
     /// Newey–West standard errors (5 lags in sessions) of the spreads.
     pub standard_errors: Vec<f64>,
+    /// t, p and 95 % interval of the spreads, `n_eff − (columns used) − 1` degrees of freedom; nothing for a redundant one.
+    pub inference: Vec<Inference>,
     /// Newey–West standard error of the market coefficient.
     pub market_error: f64,
     /// Variance inflation of the spreads; `None` for a redundant one.
@@ -90,7 +93,19 @@ pub fn spreads_fit(
     let mut fit = design.fit(&y, &[])?;
     let mut errors = design.newey_west_errors(&fit, NEWEY_WEST_LAGS)?;
     let variance_inflation = design.variance_inflation();
+    let redundant = design.collinear();
+    let used = redundant.iter().filter(|redundant| !**redundant).count();
+    let student = StudentT::new(design.n_eff() - used as f64 - 1.0);
+    let all = fit.coefficients.iter().zip(&errors.coefficients);
+    let inference = all
+        .zip(&redundant)
+        .skip(1)
+        .map(|((beta, error), redundant)| {
+            let student = student.filter(|_| !redundant);
+            student.map_or_else(Inference::default, |student| student.of(*beta, *error))
+        });
     Ok(SpreadFit {
+        inference: inference.collect(),
         alpha: fit.alpha,
         r_squared: fit.r_squared(),
         market: fit.coefficients.remove(0),

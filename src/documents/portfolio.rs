@@ -1,6 +1,7 @@
 //! What is published of a portfolio at a date, as `show --json` and the API tell it. Keys are stable: new ones may come, none changes or goes. Money
 //! is decimal text, statistics are numbers; what is missing is null, and its reason stands beside it.
 
+mod fits;
 mod holdings;
 mod losses;
 mod quality;
@@ -59,6 +60,7 @@ pub fn document(report: &Report) -> Value {
         "coverage_reason": reasons::coverage(report),
         "positions": holdings::positions(report),
         "factors": risk::factors(report),
+        "fits": fits::tables(report),
         "risk": risk::risk(report),
         "volatility": series::volatility(report),
         "correlation": series::correlation(report),

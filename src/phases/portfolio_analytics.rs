@@ -32,7 +32,7 @@ use crate::domain::{
 use crate::store::definitions::Definitions;
 use crate::store::market::ProfileRow;
 use crate::store::portfolio_results::{self, Accounts, AnalyticsRows, Valued};
-use crate::store::symbol_results::{self, CovarianceRow, JointModel, ModelRow};
+use crate::store::symbol_results::{self, CovarianceRow, JointModel, ModelRow, Slope};
 use crate::store::universe::Wanted;
 use crate::store::{ReadTx, WriteTx, definitions, market, replay_paths, result_sets, universe};
 
@@ -333,7 +333,14 @@ fn safety_net(loaded: &mut Loaded) -> Result<Vec<ModelRow>> {
             .exposures
             .iter()
             .filter(|exposure| exposure.model == "joint")
-            .map(|e| (e.factor.clone(), (e.beta, e.std_error.unwrap_or(0.0))));
+            .map(|e| {
+                let slope = Slope {
+                    beta: e.beta,
+                    std_error: e.std_error.unwrap_or(0.0),
+                    interval: e.inference.interval,
+                };
+                (e.factor.clone(), slope)
+            });
         let model = JointModel {
             reason: row.reason.clone(),
             alpha: row.alpha.unwrap_or(0.0),

@@ -5,6 +5,7 @@ mod analytics;
 mod audit;
 mod bias;
 mod compare;
+mod fits;
 mod history;
 mod losses;
 mod metrics;
@@ -21,6 +22,7 @@ pub use analytics::{
 pub use audit::{Expected, expected};
 pub use bias::{BIAS_MINIMUM, BIAS_SESSIONS, Bias};
 pub use compare::{CompleteRow, ScopeRow, completeness, scope};
+pub use fits::{Fit, FitSlope};
 pub use history::{Ended, Past, PastRun, past, sees_run, summary};
 pub use losses::{Contract, Losses, Replay, Reverse, ValueAtRisk};
 pub use metrics::{Gauges, gauges};

@@ -32,8 +32,48 @@ pub struct ModelRow {
     pub specific_variance: Option<f64>,
     /// Remarks on quality.
     pub flags: Vec<String>,
+    /// How sure the intercept is, and how good the fit.
+    pub quality: FitQuality,
     /// The exposures.
     pub exposures: Vec<ExposureRow>,
+}
+
+/// What a coefficient and its standard error say together. Nothing of anything for a redundant factor.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Inference {
+    /// Coefficient over standard error; nothing where the error is 0.
+    pub t: Option<f64>,
+    /// Two-sided p-value of t.
+    pub p: Option<f64>,
+    /// Ends of the 95 % interval.
+    pub interval: Option<(f64, f64)>,
+}
+
+impl Inference {
+    /// Lower end of the interval.
+    pub fn low(&self) -> Option<f64> {
+        self.interval.map(|(low, _)| low)
+    }
+
+    /// Upper end of the interval.
+    pub fn high(&self) -> Option<f64> {
+        self.interval.map(|(_, high)| high)
+    }
+}
+
+/// What a table of regression results has beside the coefficients.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct FitQuality {
+    /// Standard error of the intercept.
+    pub alpha_error: Option<f64>,
+    /// t, p and interval of the intercept.
+    pub alpha: Inference,
+    /// R² less what the parameters are worth.
+    pub adjusted_r_squared: Option<f64>,
+    /// Of the residuals: 2 without serial correlation.
+    pub durbin_watson: Option<f64>,
+    /// Of the scaled design.
+    pub condition_number: Option<f64>,
 }
 
 /// One exposure of a model.
@@ -47,6 +87,8 @@ pub struct ExposureRow {
     pub beta: f64,
     /// Its standard error.
     pub std_error: Option<f64>,
+    /// What the two say together.
+    pub inference: Inference,
     /// Vasicek, of the market model.
     pub shrunk: Option<f64>,
     /// Variance inflation.
@@ -78,11 +120,15 @@ pub async fn replace_models(tx: &mut WriteTx, rows: &[&ModelRow]) -> Result<()> 
     let flags: Vec<String> = rows.iter().map(|row| array_text(&row.flags)).collect();
     sqlx::query!(
         "insert into symbol_factor_models
-             (symbol, as_of, available, reason, alpha, r_squared, n, n_eff, edf, specific_variance, flags)
-         select symbol, as_of, reason is null, reason, alpha, r_squared, n, n_eff, edf, specific, flags::text[]
+             (symbol, as_of, available, reason, alpha, r_squared, n, n_eff, edf, specific_variance, flags, alpha_error,
+              alpha_t, alpha_p, alpha_low_95, alpha_high_95, adjusted_r_squared, durbin_watson, condition_number)
+         select symbol, as_of, reason is null, reason, alpha, r_squared, n, n_eff, edf, specific, flags::text[], error,
+                t, p, low, high, adjusted, durbin_watson, condition
          from unnest($1::text[], $2::date[], $3::text[], $4::float8[], $5::float8[], $6::integer[], $7::float8[],
-                     $8::float8[], $9::float8[], $10::text[])
-              as m(symbol, as_of, reason, alpha, r_squared, n, n_eff, edf, specific, flags)",
+                     $8::float8[], $9::float8[], $10::text[], $11::float8[], $12::float8[], $13::float8[], $14::float8[],
+                     $15::float8[], $16::float8[], $17::float8[], $18::float8[])
+              as m(symbol, as_of, reason, alpha, r_squared, n, n_eff, edf, specific, flags, error, t, p, low, high,
+                   adjusted, durbin_watson, condition)",
         &symbols,
         &dates,
         &rows.iter().map(|row| row.reason.clone()).collect::<Vec<_>>() as &[Option<String>],
@@ -92,7 +138,15 @@ pub async fn replace_models(tx: &mut WriteTx, rows: &[&ModelRow]) -> Result<()> 
         &rows.iter().map(|row| row.n_eff).collect::<Vec<_>>() as &[Option<f64>],
         &rows.iter().map(|row| row.edf).collect::<Vec<_>>() as &[Option<f64>],
         &rows.iter().map(|row| row.specific_variance).collect::<Vec<_>>() as &[Option<f64>],
-        &flags
+        &flags,
+        &rows.iter().map(|row| row.quality.alpha_error).collect::<Vec<_>>() as &[Option<f64>],
+        &rows.iter().map(|row| row.quality.alpha.t).collect::<Vec<_>>() as &[Option<f64>],
+        &rows.iter().map(|row| row.quality.alpha.p).collect::<Vec<_>>() as &[Option<f64>],
+        &rows.iter().map(|row| row.quality.alpha.low()).collect::<Vec<_>>() as &[Option<f64>],
+        &rows.iter().map(|row| row.quality.alpha.high()).collect::<Vec<_>>() as &[Option<f64>],
+        &rows.iter().map(|row| row.quality.adjusted_r_squared).collect::<Vec<_>>() as &[Option<f64>],
+        &rows.iter().map(|row| row.quality.durbin_watson).collect::<Vec<_>>() as &[Option<f64>],
+        &rows.iter().map(|row| row.quality.condition_number).collect::<Vec<_>>() as &[Option<f64>]
     )
     .execute(tx.connection())
     .await
@@ -104,11 +158,11 @@ pub async fn replace_models(tx: &mut WriteTx, rows: &[&ModelRow]) -> Result<()> 
         .collect();
     sqlx::query!(
         "insert into symbol_factor_exposures
-             (symbol, as_of, model, factor, beta, std_error, shrunk, vif, n, flags)
-         select symbol, as_of, model, factor, beta, std_error, shrunk, vif, n, flags::text[]
+             (symbol, as_of, model, factor, beta, std_error, shrunk, vif, n, flags, t, p, low_95, high_95)
+         select symbol, as_of, model, factor, beta, std_error, shrunk, vif, n, flags::text[], t, p, low, high
          from unnest($1::text[], $2::date[], $3::text[], $4::text[], $5::float8[], $6::float8[], $7::float8[],
-                     $8::float8[], $9::integer[], $10::text[])
-              as e(symbol, as_of, model, factor, beta, std_error, shrunk, vif, n, flags)",
+                     $8::float8[], $9::integer[], $10::text[], $11::float8[], $12::float8[], $13::float8[], $14::float8[])
+              as e(symbol, as_of, model, factor, beta, std_error, shrunk, vif, n, flags, t, p, low, high)",
         &all.iter().map(|(m, _)| m.symbol.to_string()).collect::<Vec<_>>(),
         &all.iter().map(|(m, _)| m.as_of.date()).collect::<Vec<_>>(),
         &all.iter().map(|(_, e)| e.model.to_owned()).collect::<Vec<_>>(),
@@ -118,7 +172,11 @@ pub async fn replace_models(tx: &mut WriteTx, rows: &[&ModelRow]) -> Result<()> 
         &all.iter().map(|(_, e)| e.shrunk).collect::<Vec<_>>() as &[Option<f64>],
         &all.iter().map(|(_, e)| e.vif).collect::<Vec<_>>() as &[Option<f64>],
         &all.iter().map(|(_, e)| e.n).collect::<Vec<_>>() as &[Option<i32>],
-        &all.iter().map(|(_, e)| array_text(&e.flags)).collect::<Vec<_>>()
+        &all.iter().map(|(_, e)| array_text(&e.flags)).collect::<Vec<_>>(),
+        &all.iter().map(|(_, e)| e.inference.t).collect::<Vec<_>>() as &[Option<f64>],
+        &all.iter().map(|(_, e)| e.inference.p).collect::<Vec<_>>() as &[Option<f64>],
+        &all.iter().map(|(_, e)| e.inference.low()).collect::<Vec<_>>() as &[Option<f64>],
+        &all.iter().map(|(_, e)| e.inference.high()).collect::<Vec<_>>() as &[Option<f64>]
     )
     .execute(tx.connection())
     .await
@@ -135,8 +193,19 @@ pub struct JointModel {
     pub alpha: f64,
     /// Annual.
     pub specific_variance: f64,
-    /// Slope and standard error by factor.
-    pub betas: BTreeMap<String, (f64, f64)>,
+    /// Slopes by factor.
+    pub betas: BTreeMap<String, Slope>,
+}
+
+/// A slope with its error.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Slope {
+    /// The slope.
+    pub beta: f64,
+    /// Its standard error.
+    pub std_error: f64,
+    /// Ends of the 95 % interval; none for a redundant factor.
+    pub interval: Option<(f64, f64)>,
 }
 
 /// Joint models of symbols at a date.
@@ -150,7 +219,11 @@ pub async fn joint_models(
                   coalesce(array_agg(e.factor order by e.factor) filter (where e.factor is not null), '{}') as "factors!",
                   coalesce(array_agg(e.beta order by e.factor) filter (where e.factor is not null), '{}') as "betas!",
                   coalesce(array_agg(coalesce(e.std_error, 0) order by e.factor) filter (where e.factor is not null), '{}')
-                      as "errors!"
+                      as "errors!",
+                  coalesce(array_agg(e.low_95 order by e.factor) filter (where e.factor is not null), '{}')
+                      as "lows!: Vec<Option<f64>>",
+                  coalesce(array_agg(e.high_95 order by e.factor) filter (where e.factor is not null), '{}')
+                      as "highs!: Vec<Option<f64>>"
            from symbol_factor_models m
            left join symbol_factor_exposures e on e.symbol = m.symbol and e.as_of = m.as_of and e.model = 'joint'
            where m.symbol = any($1) and m.as_of = $2
@@ -163,7 +236,14 @@ pub async fn joint_models(
     .attempt("reading factor models")?
     .into_iter()
     .map(|row| {
-        let betas = row.factors.into_iter().zip(row.betas.into_iter().zip(row.errors));
+        let intervals = row.lows.into_iter().zip(row.highs);
+        let slopes = row.betas.into_iter().zip(row.errors).zip(intervals);
+        let slopes = slopes.map(|((beta, std_error), (low, high))| Slope {
+            beta,
+            std_error,
+            interval: low.zip(high),
+        });
+        let betas = row.factors.into_iter().zip(slopes);
         let model = JointModel {
             reason: row.reason,
             alpha: row.alpha.unwrap_or(0.0),

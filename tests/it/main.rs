@@ -21,6 +21,7 @@ mod data_quality;
 mod digest;
 mod explain;
 mod faults;
+mod fits;
 mod import;
 mod incidents;
 mod invalidate;

@@ -50,8 +50,8 @@ insert into factor_exposures values
     ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'Market', 1.0312, 0.0412, 1046771.12, 0.9655, null),
     ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'Growth', null, null, null, null, 'IWF has no series');
 insert into position_factor_exposures values
-    ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'bbbbbbbb-0000-5000-8000-000000000001', 'Market', 1.21, 1050885.0),
-    ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'bbbbbbbb-0000-5000-8000-000000000002', 'Market', 1.9, -215460);
+    ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'bbbbbbbb-0000-5000-8000-000000000001', 'Market', 1.21, 1050885.0, 0.05, 1.112, 1.308),
+    ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'bbbbbbbb-0000-5000-8000-000000000002', 'Market', 1.9, -215460, 0.11, 1.68, 2.12);
 insert into portfolio_risk values
     ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 0.2103, 0.0312, 0.0130, 0.7059, 1.21, 2.4, 0.9655, 252, '{}');
 insert into risk_contributions values

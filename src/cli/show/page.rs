@@ -182,7 +182,7 @@ fn positions(page: &mut String, report: &Report) {
             Quality::Close => String::new(),
             other => other.to_string(),
         };
-        let beta = market.and_then(|market| position.betas.get(market).copied());
+        let beta = market.and_then(|market| position.betas.get(market));
         vec![
             position.symbol.to_string(),
             position.position_type.clone(),
@@ -191,7 +191,9 @@ fn positions(page: &mut String, report: &Report) {
             money(position.market_value),
             or_dash(weight(position.market_value, report.snapshot.nav), percent),
             money(position.unrealised),
-            or_dash(beta, |beta| number(beta, 2)),
+            or_dash(beta, |slope| {
+                format!("{} ± {}", number(slope.beta, 2), number(slope.std_error, 2))
+            }),
             position.sector.clone(),
             quality,
         ]
@@ -247,6 +249,8 @@ mod tests {
             assert!(head.contains(part), "{part} in\n{head}");
         }
         assert!(text.contains("GGIPX  no data at the provider"), "{text}");
+        assert!(text.contains("1.21 ± 0.05"), "{text}");
+        assert!(text.contains("0.963 to 1.097"), "{text}");
     }
 
     #[test]

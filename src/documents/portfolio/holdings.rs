@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::{reason, reasons, text};
+use super::{fits, reason, reasons, text};
 use crate::domain::{AssetClass, money};
 use crate::store::reports::{Position, Report};
 
@@ -48,7 +48,8 @@ fn line(position: &Position, nav: Decimal, report: &Report) -> Value {
         "risk_contribution": contribution.as_ref().ok(),
         "risk_contribution_reason": contribution.as_ref().err(),
         "sector": position.sector,
-        "betas": position.betas,
+        "betas": fits::betas(&position.betas),
+        "slopes": fits::slopes(&position.betas),
         "reason": missing.get(symbol).or_else(|| missing.get(underlying?)),
     })
 }

@@ -12,6 +12,8 @@ pub(super) fn factors(report: &Report) -> Value {
             "role": factor.role,
             "beta": factor.beta,
             "std_error": factor.std_error,
+            "low_95": factor.low_95,
+            "high_95": factor.high_95,
             "dollar": factor.dollar.map(text),
             "coverage": factor.coverage,
             "reason": factor.reason,

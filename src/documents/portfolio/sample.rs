@@ -7,10 +7,11 @@ use serde_json::json;
 use crate::domain::{AssetClass, Portfolio, PortfolioId, PositionId, Quality, RunId};
 use crate::store::data_quality::Checked;
 use crate::store::reports::{
-    Bias, Completeness, Concentration, Contract, Contribution, Correlation, Entry, Factor, Losses,
-    Position, Provenance, Published, Replay, Report, Reverse, Risk, Sector, Snapshot, Stress,
-    ValueAtRisk, Volatility,
+    Bias, Completeness, Concentration, Contract, Contribution, Correlation, Entry, Factor, Fit,
+    FitSlope, Losses, Position, Provenance, Published, Replay, Report, Reverse, Risk, Sector,
+    Snapshot, Stress, ValueAtRisk, Volatility,
 };
+use crate::store::symbol_results::{FitQuality, Inference, Slope};
 
 fn decimal(text: &str) -> Decimal {
     text.parse().unwrap()
@@ -18,7 +19,12 @@ fn decimal(text: &str) -> Decimal {
 
 fn position(symbol: &str, value: Decimal, quality: Quality) -> Position {
     let id = PortfolioId::of("desk", "sample");
-    let beta = ("Market".to_owned(), 1.21);
+    let slope = Slope {
+        beta: 1.21,
+        std_error: 0.05,
+        interval: Some((1.11, 1.31)),
+    };
+    let beta = ("Market".to_owned(), slope);
     Position {
         id: PositionId::of(id, symbol, 0),
         symbol: symbol.parse().unwrap(),
@@ -48,6 +54,8 @@ fn factor(name: &str, role: &str, beta: Option<f64>, reason: Option<&str>) -> Fa
         role: Some(role.into()),
         beta,
         std_error: beta.map(|_| 0.034),
+        low_95: beta.map(|beta| beta - 0.067),
+        high_95: beta.map(|beta| beta + 0.067),
         dollar: beta.map(|_| decimal("1042716.04")),
         coverage: Some(0.965),
         reason: reason.map(String::from),
@@ -70,6 +78,47 @@ fn stress(scenario: &str, name: &str, propagated: f64, tail_p: f64) -> Stress {
         tail_p: Some(tail_p),
         implausible: Some(tail_p < 1e-4),
         coverage: Some(0.965),
+    }
+}
+
+/// One that is exact in its intercept and knows nothing of a redundant factor.
+fn fit() -> Fit {
+    let slope = |beta, inference, vif| FitSlope {
+        beta,
+        std_error: Some(0.05),
+        inference,
+        vif,
+        flags: Vec::new(),
+    };
+    let market = Inference {
+        t: Some(24.2),
+        p: Some(1e-60),
+        interval: Some((1.11, 1.31)),
+    };
+    Fit {
+        symbol: "AAPL".parse().unwrap(),
+        reason: None,
+        n: 252,
+        n_eff: Some(218.2),
+        edf: Some(3.0),
+        alpha: Some(0.0),
+        r_squared: Some(0.41),
+        specific_variance: Some(0.031),
+        quality: FitQuality {
+            alpha_error: Some(0.0),
+            alpha: Inference {
+                interval: Some((0.0, 0.0)),
+                ..Inference::default()
+            },
+            adjusted_r_squared: Some(0.4),
+            durbin_watson: Some(1.9),
+            condition_number: None,
+        },
+        slopes: [
+            ("Market".to_owned(), slope(1.21, market, Some(1.0))),
+            ("Value".to_owned(), slope(0.0, Inference::default(), None)),
+        ]
+        .into(),
     }
 }
 
@@ -141,6 +190,7 @@ pub(crate) fn report() -> Report {
             factor("Market", "market", Some(1.03), None),
             factor("Growth", "style", None, Some("IWF has no series")),
         ],
+        fits: vec![fit()],
         risk: Some(Risk {
             volatility: 0.142,
             factor_variance: 0.0175,

@@ -74,6 +74,15 @@ fn money_is_text_statistics_are_numbers_and_missing_is_null_with_a_reason() {
         document["positions"][1]["reason"],
         "no data at the provider"
     );
+    let fit = &document["fits"]["AAPL"];
+    assert_eq!(fit["alpha_t"], Value::Null);
+    assert_eq!(fit["alpha_t_reason"], "the fit is exact: its errors are 0");
+    assert_eq!(fit["slopes"]["Market"]["reason"], Value::Null);
+    let redundant = "the factor is redundant in this window";
+    assert_eq!(fit["slopes"]["Value"]["low_95"], Value::Null);
+    assert_eq!(fit["slopes"]["Value"]["reason"], redundant);
+    assert_eq!(document["positions"][0]["betas"]["Market"], 1.21);
+    assert_eq!(document["positions"][0]["slopes"]["Market"]["low_95"], 1.11);
     assert_eq!(document["volatility"]["forecast_21"], Value::Null);
     assert_eq!(
         document["volatility"]["reasons"]["forecast_21"],

@@ -13,7 +13,7 @@ use crate::analytics::option_leg::Leg;
 use crate::domain::{AssetClass, Calendar, PositionId, Quality, Symbol, UNCLASSIFIED, money};
 use crate::phases::sector_tags::sector_of;
 use crate::store::portfolio_results::{SectorRow, Valued};
-use crate::store::symbol_results::JointModel;
+use crate::store::symbol_results::{JointModel, Slope};
 
 /// Long and short value of an instrument, added in decimals and converted once.
 #[derive(Debug, Clone, Copy, Default)]
@@ -56,6 +56,8 @@ pub(super) struct Modelled<'a> {
     /// Slopes in the order of the covariance's factors.
     pub(super) betas: Vec<f64>,
     pub(super) errors: Vec<f64>,
+    /// Their 95 % intervals.
+    pub(super) intervals: Vec<Option<(f64, f64)>>,
 }
 
 impl Modelled<'_> {
@@ -224,8 +226,8 @@ impl<'a> BookView<'a> {
                 missing.extend(own.map(|one| (one.symbol.to_string(), why.clone())));
                 continue;
             }
-            let of = |factor: &String| model.betas.get(factor).copied().unwrap_or((0.0, 0.0));
-            let (betas, errors) = factors.iter().map(of).unzip();
+            let of = |factor: &String| model.betas.get(factor).copied().unwrap_or_default();
+            let slopes: Vec<Slope> = factors.iter().map(of).collect();
             let exposure = money::to_f64(sides.net());
             modelled.push(Modelled {
                 symbol,
@@ -235,8 +237,9 @@ impl<'a> BookView<'a> {
                 weight: positive.map_or(0.0, |nav| exposure / nav),
                 gross,
                 model,
-                betas,
-                errors,
+                betas: slopes.iter().map(|slope| slope.beta).collect(),
+                errors: slopes.iter().map(|slope| slope.std_error).collect(),
+                intervals: slopes.iter().map(|slope| slope.interval).collect(),
             });
         }
         let gross: Decimal = instruments.values().map(|sides| sides.gross()).sum();

@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use super::book::BookView;
 use super::{Loaded, Outcome};
 use crate::analytics::linalg::Matrix;
-use crate::analytics::risk::{Underlying, decompose, portfolio_beta};
+use crate::analytics::risk::{PortfolioBeta, Underlying, decompose, portfolio_beta};
 use crate::domain::money;
 use crate::store::portfolio_results::{ContributionRow, FactorRow, PositionFactorRow, RiskRow};
 use crate::store::symbol_results::CovarianceRow;
@@ -98,6 +98,7 @@ fn factor_rows(view: &BookView<'_>, loaded: &Loaded, covariance: &CovarianceRow)
                 factor: factor.name.clone(),
                 beta: None,
                 std_error: None,
+                interval: None,
                 dollar: None,
                 coverage: None,
                 reason: Some(format!("unavailable: {}", why.unwrap_or("no series"))),
@@ -119,6 +120,7 @@ fn factor_rows(view: &BookView<'_>, loaded: &Loaded, covariance: &CovarianceRow)
             factor: factor.name.clone(),
             beta: of_book.as_ref().map(|book| book.beta),
             std_error: of_book.as_ref().map(|book| book.standard_error),
+            interval: of_book.as_ref().map(PortfolioBeta::interval),
             dollar: Some(amount(dollar)),
             coverage: view.coverage,
             reason: view
@@ -139,12 +141,15 @@ fn position_rows(view: &BookView<'_>, covariance: &CovarianceRow) -> Vec<Positio
             .modelled
             .binary_search_by(|one| one.symbol.cmp(underlying));
         let Ok(at) = at else { continue };
-        for (factor, beta) in covariance.factors.iter().zip(&view.modelled[at].betas) {
+        let one = &view.modelled[at];
+        for (k, factor) in covariance.factors.iter().enumerate() {
             rows.push(PositionFactorRow {
                 position,
                 factor: factor.clone(),
-                beta: *beta,
-                dollar: amount(exposure * beta),
+                beta: one.betas[k],
+                std_error: one.errors[k],
+                interval: one.intervals[k],
+                dollar: amount(exposure * one.betas[k]),
             });
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use crate::analytics::factors::{FactorModel, Role};
+use crate::analytics::inference;
 use crate::analytics::market_beta::market_beta;
 use crate::analytics::spreads::{spread, spreads_fit};
 use crate::analytics::{Error as NumericError, MINIMUM_OBSERVATIONS, joint_fit};
@@ -12,7 +13,7 @@ use crate::domain::{Factor, FactorRole, Symbol, TradingDate};
 use crate::phases::Result;
 use crate::phases::series::{Prices, Window};
 use crate::store::market::ProfileRow;
-use crate::store::symbol_results::{CovarianceRow, ExposureRow, ModelRow};
+use crate::store::symbol_results::{CovarianceRow, ExposureRow, FitQuality, Inference, ModelRow};
 
 /// Display spreads: name, long leg, short leg (`None` is the market).
 const SPREADS: [(&str, &str, Option<&str>); 4] = [
@@ -201,6 +202,7 @@ pub(in crate::phases) fn fit(
         edf: None,
         specific_variance: None,
         flags: Vec::new(),
+        quality: FitQuality::default(),
         exposures: Vec::new(),
     };
     let joint = match &dated.model {
@@ -216,6 +218,13 @@ pub(in crate::phases) fn fit(
             row.n_eff = Some(joint.n_eff);
             row.edf = Some(joint.edf);
             row.specific_variance = Some(joint.specific_variance);
+            row.quality = FitQuality {
+                alpha_error: Some(joint.alpha_error),
+                alpha: stored(joint.alpha_inference),
+                adjusted_r_squared: joint.adjusted_r_squared,
+                durbin_watson: joint.durbin_watson,
+                condition_number: joint.condition,
+            };
             row.exposures.extend(joint_rows(dated, &joint));
         }
     }
@@ -227,6 +236,7 @@ pub(in crate::phases) fn fit(
             factor: market_name(dated),
             beta: beta.beta,
             std_error: Some(beta.standard_error),
+            inference: stored(beta.inference),
             shrunk: Some(beta.adjusted),
             vif: None,
             n: i32::try_from(beta.n).ok(),
@@ -244,6 +254,7 @@ pub(in crate::phases) fn fit(
             factor: market_name(dated),
             beta,
             std_error: None,
+            inference: Inference::default(),
             shrunk: None,
             vif: None,
             n: None,
@@ -251,6 +262,15 @@ pub(in crate::phases) fn fit(
         });
     }
     row
+}
+
+/// As it is stored.
+fn stored(inference: inference::Inference) -> Inference {
+    Inference {
+        t: inference.t,
+        p: inference.p,
+        interval: inference.interval,
+    }
 }
 
 fn market_name(dated: &DateModel<'_>) -> String {
@@ -276,6 +296,7 @@ fn joint_rows(dated: &DateModel<'_>, joint: &joint_fit::JointFit) -> Vec<Exposur
             factor: factor.name.clone(),
             beta: joint.betas[at],
             std_error: Some(joint.standard_errors[at]),
+            inference: stored(joint.inference[at]),
             shrunk: None,
             vif: joint.variance_inflation[at],
             n: i32::try_from(joint.n).ok(),
@@ -306,6 +327,7 @@ fn spread_rows(dated: &DateModel<'_>, market: &[f64], returns: &[f64]) -> Vec<Ex
             factor: (*name).to_owned(),
             beta: fit.betas[at],
             std_error: Some(fit.standard_errors[at]),
+            inference: stored(fit.inference[at]),
             shrunk: None,
             vif: fit.variance_inflation[at],
             n: i32::try_from(fit.n).ok(),

@@ -27,7 +27,9 @@ async fn computed(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>> 
         only,
         "symbol_factor_models",
         r#"select sha256(string_agg(record_send(row(symbol, as_of, available, reason, alpha, r_squared, n, n_eff, edf,
-                                                    specific_variance, flags)),
+                                                    specific_variance, flags, alpha_error, alpha_t, alpha_p,
+                                                    alpha_low_95, alpha_high_95, adjusted_r_squared, durbin_watson,
+                                                    condition_number)),
                                     ''::bytea order by symbol collate "C")) as "hash!",
                   count(*) as "rows!"
            from symbol_factor_models where $1::date is null or as_of = $1 group by as_of order by as_of"#
@@ -36,7 +38,8 @@ async fn computed(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>> 
         db,
         only,
         "symbol_factor_exposures",
-        r#"select sha256(string_agg(record_send(row(symbol, as_of, model, factor, beta, std_error, shrunk, vif, n, flags)),
+        r#"select sha256(string_agg(record_send(row(symbol, as_of, model, factor, beta, std_error, shrunk, vif, n, flags, t,
+                                                    p, low_95, high_95)),
                                     ''::bytea order by symbol collate "C", model collate "C", factor collate "C"))
                       as "hash!",
                   count(*) as "rows!"

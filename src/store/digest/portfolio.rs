@@ -122,7 +122,7 @@ async fn exposures(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>>
         only,
         "factor_exposures",
         r#"select sha256(string_agg(record_send(row(portfolio_id, as_of, factor, beta, std_error, trim_scale(dollar),
-                                                    coverage, reason)),
+                                                    coverage, reason, low_95, high_95)),
                                     ''::bytea order by factor collate "C")) as "hash!",
                   count(*) as "rows!"
            from factor_exposures
@@ -133,7 +133,8 @@ async fn exposures(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>>
         db,
         only,
         "position_factor_exposures",
-        r#"select sha256(string_agg(record_send(row(portfolio_id, as_of, position_id, factor, beta, trim_scale(dollar))),
+        r#"select sha256(string_agg(record_send(row(portfolio_id, as_of, position_id, factor, beta, trim_scale(dollar),
+                                                    std_error, low_95, high_95)),
                                     ''::bytea order by position_id, factor collate "C")) as "hash!",
                   count(*) as "rows!"
            from position_factor_exposures

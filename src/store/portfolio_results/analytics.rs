@@ -61,6 +61,8 @@ pub struct FactorRow {
     pub beta: Option<f64>,
     /// Its standard error.
     pub std_error: Option<f64>,
+    /// Ends of its 95 % interval.
+    pub interval: Option<(f64, f64)>,
     /// Slope times net asset value.
     pub dollar: Option<Decimal>,
     /// Covered gross over gross.
@@ -78,6 +80,10 @@ pub struct PositionFactorRow {
     pub factor: String,
     /// Slope of its instrument.
     pub beta: f64,
+    /// Its standard error.
+    pub std_error: f64,
+    /// Ends of its 95 % interval.
+    pub interval: Option<(f64, f64)>,
     /// Slope times exposure.
     pub dollar: Decimal,
 }
@@ -335,9 +341,10 @@ async fn factors(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Result<()> {
     let rows = each(sets, |set| &set.factors);
     let (portfolios, dates) = owners(&rows);
     sqlx::query!(
-        "insert into factor_exposures (portfolio_id, as_of, factor, beta, std_error, dollar, coverage, reason)
+        "insert into factor_exposures
+             (portfolio_id, as_of, factor, beta, std_error, dollar, coverage, reason, low_95, high_95)
          select * from unnest($1::uuid[], $2::date[], $3::text[], $4::float8[], $5::float8[], $6::numeric[],
-                              $7::float8[], $8::text[])",
+                              $7::float8[], $8::text[], $9::float8[], $10::float8[])",
         &portfolios,
         &dates,
         &rows.iter().map(|(_, row)| row.factor.clone()).collect::<Vec<_>>(),
@@ -345,7 +352,9 @@ async fn factors(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Result<()> {
         &rows.iter().map(|(_, row)| row.std_error).collect::<Vec<_>>() as &[Option<f64>],
         &rows.iter().map(|(_, row)| row.dollar).collect::<Vec<_>>() as &[Option<Decimal>],
         &rows.iter().map(|(_, row)| row.coverage).collect::<Vec<_>>() as &[Option<f64>],
-        &rows.iter().map(|(_, row)| row.reason.clone()).collect::<Vec<_>>() as &[Option<String>]
+        &rows.iter().map(|(_, row)| row.reason.clone()).collect::<Vec<_>>() as &[Option<String>],
+        &rows.iter().map(|(_, row)| row.interval.map(|ends| ends.0)).collect::<Vec<_>>() as &[Option<f64>],
+        &rows.iter().map(|(_, row)| row.interval.map(|ends| ends.1)).collect::<Vec<_>>() as &[Option<f64>]
     )
     .execute(tx.connection())
     .await
@@ -354,14 +363,19 @@ async fn factors(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Result<()> {
     let rows = each(sets, |set| &set.position_factors);
     let (portfolios, dates) = owners(&rows);
     sqlx::query!(
-        "insert into position_factor_exposures (portfolio_id, as_of, position_id, factor, beta, dollar)
-         select * from unnest($1::uuid[], $2::date[], $3::uuid[], $4::text[], $5::float8[], $6::numeric[])",
+        "insert into position_factor_exposures
+             (portfolio_id, as_of, position_id, factor, beta, dollar, std_error, low_95, high_95)
+         select * from unnest($1::uuid[], $2::date[], $3::uuid[], $4::text[], $5::float8[], $6::numeric[], $7::float8[],
+                              $8::float8[], $9::float8[])",
         &portfolios,
         &dates,
         &rows.iter().map(|(_, row)| row.position.0).collect::<Vec<_>>(),
         &rows.iter().map(|(_, row)| row.factor.clone()).collect::<Vec<_>>(),
         &rows.iter().map(|(_, row)| row.beta).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, row)| row.dollar).collect::<Vec<_>>()
+        &rows.iter().map(|(_, row)| row.dollar).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, row)| row.std_error).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, row)| row.interval.map(|ends| ends.0)).collect::<Vec<_>>() as &[Option<f64>],
+        &rows.iter().map(|(_, row)| row.interval.map(|ends| ends.1)).collect::<Vec<_>>() as &[Option<f64>]
     )
     .execute(tx.connection())
     .await

@@ -17,6 +17,10 @@ pub struct Factor {
     pub beta: Option<f64>,
     /// Its standard error.
     pub std_error: Option<f64>,
+    /// Lower end of its 95 % interval.
+    pub low_95: Option<f64>,
+    /// Upper end.
+    pub high_95: Option<f64>,
     /// Slope times net asset value.
     pub dollar: Option<Decimal>,
     /// Covered gross over gross.
@@ -183,7 +187,8 @@ pub(super) async fn factors(
 ) -> Result<Vec<Factor>> {
     sqlx::query_as!(
         Factor,
-        r#"select e.factor, d.role as "role?", e.beta, e.std_error, e.dollar, e.coverage, e.reason
+        r#"select e.factor, d.role as "role?", e.beta, e.std_error, e.low_95, e.high_95, e.dollar, e.coverage,
+                  e.reason
            from factor_exposures e left join factor_definitions d on d.name = e.factor
            where e.portfolio_id = $1 and e.as_of = $2
            order by d.sort_order nulls last, e.factor collate "C""#,

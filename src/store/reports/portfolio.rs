@@ -9,11 +9,13 @@ use super::analytics::{
     self, Concentration, Contribution, Correlation, Factor, Risk, Sector, Stress, Volatility,
 };
 use super::bias::{self, Bias};
+use super::fits::{self, Fit};
 use super::losses::{self, Losses};
 use crate::domain::{
     AssetClass, Portfolio, PortfolioId, PositionId, Quality, RunId, Symbol, sector_bucket,
 };
 use crate::store::data_quality::{self, Checked};
+use crate::store::symbol_results::Slope;
 use crate::store::{Attempt, ReadTx, Result, portfolios, texts, word};
 
 /// A date that readers may see.
@@ -44,6 +46,8 @@ pub struct Report {
     pub positions: Vec<Position>,
     /// Exposures, in the order of the definitions.
     pub factors: Vec<Factor>,
+    /// The fits behind them, by symbol.
+    pub fits: Vec<Fit>,
     /// The risk model's view.
     pub risk: Option<Risk>,
     /// Its contributions, largest first.
@@ -182,7 +186,7 @@ pub struct Position {
     /// From the profile.
     pub sector: String,
     /// Factor → slope of the joint model; empty where it is not modelled.
-    pub betas: BTreeMap<String, f64>,
+    pub betas: BTreeMap<String, Slope>,
 }
 
 /// The newest date that readers may see.
@@ -330,6 +334,7 @@ pub async fn portfolio(
         completeness,
         positions: positions(db, id, as_of).await?,
         factors: analytics::factors(db, id, as_of).await?,
+        fits: fits::fits(db, id, as_of).await?,
         risk: analytics::risk(db, id, as_of).await?,
         contributions: analytics::contributions(db, id, as_of).await?,
         bias: bias::bias(db, id, as_of).await?,
@@ -428,13 +433,16 @@ async fn positions(
     sqlx::query!(
         r#"select v.position_id, p.symbol, p.position_type, p.class, p.underlying, p.entry_date, v.quantity, v.price,
                   v.price_date, v.quality, v.market_value, v.cost, v.unrealised, t.tag as "tag?", c.sector as "sector?", c.quote_type as "kind?",
-                  e.factors as "factors?: Vec<String>", e.betas as "betas?: Vec<f64>"
+                  e.factors as "factors?: Vec<String>", e.betas as "betas?: Vec<f64>", e.errors as "errors?: Vec<f64>",
+                  e.lows as "lows?: Vec<Option<f64>>", e.highs as "highs?: Vec<Option<f64>>"
            from position_values v
            join positions p on p.id = v.position_id
            left join position_tags t on t.position_id = v.position_id and t.kind = 'sector'
            left join company_profiles c on c.symbol = coalesce(p.underlying, p.symbol) and t.tag is null
            left join lateral (
-               select array_agg(x.factor order by x.factor) as factors, array_agg(x.beta order by x.factor) as betas
+               select array_agg(x.factor order by x.factor) as factors, array_agg(x.beta order by x.factor) as betas,
+                      array_agg(x.std_error order by x.factor) as errors, array_agg(x.low_95 order by x.factor) as lows,
+                      array_agg(x.high_95 order by x.factor) as highs
                from position_factor_exposures x
                where x.portfolio_id = v.portfolio_id and x.as_of = v.as_of and x.position_id = v.position_id
            ) e on true
@@ -449,6 +457,15 @@ async fn positions(
     .into_iter()
     .map(|row| {
         let names = row.factors.unwrap_or_default().into_iter();
+        let errors = row.errors.unwrap_or_default().into_iter();
+        let lows = row.lows.unwrap_or_default().into_iter();
+        let ends = lows.zip(row.highs.unwrap_or_default());
+        let slopes = row.betas.unwrap_or_default().into_iter().zip(errors.zip(ends));
+        let slopes = slopes.map(|(beta, (error, (low, high)))| Slope {
+            beta,
+            std_error: error,
+            interval: low.zip(high),
+        });
         Ok(Position {
             id: PositionId(row.position_id),
             symbol: word("positions", &row.symbol)?,
@@ -467,7 +484,7 @@ async fn positions(
             sector: row.tag.unwrap_or_else(|| {
                 sector_bucket(row.sector.as_deref(), row.kind.as_deref()).to_owned()
             }),
-            betas: names.zip(row.betas.unwrap_or_default()).collect(),
+            betas: names.zip(slopes).collect(),
         })
     })
     .collect()

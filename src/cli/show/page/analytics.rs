@@ -19,6 +19,9 @@ pub(super) fn factors(page: &mut String, report: &Report) {
             factor.factor.clone(),
             or_dash(factor.beta, |beta| number(beta, 3)),
             or_dash(factor.std_error, |error| number(error, 3)),
+            or_dash(factor.low_95.zip(factor.high_95), |(low, high)| {
+                format!("{} to {}", number(low, 3), number(high, 3))
+            }),
             or_dash(factor.dollar, money),
             or_dash(factor.coverage, coverage),
             factor.reason.clone().unwrap_or_default(),
@@ -28,6 +31,7 @@ pub(super) fn factors(page: &mut String, report: &Report) {
         left("factor"),
         right("beta"),
         right("std. error"),
+        right("95 % interval"),
         right("exposure"),
         right("coverage"),
         left(""),

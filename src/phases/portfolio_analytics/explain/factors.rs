@@ -79,6 +79,8 @@ fn beta(sources: &Sources<'_>, factor: &str) -> Result<Explained, Refusal> {
             "weight": one.weight,
             "beta": one.betas[at],
             "std_error": one.errors[at],
+            "low_95": one.intervals[at].map(|ends| ends.0),
+            "high_95": one.intervals[at].map(|ends| ends.1),
             "weight × beta": one.weight * one.betas[at],
         });
         line(one.symbol.to_string(), value)
@@ -86,6 +88,14 @@ fn beta(sources: &Sources<'_>, factor: &str) -> Result<Explained, Refusal> {
     let inputs: Vec<Line> = inputs.collect();
     let mut steps = vec![
         line("standard error, √Σ (weight × std_error)²", row.std_error),
+        line(
+            "95 % interval, ± 1.96 standard errors",
+            json!(row.interval.map(|(low, high)| [low, high])),
+        ),
+        line(
+            "stored standard error and interval",
+            json!([stored.std_error, stored.low_95, stored.high_95]),
+        ),
         line("coverage, modelled gross over gross", row.coverage),
     ];
     if let Some(dollar) = row.dollar {

@@ -1,0 +1,100 @@
+//! The tables of the fits: what is null has its reason beside it.
+
+use serde_json::{Map, Value, json};
+
+use crate::store::reports::{Fit, FitSlope, Report};
+use crate::store::symbol_results::{Inference, Slope};
+
+/// Nothing leaves room for an error.
+const EXACT: &str = "the fit is exact: its errors are 0";
+/// Other factors have its part of the returns.
+const REDUNDANT: &str = "the factor is redundant in this window";
+
+/// Symbol → table.
+pub(super) fn tables(report: &Report) -> Value {
+    let fits = report.fits.iter();
+    let tables: Map<String, Value> = fits
+        .map(|fit| (fit.symbol.to_string(), table(fit)))
+        .collect();
+    Value::Object(tables)
+}
+
+/// Factor → slope of a position with its whiskers.
+pub(super) fn slopes(slopes: &std::collections::BTreeMap<String, Slope>) -> Value {
+    let slopes = slopes.iter().map(|(factor, slope)| {
+        let value = json!({
+            "beta": slope.beta,
+            "std_error": slope.std_error,
+            "low_95": slope.interval.map(|ends| ends.0),
+            "high_95": slope.interval.map(|ends| ends.1),
+            "reason": slope.interval.is_none().then_some(REDUNDANT),
+        });
+        (factor.clone(), value)
+    });
+    Value::Object(slopes.collect())
+}
+
+/// Factor → slope, for those that only want the number.
+pub(super) fn betas(slopes: &std::collections::BTreeMap<String, Slope>) -> Value {
+    let betas = slopes
+        .iter()
+        .map(|(factor, slope)| (factor.clone(), json!(slope.beta)));
+    Value::Object(betas.collect())
+}
+
+fn table(fit: &Fit) -> Value {
+    let quality = &fit.quality;
+    let why = |missing: bool, or: &'static str| {
+        let reason = fit.reason.clone().unwrap_or_else(|| or.to_owned());
+        missing.then_some(reason)
+    };
+    let slopes = fit
+        .slopes
+        .iter()
+        .map(|(factor, own)| (factor.clone(), slope(own)));
+    json!({
+        "available": fit.reason.is_none(),
+        "reason": fit.reason,
+        "n": fit.n,
+        "n_eff": fit.n_eff,
+        "edf": fit.edf,
+        "alpha": fit.alpha,
+        "alpha_std_error": quality.alpha_error,
+        "alpha_t": quality.alpha.t,
+        "alpha_p": quality.alpha.p,
+        "alpha_p_reason": why(quality.alpha.p.is_none(), EXACT),
+        "alpha_t_reason": why(quality.alpha.t.is_none(), EXACT),
+        "alpha_low_95": quality.alpha.low(),
+        "alpha_high_95": quality.alpha.high(),
+        "r_squared": fit.r_squared,
+        "adjusted_r_squared": quality.adjusted_r_squared,
+        "r_squared_reason": why(fit.r_squared.is_none(), "the returns are constant"),
+        "durbin_watson": quality.durbin_watson,
+        "durbin_watson_reason": why(quality.durbin_watson.is_none(), EXACT),
+        "condition_number": quality.condition_number,
+        "condition_number_reason": why(quality.condition_number.is_none(), "a factor is redundant in this window"),
+        "specific_variance": fit.specific_variance,
+        "slopes": Value::Object(slopes.collect()),
+    })
+}
+
+fn slope(slope: &FitSlope) -> Value {
+    let Inference { t, p, interval } = slope.inference;
+    let reason = match (interval, t) {
+        (None, _) => Some(REDUNDANT),
+        (Some(_), None) => Some(EXACT),
+        (Some(_), Some(_)) => None,
+    };
+    json!({
+        "beta": slope.beta,
+        "std_error": slope.std_error,
+        "t": t,
+        "p": p,
+        "low_95": interval.map(|ends| ends.0),
+        "high_95": interval.map(|ends| ends.1),
+        "reason": reason,
+        "vif": slope.vif,
+        "vif_reason": slope.vif.is_none().then_some(REDUNDANT),
+        "flags": slope.flags,
+    })
+}

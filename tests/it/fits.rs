@@ -1,0 +1,98 @@
+//! What a regression says beside its coefficients, stored and shown after a whole run.
+
+use serde_json::Value;
+
+use crate::world::{World, on, request};
+
+/// Rows that break what the columns promise of each other.
+async fn none(world: &World, what: &str, query: &'static str) {
+    let bad = world.texts(query).await;
+    assert_eq!(bad, Vec::<String>::new(), "{what}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_tests_and_intervals_of_betas_are_stored_from_the_fit_to_the_book() {
+    let world = World::shipped().await;
+    world.shipped_book("testscotty").await;
+    world.worker().await;
+    world.run(&request(on("2016-12-30"))).await;
+
+    let slopes = "select count(*) from symbol_factor_exposures where model <> 'provider'";
+    assert!(world.count(slopes).await > 100);
+    none(
+        &world,
+        "slopes without an error",
+        "select symbol || ' ' || model || ' ' || factor from symbol_factor_exposures
+         where model <> 'provider' and num_nulls(t, p, low_95, high_95) > 0",
+    )
+    .await;
+    none(
+        &world,
+        "t is beta over its error; p below 5 % means that 0 is outside of the interval",
+        "select symbol || ' ' || model || ' ' || factor from symbol_factor_exposures
+         where model <> 'provider' and (abs(t - beta / std_error) > 1e-12 or p not between 0 and 1
+              or (p < 0.05) <> (0 < low_95 or 0 > high_95)
+              or abs(high_95 + low_95 - 2 * beta) > 1e-12
+              or (high_95 - beta) / std_error not between 1.95 and 2.1)",
+    )
+    .await;
+    none(&world, "fits", "select symbol from symbol_factor_models where available and not coalesce(
+            abs(alpha_t - alpha / alpha_error) < 1e-12 and alpha_p between 0 and 1 and alpha_low_95 < alpha and alpha < alpha_high_95
+            and adjusted_r_squared < r_squared
+            and abs(1 - adjusted_r_squared - (1 - r_squared) * (n_eff - 1) / (n_eff - edf)) < 1e-12
+            and durbin_watson between 1 and 3 and condition_number between 1 and 30, false)").await;
+    none(&world, "models that are not there have no quality", "select symbol from symbol_factor_models
+          where not available and num_nonnulls(alpha_error, alpha_t, adjusted_r_squared, durbin_watson, condition_number) > 0").await;
+    none(&world, "a position has the slope of its symbol", "select p.symbol || ' ' || x.factor
+          from position_factor_exposures x join positions p on p.id = x.position_id
+          join symbol_factor_exposures e on e.symbol = p.symbol and e.as_of = x.as_of and e.model = 'joint' and e.factor = x.factor
+          where (x.beta, x.std_error, x.low_95, x.high_95) is distinct from (e.beta, e.std_error, e.low_95, e.high_95)").await;
+    // The portfolio's error from those of its positions, and the interval from the error.
+    none(&world, "the book", "select f.factor from factor_exposures f join portfolio_snapshots s using (portfolio_id, as_of)
+          cross join lateral (
+              select sqrt(sum((v.market_value / s.nav)::float8 ^ 2 * x.std_error ^ 2)) as error
+              from position_factor_exposures x join position_values v using (portfolio_id, as_of, position_id)
+              where x.factor = f.factor) parts
+          where f.beta is not null and not coalesce(
+              abs(f.std_error - parts.error) < 1e-12 and abs(f.high_95 - f.beta - 1.959963984540054 * f.std_error) < 1e-12
+              and abs(f.beta - f.low_95 - 1.959963984540054 * f.std_error) < 1e-12, false)").await;
+    let made = world
+        .count("select count(*) from factor_exposures where low_95 < beta and beta < high_95")
+        .await;
+    assert_eq!(made, 7);
+
+    let (code, shown) = world.command(&["show", "testscotty"]).await;
+    assert_eq!(code, 0, "{shown}");
+    let fits = shown["fits"].as_object().unwrap();
+    assert_eq!(fits.len(), 13);
+    for (symbol, fit) in fits {
+        if fit["available"] == Value::Bool(false) {
+            assert!(fit["reason"].is_string(), "{symbol}: {fit}");
+            continue;
+        }
+        let slopes = fit["slopes"].as_object().unwrap();
+        assert_eq!(slopes.len(), 7, "{symbol}");
+        for slope in slopes.values() {
+            assert!(
+                slope["p"].is_number() && slope["reason"].is_null(),
+                "{symbol}: {slope}"
+            );
+        }
+        assert!(fit["durbin_watson"].is_number() && fit["condition_number"].is_number());
+    }
+    let whiskers =
+        |slope: &Value| [&slope["low_95"], &slope["beta"], &slope["high_95"]].map(Value::as_f64);
+    for position in shown["positions"].as_array().unwrap() {
+        for slope in position["slopes"].as_object().unwrap().values() {
+            let [low, beta, high] = whiskers(slope);
+            assert!(low < beta && beta < high, "{slope}");
+        }
+    }
+    for factor in shown["factors"].as_array().unwrap() {
+        let [low, beta, high] = whiskers(factor);
+        assert!(
+            low < beta && beta < high || factor["reason"].is_string(),
+            "{factor}"
+        );
+    }
+}
