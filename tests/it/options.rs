@@ -6,7 +6,7 @@ use sigmabatch::domain::PortfolioId;
 use sigmabatch::engine::Request;
 
 use crate::market::close;
-use crate::world::{World, day, dec, on, request};
+use crate::world::{World, day, dec, on, range, request, shipped};
 
 const DATE: &str = "2016-12-22";
 
@@ -264,4 +264,82 @@ async fn the_price_of_a_contract_implies_its_volatility() {
     assert!((volatility - 0.33).abs() < 1e-9, "{volatility}");
     assert!((delta - put.delta).abs() < 1e-9 && (price - put.price).abs() < 1e-9);
     assert!((number(exposure) - 200.0 * spot * put.delta).abs() < 1e-6);
+}
+
+/// Date, strike, spot, volatility, model price, delta, shares, exposure.
+type Split = (chrono::NaiveDate, f64, f64, f64, f64, f64, Decimal, Decimal);
+
+/// AAPL split 7:1 on 2014-06-09. A contract keeps its strike and its hundred shares in units of its entry, as seven new contracts at a seventh
+/// of the strike would be: nothing moves but the underlying, and at expiry seven new shares are worth what one old share is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_split_of_the_underlying_moves_no_value_of_a_contract() {
+    let world = World::at("2014-06-24T23:00:00Z", &shipped("market-raw")).await;
+    let before = ",1,60,2014-05-05,OPTIONS,,AAPL,600,2014-06-20,CALL";
+    let id = world.book("old", "100000", "2014-05-05", &[before]).await;
+    let after = ",7,8,2014-06-10,OPTIONS,,AAPL,90,2014-07-18,CALL";
+    let new = world.book("new", "100000", "2014-06-10", &[after]).await;
+    world.worker().await;
+    world.run(&request(range("2014-06-05", "2014-06-23"))).await;
+
+    let rows: Vec<Split> = sqlx::query_as(
+        "select as_of, strike, spot, volatility, price, delta, shares, exposure from option_valuations
+         where portfolio_id = $1 order by as_of",
+    )
+    .bind(id.0)
+    .fetch_all(&world.db)
+    .await
+    .unwrap();
+    // From 2014-06-05 to the session before the last.
+    assert_eq!(rows.len(), 11);
+    let of = |date: &str| *rows.iter().find(|row| row.0 == day(date)).unwrap();
+    let (friday, monday) = (of("2014-06-06"), of("2014-06-09"));
+    for row in &rows {
+        assert_eq!((row.1, row.6), (600.0, dec("100")), "{row:?}");
+        assert!((0.05..0.4).contains(&row.3), "no jump is a return: {row:?}");
+        assert!((number(row.7) - row.5 * row.2 * 100.0).abs() < 1e-6);
+    }
+    assert!((friday.2 - 645.57).abs() < 1e-9 && (monday.2 - 7.0 * 93.70).abs() < 1e-9);
+    // The model's price moves by delta times the move of the share, but for two days of time and the curvature.
+    let moved = monday.4 - friday.4;
+    let by_delta = friday.5 * (monday.2 - friday.2);
+    assert!((moved - by_delta).abs() < 1.0, "{moved} {by_delta}");
+    assert!((number(monday.7) / number(friday.7) - 1.0).abs() < 0.05);
+
+    // Carried at its cost, for it has no price of its own, across the split; then its intrinsic value.
+    let values: Vec<(chrono::NaiveDate, Decimal, Decimal, Decimal, Decimal)> = sqlx::query_as(
+        "select as_of, s.nav, s.cash, s.pnl_day, coalesce(v.quantity, 0) from portfolio_snapshots s
+         left join position_values v using (portfolio_id, as_of) where portfolio_id = $1 order by 1",
+    )
+    .bind(id.0)
+    .fetch_all(&world.db)
+    .await
+    .unwrap();
+    for row in values.iter().filter(|row| row.0 < day("2014-06-20")) {
+        assert_eq!((row.1, row.2), (dec("100000"), dec("94000")), "{row:?}");
+        assert_eq!((row.3, row.4), (Decimal::ZERO, dec("1")), "{row:?}");
+    }
+    let (spot,): (Decimal,) = sqlx::query_as(
+        "select close from market_data_cache where symbol = 'AAPL' and date = '2014-06-20'",
+    )
+    .fetch_one(&world.db)
+    .await
+    .unwrap();
+    let paid = (dec("7") * spot - dec("600")) * dec("100");
+    assert!(paid > Decimal::ZERO);
+    let end = values
+        .iter()
+        .find(|row| row.0 == day("2014-06-20"))
+        .unwrap();
+    assert_eq!((end.1, end.3), (dec("94000") + paid, paid - dec("6000")));
+    assert_eq!(end.4, Decimal::ZERO);
+
+    // Whoever bought after the split has new shares and a new strike.
+    let (strike, spot, shares): (f64, f64, Decimal) = one(
+        &world,
+        "select strike, spot, shares from option_valuations where portfolio_id = $1 and as_of = '2014-06-10'",
+        new,
+    )
+    .await;
+    assert_eq!((strike, shares), (90.0, dec("700")));
+    assert!((spot - 94.25).abs() < 1e-9, "{spot}");
 }
