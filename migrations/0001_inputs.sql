@@ -218,7 +218,8 @@ create table replay_paths (
 );
 
 create table definition_sets (
-    kind         text primary key check (kind in ('factors', 'scenarios')),
+    -- The version of the risk-free rate is the rate itself, a year, continuous; without a row it is 0.04.
+    kind         text primary key check (kind in ('factors', 'scenarios', 'risk_free_rate')),
     version      text not null,
     hash         text not null,
     installed_at timestamptz not null default now()

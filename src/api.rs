@@ -52,6 +52,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Connections that read.
     pub connections: usize,
+    /// What runs that are planned here set for the database; without it they leave what is there.
+    pub risk_free_rate: Option<f64>,
 }
 
 /// Why nothing is served.
@@ -157,7 +159,7 @@ pub async fn bind(
     let made = engine::first_token(&pools, &token, order).await?;
     let stop = CancellationToken::new();
     let feed = events::Feed::new(pools.clone(), stop.clone());
-    let engine = Engine::new(pools, queue, clock);
+    let engine = Engine::new(pools, queue, clock).with_risk_free_rate(options.risk_free_rate);
     Ok(Server {
         listener,
         address,

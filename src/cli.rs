@@ -85,5 +85,6 @@ pub async fn engine(settings: &GlobalSettings) -> Result<Engine, Error> {
     let pools = connect_migrated(&settings.postgres, "sigmabatch-cli").await?;
     let install = store::install_id(&pools).await?;
     let queue = settings.redis.queue(install)?;
-    Ok(Engine::new(pools, queue, settings.clock.clock()))
+    let engine = Engine::new(pools, queue, settings.clock.clock());
+    Ok(engine.with_risk_free_rate(settings.conventions.risk_free_rate))
 }

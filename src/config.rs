@@ -308,6 +308,22 @@ impl WorkerConfig {
     }
 }
 
+/// What an installation may choose of the conventions behind its numbers.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Conventions")]
+pub struct ConventionsConfig {
+    /// Risk-free rate a year, continuous: 0.04 is 4 %. The next run that is planned sets it for the database, and what rests on
+    /// another rate is stale. Without it the rate of the database stays, at first 0.04.
+    #[arg(
+        long,
+        global = true,
+        env = "RISK_FREE_RATE",
+        value_name = "RATE",
+        value_parser = rate,
+    )]
+    pub risk_free_rate: Option<f64>,
+}
+
 /// What time it is.
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Time")]
@@ -351,6 +367,17 @@ fn whole(least: u64, most: u64) -> RangedU64ValueParser<u32> {
     RangedU64ValueParser::new().range(least..=most)
 }
 
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text
+        .parse()
+        .map_err(|_| "not a number such as 0.04".to_owned())?;
+    if (-0.1..=0.5).contains(&rate) {
+        Ok(rate)
+    } else {
+        Err("not from -0.1 to 0.5; 4 % is 0.04".to_owned())
+    }
+}
+
 fn prefix(text: &str) -> Result<String, queue::Error> {
     Keys::new(text).map(|_| text.to_owned())
 }
@@ -379,6 +406,8 @@ mod tests {
         worker: WorkerConfig,
         #[command(flatten)]
         clock: ClockConfig,
+        #[command(flatten)]
+        conventions: ConventionsConfig,
     }
 
     fn parse(arguments: &[&str]) -> Result<All, clap::Error> {
@@ -406,6 +435,9 @@ mod tests {
         assert_eq!(all.worker.grace(), Duration::from_secs(25));
         assert_eq!((all.worker.max_crashes, all.worker.concurrency), (3, 16));
         assert_eq!(all.redis.prefix, "sigmabatch");
+        assert_eq!(all.conventions.risk_free_rate, None);
+        let low = parse(&["--risk-free-rate=-0.005"]).unwrap();
+        assert_eq!(low.conventions.risk_free_rate, Some(-0.005));
         assert_eq!(all.postgres.acquire_timeout_seconds, 120);
         assert_eq!(all.postgres.statement_timeout_seconds, 60);
         let settings = all.postgres.settings("test").unwrap();
@@ -455,6 +487,9 @@ mod tests {
             ("--lease-seconds=0", "0 is not in 1..=3600"),
             ("--prefix=a b", "has a character outside"),
             ("--now=yesterday", "2016-12-30T22:00:00Z"),
+            ("--risk-free-rate=4", "4 % is 0.04"),
+            ("--risk-free-rate=NaN", "4 % is 0.04"),
+            ("--risk-free-rate=4%", "not a number such as 0.04"),
         ] {
             let error = parse(&[argument]).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");

@@ -61,6 +61,8 @@ pub struct Engine {
     pub clock: Clock,
     /// The exchange's calendar.
     pub calendar: Calendar,
+    /// What runs that are planned here set for the database; without it they leave what is there.
+    pub risk_free_rate: Option<f64>,
 }
 
 impl Engine {
@@ -72,7 +74,15 @@ impl Engine {
             registry: Arc::new(phases::registry()),
             clock,
             calendar: Calendar::nyse(),
+            risk_free_rate: None,
         }
+    }
+
+    /// With the risk-free rate that an operator has set, if any.
+    #[must_use]
+    pub fn with_risk_free_rate(mut self, rate: Option<f64>) -> Self {
+        self.risk_free_rate = rate;
+        self
     }
 
     /// With one phase in place of the pipeline that does nothing for so long: for measuring the engine.

@@ -157,6 +157,7 @@ async fn listen(
     let options = api::Options {
         listen: args.listen,
         connections: args.api_connections.into(),
+        risk_free_rate: settings.conventions.risk_free_rate,
     };
     // Says so at once where Postgres is away or not migrated.
     cli::connect_migrated(&settings.postgres, "sigmabatch-api").await?;
@@ -190,7 +191,9 @@ async fn up(
     let connect = async |name: &str| {
         let store = settings.postgres.settings(name)?;
         let engine = process::connect(&store, redis, &settings.redis.prefix, clock).await;
-        Ok::<_, Error>((engine.map_err(served)?, store))
+        let engine = engine.map_err(served)?;
+        let rate = settings.conventions.risk_free_rate;
+        Ok::<_, Error>((engine.with_risk_free_rate(rate), store))
     };
     let (scheduler, _) = connect("sigmabatch-scheduler").await?;
     let (worker, store) = connect("sigmabatch-worker").await?;

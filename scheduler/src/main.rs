@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use sigmabatch::config::{ClockConfig, LogConfig, PostgresConfig, RedisConfig};
+use sigmabatch::config::{ClockConfig, ConventionsConfig, LogConfig, PostgresConfig, RedisConfig};
 use sigmabatch::engine::{self, CatchUp};
 use sigmabatch::{process, telemetry};
 
@@ -21,6 +21,8 @@ struct Options {
     redis: RedisConfig,
     #[command(flatten)]
     clock: ClockConfig,
+    #[command(flatten)]
+    conventions: ConventionsConfig,
     #[command(flatten)]
     log: LogConfig,
     /// Older dates that are due: latest (newest nightly, older as backfill), all, none
@@ -73,7 +75,8 @@ async fn run() -> anyhow::Result<()> {
         &options.redis.prefix,
         options.clock.clock(),
     )
-    .await?;
+    .await?
+    .with_risk_free_rate(options.conventions.risk_free_rate);
     match options.mode {
         Mode::Once => engine::schedule_once(&engine, options.catch_up).await?,
         Mode::Daemon { every } => {

@@ -13,7 +13,8 @@ pub const DAYS_PER_YEAR: f64 = 365.0;
 /// Degrees of freedom that a sample deviation gives up.
 pub const DDOF: usize = 1;
 
-/// Risk-free rate **per year, continuous**, a fraction: discounts options, and is what Sharpe, Sortino and alpha are in excess of.
+/// Risk-free rate **per year, continuous**, a fraction, where an installation has set none: discounts options, and is what Sharpe, Sortino
+/// and alpha are in excess of. One that is set stands beside the name of the conventions, among the definitions of a result.
 pub const RISK_FREE_RATE: f64 = 0.04;
 
 /// Sample quantiles: Hyndman and Fan's type, the default of R and numpy.
@@ -22,7 +23,7 @@ pub const QUANTILE_TYPE: u8 = 7;
 /// Calendar days that a record needs before anything of it is made annual.
 pub const DAYS_TO_ANNUALISE: i32 = 90;
 
-/// The risk-free return of one session: `e^(r/252) − 1`.
-pub fn risk_free_per_session() -> f64 {
-    libm::expm1(RISK_FREE_RATE / SESSIONS_PER_YEAR)
+/// The risk-free return of one session: `e^(r/252) − 1`, `rate` a year, continuous, a fraction.
+pub fn risk_free_per_session(rate: f64) -> f64 {
+    libm::expm1(rate / SESSIONS_PER_YEAR)
 }

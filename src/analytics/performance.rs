@@ -69,9 +69,10 @@ pub struct Ratios {
     pub sortino: Option<f64>,
 }
 
-/// Ratios of at least two daily returns; the caller sees to the 90 days. [`Error::Insufficient`], [`Error::Invalid`].
-pub fn ratios(returns: &[f64]) -> Result<Ratios, Error> {
-    let excess = excess(returns)?;
+/// Ratios of at least two daily returns, in excess of `risk_free` (a year, continuous, a fraction); the caller sees to the 90 days.
+/// [`Error::Insufficient`], [`Error::Invalid`].
+pub fn ratios(returns: &[f64], risk_free: f64) -> Result<Ratios, Error> {
+    let excess = excess(returns, risk_free)?;
     let annual = SESSIONS_PER_YEAR.sqrt();
     let mean = volatility::mean(&excess);
     let deviation = volatility::realised(&excess, excess.len())?;
@@ -102,8 +103,8 @@ pub struct Relative {
     pub alpha: Option<f64>,
 }
 
-/// Compares returns with those of a benchmark on the same sessions. [`Error::Shape`], [`Error::Insufficient`] below two, [`Error::Invalid`].
-pub fn relative(returns: &[f64], benchmark: &[f64]) -> Result<Relative, Error> {
+/// Compares returns with those of a benchmark on the same sessions, both in excess of `risk_free` (a year, continuous, a fraction). [`Error::Shape`], [`Error::Insufficient`] below two, [`Error::Invalid`].
+pub fn relative(returns: &[f64], benchmark: &[f64], risk_free: f64) -> Result<Relative, Error> {
     if returns.len() != benchmark.len() {
         return Err(Error::Shape {
             what: "benchmark",
@@ -111,7 +112,7 @@ pub fn relative(returns: &[f64], benchmark: &[f64]) -> Result<Relative, Error> {
             need: returns.len(),
         });
     }
-    let (own, theirs) = (excess(returns)?, excess(benchmark)?);
+    let (own, theirs) = (excess(returns, risk_free)?, excess(benchmark, risk_free)?);
     let active: Vec<f64> = own.iter().zip(&theirs).map(|(a, b)| a - b).collect();
     let tracking_error = volatility::realised(&active, active.len())?;
     let (mean, base) = (volatility::mean(&own), volatility::mean(&theirs));
@@ -132,7 +133,7 @@ pub fn relative(returns: &[f64], benchmark: &[f64]) -> Result<Relative, Error> {
     })
 }
 
-fn excess(returns: &[f64]) -> Result<Vec<f64>, Error> {
+fn excess(returns: &[f64], risk_free: f64) -> Result<Vec<f64>, Error> {
     volatility::finite(returns)?;
     if returns.len() < 2 {
         return Err(Error::Insufficient {
@@ -140,7 +141,7 @@ fn excess(returns: &[f64]) -> Result<Vec<f64>, Error> {
             need: 2,
         });
     }
-    let risk_free = risk_free_per_session();
+    let risk_free = risk_free_per_session(risk_free);
     Ok(returns.iter().map(|value| value - risk_free).collect())
 }
 
@@ -153,6 +154,7 @@ fn over(numerator: f64, denominator: f64) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::conventions::RISK_FREE_RATE;
     use super::super::fixtures::noise;
     use super::*;
 
@@ -207,16 +209,16 @@ mod tests {
 
     #[test]
     fn ratios_are_in_excess_of_the_risk_free_return() {
-        let risk_free = risk_free_per_session();
+        let risk_free = risk_free_per_session(RISK_FREE_RATE);
         assert!((libm::pow(1.0 + risk_free, 252.0) - 0.04_f64.exp()).abs() < 1e-12);
         let own = noise(1, 252, 0.01);
-        let found = ratios(&own).unwrap();
+        let found = ratios(&own, RISK_FREE_RATE).unwrap();
         let mean = own.iter().sum::<f64>() / 252.0 - risk_free;
         assert!((found.sharpe.unwrap() - mean * 252.0 / found.volatility).abs() < 1e-12);
         assert!(found.sortino.unwrap().abs() > found.sharpe.unwrap().abs());
-        let still = ratios(&[risk_free; 252]).unwrap();
+        let still = ratios(&[risk_free; 252], RISK_FREE_RATE).unwrap();
         assert_eq!((still.sharpe, still.sortino), (None, None));
-        assert!(ratios(&[0.1]).is_err());
+        assert!(ratios(&[0.1], RISK_FREE_RATE).is_err());
         assert_eq!(calmar(0.1, 0.2), Some(0.5));
         assert_eq!(calmar(0.1, 0.0), None);
     }
@@ -224,18 +226,18 @@ mod tests {
     #[test]
     fn beta_and_alpha_against_a_benchmark() {
         let benchmark = noise(2, 252, 0.01);
-        let risk_free = risk_free_per_session();
+        let risk_free = risk_free_per_session(RISK_FREE_RATE);
         let own: Vec<f64> = benchmark
             .iter()
             .map(|b| risk_free + 0.0001 + 1.3 * (b - risk_free))
             .collect();
-        let found = relative(&own, &benchmark).unwrap();
+        let found = relative(&own, &benchmark, RISK_FREE_RATE).unwrap();
         assert!((found.beta.unwrap() - 1.3).abs() < 1e-12);
         assert!((found.alpha.unwrap() - 0.0252).abs() < 1e-12);
-        let alike = relative(&benchmark, &benchmark).unwrap();
+        let alike = relative(&benchmark, &benchmark, RISK_FREE_RATE).unwrap();
         assert_eq!((alike.tracking_error, alike.information_ratio), (0.0, None));
-        let flat = relative(&benchmark, &[0.01; 252]).unwrap();
+        let flat = relative(&benchmark, &[0.01; 252], RISK_FREE_RATE).unwrap();
         assert_eq!((flat.beta, flat.alpha), (None, None));
-        assert!(relative(&own, &benchmark[1..]).is_err());
+        assert!(relative(&own, &benchmark[1..], RISK_FREE_RATE).is_err());
     }
 }

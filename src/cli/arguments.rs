@@ -17,8 +17,8 @@ use super::tasks::TasksArgs;
 use super::token::TokenCommand;
 use super::why::WhyArgs;
 use crate::config::{
-    ClockConfig, HousekeepingConfig, LogConfig, MarketDataConfig, PostgresConfig, RedisConfig,
-    WorkerConfig,
+    ClockConfig, ConventionsConfig, HousekeepingConfig, LogConfig, MarketDataConfig,
+    PostgresConfig, RedisConfig, WorkerConfig,
 };
 use crate::domain::{Lane, PhaseName, Symbol};
 use crate::engine::CatchUp;
@@ -55,6 +55,9 @@ pub struct GlobalSettings {
     /// The time of day.
     #[command(flatten)]
     pub clock: ClockConfig,
+    /// The risk-free rate.
+    #[command(flatten)]
+    pub conventions: ConventionsConfig,
     /// Logs.
     #[command(flatten)]
     pub log: LogConfig,

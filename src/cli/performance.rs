@@ -8,7 +8,7 @@ use super::text::{indented, left, money, number, or_dash, percent, right, signed
 use super::{Error, Output, PerformanceArgs, find};
 use crate::domain::Portfolio;
 use crate::engine::performance::{
-    CONVENTION_ID, Conventions, Figure, Performance, PerformanceError, Question, performance,
+    CONVENTION_ID, Figure, Performance, PerformanceError, Question, performance,
 };
 use crate::store::{Pools, ReadTx, portfolios};
 
@@ -84,7 +84,7 @@ pub fn document(portfolio: &Portfolio, found: &Performance) -> Value {
         "portfolio_id": portfolio.id,
         "name": portfolio.name,
         "currency": portfolio.currency,
-        "conventions": Conventions::default(),
+        "conventions": found.conventions,
         "from": found.from,
         "to": found.to,
         "sessions": found.sessions,

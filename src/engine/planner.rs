@@ -2,6 +2,7 @@
 //! command line all come through [`plan`], and the same choice gives the same tasks.
 
 mod choice;
+mod conventions;
 mod preview;
 mod repair;
 mod scope;
@@ -159,6 +160,7 @@ impl From<store::Error> for PlanError {
 /// is published; that is for the caller or the steward.
 pub async fn plan(engine: &Engine, request: &Request) -> Result<Planned, PlanError> {
     let planned = patiently(|| async {
+        conventions::settle(engine).await?;
         let mut tx = WriteTx::begin(&engine.pools.control).await?;
         let planned = plan_within(engine, &mut tx, request, &Basis::Asked).await?;
         if request.trigger == Trigger::Api && !planned.existing {
@@ -201,6 +203,7 @@ async fn decide(
     decision: &str,
     dates: &[TradingDate],
 ) -> Result<Option<Planned>, PlanError> {
+    conventions::settle(engine).await?;
     let mut tx = WriteTx::begin(&engine.pools.control).await?;
     let mut lookback = Vec::new();
     if request.trigger == Trigger::Nightly {

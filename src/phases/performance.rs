@@ -13,8 +13,8 @@ use super::series::{self, Window};
 use super::{Error, Result};
 use crate::analytics::conventions;
 use crate::domain::{Calendar, Portfolio, Symbol, TradingDate, money};
-use crate::store::ReadTx;
 use crate::store::reports::{self, SnapshotDay};
+use crate::store::{ReadTx, definitions};
 
 /// The conventions behind the figures, for those who print them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -30,14 +30,14 @@ pub struct Conventions {
     days_to_annualise: i32,
 }
 
-impl Default for Conventions {
-    fn default() -> Self {
+impl Conventions {
+    fn with(risk_free_rate: f64) -> Self {
         Self {
             convention_id: conventions::CONVENTION_ID,
             sessions_per_year: conventions::SESSIONS_PER_YEAR,
             days_per_year: conventions::DAYS_PER_YEAR,
             ddof: conventions::DDOF,
-            risk_free_rate: conventions::RISK_FREE_RATE,
+            risk_free_rate,
             risk_free_unit: "fraction per year, continuous",
             quantile_type: conventions::QUANTILE_TYPE,
             flows: "at the close",
@@ -71,6 +71,8 @@ pub struct Contribution {
 /// The answer. Amounts are exact: closing = opening + flows + profit.
 #[derive(Debug, Clone)]
 pub struct Performance {
+    /// What the figures were made with.
+    pub conventions: Conventions,
     /// First session.
     pub from: TradingDate,
     /// Last session.
@@ -130,6 +132,9 @@ pub async fn performance(
         opening: money::to_f64(opening),
         stored: &stored,
         gap: gap.as_deref(),
+        risk_free_rate: definitions::risk_free_rate(db)
+            .await?
+            .unwrap_or(conventions::RISK_FREE_RATE),
     };
     let figures = figures::figures(&span, benchmark.as_ref());
     let profit = stored.iter().map(|day| day.pnl_day).sum();
@@ -138,6 +143,7 @@ pub async fn performance(
         None => contributions(db, portfolio, calendar, (from, to), opening, profit).await?,
     };
     Ok(Some(Performance {
+        conventions: Conventions::with(span.risk_free_rate),
         from,
         to,
         sessions: stored.len(),

@@ -1,6 +1,6 @@
 //! Factor and scenario definitions: replaced as a whole, with version and hash.
 
-use super::{Attempt, ReadTx, Result, WriteTx, word};
+use super::{Attempt, Error, ReadTx, Result, WriteTx, word};
 use crate::domain::{Factor, FactorSet, Scenario, ScenarioSet, Shock};
 
 /// The definitions in force.
@@ -10,9 +10,14 @@ pub struct Definitions {
     pub factors: Vec<Factor>,
     /// Scenarios, in their order.
     pub scenarios: Vec<Scenario>,
-    /// Digest of both sets; stored with every result.
+    /// The risk-free rate, if somebody has set one.
+    pub risk_free_rate: Option<f64>,
+    /// Digest of them all; stored with every result.
     pub hash: String,
 }
+
+/// The risk-free rate among definitions.
+const RISK_FREE_RATE: &str = "risk_free_rate";
 
 /// Reads the definitions.
 pub async fn load(db: &mut ReadTx<'_>) -> Result<Definitions> {
@@ -70,7 +75,8 @@ pub async fn load(db: &mut ReadTx<'_>) -> Result<Definitions> {
     })
     .collect::<Result<Vec<_>>>()?;
     let hash = sqlx::query_scalar!(
-        r#"select coalesce(string_agg(kind || ' ' || version || ' ' || left(hash, 16), ', ' order by kind), '') as "hash!"
+        r#"select coalesce(string_agg(rtrim(kind || ' ' || version || ' ' || left(hash, 16)), ', ' order by kind), '')
+                      as "hash!"
            from definition_sets"#
     )
     .fetch_one(db.connection().await?)
@@ -79,8 +85,26 @@ pub async fn load(db: &mut ReadTx<'_>) -> Result<Definitions> {
     Ok(Definitions {
         factors,
         scenarios,
+        risk_free_rate: risk_free_rate(db).await?,
         hash,
     })
+}
+
+/// The risk-free rate a year, continuous, if somebody has set one.
+pub async fn risk_free_rate(db: &mut ReadTx<'_>) -> Result<Option<f64>> {
+    let Some((rate, _)) = installed(db, RISK_FREE_RATE).await? else {
+        return Ok(None);
+    };
+    rate.parse().map(Some).map_err(|_| Error::Row {
+        table: "definition_sets",
+        problem: format!("\"{rate}\" is no rate"),
+    })
+}
+
+/// Sets the risk-free rate. What rests on another one is for the caller to declare changed.
+pub async fn set_risk_free_rate(tx: &mut WriteTx, rate: f64) -> Result<()> {
+    // Shortest digits that are this number again; they need no hash.
+    install(tx, RISK_FREE_RATE, &rate.to_string(), "").await
 }
 
 /// Version and hash of a set that is installed, if any.

@@ -77,6 +77,7 @@ impl Night {
             held.push((symbol, Decimal::from(20_000)));
         }
         let definitions = Definitions {
+            risk_free_rate: None,
             factors: factors.factors,
             hash: scenarios.hash,
             scenarios: scenarios.scenarios,

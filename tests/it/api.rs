@@ -35,6 +35,7 @@ impl Served {
         let options = Options {
             listen: "127.0.0.1:0".parse().unwrap(),
             connections: 4,
+            risk_free_rate: None,
         };
         let store = world.options().store;
         let now = world.engine.clock.now();

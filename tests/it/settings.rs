@@ -7,7 +7,7 @@ use std::time::Duration;
 use sigmabatch::store::{self, Connections, Pool, Settings, WriteTx};
 
 use crate::market;
-use crate::world::{Process, World, eventually, range, request};
+use crate::world::{Process, World, eventually, on, range, request};
 
 /// A program that needs Postgres, Redis and, if it is a worker, prices.
 const PROGRAMS: [(&str, &[&str]); 3] = [
@@ -208,4 +208,84 @@ async fn dates_before_every_inception_are_refused_and_nothing_is_stored() {
     let said = answer["error"]["message"].as_str().unwrap();
     assert!(said.contains("the first inception is 2016-12-19"), "{said}");
     assert_eq!(world.count("select count(*) from run").await, 0);
+}
+
+/// The risk-free rate is one for the database: a planner with the setting sets it, everybody else leaves it, and what rests on another one
+/// is computed again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_risk_free_rate_is_stored_beside_the_numbers_and_a_new_one_makes_them_stale() {
+    let world = World::new().await;
+    let call = ",10,4.25,2016-12-22,OPTIONS,,AAA,50,2017-06-16,CALL";
+    let id = world.book("book", "50000", "2016-12-22", &[call]).await;
+    world.worker().await;
+    let asked = request(on("2016-12-22"));
+    let stored = async || -> (f64, f64, String) {
+        sqlx::query_as(
+            "select o.rate, o.rho, r.definitions from option_valuations o
+             join result_set r on r.kind = 'portfolio-analytics' and r.owner = o.portfolio_id::text and r.as_of = o.as_of",
+        )
+        .fetch_one(&world.db)
+        .await
+        .unwrap()
+    };
+    world.run(&asked).await;
+    let (rate, rho, definitions) = stored().await;
+    assert_eq!(rate.to_bits(), 0.04_f64.to_bits());
+    assert!(!definitions.contains("risk_free_rate"), "{definitions}");
+
+    for (program, arguments) in [
+        ("sigmabatch", &["plan"]),
+        ("sigmabatch-scheduler", &["once"]),
+    ] {
+        let wrong = [("RISK_FREE_RATE", Some("4"))];
+        let output = ended(&world, program, arguments, &wrong).await;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("4 % is 0.04"), "{said}");
+    }
+
+    let mut command = world.program("sigmabatch");
+    command.args(["run", "--date", "2016-12-22", "--wait"]);
+    command.env("RISK_FREE_RATE", "0.015");
+    let output = tokio::process::Command::from(command).output().await;
+    let output = output.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let (rate, other, definitions) = stored().await;
+    assert_eq!(rate.to_bits(), 0.015_f64.to_bits());
+    assert!(
+        definitions.contains("risk_free_rate 0.015"),
+        "{definitions}"
+    );
+    assert!((other - rho).abs() > 1e-9, "{other} {rho}");
+
+    // Without the setting the rate stays: nothing is stale, nothing is computed.
+    let quiet = world.run(&asked).await;
+    assert_eq!(
+        quiet.tasks.iter().map(|(_, n)| n).sum::<usize>(),
+        0,
+        "{quiet:?}"
+    );
+    let (_, performance) = world.command(&["performance", &id.to_string()]).await;
+    assert_eq!(performance["conventions"]["risk_free_rate"], 0.015);
+    // A new one takes the numbers off the page until they are made again.
+    let ours = world.engine.clone().with_risk_free_rate(Some(0.02));
+    let other = world
+        .book(
+            "other",
+            "50000",
+            "2016-12-28",
+            &["AAA,1,50,2016-12-28,PUBLIC"],
+        )
+        .await;
+    let only = sigmabatch::engine::Request {
+        portfolios: sigmabatch::engine::Selection::Only(vec![other]),
+        ..request(on("2016-12-28"))
+    };
+    let planned = sigmabatch::engine::plan(&ours, &only).await.unwrap();
+    sigmabatch::engine::start(&ours, planned.run).await;
+    assert_eq!(world.verdict(planned.run).await, "succeeded");
+    let (code, stale) = world.command(&["show", "book"]).await;
+    assert_ne!(code, 0, "{stale}");
+    world.run(&asked).await;
+    assert_eq!(stored().await.0.to_bits(), 0.02_f64.to_bits());
 }

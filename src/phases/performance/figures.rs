@@ -83,6 +83,8 @@ pub(super) struct Span<'a> {
     pub(super) stored: &'a [SnapshotDay],
     /// Why the returns cannot be chained.
     pub(super) gap: Option<&'a str>,
+    /// A year, continuous.
+    pub(super) risk_free_rate: f64,
 }
 
 impl Span<'_> {
@@ -169,7 +171,8 @@ pub(super) fn figures(
         annual(total, span.days).ok_or_else(|| "the rate is beyond all numbers".to_owned())
     });
     let ratio = span.long().and_then(|()| {
-        ratios(returns.as_ref().map_err(Clone::clone)?).map_err(|error| error.to_string())
+        let own = returns.as_ref().map_err(Clone::clone)?;
+        ratios(own, span.risk_free_rate).map_err(|error| error.to_string())
     });
     let falls = chained.and_then(|index| drawdowns(&index).map_err(|error| error.to_string()));
     let deepest = falls.as_ref().map_err(Clone::clone).map(|falls| {
@@ -238,7 +241,7 @@ fn against(
             let need = MINIMUM_OBSERVATIONS;
             return Err(NumericError::Insufficient { have, need }.to_string());
         }
-        relative(own, theirs).map_err(|error| error.to_string())
+        relative(own, theirs, span.risk_free_rate).map_err(|error| error.to_string())
     });
     let annual = span.long().and(compared.clone());
     let still = |what: &str| format!("no {what}: the quotient is not defined");

@@ -197,7 +197,7 @@ impl Market {
             spot,
             strike: money::to_f64(terms.strike),
             years: (terms.expiry - date).num_days() as f64 / DAYS_PER_YEAR,
-            rate: RISK_FREE_RATE,
+            rate: loaded.definitions.risk_free_rate.unwrap_or(RISK_FREE_RATE),
             dividend_yield: profile.and_then(|p| p.dividend_yield).unwrap_or(0.0),
         };
         let (volatility, note) = match self.implied(loaded, valued, terms, on) {
