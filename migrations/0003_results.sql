@@ -192,6 +192,9 @@ create table completeness (
     correlation   text not null,
     concentration text not null,
     stress        text not null,
+    value_at_risk  text not null,
+    replay         text not null,
+    reverse_stress text not null,
     -- Entry -> why it is not done.
     reasons       jsonb not null default '{}',
     -- Symbol -> why it is left out of market numbers; flow -> why it is left out of the ledger.
@@ -469,6 +472,18 @@ create table reverse_stress (
     check ((outcome = 'done') = (reason is null)),
     check ((outcome = 'done') = (pnl is not null))
 );
+
+-- The bias statistic's parts: the return of a date in daily deviations of the newest model before it. Nothing writes it and no phase reads
+-- it. Which pairs are one session apart is for the reader to say, who has the calendar.
+create view risk_forecasts as
+select s.portfolio_id, s.as_of, model.as_of as forecast_of, s.return_day / (model.volatility / sqrt(252)) as z
+from portfolio_snapshots s
+cross join lateral (
+    select r.as_of, r.volatility from portfolio_risk r
+    where r.portfolio_id = s.portfolio_id and r.as_of < s.as_of
+    order by r.as_of desc limit 1
+) model
+where s.return_day is not null and model.volatility > 0;
 
 -- Which changes of inputs concern a kind of result: sectors and provider betas come from profiles, cash does not.
 create function concerns(kind text, input text) returns boolean

@@ -105,13 +105,6 @@ impl Outcome {
         }
     }
 
-    /// A failure of what stands under the same entry of the vector is its failure.
-    fn worsened_by(&mut self, other: Self) {
-        if self.is_strict() && !other.is_strict() {
-            *self = other;
-        }
-    }
-
     fn is_strict(&self) -> bool {
         matches!(
             self,

@@ -36,10 +36,13 @@ async fn ended(world: &World, id: PortfolioId, date: &str) -> Ended {
         "correlation",
         "concentration",
         "stress",
+        "value_at_risk",
+        "replay",
+        "reverse_stress",
     ];
     let (nav, cash, outcomes, reasons): (Decimal, Decimal, Vec<String>, serde_json::Value) = sqlx::query_as(
         "select s.nav, s.cash, array[c.snapshot, c.marks, c.betas, c.factors, c.volatility, c.correlation,
-                                     c.concentration, c.stress], c.reasons
+                                     c.concentration, c.stress, c.value_at_risk, c.replay, c.reverse_stress], c.reasons
          from portfolio_snapshots s join completeness c using (portfolio_id, as_of)
          where portfolio_id = $1 and as_of = $2",
     )
@@ -62,7 +65,16 @@ async fn ended(world: &World, id: PortfolioId, date: &str) -> Ended {
     reason = "four books, each with what it must show"
 )]
 async fn books_without_market_prices_are_valued_and_say_why_they_have_no_statistics() {
-    const MARKET: [&str; 5] = ["betas", "factors", "volatility", "correlation", "stress"];
+    const MARKET: [&str; 8] = [
+        "betas",
+        "factors",
+        "volatility",
+        "correlation",
+        "stress",
+        "value_at_risk",
+        "replay",
+        "reverse_stress",
+    ];
     let world = World::new().await;
     let private = world
         .book(
@@ -367,6 +379,9 @@ async fn a_book_whose_ledger_failed_does_not_look_like_an_empty_one() {
         "correlation",
         "concentration",
         "stress",
+        "value_at_risk",
+        "replay",
+        "reverse_stress",
     ] {
         expected.push(format!("{entry}: {values}"));
     }

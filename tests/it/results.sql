@@ -44,7 +44,7 @@ insert into tags values ('Technology', 'sector'), ('Unclassified', 'sector');
 insert into position_tags values ('bbbbbbbb-0000-5000-8000-000000000001', 'sector', 'Technology'),
     ('bbbbbbbb-0000-5000-8000-000000000002', 'sector', 'Technology'), ('bbbbbbbb-0000-5000-8000-000000000003', 'sector', 'Unclassified');
 insert into completeness values
-    ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'done', 'done', 'done', 'done', 'done', 'insufficient_data', 'done', 'done',
+    ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'done', 'done', 'done', 'done', 'done', 'insufficient_data', 'done', 'done', 'done', 'done', 'done',
      '{"correlation": "one pair has 20 of 60 common returns"}', '{"GGIPX": "no data: no series"}', 0.9655, true);
 insert into factor_exposures values
     ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'Market', 1.0312, 0.0412, 1046771.12, 0.9655, null),

@@ -483,10 +483,27 @@ async fn the_risk_model_is_checked_against_the_returns_that_followed() {
     assert_eq!(early["risk"]["bias"]["n"], 0);
     assert!(early["risk"]["bias"]["today_reason"].is_string());
     assert!(early["risk"]["bias"]["reason"].is_string());
+    // The view itself knows no calendar: it pairs with the newest model before.
+    let pairs = "select count(*) from risk_forecasts where as_of > '2016-12-15' and forecast_of < '2016-12-15'";
+    assert_eq!(world.count(pairs).await, 0);
     sqlx::query("delete from portfolio_risk where as_of = '2016-12-15'")
         .execute(&world.db)
         .await
         .unwrap();
     let (_, holed) = world.command(&["show", &book]).await;
     assert_eq!(holed["risk"]["bias"]["n"], 22);
+    assert_eq!(world.count(pairs).await, 1, "the reader leaves it out");
+
+    // A stale snapshot is no return and a stale model no forecast: the three dates go, and the one after them.
+    sqlx::raw_sql(
+        "update data_version set version = version + 1;
+         insert into input_change (version, scope, owner, input, from_date, to_date, reason)
+         select version, 'portfolio', portfolios.id::text, 'book', '2016-12-05', '2016-12-07', 'test'
+         from data_version, portfolios",
+    )
+    .execute(&world.db)
+    .await
+    .unwrap();
+    let (_, stale) = world.command(&["show", &book]).await;
+    assert_eq!(stale["risk"]["bias"]["n"], 18, "{}", stale["risk"]["bias"]);
 }

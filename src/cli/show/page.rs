@@ -258,12 +258,21 @@ mod tests {
         let report = sample::report();
         assert_eq!(worst_stress(&report).unwrap().0.scenario, "market_down_35");
         let text = page(&report);
+        let mut crash = text
+            .lines()
+            .filter(|line| line.contains("Market Crash 35%"));
+        assert!(
+            crash.next_back().unwrap().ends_with("4e-4"),
+            "nothing is floored: {text}"
+        );
         let line = text
             .lines()
             .find(|line| line.contains("Dot-com Bust"))
             .unwrap();
         assert!(
-            line.contains("-51.20 %") && line.contains("1e-9") && line.ends_with("implausible"),
+            line.contains("-51.20 %")
+                && line.contains("1e-9")
+                && line.ends_with("4,321.00  implausible"),
             "{line}"
         );
     }

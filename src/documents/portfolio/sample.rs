@@ -73,7 +73,11 @@ fn stress(scenario: &str, name: &str, propagated: f64, tail_p: f64) -> Stress {
         direct: Some(propagated + 0.01),
         propagated: Some(propagated),
         direct_floored: Some(Decimal::ZERO),
-        propagated_floored: Some(Decimal::ZERO),
+        propagated_floored: Some(if tail_p < 1e-4 {
+            decimal("4321")
+        } else {
+            Decimal::ZERO
+        }),
         mahalanobis: Some(2.3),
         tail_p: Some(tail_p),
         implausible: Some(tail_p < 1e-4),
@@ -135,6 +139,9 @@ pub(crate) fn report() -> Report {
         "correlation",
         "concentration",
         "stress",
+        "value_at_risk",
+        "replay",
+        "reverse_stress",
     ];
     let done = |name| Entry {
         name,

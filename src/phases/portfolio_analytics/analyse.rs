@@ -49,7 +49,7 @@ pub(super) fn analyse(cx: &Cx, loaded: &Loaded) -> Result<AnalyticsRows> {
         risk::Exposures::failed,
     );
     cx.check()?;
-    let (volatility, value_at_risk, volatility_outcome) = of_returns(&view, loaded);
+    let of_returns = of_returns(&view, loaded);
     let (correlation, correlation_outcome) = guarded(
         "correlation",
         || volatility::correlation(&view, loaded),
@@ -62,7 +62,7 @@ pub(super) fn analyse(cx: &Cx, loaded: &Loaded) -> Result<AnalyticsRows> {
     );
     let sectors = guarded("sectors", || book::sectors(&view, loaded), |_| Vec::new());
     cx.check()?;
-    let (stressed, stress_outcome) = stressed(cx, &view, loaded);
+    let stressed = stressed(cx, &view, loaded);
     let options = view
         .contracts
         .iter()
@@ -80,16 +80,22 @@ pub(super) fn analyse(cx: &Cx, loaded: &Loaded) -> Result<AnalyticsRows> {
         "correlation",
         "concentration",
         "stress",
+        "value_at_risk",
+        "replay",
+        "reverse_stress",
     ];
     let outcomes = [
         snapshot,
         marks,
         betas,
         exposures.outcome,
-        volatility_outcome,
+        of_returns.volatility.1,
         correlation_outcome,
         concentration_outcome,
-        stress_outcome,
+        stressed.scenarios.1,
+        of_returns.value_at_risk.1,
+        stressed.replays.1,
+        stressed.reverse.1,
     ];
     let reasons: BTreeMap<&str, &str> = names
         .iter()
@@ -107,83 +113,130 @@ pub(super) fn analyse(cx: &Cx, loaded: &Loaded) -> Result<AnalyticsRows> {
         position_factors: exposures.positions,
         risk: exposures.risk,
         contributions: exposures.contributions,
-        volatility,
+        volatility: of_returns.volatility.0,
         correlation,
         concentration,
         sectors,
-        stress: stressed.scenarios,
+        stress: stressed.scenarios.0,
         options,
-        value_at_risk,
-        replays: stressed.replays,
-        reverse: stressed.reverse,
+        value_at_risk: of_returns.value_at_risk.0,
+        replays: stressed.replays.0,
+        reverse: stressed.reverse.0,
         outcomes: outcomes.map(|outcome| outcome.word().to_owned()),
     })
 }
 
-/// Everything that looks at the past returns of today's book, under the entry `volatility`.
-fn of_returns(
-    view: &BookView<'_>,
-    loaded: &Loaded,
-) -> (Option<VolatilityRow>, Vec<ValueAtRiskRow>, Outcome) {
+/// Everything that looks at the past returns of today's book.
+struct OfReturns {
+    volatility: (Option<VolatilityRow>, Outcome),
+    value_at_risk: (Vec<ValueAtRiskRow>, Outcome),
+}
+
+fn of_returns(view: &BookView<'_>, loaded: &Loaded) -> OfReturns {
     let series = guarded(
         "return series",
         || volatility::return_series(view, loaded),
         Err,
     );
-    let (volatility, mut outcome) = guarded(
-        "volatility",
-        || volatility::volatility(view, &series),
-        |why| (None, Outcome::Failed(why)),
-    );
-    let (value_at_risk, of_losses) = guarded(
-        "value at risk",
-        || losses::value_at_risk(view, &series),
-        |why| {
-            let outcome = Outcome::Failed(why);
-            (losses::left_out(&outcome), outcome)
-        },
-    );
-    outcome.worsened_by(of_losses);
-    (volatility, value_at_risk, outcome)
+    OfReturns {
+        volatility: guarded(
+            "volatility",
+            || volatility::volatility(view, &series),
+            |why| (None, Outcome::Failed(why)),
+        ),
+        value_at_risk: guarded(
+            "value at risk",
+            || losses::value_at_risk(view, &series),
+            |why| {
+                let outcome = Outcome::Failed(why);
+                (losses::left_out(&outcome), outcome)
+            },
+        ),
+    }
 }
 
 /// Scenarios, crises of the past, and moves that lose a given part.
 struct Stressed {
-    scenarios: Vec<StressRow>,
-    replays: Vec<ReplayRow>,
-    reverse: Vec<ReverseRow>,
+    scenarios: (Vec<StressRow>, Outcome),
+    replays: (Vec<ReplayRow>, Outcome),
+    reverse: (Vec<ReverseRow>, Outcome),
 }
 
-/// Everything that stands under the entry `stress`.
-fn stressed(cx: &Cx, view: &BookView<'_>, loaded: &Loaded) -> (Stressed, Outcome) {
-    let (scenarios, mut outcome) = guarded(
+fn stressed(cx: &Cx, view: &BookView<'_>, loaded: &Loaded) -> Stressed {
+    let scenarios = guarded(
         "stress",
         || stress::stress(view, loaded, &cx.cancel),
         |why| (Vec::new(), Outcome::Failed(why)),
     );
-    let (replays, of_replays) = guarded(
+    let (replays, outcome) = guarded(
         "historical replay",
         || replay::replays(view, loaded),
         |why| (Vec::new(), Outcome::Failed(why)),
     );
-    outcome.worsened_by(of_replays);
-    let (reverse, of_reverse) = guarded(
+    let of_rows = replays
+        .iter()
+        .map(|row| (row.outcome, row.reason.as_deref()));
+    let outcome = of_all(outcome, of_rows, "no crisis is over at this date");
+    let replays = (replays, outcome);
+    let (reverse, outcome) = guarded(
         "reverse stress",
         || reverse::reverse(view, loaded),
         |why| (Vec::new(), Outcome::Failed(why)),
     );
-    outcome.worsened_by(of_reverse);
-    let stressed = Stressed {
+    let of_rows = reverse
+        .iter()
+        .map(|row| (row.outcome, row.reason.as_deref()));
+    let outcome = of_all(outcome, of_rows, "no loss to look for");
+    Stressed {
         scenarios,
         replays,
-        reverse,
-    };
-    (stressed, outcome)
+        reverse: (reverse, outcome),
+    }
+}
+
+/// The outcome of an analytic with rows of their own outcomes: done where one of them is, else that of the first.
+fn of_all<'a>(
+    outcome: Outcome,
+    mut rows: impl Iterator<Item = (&'a str, Option<&'a str>)> + Clone,
+    without: &str,
+) -> Outcome {
+    if outcome != Outcome::Done || rows.clone().any(|(word, _)| word == "done") {
+        return outcome;
+    }
+    match rows.next() {
+        None => Outcome::NotApplicable(without.to_owned()),
+        Some((word, reason)) => {
+            let reason = reason.unwrap_or(word).to_owned();
+            if word == Outcome::NotApplicable(String::new()).word() {
+                Outcome::NotApplicable(reason)
+            } else {
+                Outcome::Insufficient(reason)
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_analytic_of_several_rows_is_done_where_one_of_them_is() {
+        let all = |rows: &[(&'static str, Option<&'static str>)]| {
+            of_all(Outcome::Done, rows.iter().copied(), "none")
+        };
+        let short = ("insufficient_data", Some("no closes"));
+        assert_eq!(all(&[short, ("done", None)]), Outcome::Done);
+        assert_eq!(all(&[short]), Outcome::Insufficient("no closes".into()));
+        let apart = ("not_applicable", Some("private assets only"));
+        assert_eq!(
+            all(&[apart, short]),
+            Outcome::NotApplicable("private assets only".into())
+        );
+        assert_eq!(all(&[]), Outcome::NotApplicable("none".into()));
+        let failed = Outcome::Failed("NaN".into());
+        assert_eq!(of_all(failed.clone(), [short].into_iter(), "none"), failed);
+    }
 
     #[test]
     fn a_panic_is_the_failure_of_its_analytic_alone() {

@@ -109,7 +109,8 @@ async fn exposures(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>>
         only,
         "completeness",
         r#"select sha256(string_agg(record_send(row(portfolio_id, as_of, snapshot, marks, betas, factors, volatility,
-                                                    correlation, concentration, stress, reasons, missing, coverage,
+                                                    correlation, concentration, stress, value_at_risk, replay,
+                                                    reverse_stress, reasons, missing, coverage,
                                                     strict)),
                                     ''::bytea order by as_of)) as "hash!",
                   count(*) as "rows!"

@@ -14,8 +14,8 @@ pub struct AnalyticsRows {
     pub portfolio: PortfolioId,
     /// The date.
     pub as_of: TradingDate,
-    /// Outcome of snapshot, marks, betas, factors, volatility, correlation, concentration, stress.
-    pub outcomes: [String; 8],
+    /// Outcome of snapshot, marks, betas, factors, volatility, correlation, concentration, stress, value at risk, replay, reverse stress.
+    pub outcomes: [String; 11],
     /// Entry → why it is not done.
     pub reasons: Value,
     /// Symbol → why it is left out of market numbers.
@@ -311,10 +311,11 @@ async fn heads(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Result<()> {
     };
     sqlx::query!(
         "insert into completeness (portfolio_id, as_of, snapshot, marks, betas, factors, volatility, correlation,
-                                   concentration, stress, reasons, missing, coverage, strict, failed_runs)
+                                   concentration, stress, value_at_risk, replay, reverse_stress, reasons, missing,
+                                   coverage, strict, failed_runs)
          select * from unnest($1::uuid[], $2::date[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-                              $8::text[], $9::text[], $10::text[], $11::jsonb[], $12::jsonb[], $13::float8[],
-                              $14::boolean[], $15::smallint[])",
+                              $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
+                              $14::jsonb[], $15::jsonb[], $16::float8[], $17::boolean[], $18::smallint[])",
         &portfolios,
         &dates,
         &column(0),
@@ -325,6 +326,9 @@ async fn heads(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Result<()> {
         &column(5),
         &column(6),
         &column(7),
+        &column(8),
+        &column(9),
+        &column(10),
         &sets.iter().map(|set| set.reasons.clone()).collect::<Vec<_>>(),
         &sets.iter().map(|set| set.missing.clone()).collect::<Vec<_>>(),
         &sets.iter().map(|set| set.coverage).collect::<Vec<_>>() as &[Option<f64>],

@@ -1,5 +1,5 @@
-//! The bias statistic: whether the risk model forecasts too little or too much. A view of what is stored; nothing writes it and no phase
-//! reads it.
+//! The bias statistic: whether the risk model forecasts too little or too much. Read from the view `risk_forecasts` of what is stored;
+//! nothing writes it and no phase reads it.
 
 use chrono::NaiveDate;
 
@@ -33,7 +33,8 @@ impl Bias {
     }
 }
 
-/// Of the [`BIAS_SESSIONS`] up to `as_of`. A session whose own return or whose predecessor's volatility is not stored is left out.
+/// Of the [`BIAS_SESSIONS`] up to `as_of`. A session whose own return or whose predecessor's volatility is not stored, or is stale, is left
+/// out.
 pub(super) async fn bias(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate) -> Result<Bias> {
     let (mut days, mut before) = (Vec::new(), Vec::new());
     let mut day = TradingDate::trusted(as_of);
@@ -45,19 +46,26 @@ pub(super) async fn bias(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate)
         day = earlier;
     }
     let row = sqlx::query!(
-        r#"select count(*) as "n!", stddev_samp(z.z) as statistic, max(z.z) filter (where z.day = $2) as today
+        r#"with stale as materialized (
+               select kind, as_of from stale_result_sets
+               where owner = $5 and kind in ('pnl-snapshots', 'portfolio-analytics')
+           )
+           select count(*) as "n!", stddev_samp(z.z) as statistic, max(z.z) filter (where z.day = $2) as today
            from (
-               select pair.day, s.return_day / (r.volatility / sqrt(252)) as z
+               select pair.day, f.z
                from unnest($3::date[], $4::date[]) as pair(day, before)
-               join portfolio_snapshots s on s.portfolio_id = $1 and s.as_of = pair.day
-               join portfolio_risk r on r.portfolio_id = $1 and r.as_of = pair.before
-               where s.return_day is not null and r.volatility > 0
+               join risk_forecasts f on f.portfolio_id = $1 and f.as_of = pair.day and f.forecast_of = pair.before
+               where not exists (
+                   select from stale
+                   where (stale.kind = 'pnl-snapshots' and stale.as_of = f.as_of)
+                      or (stale.kind = 'portfolio-analytics' and stale.as_of = f.forecast_of))
                order by pair.day
            ) z"#,
         id.0,
         as_of,
         &days,
-        &before
+        &before,
+        id.to_string()
     )
     .fetch_one(db.connection().await?)
     .await

@@ -66,7 +66,9 @@ pub async fn completeness(db: &mut ReadTx<'_>, run: RunId) -> Result<Vec<Complet
                select jsonb_object_agg(x.entry, x.outcome || coalesce(': ' || (c.reasons ->> x.entry), '')) as entries
                from (values ('snapshot', c.snapshot), ('marks', c.marks), ('betas', c.betas), ('factors', c.factors),
                             ('volatility', c.volatility), ('correlation', c.correlation),
-                            ('concentration', c.concentration), ('stress', c.stress)) as x(entry, outcome)
+                            ('concentration', c.concentration), ('stress', c.stress),
+                            ('value_at_risk', c.value_at_risk), ('replay', c.replay),
+                            ('reverse_stress', c.reverse_stress)) as x(entry, outcome)
                where x.outcome is not null
            ) e on true
            where r.id = $1

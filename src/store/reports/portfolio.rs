@@ -389,8 +389,8 @@ async fn completeness(
     as_of: NaiveDate,
 ) -> Result<Option<Completeness>> {
     let row = sqlx::query!(
-        "select snapshot, marks, betas, factors, volatility, correlation, concentration, stress, reasons, missing,
-                coverage, strict
+        "select snapshot, marks, betas, factors, volatility, correlation, concentration, stress, value_at_risk, replay,
+                reverse_stress, reasons, missing, coverage, strict
          from completeness where portfolio_id = $1 and as_of = $2",
         id.0,
         as_of
@@ -414,6 +414,9 @@ async fn completeness(
             entry("correlation", row.correlation),
             entry("concentration", row.concentration),
             entry("stress", row.stress),
+            entry("value_at_risk", row.value_at_risk),
+            entry("replay", row.replay),
+            entry("reverse_stress", row.reverse_stress),
         ];
         let missing = texts(&row.missing);
         Completeness {

@@ -75,7 +75,9 @@ pub async fn missing(db: &mut ReadTx<'_>, run: RunId) -> Result<Vec<MissingRow>>
                select jsonb_object_agg(x.entry, coalesce(c.reasons ->> x.entry, x.outcome)) as entries
                from (values ('snapshot', c.snapshot), ('marks', c.marks), ('betas', c.betas), ('factors', c.factors),
                             ('volatility', c.volatility), ('correlation', c.correlation),
-                            ('concentration', c.concentration), ('stress', c.stress)) as x(entry, outcome)
+                            ('concentration', c.concentration), ('stress', c.stress),
+                            ('value_at_risk', c.value_at_risk), ('replay', c.replay),
+                            ('reverse_stress', c.reverse_stress)) as x(entry, outcome)
                where x.outcome <> 'done'
            ) e on true
            where r.id = $1 and r.final_date >= p.inception

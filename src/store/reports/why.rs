@@ -83,7 +83,9 @@ pub async fn incomplete(
            cross join lateral (
                values (1, 'snapshot', c.snapshot), (2, 'marks', c.marks), (3, 'betas', c.betas), (4, 'factors', c.factors),
                       (5, 'volatility', c.volatility), (6, 'correlation', c.correlation),
-                      (7, 'concentration', c.concentration), (8, 'stress', c.stress)
+                      (7, 'concentration', c.concentration), (8, 'stress', c.stress),
+                      (9, 'value_at_risk', c.value_at_risk), (10, 'replay', c.replay),
+                      (11, 'reverse_stress', c.reverse_stress)
            ) as x(place, entry, outcome)
            where c.portfolio_id = $1 and c.as_of = $2 and x.outcome <> 'done'
            order by x.place"#,

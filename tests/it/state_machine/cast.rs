@@ -128,9 +128,10 @@ pub(super) async fn enter(world: &World) {
                 "insert into portfolio_snapshots values
                      ('{id}', '{date}', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, null, false);
                  insert into completeness (portfolio_id, as_of, snapshot, marks, betas, factors, volatility,
-                                           correlation, concentration, stress, strict, failed_runs)
-                 values ('{id}', '{date}', 'done', 'done', 'done', 'done', 'done', 'done', 'done', 'done',
-                         {strict}, {})",
+                                           correlation, concentration, stress, value_at_risk, replay,
+                                           reverse_stress, strict, failed_runs)
+                 values ('{id}', '{date}', 'done', 'done', 'done', 'done', 'done', 'done', 'done', 'done', 'done',
+                         'done', 'done', {strict}, {})",
                 i32::from(!strict)
             );
             run(world, &statements).await;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use rust_decimal::Decimal;
+
 use super::{coverage, more, section};
 use crate::cli::text::{Column, count, left, money, number, or_dash, percent, right, table};
 use crate::store::reports::{Correlation, Report};
@@ -238,6 +240,7 @@ pub(super) fn stress(page: &mut String, report: &Report) {
             or_dash(stress.propagated, percent),
             or_dash(stress.direct, percent),
             or_dash(stress.tail_p, probability),
+            or_dash(stress.propagated_floored, floored),
             note,
         ]
     });
@@ -247,9 +250,27 @@ pub(super) fn stress(page: &mut String, report: &Report) {
         right("propagated"),
         right("direct"),
         right("plausibility"),
+        right("floored"),
         left(""),
     ];
-    section(page, "Stress tests", &table(&columns, rows));
+    let mut text = table(&columns, rows);
+    if report
+        .stress
+        .iter()
+        .any(|row| row.propagated_floored.is_some_and(|by| !by.is_zero()))
+    {
+        text.push_str("floored: the part of the propagated P&L that is there because no instrument falls by more than all\n");
+    }
+    section(page, "Stress tests", &text);
+}
+
+/// The amount that the floor at −100 % took out of a scenario; nothing where it took none.
+fn floored(amount: Decimal) -> String {
+    if amount.is_zero() {
+        String::new()
+    } else {
+        money(amount)
+    }
 }
 
 /// A probability: `0.042`, and `2e-7` where that would be all zeros.
