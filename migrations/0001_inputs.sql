@@ -190,10 +190,13 @@ create table corporate_actions (
 create table symbol_outcomes (
     symbol  text not null references symbol_universe (symbol),
     date    date not null,
-    outcome text not null check (outcome in ('priced', 'no_data', 'delisted', 'failed')),
+    outcome text not null check (outcome in ('priced', 'no_data', 'refused', 'delisted', 'failed')),
     reason  text,
+    -- The close that is no price, zero or negative: kept as evidence, no number rests on it.
+    refused numeric check (refused <= 0),
     primary key (symbol, date),
-    check ((outcome = 'priced') = (reason is null))
+    check ((outcome = 'priced') = (reason is null)),
+    check ((outcome = 'refused') = (refused is not null))
 );
 
 -- What a provider knows of a series at both ends of a crisis that today's books are sent through again, and its

@@ -55,6 +55,8 @@ pub struct PriceAnswer {
     pub symbol: Symbol,
     /// Closes by rising date; empty for a yield request.
     pub bars: Vec<Bar>,
+    /// Closes that are no prices, zero or negative, by rising date.
+    pub refused: Vec<(NaiveDate, Decimal)>,
     /// Corporate actions by rising ex-date; empty for a yield request and on a total-return basis.
     pub actions: Vec<CorporateAction>,
     /// Yields by rising date, fractions per year (0.0245 is 2.45 %), negative ones included.

@@ -32,9 +32,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
 use tokio::sync::Mutex;
 
-use super::{Basis, Error, Fundamentals, PriceAnswer, PriceRequest, Profile};
+use super::{Bar, Basis, Error, Fundamentals, PriceAnswer, PriceRequest, Profile};
 use crate::domain::Symbol;
 use folder::{Folder, Settings};
 
@@ -151,6 +152,7 @@ fn answer(folder: &Folder, basis: Basis, request: &PriceRequest) -> PriceAnswer 
     let mut answer = PriceAnswer {
         symbol: request.symbol.clone(),
         bars: Vec::new(),
+        refused: Vec::new(),
         actions: Vec::new(),
         yields: Vec::new(),
         known: false,
@@ -168,7 +170,11 @@ fn answer(folder: &Folder, basis: Basis, request: &PriceRequest) -> PriceAnswer 
         answer.known = true;
         answer.first = series.first().map(|bar| bar.date);
         answer.last = series.last().map(|bar| bar.date);
-        answer.bars = within(series, |bar| bar.date, &ranges);
+        let asked = within(series, |bar| bar.date, &ranges);
+        let (bars, refused): (Vec<Bar>, Vec<Bar>) =
+            asked.into_iter().partition(|bar| bar.close > Decimal::ZERO);
+        answer.bars = bars;
+        answer.refused = refused.iter().map(|bar| (bar.date, bar.close)).collect();
         if let (Basis::Raw, Some(actions)) = (basis, folder.actions.get(&key)) {
             answer.actions = within(actions, |action| action.ex_date, &ranges);
         }

@@ -17,7 +17,7 @@ use crate::domain::{
 };
 use crate::market_data::{PriceAnswer, PriceRequest};
 use crate::store::inputs::{self, Changed};
-use crate::store::market::{self, Actions, Bars};
+use crate::store::market::{self, Actions, Bars, Outcomes};
 use crate::store::universe::Wanted;
 use crate::store::{ReadTx, WriteTx, plans, replay_paths};
 
@@ -58,12 +58,7 @@ pub struct Output {
     bars: Bars,
     actions: Actions,
     yields: (Vec<String>, Vec<NaiveDate>, Vec<Decimal>),
-    outcomes: (
-        Vec<String>,
-        Vec<NaiveDate>,
-        Vec<String>,
-        Vec<Option<String>>,
-    ),
+    outcomes: Outcomes,
     replays: Vec<replay_paths::Answered>,
     proxies: BTreeSet<String>,
 }
@@ -285,8 +280,7 @@ impl Phase for MarketData {
                 |what, from| note(what, from, None),
             )
             .await?;
-            let (symbols, dates, outcomes, reasons) = &output.outcomes;
-            market::record_outcomes(tx, symbols, dates, outcomes, reasons).await?;
+            market::record_outcomes(tx, &output.outcomes).await?;
         }
         let mut changes = Vec::with_capacity(concerned.len());
         for ((what, _), (from, to)) in concerned {
@@ -324,7 +318,7 @@ impl Phase for MarketData {
     }
 
     fn outcome(output: &Output) -> String {
-        if output.outcomes.0.is_empty() && output.replays.is_empty() {
+        if output.outcomes.symbols.is_empty() && output.replays.is_empty() {
             "nothing missing".into()
         } else {
             "done".into()
@@ -418,20 +412,28 @@ fn collect(output: &mut Output, gap: &Gap, answer: &PriceAnswer) {
             let (outcome, reason) = no_value(answer, date, gap.recent);
             (outcome, Some(reason))
         };
-        output.outcomes.0.push(symbol.clone());
-        output.outcomes.1.push(date);
-        output.outcomes.2.push(outcome.to_owned());
-        output.outcomes.3.push(reason.map(ToOwned::to_owned));
+        output.outcomes.symbols.push(symbol.clone());
+        output.outcomes.dates.push(date);
+        output.outcomes.outcomes.push(outcome.to_owned());
+        output.outcomes.reasons.push(reason);
+        let refused = refused(answer, date).filter(|_| outcome == "refused");
+        output.outcomes.refused.push(refused);
     }
 }
 
+/// The close of a session that is no price.
+fn refused(answer: &PriceAnswer, date: NaiveDate) -> Option<Decimal> {
+    let found = answer.refused.iter().find(|(on, _)| *on == date);
+    found.map(|(_, close)| *close)
+}
+
 /// The outcome of a session without a value, and why there is none.
-fn no_value(
-    answer: &PriceAnswer,
-    date: NaiveDate,
-    recent: NaiveDate,
-) -> (&'static str, &'static str) {
-    if !answer.known {
+fn no_value(answer: &PriceAnswer, date: NaiveDate, recent: NaiveDate) -> (&'static str, String) {
+    if let Some(close) = refused(answer, date) {
+        let reason = format!("the provider's close of {date} is {close}, which is no price");
+        return ("refused", reason);
+    }
+    let (outcome, reason) = if !answer.known {
         ("no_data", "the provider does not know the symbol")
     } else if answer.first.is_some_and(|first| date < first) {
         ("no_data", "before the provider's first value")
@@ -442,5 +444,6 @@ fn no_value(
         ("no_data", "after the provider's last value")
     } else {
         ("no_data", "no value for this session")
-    }
+    };
+    (outcome, reason.to_owned())
 }

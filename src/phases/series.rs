@@ -21,15 +21,22 @@ pub(super) struct Prices {
     closes: BTreeMap<Symbol, Series>,
     yields: BTreeMap<Symbol, Series>,
     actions: BTreeMap<Symbol, Vec<Action>>,
+    refused: BTreeMap<Symbol, Series>,
 }
 
 impl Prices {
+    /// With the closes that are no prices, for those who look at the quality of the series.
+    pub(super) fn and_refused(self, refused: BTreeMap<Symbol, Series>) -> Self {
+        Self { refused, ..self }
+    }
+
     /// Without corporate actions.
     pub(super) fn of(closes: BTreeMap<Symbol, Series>, yields: BTreeMap<Symbol, Series>) -> Self {
         Self {
             closes,
             yields,
             actions: BTreeMap::new(),
+            refused: BTreeMap::new(),
         }
     }
 }
@@ -81,13 +88,19 @@ impl Window {
             .map_err(|error| Error::Permanent(format!("returns of {symbol}: {error}")))
     }
 
-    /// Closes, split ratios and dividends of a symbol, session by session.
+    /// Closes, split ratios and dividends of a symbol, session by session; closes that are no prices among them.
     pub(super) fn observed(
         &self,
         prices: &Prices,
         symbol: &Symbol,
     ) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
-        let closes = self.aligned(prices.closes.get(symbol));
+        let mut closes = self.aligned(prices.closes.get(symbol));
+        let refused = self.aligned(prices.refused.get(symbol));
+        for (close, refused) in closes.iter_mut().zip(refused) {
+            if close.is_nan() {
+                *close = refused;
+            }
+        }
         let own = prices.actions.get(symbol).map_or(&[][..], Vec::as_slice);
         let (splits, dividends) = self.actions(own);
         (closes, splits, dividends)
@@ -181,6 +194,7 @@ pub(super) async fn load(
         closes,
         yields,
         actions,
+        refused: BTreeMap::new(),
     })
 }
 

@@ -3,6 +3,7 @@
 mod model;
 mod quality;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -171,6 +172,16 @@ impl Phase for SymbolFactors {
         let definitions = definitions::load(db).await?;
         let prices = series::load(db, &window, input.symbols(), &definitions.factors).await?;
         let names: Vec<String> = input.symbols().iter().map(ToString::to_string).collect();
+        let mut looked_at = names.clone();
+        looked_at.extend(definitions.factors.iter().map(|one| one.proxy.to_string()));
+        let ends = (window.sessions.first(), window.sessions.last());
+        let refused = match ends {
+            (Some(from), Some(to)) => {
+                market::refused(db, &looked_at, from.date(), to.date()).await?
+            }
+            _ => BTreeMap::new(),
+        };
+        let prices = prices.and_refused(refused);
         let profiles = market::profiles(db, &names).await?;
         Ok(Loaded {
             input: input.clone(),

@@ -18,7 +18,7 @@ use crate::domain::{PriceHistory, Symbol, TradingDate};
 pub use actions::{Action, Actions, actions, upsert_actions};
 pub use basis::{basis, pin_basis};
 pub use fundamentals::{Statements, record_fundamentals, upsert_estimates, upsert_statements};
-pub use outcomes::{reasons_on, reasons_without_price, record_outcomes};
+pub use outcomes::{Outcomes, reasons_on, reasons_without_price, record_outcomes, refused};
 pub use prices::{Bars, Fresh, Series, closes, upsert_bars, upsert_yields, yields};
 pub use profiles::{ProfileRow, profiles, upsert_profiles};
 

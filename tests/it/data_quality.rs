@@ -25,8 +25,11 @@ async fn faults_of_series_are_found_counted_and_shown_and_never_filled() {
     let tick: f64 = close("AAA", TICK).parse().unwrap();
     folder.correct("AAA", TICK, 1.4 * tick);
     folder.remove("BBB", |date| HOLE.contains(&date));
+    // No price at all: it stops neither the night nor the others.
+    folder.correct("DDD", "2016-10-05", -3.0);
+    folder.correct("DDD", "2016-10-12", 0.0);
     let world = World::at("2016-12-30T23:00:00Z", folder.path()).await;
-    let rows = ["AAA", "BBB", "CCC"].map(|symbol| {
+    let rows = ["AAA", "BBB", "CCC", "DDD"].map(|symbol| {
         format!(
             "{symbol},100,{},2016-12-28,PUBLIC",
             close(symbol, "2016-12-28")
@@ -44,12 +47,25 @@ async fn faults_of_series_are_found_counted_and_shown_and_never_filled() {
     assert_eq!(findings(&document, "AAA"), found("bad_tick", TICK, TICK));
     assert_eq!(findings(&document, "BBB"), found("gap", HOLE[0], HOLE[1]));
     assert_eq!(findings(&document, "CCC"), []);
-    assert_eq!(document["completeness"]["findings"], 2);
-    assert_eq!(document["data_quality"]["findings"], 2);
+    let refused =
+        ["2016-10-05", "2016-10-12"].map(|on| ("non_positive".into(), on.into(), on.into()));
+    assert_eq!(findings(&document, "DDD"), refused);
+    assert_eq!(document["completeness"]["findings"], 4);
+    assert_eq!(document["data_quality"]["findings"], 4);
+    let told = "select reason from symbol_outcomes where outcome = 'refused' order by date";
+    assert_eq!(
+        world.texts(told).await,
+        [
+            "the provider's close of 2016-10-05 is -3, which is no price",
+            "the provider's close of 2016-10-12 is 0, which is no price"
+        ]
+    );
+    let kept = "select count(*) from market_data_cache where symbol = 'DDD' and date in ('2016-10-05', '2016-10-12')";
+    assert_eq!(world.count(kept).await, 0);
     let tick = &document["data_quality"]["series"][0]["evidence"][0];
     assert_eq!(tick["values"].as_array().unwrap().len(), 3);
     let (_, page) = world.page(&["show", "book"]).await;
-    assert!(page.contains("data quality: 2 findings in"), "{page}");
+    assert!(page.contains("data quality: 4 findings in"), "{page}");
     assert!(
         page.contains("bad tick") && page.contains("and taken back"),
         "{page}"

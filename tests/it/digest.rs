@@ -112,6 +112,7 @@ async fn another_value_anywhere_is_another_digest() {
             "reason",
             "case when reason is not null then 'gone' end",
         ),
+        ("replay_paths", "last_value", "last_value + 0.01"),
         ("company_profiles", "sector", "'Energy'"),
     ] {
         sql(
@@ -154,7 +155,7 @@ fn key(table: &str) -> &'static [&'static str] {
         "stress_test_results" => &["scenario_id"],
         "option_valuations" => &["symbol", "spot"],
         "value_at_risk" => &["confidence"],
-        "historical_replays" => &["replay"],
+        "historical_replays" | "replay_paths" => &["replay"],
         "reverse_stress" => &["loss"],
         "symbol_factor_exposures" => &["symbol", "model", "factor"],
         "symbol_daily_metrics" | "data_quality" | "company_profiles" => &["symbol"],

@@ -12,6 +12,9 @@ insert into market_data_cache (symbol, date, close, source) values
     ('AAPL', '2016-12-30', 28.95, 'files'), ('AAPL', '2016-12-29', 29.18, 'files'), ('AMD', '2016-12-30', 11.34, 'files');
 insert into yields (symbol, date, yield, source) values ('DGS10', '2016-12-30', 0.0245, 'files');
 insert into corporate_actions (symbol, ex_date, cash_dividend, source) values ('AAPL', '2016-11-03', 0.57, 'files');
+insert into replay_paths (symbol, replay, first_date, last_date, first_value, last_value, outcome, source) values
+    ('AAPL', 'financial_crisis_2008', '2007-10-09', '2009-03-09', 167.86, 83.11, 'priced', 'files');
+
 insert into symbol_outcomes (symbol, date, outcome, reason) values
     ('AAPL', '2016-12-30', 'priced', null), ('GGIPX', '2016-12-30', 'no_data', 'no series');
 insert into company_profiles (symbol, available, reason, name, sector, market_cap, source, as_of) values

@@ -1,6 +1,7 @@
 //! `prices/`: closes from wide and tidy files, joined into one series per instrument.
 //!
-//! Files may overlap as long as they agree. Two different closes of one instrument and date are
+//! A close that is zero or negative is read like any other: it is no price, and the answer says so, but one bad
+//! tick stops nobody else's night. Files may overlap as long as they agree. Two different closes of one instrument and date are
 //! reported with both places: which one is right is for the operator to say.
 
 use std::collections::BTreeMap;
@@ -73,7 +74,7 @@ impl Prices {
         let file = table.file();
         wide::each_cell(table, report, |cell, report| {
             let symbol = &symbols[cell.series];
-            match values::positive(&format!("close of {symbol}"), cell.text) {
+            match values::number(&format!("close of {symbol}"), cell.text) {
                 Ok(close) => self.insert(symbol, bar(cell.date, close), cell.line, report),
                 Err(problem) => report.add(file, cell.line, problem),
             }
@@ -149,32 +150,40 @@ fn tidy_bar(
 ) -> Result<(Symbol, Option<Bar>), String> {
     let symbol = instrument(&values::symbol(row.cell(symbol).unwrap_or_default())?);
     let date = values::date(row.cell(date).unwrap_or_default())?;
+    let number = |name: &str, column: usize| {
+        let text = row.cell(column);
+        text.map(|text| values::number(name, text)).transpose()
+    };
+    let close = number("close", close)?;
+    let close = match (basis, adjusted) {
+        // An adjusted close stands alone: prices as traded beside it would be on another scale. Where
+        // it is empty there is no close, for a raw one in between would be a false return.
+        (Basis::TotalReturn, Some(column)) => number("adjusted_close", column)?,
+        _ => close,
+    };
     let price = |name: &str, column: Option<usize>| {
         let text = column.and_then(|column| row.cell(column));
+        // Beside a close that is no price the rest of the row is none either.
+        let text = text.filter(|_| close.is_none_or(|close| close > Decimal::ZERO));
         text.map(|text| values::positive(name, text)).transpose()
     };
     let volume = volume.and_then(|column| row.cell(column));
-    let raw = Bar {
+    let (open, high, low) = (
+        price("open", open)?,
+        price("high", high)?,
+        price("low", low)?,
+    );
+    let volume = volume
+        .map(|text| values::not_negative("volume", text))
+        .transpose()?;
+    let stands_alone = basis == Basis::TotalReturn && adjusted.is_some();
+    let bar = close.map(|close| Bar {
         date,
-        close: Decimal::ZERO,
-        open: price("open", open)?,
-        high: price("high", high)?,
-        low: price("low", low)?,
-        volume: volume
-            .map(|text| values::not_negative("volume", text))
-            .transpose()?,
-    };
-    let close = price("close", Some(close))?;
-    // An adjusted close stands alone: prices as traded beside it would be on another scale. Where
-    // it is empty there is no close, for a raw one in between would be a false return.
-    let bar = match (basis, adjusted) {
-        (Basis::TotalReturn, Some(column)) => {
-            price("adjusted_close", Some(column))?.map(|close| Bar {
-                volume: raw.volume,
-                ..bar(date, close)
-            })
-        }
-        _ => close.map(|close| Bar { close, ..raw }),
-    };
+        close,
+        open: open.filter(|_| !stands_alone),
+        high: high.filter(|_| !stands_alone),
+        low: low.filter(|_| !stands_alone),
+        volume,
+    });
     Ok((symbol, bar))
 }

@@ -72,13 +72,18 @@ pub(super) fn collect(gap: &Gap, answer: &PriceAnswer) -> Vec<Answered> {
             split_ratio: action.split_ratio,
             cash_dividend: action.cash_dividend,
         });
+        let outcome = match &why {
+            None => "priced",
+            Some((_, ("failed", _))) => "failed",
+            Some(_) => "no_data",
+        };
         Answered {
             symbol: gap.wanted.symbol.clone(),
             replay: replay.id,
             window,
             ends: value(first).zip(value(last)).map(<[_; 2]>::from),
             actions: actions.collect(),
-            outcome: why.map_or("priced", |(_, (outcome, _))| outcome),
+            outcome,
             reason: why.map(|(date, (_, reason))| format!("{date}: {reason}")),
         }
     };

@@ -65,7 +65,13 @@ fn row(
         symbol: symbol.clone(),
         as_of: sessions[sessions.len() - 1],
         sessions: count(sessions.len()),
-        observed: count(values.iter().filter(|value| !value.is_nan()).count()),
+        observed: count(
+            values
+                .iter()
+                .filter(|value| yields || **value > 0.0)
+                .filter(|value| !value.is_nan())
+                .count(),
+        ),
         findings: count(findings.len()),
         evidence: newest
             .iter()

@@ -111,11 +111,21 @@ async fn fetched(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>> {
         db,
         only,
         "symbol_outcomes",
-        r#"select sha256(string_agg(record_send(row(symbol, date, outcome, reason)), ''::bytea order by date)) as "hash!",
+        r#"select sha256(string_agg(record_send(row(symbol, date, outcome, reason, trim_scale(refused))), ''::bytea order by date)) as "hash!",
                   count(*) as "rows!"
            from symbol_outcomes where $1::date is null or date = $1 group by symbol order by symbol collate "C""#
     );
-    Ok(vec![prices, yields, actions, outcomes])
+    let replays = dated!(
+        db,
+        only,
+        "replay_paths",
+        r#"select sha256(string_agg(record_send(row(symbol, replay, first_date, last_date, trim_scale(first_value),
+                                                    trim_scale(last_value), actions, outcome, reason, source)),
+                                    ''::bytea order by last_date, replay)) as "hash!",
+                  count(*) as "rows!"
+           from replay_paths where $1::date is null or last_date = $1 group by symbol order by symbol collate "C""#
+    );
+    Ok(vec![prices, yields, actions, outcomes, replays])
 }
 
 /// Later nights overwrite profiles: not part of the digest of a date. When one was fetched last is a time.

@@ -3,34 +3,76 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
 
+use super::Series;
 use crate::domain::Symbol;
 use crate::store::{Attempt, ReadTx, Result, WriteTx, word};
 
+/// Rows of `symbol_outcomes`, as columns.
+#[derive(Debug, Default)]
+pub struct Outcomes {
+    /// Symbol of each row.
+    pub symbols: Vec<String>,
+    /// Session of each row.
+    pub dates: Vec<NaiveDate>,
+    /// What came of it.
+    pub outcomes: Vec<String>,
+    /// Why there is no value, where there is none.
+    pub reasons: Vec<Option<String>>,
+    /// A close that is no price.
+    pub refused: Vec<Option<Decimal>>,
+}
+
 /// Records what a provider answered for sessions: priced where there is a value, else the reason.
-pub async fn record_outcomes(
-    tx: &mut WriteTx,
-    symbols: &[String],
-    dates: &[NaiveDate],
-    outcomes: &[String],
-    reasons: &[Option<String>],
-) -> Result<()> {
+pub async fn record_outcomes(tx: &mut WriteTx, rows: &Outcomes) -> Result<()> {
     sqlx::query!(
-        "insert into symbol_outcomes (symbol, date, outcome, reason)
-         select symbol, date, outcome, reason
-         from unnest($1::text[], $2::date[], $3::text[], $4::text[]) as o(symbol, date, outcome, reason)
+        "insert into symbol_outcomes (symbol, date, outcome, reason, refused)
+         select symbol, date, outcome, reason, refused
+         from unnest($1::text[], $2::date[], $3::text[], $4::text[], $5::numeric[]) as o(symbol, date, outcome, reason, refused)
          order by symbol, date
-         on conflict (symbol, date) do update set outcome = excluded.outcome, reason = excluded.reason
-         where (symbol_outcomes.outcome, symbol_outcomes.reason) is distinct from (excluded.outcome, excluded.reason)",
-        symbols,
-        dates,
-        outcomes,
-        reasons as &[Option<String>]
+         on conflict (symbol, date) do update
+         set outcome = excluded.outcome, reason = excluded.reason, refused = excluded.refused
+         where (symbol_outcomes.outcome, symbol_outcomes.reason, symbol_outcomes.refused)
+               is distinct from (excluded.outcome, excluded.reason, excluded.refused)",
+        &rows.symbols,
+        &rows.dates,
+        &rows.outcomes,
+        &rows.reasons as &[Option<String>],
+        &rows.refused as &[Option<Decimal>]
     )
     .execute(tx.connection())
     .await
     .attempt("recording outcomes")?;
     Ok(())
+}
+
+/// Closes of a window that are no prices: evidence for those who look at the quality of a series.
+pub async fn refused(
+    db: &mut ReadTx<'_>,
+    symbols: &[String],
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Result<BTreeMap<Symbol, Series>> {
+    sqlx::query!(
+        r#"select symbol, array_agg(date order by date) as "dates!", array_agg(refused::float8 order by date) as "values!"
+           from symbol_outcomes
+           where symbol = any($1) and date between $2 and $3 and outcome = 'refused'
+           group by symbol"#,
+        symbols,
+        from,
+        to
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading closes that are no prices")?
+    .into_iter()
+    .map(|row| {
+        let symbol = word("symbol_outcomes", &row.symbol)?;
+        let (dates, values) = (row.dates, row.values);
+        Ok((symbol, Series { dates, values }))
+    })
+    .collect()
 }
 
 /// The newest reason why a symbol has no price up to a date.

@@ -30,6 +30,34 @@ async fn wide_tidy_and_packed_files_are_one_market() {
 }
 
 #[tokio::test]
+async fn a_close_that_is_no_price_is_told_apart() {
+    let scratch = Scratch::new("raw")
+        .write(
+            "prices/a.csv",
+            "date,A,B\n2016-01-04,1,5\n2016-01-05,0,6\n2016-01-06,-1.5,7\n",
+        )
+        .write(
+            "prices/b.csv",
+            "symbol,date,open,close\nC,2016-01-04,0,0\nC,2016-01-05,2,3\n",
+        );
+    let provider = scratch.open().unwrap();
+    let bad = all(&provider, "A").await.unwrap();
+    assert_eq!(closes(&bad), "01-04 1");
+    let refused = [("2016-01-05", "0"), ("2016-01-06", "-1.5")];
+    assert_eq!(
+        bad.refused,
+        refused.map(|(on, close)| (day(on), close.parse().unwrap()))
+    );
+    let good = all(&provider, "B").await.unwrap();
+    assert_eq!(
+        (closes(&good).as_str(), good.refused),
+        ("01-04 5, 01-05 6, 01-06 7", Vec::new())
+    );
+    let tidy = all(&provider, "C").await.unwrap();
+    assert_eq!((closes(&tidy).as_str(), tidy.refused.len()), ("01-05 3", 1));
+}
+
+#[tokio::test]
 async fn there_is_one_answer_per_request_in_the_same_order() {
     let scratch = Scratch::new("raw").write("prices/a.csv", "date,A,B\n2016-01-04,1,\n");
     let provider = scratch.open().unwrap();
