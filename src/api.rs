@@ -3,23 +3,23 @@
 //!
 //! Errors are problems of RFC 9457; every answer has a trace id, and no error shows a statement or a path.
 
-mod auth;
-mod control;
+pub(crate) mod auth;
+pub(crate) mod control;
 mod docs;
-mod events;
+pub(crate) mod events;
 mod health;
-mod import;
+pub(crate) mod import;
 mod metrics;
-mod params;
+pub(crate) mod params;
 mod portfolios;
-mod problem;
+pub(crate) mod problem;
 mod results;
 mod routes;
-mod runs;
-mod start;
+pub(crate) mod runs;
+pub(crate) mod start;
 mod table;
 mod trace;
-mod upload;
+pub(crate) mod upload;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -92,11 +92,11 @@ struct Inner {
 
 impl Api {
     /// Plans and steers: on connections of its own.
-    fn engine(&self) -> &Engine {
+    pub(crate) fn engine(&self) -> &Engine {
         &self.0.engine
     }
 
-    fn pools(&self) -> &Pools {
+    pub(crate) fn pools(&self) -> &Pools {
         &self.0.engine.pools
     }
 
@@ -105,7 +105,7 @@ impl Api {
         self.0.redis.then_some(&self.0.engine.queue)
     }
 
-    fn clock(&self) -> &Clock {
+    pub(crate) fn clock(&self) -> &Clock {
         &self.0.engine.clock
     }
 
@@ -119,12 +119,16 @@ impl Api {
     }
 }
 
+/// Pages for people, answered beside the API by what stands above it.
+pub struct Pages(pub(crate) Router<Api>);
+
 /// A server that listens and does not answer yet.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     api: Api,
     first: Option<Token>,
+    pages: Pages,
 }
 
 /// Connects, listens, and makes the first token where there is none. `queue` opens Redis, if there is one.
@@ -170,6 +174,7 @@ pub async fn bind(
             stop,
         })),
         first: made.then_some(token),
+        pages: Pages(Router::new()),
     })
 }
 
@@ -184,9 +189,15 @@ impl Server {
         self.first.as_ref().map(Token::reveal)
     }
 
+    /// Answers with these pages too.
+    #[must_use]
+    pub fn with(self, pages: Pages) -> Self {
+        Self { pages, ..self }
+    }
+
     /// Answers until `stop`, then lets requests end.
     pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
-        let router: Router = routes::router(self.api.clone());
+        let router: Router = routes::router(self.api.clone(), self.pages.0);
         let ours = self.api.stop().clone();
         let asked = stop.clone();
         tokio::spawn(async move {

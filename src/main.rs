@@ -9,7 +9,7 @@ use clap::Parser;
 use sigmabatch::cli::bench::BenchCommand;
 use sigmabatch::cli::{self, Cli, Command, Error, ImportCommand, Output, RedisCommand, demo};
 use sigmabatch::engine::{self, Housekeeping, WorkerOptions};
-use sigmabatch::{api, embedded, process, telemetry};
+use sigmabatch::{api, dashboard, embedded, process, telemetry};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -167,6 +167,7 @@ async fn listen(
     let server = api::bind(&options, &store, queue, clock)
         .await
         .map_err(served)?;
+    let server = server.with(dashboard::pages());
     let mut hello = format!("listening on http://{}\n", server.address());
     if let Some(token) = server.first_token() {
         hello.push_str("the first operator token, shown this once: ");

@@ -74,6 +74,11 @@ const LAYERS: &[(&str, &[&str])] = &[
             "store",
         ],
     ),
+    // Pages over the API.
+    (
+        "dashboard",
+        &["api", "documents", "domain", "engine", "import", "store"],
+    ),
     (
         "cli",
         &[

@@ -32,6 +32,14 @@ impl FromRequestParts<Api> for Caller {
         let token = token
             .filter(|_| scheme.eq_ignore_ascii_case("bearer"))
             .ok_or_else(|| refused("that is no bearer token of this system"))?;
+        Self::of(api, &token).await
+    }
+}
+
+impl Caller {
+    /// The bearer of a token, if it is worth something.
+    pub(crate) async fn of(api: &Api, token: &Token) -> Result<Self, Problem> {
+        let refused = |detail: &str| Problem::new(Kind::Unauthorized, detail);
         let found = tokens::valid(&api.pools().load, token.id).await?;
         // The same words whether the id or the secret is wrong.
         let (row, _) = found
@@ -42,9 +50,7 @@ impl FromRequestParts<Api> for Caller {
             access: row.access,
         })
     }
-}
 
-impl Caller {
     /// For what changes something that concerns everybody.
     pub(crate) fn operator(&self) -> Result<(), Problem> {
         match self.access.role() {

@@ -42,7 +42,7 @@ fn reason(params: &Params) -> Result<String, Problem> {
     responses((status = 200, description = "How many tasks will not be done", body = Value),
               (status = 403, description = "Not with this role"), (status = 404, description = "No such run"),
               (status = 409, description = "It has ended")))]
-pub(super) async fn cancel(
+pub(crate) async fn cancel(
     caller: Caller,
     State(api): State<Api>,
     Path(run): Path<String>,
@@ -83,7 +83,7 @@ pub(super) async fn pauses(
            ("reason" = Option<String>, Query, description = "For the audit table")),
     responses((status = 200, description = "Held back; `changed` says whether it was free before", body = Value),
               (status = 403, description = "Not with this role")))]
-pub(super) async fn pause(
+pub(crate) async fn pause(
     caller: Caller,
     State(api): State<Api>,
     fields: Fields,
@@ -101,7 +101,7 @@ pub(super) async fn pause(
            ("reason" = Option<String>, Query, description = "For the audit table")),
     responses((status = 200, description = "It goes on; `changed` says whether it was held back", body = Value),
               (status = 403, description = "Not with this role")))]
-pub(super) async fn resume(
+pub(crate) async fn resume(
     caller: Caller,
     State(api): State<Api>,
     fields: Fields,
@@ -149,7 +149,7 @@ fn told(held: Held, state: &str, changed: bool) -> Json<Value> {
               (status = 200, description = "What a dry run would plan", body = Value),
               (status = 403, description = "Not with this role"),
               (status = 404, description = "No task is like that")))]
-pub(super) async fn retry(
+pub(crate) async fn retry(
     caller: Caller,
     State(api): State<Api>,
     fields: Fields,

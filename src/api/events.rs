@@ -181,7 +181,7 @@ impl Reader {
            ("Last-Event-ID" = Option<String>, Header, description = "Go on after this event")),
     responses((status = 200, description = "A stream of events", body = String, content_type = "text/event-stream"),
               (status = 404, description = "No such run")))]
-pub(super) async fn stream(
+pub(crate) async fn stream(
     caller: Caller,
     State(api): State<Api>,
     Path(run): Path<String>,

@@ -39,7 +39,7 @@ use crate::store::ReadTx;
               (status = 400, description = "A term is wrong"), (status = 403, description = "Not with this role"),
               (status = 409, description = "Another portfolio has the name, or another book"),
               (status = 422, description = "The file has errors: all of them, with line, column and code")))]
-pub(super) async fn create(
+pub(crate) async fn create(
     caller: Caller,
     State(api): State<Api>,
     upload: Result<Upload, Problem>,

@@ -114,6 +114,12 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
     }
 }
 
+impl From<Params> for Fields {
+    fn from(params: Params) -> Self {
+        Self(params)
+    }
+}
+
 impl Fields {
     /// As [`Params::only`].
     pub(crate) fn only(&self, known: &[&str]) -> Result<&Params, Problem> {

@@ -35,10 +35,11 @@ pub fn openapi() -> OpenApi {
 }
 
 /// Everything that is answered.
-pub(super) fn router(api: Api) -> Router {
+pub(super) fn router(api: Api, pages: Router<Api>) -> Router {
     let (plain, _) = described();
     let (streams, _) = streaming();
     let plain: Router<Api> = plain
+        .merge(pages)
         .layer(TimeoutLayer::with_status_code(
             StatusCode::GATEWAY_TIMEOUT,
             LIMIT,

@@ -161,7 +161,7 @@ pub(super) async fn one(
 }
 
 /// The run of a path, for a caller who may see it.
-pub(super) async fn visible(api: &Api, caller: &Caller, text: &str) -> Result<RunRow, Problem> {
+pub(crate) async fn visible(api: &Api, caller: &Caller, text: &str) -> Result<RunRow, Problem> {
     let run: RunId = id("run", text)?;
     let mut db = ReadTx::lazy(&api.pools().load);
     caller.run(&mut db, run).await?;
@@ -252,7 +252,7 @@ pub(super) async fn tasks(
 }
 
 /// The filter of tasks: the same for those who look and for those who retry.
-pub(super) fn filter(params: &Params, run: Option<RunId>) -> Result<Filter, Problem> {
+pub(crate) fn filter(params: &Params, run: Option<RunId>) -> Result<Filter, Problem> {
     let phase: Option<String> = params.one("phase")?;
     let phase = phase.map(|text| {
         crate::domain::PhaseName::named(&text)

@@ -38,7 +38,7 @@ const KEY_CHARS: usize = 200;
         (status = 403, description = "Not with this role"),
         (status = 404, description = "No such portfolio"),
         (status = 409, description = "The key belongs to another request")))]
-pub(super) async fn start(
+pub(crate) async fn start(
     caller: Caller,
     State(api): State<Api>,
     headers: HeaderMap,

@@ -30,7 +30,10 @@ pub(super) async fn trace(request: Request, next: Next) -> Response<Body> {
     let _entered = span.enter();
     let status = response.status();
     let kind = response.headers().get(header::CONTENT_TYPE);
-    let told = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/"));
+    let told = kind.is_some_and(|kind| {
+        let kind = kind.as_bytes();
+        kind.starts_with(b"application/") || kind.starts_with(b"text/html")
+    });
     let problem = response.extensions_mut().remove::<Problem>();
     let error = status.is_client_error() || status.is_server_error();
     // A layer or an extractor of the framework has its own words; callers shall know one form.
@@ -60,10 +63,9 @@ pub(super) async fn trace(request: Request, next: Next) -> Response<Body> {
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(CSP),
     );
-    headers.insert(
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
-    );
+    headers
+        .entry(header::REFERRER_POLICY)
+        .or_insert(HeaderValue::from_static("no-referrer"));
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("private, no-cache"));

@@ -12,13 +12,13 @@ use crate::import::{flows_csv, portfolio_csv};
 
 /// What was sent.
 #[derive(Debug)]
-pub(super) struct Upload {
+pub(crate) struct Upload {
     /// Of the query, and of fields beside the file.
-    pub(super) params: Params,
+    pub(crate) params: Params,
     /// The file's name, for the receipt.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// The file.
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl<S: Send + Sync> FromRequest<S> for Upload {

@@ -169,6 +169,12 @@ impl Calendar {
         }
     }
 
+    /// An instant as clocks in New York show it, with the zone's name: `2016-12-30 18:05:00 EST`.
+    pub fn new_york_time(self, instant: DateTime<Utc>) -> String {
+        let time = instant.with_timezone(&New_York);
+        time.format("%Y-%m-%d %H:%M:%S %Z").to_string()
+    }
+
     /// The business date of an instant: the date in New York.
     pub fn new_york_date(self, now: DateTime<Utc>) -> NaiveDate {
         now.with_timezone(&New_York).date_naive()
