@@ -7,12 +7,22 @@
 pub mod chart;
 
 mod action;
+mod actions;
 mod assets;
+mod compare;
+mod data;
+mod dead;
 mod frame;
+mod groups;
 mod login;
 mod overview;
+mod portfolios;
+mod run;
 mod session;
+mod start;
+mod tasks;
 mod text;
+mod workers;
 
 use axum::Router;
 use axum::middleware;
@@ -24,6 +34,20 @@ use crate::api::{Api, Pages};
 pub fn pages() -> Pages {
     let router: Router<Api> = Router::new()
         .route("/", get(overview::page))
+        .route("/runs/{run_id}", get(run::page))
+        .route("/runs/{run_id}/events", get(run::stream))
+        .route("/runs/{run_id}/diff", get(compare::page))
+        .route("/runs/{run_id}/cancel", post(actions::cancel))
+        .route("/portfolios", get(portfolios::page))
+        .route("/data", get(data::page))
+        .route("/workers", get(workers::page))
+        .route("/dead", get(dead::page))
+        .route("/actions/retry", post(actions::retry))
+        .route("/actions/pause", post(actions::pause))
+        .route("/actions/resume", post(actions::resume))
+        .route("/start", get(start::page))
+        .route("/start/import", post(start::import))
+        .route("/start/run", post(start::run))
         .route("/login", get(login::page).post(login::login))
         .route("/logout", post(login::logout))
         .layer(middleware::from_fn(frame::problems));

@@ -49,6 +49,13 @@ impl Params {
         }
     }
 
+    /// Without those that have no value: fields that nobody filled in.
+    #[must_use]
+    pub(crate) fn filled(mut self) -> Self {
+        self.0.retain(|(_, value)| !value.trim().is_empty());
+        self
+    }
+
     /// All values of a name.
     pub(crate) fn all<T>(&self, name: &str) -> Result<Vec<T>, Problem>
     where

@@ -17,8 +17,13 @@ use crate::domain::Token;
 
 /// Where somebody signs in who wanted to see a page.
 pub(super) fn address(target: &str) -> String {
-    let mut address = String::from("/login?next=");
-    for byte in target.bytes() {
+    format!("/login?next={}", encoded(target))
+}
+
+/// A text as a value of a query.
+pub(super) fn encoded(text: &str) -> String {
+    let mut address = String::new();
+    for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte) {
             address.push(char::from(byte));
         } else {

@@ -36,6 +36,14 @@ impl Visitor {
         self.access.role() == Role::Operator
     }
 
+    /// For what shows the books of everybody: to an owner it does not exist.
+    pub(super) fn sees_all(&self) -> Result<(), Problem> {
+        match self.access.only() {
+            None => Ok(()),
+            Some(_) => Err(Problem::not_found("page")),
+        }
+    }
+
     /// May change what concerns own portfolios.
     pub(super) fn may_change(&self) -> bool {
         self.access.role() != Role::Viewer
@@ -112,12 +120,8 @@ impl FromRequest<Api> for Sent {
             Problem::of_status(problem.status())
         })?;
         let mut params = Params::default();
-        params.add(
-            pairs
-                .into_iter()
-                .filter(|(_, value)| !value.trim().is_empty()),
-        );
-        Ok(Self(params))
+        params.add(pairs);
+        Ok(Self(params.filled()))
     }
 }
 

@@ -9,6 +9,7 @@ mod fits;
 mod history;
 mod losses;
 mod metrics;
+mod pages;
 mod performance;
 mod portfolio;
 mod series;
@@ -26,6 +27,10 @@ pub use fits::{Fit, FitSlope};
 pub use history::{Ended, Past, PastRun, past, sees_run, summary};
 pub use losses::{Contract, Losses, Replay, Reverse, ValueAtRisk};
 pub use metrics::{Gauges, gauges};
+pub use pages::{
+    MonthCloses, OutcomeCount, SessionPhase, SlowTask, SymbolRow, month_closes, newest_events,
+    outcomes, pickup, sessions, slowest, universe,
+};
 pub use performance::{SnapshotDay, snapshots};
 pub use portfolio::{
     Completeness, Entry, Position, Provenance, Published, Report, Snapshot, Unpublished, computed,

@@ -1,6 +1,6 @@
 //! The HTTP API on a real server, as callers see it.
 
-mod client;
+pub(crate) mod client;
 mod events;
 mod import;
 mod malformed;
@@ -22,16 +22,16 @@ use crate::market::close;
 use crate::world::World;
 
 /// A server inside this process, without Redis, with a token of each role.
-pub(super) struct Served {
-    pub(super) operator: Client,
-    pub(super) viewer: Client,
-    pub(super) nobody: Client,
+pub(crate) struct Served {
+    pub(crate) operator: Client,
+    pub(crate) viewer: Client,
+    pub(crate) nobody: Client,
     stop: CancellationToken,
     server: Option<JoinHandle<()>>,
 }
 
 impl Served {
-    pub(super) async fn new(world: &World) -> Self {
+    pub(crate) async fn new(world: &World) -> Self {
         let options = Options {
             listen: "127.0.0.1:0".parse().unwrap(),
             connections: 4,
@@ -42,7 +42,8 @@ impl Served {
         let clock = Clock::starting_at(now.with_timezone(&Utc));
         let server = api::bind(&options, &store, |_| Ok(None), clock)
             .await
-            .unwrap();
+            .unwrap()
+            .with(sigmabatch::dashboard::pages());
         let address = server.address();
         let operator = server.first_token();
         let operator = match operator {
@@ -64,13 +65,13 @@ impl Served {
     }
 
     /// A caller who sees these portfolios only.
-    pub(super) async fn owner(&self, world: &World, own: &[PortfolioId]) -> Client {
+    pub(crate) async fn owner(&self, world: &World, own: &[PortfolioId]) -> Client {
         let access = Access::Owner(own.iter().copied().collect());
         self.nobody.with(&token(world, &access).await)
     }
 
     /// Asks it to stop, and waits until it has.
-    pub(super) async fn stopped(mut self) {
+    pub(crate) async fn stopped(mut self) {
         self.stop.cancel();
         self.server.take().unwrap().await.unwrap();
     }
@@ -83,7 +84,7 @@ impl Drop for Served {
 }
 
 /// A token of a role.
-pub(super) async fn token(world: &World, access: &Access) -> String {
+pub(crate) async fn token(world: &World, access: &Access) -> String {
     let token = Token::fresh().unwrap();
     let order = Order {
         who: "it",
@@ -96,7 +97,7 @@ pub(super) async fn token(world: &World, access: &Access) -> String {
 }
 
 /// A book of one lot.
-pub(super) async fn book(world: &World, name: &str) -> PortfolioId {
+pub(crate) async fn book(world: &World, name: &str) -> PortfolioId {
     let row = format!("AAA,300,{},2016-12-19,PUBLIC", close("AAA", "2016-12-19"));
     world.book(name, "100000", "2016-12-19", &[&row]).await
 }

@@ -17,6 +17,7 @@ mod api;
 mod bench;
 mod books;
 mod control;
+mod dashboard;
 mod data_quality;
 mod digest;
 mod explain;

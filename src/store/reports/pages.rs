@@ -1,0 +1,283 @@
+//! What pages show beyond documents: sessions side by side, the slowest tasks, how long tasks waited, how much is known of
+//! the symbols.
+
+use chrono::NaiveDate;
+use uuid::Uuid;
+
+use crate::domain::{PhaseName, RunId};
+use crate::store::events::{EventRow, Place};
+use crate::store::{Attempt, ReadTx, Result, word};
+
+/// A phase of the newest run of a session.
+#[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a column of its own")]
+pub struct SessionPhase {
+    /// The session.
+    pub as_of: NaiveDate,
+    /// The phase.
+    pub phase: PhaseName,
+    /// The run.
+    pub run: RunId,
+    /// Whether the run was cancelled.
+    pub cancelled: bool,
+    /// Whether the phase has begun.
+    pub opened: bool,
+    /// Whether it has ended.
+    pub finished: bool,
+    /// Its tasks, of all dates of the run.
+    pub total: i64,
+    /// Its dead tasks of the session.
+    pub dead: i64,
+    /// Those of them that no repair was planned for.
+    pub unrepaired: i64,
+    /// Whether an input of one of its results changed later.
+    pub stale: bool,
+}
+
+/// The phases of the newest run of each session, for those who may see it.
+pub async fn sessions(
+    db: &mut ReadTx<'_>,
+    dates: &[NaiveDate],
+    only: Option<&[Uuid]>,
+) -> Result<Vec<SessionPhase>> {
+    sqlx::query!(
+        r#"with newest as (
+               select distinct on (d.as_of) d.as_of, r.id, r.cancelled_at
+               from run_date d join run r on r.id = d.run_id
+               where d.as_of = any($1)
+                 and ($2::uuid[] is null
+                      or exists (select from run_portfolio p where p.run_id = r.id)
+                         and not exists (select from run_portfolio p where p.run_id = r.id and p.portfolio_id <> all($2)))
+               order by d.as_of, r.run_seq desc
+           ), late as (
+               select distinct kind, as_of from stale_result_sets where as_of = any($1)
+           )
+           select n.as_of, n.id, n.cancelled_at is not null as "cancelled!", p.phase, p.total,
+                  p.opened_at is not null as "opened!", p.finished_at is not null as "finished!",
+                  coalesce(t.dead, 0) as "dead!", coalesce(t.unrepaired, 0) as "unrepaired!",
+                  late.kind is not null as "stale!"
+           from newest n
+           join run_phase p on p.run_id = n.id
+           left join late on late.kind = p.phase and late.as_of = n.as_of
+           left join lateral (
+               select count(*) as dead, count(*) filter (where t.repair_run is null) as unrepaired
+               from task t
+               where t.run_id = n.id and t.phase = p.phase and t.as_of = n.as_of
+                 and t.state = 'dead' and t.error_class is not null
+           ) t on true
+           order by n.as_of, p.sort_order"#,
+        dates,
+        only
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading sessions")?
+    .into_iter()
+    .map(|row| {
+        Ok(SessionPhase {
+            as_of: row.as_of,
+            phase: word("run_phase", &row.phase)?,
+            run: RunId(row.id),
+            cancelled: row.cancelled,
+            opened: row.opened,
+            finished: row.finished,
+            total: row.total.into(),
+            dead: row.dead,
+            unrepaired: row.unrepaired,
+            stale: row.stale,
+        })
+    })
+    .collect()
+}
+
+/// A task, by the time that its last attempt took.
+#[derive(Debug, Clone)]
+pub struct SlowTask {
+    /// The task.
+    pub id: i64,
+    /// Its phase.
+    pub phase: PhaseName,
+    /// Its unit.
+    pub unit: String,
+    /// Its state.
+    pub state: String,
+    /// Seconds from the beginning of the run to its claim.
+    pub from: f64,
+    /// To its end, or now.
+    pub to: f64,
+}
+
+/// The slowest tasks of a run.
+pub async fn slowest(db: &mut ReadTx<'_>, run: RunId, limit: i64) -> Result<Vec<SlowTask>> {
+    sqlx::query!(
+        r#"select t.id, t.phase, t.unit, t.state,
+                  extract(epoch from t.started_at - r.created_at)::float8 as "from!",
+                  extract(epoch from coalesce(t.finished_at, now()) - r.created_at)::float8 as "to!"
+           from task t join run r on r.id = t.run_id
+           where t.run_id = $1 and t.started_at is not null and t.state in ('running', 'done', 'dead')
+           order by coalesce(t.finished_at, now()) - t.started_at desc, t.id limit $2"#,
+        run.0,
+        limit
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("looking for the slowest tasks")?
+    .into_iter()
+    .map(|row| {
+        Ok(SlowTask {
+            id: row.id,
+            phase: word("task", &row.phase)?,
+            unit: row.unit,
+            state: row.state,
+            from: row.from,
+            to: row.to,
+        })
+    })
+    .collect()
+}
+
+/// How long tasks waited between being ready in an open phase and being claimed, in seconds: the median and the slowest
+/// hundredth of the newest tasks of a run.
+pub async fn pickup(db: &mut ReadTx<'_>, run: RunId) -> Result<Option<[f64; 2]>> {
+    let row = sqlx::query!(
+        r#"select percentile_cont(0.5) within group (order by wait) as median,
+                  percentile_cont(0.99) within group (order by wait) as slow
+           from (select extract(epoch from t.started_at - greatest(t.ready_at, p.opened_at))::float8 as wait
+                 from task t join run_phase p on p.run_id = t.run_id and p.phase = t.phase
+                 where t.run_id = $1 and t.started_at is not null and p.opened_at is not null
+                   and t.started_at >= greatest(t.ready_at, p.opened_at)
+                 order by t.id desc limit 5000) waits"#,
+        run.0
+    )
+    .fetch_one(db.connection().await?)
+    .await
+    .attempt("measuring how long tasks waited")?;
+    Ok(row
+        .median
+        .zip(row.slow)
+        .map(|(median, slow)| [median, slow]))
+}
+
+/// The newest events of a run, newest first.
+pub async fn newest_events(db: &mut ReadTx<'_>, run: RunId, limit: i64) -> Result<Vec<EventRow>> {
+    let rows = sqlx::query!(
+        r#"select xid::text::bigint as "xid!", id, at, run_id, kind, detail from event
+           where run_id = $1 order by id desc limit $2"#,
+        run.0,
+        limit
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading the newest events")?;
+    let rows = rows.into_iter().map(|row| EventRow {
+        place: Place {
+            transaction: row.xid,
+            id: row.id,
+        },
+        at: row.at,
+        run: row.run_id.map(RunId),
+        kind: row.kind,
+        detail: row.detail,
+    });
+    Ok(rows.collect())
+}
+
+/// What is known of a symbol.
+#[derive(Debug, Clone)]
+pub struct SymbolRow {
+    /// The symbol.
+    pub symbol: String,
+    /// `PUBLIC`, `OPTIONS` or `PROXY`.
+    pub class: String,
+    /// First date of a scope with it.
+    pub first_seen: NaiveDate,
+    /// Last date of a scope with it.
+    pub last_seen: NaiveDate,
+    /// Its last close.
+    pub last_close: Option<NaiveDate>,
+    /// What phase 1 said of it last, and why.
+    pub outcome: Option<String>,
+    /// The reason, where it has no price.
+    pub reason: Option<String>,
+}
+
+/// Every symbol that was ever part of a scope, a page of them after a symbol.
+pub async fn universe(
+    db: &mut ReadTx<'_>,
+    after: Option<&str>,
+    limit: i64,
+) -> Result<Vec<SymbolRow>> {
+    sqlx::query_as!(
+        SymbolRow,
+        r#"select u.symbol, u.class, u.first_seen, u.last_seen,
+                  (select max(m.date) from market_data_cache m where m.symbol = u.symbol) as last_close,
+                  o.outcome as "outcome?", o.reason
+           from symbol_universe u
+           left join lateral (select outcome, reason from symbol_outcomes o
+                              where o.symbol = u.symbol order by o.date desc limit 1) o on true
+           where $1::text is null or u.symbol > $1
+           order by u.symbol limit $2"#,
+        after,
+        limit
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading the universe")
+}
+
+/// Closes of a symbol in a month.
+#[derive(Debug, Clone)]
+pub struct MonthCloses {
+    /// The symbol.
+    pub symbol: String,
+    /// The first day of the month.
+    pub month: NaiveDate,
+    /// Its closes.
+    pub closes: i64,
+}
+
+/// How many closes symbols have in each month since a date.
+pub async fn month_closes(
+    db: &mut ReadTx<'_>,
+    symbols: &[String],
+    since: NaiveDate,
+) -> Result<Vec<MonthCloses>> {
+    sqlx::query_as!(
+        MonthCloses,
+        r#"select symbol, date_trunc('month', date::timestamp)::date as "month!", count(*) as "closes!"
+           from market_data_cache where symbol = any($1) and date >= $2 group by 1, 2 order by 1, 2"#,
+        symbols,
+        since
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("counting closes")
+}
+
+/// Symbols by what phase 1 said of them on their newest date.
+#[derive(Debug, Clone)]
+pub struct OutcomeCount {
+    /// `priced`, `no_data`, `delisted` or `failed`.
+    pub outcome: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// How many symbols.
+    pub symbols: i64,
+    /// Some of them.
+    pub some: Vec<String>,
+}
+
+/// Counts them.
+pub async fn outcomes(db: &mut ReadTx<'_>) -> Result<Vec<OutcomeCount>> {
+    sqlx::query_as!(
+        OutcomeCount,
+        r#"select outcome as "outcome!", reason, count(*) as "symbols!",
+                  (array_agg(symbol order by symbol))[1:8] as "some!"
+           from (select distinct on (symbol) symbol, outcome, reason from symbol_outcomes
+                 order by symbol, date desc) newest
+           group by outcome, reason order by count(*) desc, outcome, reason"#
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("counting outcomes")
+}

@@ -1,0 +1,182 @@
+//! Every page for every role: rendered or refused, without inline script or style.
+
+use crate::api::client::{Answer, Client};
+use crate::api::{Served, book};
+use crate::world::World;
+use serde_json::json;
+
+/// Pages, and whether they exist for an owner.
+const PAGES: [(&str, bool); 6] = [
+    ("/", true),
+    ("/?part=live", true),
+    ("/portfolios", true),
+    ("/data", false),
+    ("/workers", false),
+    ("/dead", false),
+];
+
+fn sound(path: &str, answer: &Answer) {
+    assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+    clean(path, answer);
+}
+
+/// Nothing that the content policy would refuse, nothing from elsewhere.
+fn clean(path: &str, answer: &Answer) {
+    let text = answer.text();
+    assert!(
+        answer.headers["content-type"].starts_with("text/html"),
+        "{path}"
+    );
+    for inline in [
+        " style=",
+        "<style",
+        "javascript:",
+        " onclick",
+        " onload",
+        "http://",
+        "https://",
+    ] {
+        assert!(!text.contains(inline), "{path} has {inline}: {text}");
+    }
+    let scripts = text.matches("<script").count();
+    assert_eq!(
+        scripts,
+        text.matches("<script defer src=\"/assets/live.js").count(),
+        "{path}"
+    );
+    let policy = &answer.headers["content-security-policy"];
+    assert!(
+        policy.contains("script-src 'self'") && !policy.contains("unsafe"),
+        "{policy}"
+    );
+}
+
+async fn look(client: &Client, path: &str) {
+    sound(path, &client.get(path).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_works_on_an_empty_database() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    for (path, _) in PAGES {
+        look(&served.operator, path).await;
+        look(&served.viewer, path).await;
+        assert_eq!(served.nobody.get(path).await.status, 303, "{path}");
+    }
+    look(&served.operator, "/start").await;
+    look(&served.nobody, "/login").await;
+    let none = served
+        .viewer
+        .get("/runs/00000000-0000-0000-0000-000000000000")
+        .await;
+    assert_eq!(none.status, 404);
+    clean("404", &none);
+    for asset in ["/assets/style.css", "/assets/live.js"] {
+        assert_eq!(served.nobody.get(asset).await.status, 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_knows_its_roles_and_escapes_names() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let hostile = r#"<script>alert("1")</script>"#;
+    let mine = book(&world, hostile).await;
+    let other = book(&world, "other").await;
+    let start = |id| format!("/api/v1/admin/batch/run?portfolio_id={id}");
+    let planned = served
+        .operator
+        .post(&start(mine), &json!({}))
+        .await
+        .expect(202);
+    let run = planned["batch_run_id"].as_str().unwrap().to_owned();
+    let planned = served
+        .operator
+        .post(&start(other), &json!({}))
+        .await
+        .expect(202);
+    let foreign = planned["batch_run_id"].as_str().unwrap().to_owned();
+    let owner = served.owner(&world, &[mine]).await;
+    for (path, owned) in PAGES {
+        look(&served.viewer, path).await;
+        let answer = owner.get(path).await;
+        if owned {
+            sound(path, &answer);
+            assert!(!answer.text().contains(">other<"), "{path}");
+        } else {
+            assert_eq!(answer.status, 404, "{path}");
+        }
+    }
+    for path in [
+        "",
+        "?part=live",
+        "?phase=market-data&state=ready&symbol=AAA&error=",
+        "/diff?other=",
+    ] {
+        let own = format!(
+            "/runs/{run}{path}{}",
+            if path.ends_with("other=") { &run } else { "" }
+        );
+        look(&served.viewer, &own).await;
+        look(&owner, &own).await;
+        let theirs = format!(
+            "/runs/{foreign}{path}{}",
+            if path.ends_with("other=") { &run } else { "" }
+        );
+        assert_eq!(owner.get(&theirs).await.status, 404, "{theirs}");
+    }
+    let wrong = served.viewer.get(&format!("/runs/{run}?state=none")).await;
+    assert_eq!(wrong.status, 400);
+    clean("400", &wrong);
+    assert_eq!(served.viewer.get("/start").await.status, 403);
+    look(&owner, "/start").await;
+    for path in ["/portfolios", "/start", &format!("/runs/{run}")] {
+        let text = served.operator.get(path).await.text();
+        assert!(!text.contains("<script>"), "{path}: {text}");
+    }
+    let list = served.operator.get("/portfolios").await.text();
+    assert!(
+        list.contains("&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;"),
+        "{list}"
+    );
+    // A viewer is told how it is done, and has no button.
+    let page = served.viewer.get(&format!("/runs/{run}")).await.text();
+    assert!(
+        page.contains("sigmabatch cancel") && !page.contains("/cancel\""),
+        "{page}"
+    );
+    assert!(page.contains(" EST<") || page.contains(" EDT<"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_hears_of_the_events_of_its_run() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let id = book(&world, "book").await;
+    let path = format!("/api/v1/admin/batch/run?portfolio_id={id}");
+    let planned = served.operator.post(&path, &json!({})).await.expect(202);
+    let run = planned["batch_run_id"].as_str().unwrap().to_owned();
+    let mut events = served
+        .viewer
+        .events(&format!("/runs/{run}/events"), None)
+        .await;
+    let cancelled = super::send(
+        &served.operator,
+        &format!("/runs/{run}/cancel"),
+        "reason=test",
+    )
+    .await;
+    assert_eq!(cancelled.status, 200, "{}", cancelled.text());
+    let mut kinds = Vec::new();
+    while !kinds.contains(&"run-cancelled".to_owned()) {
+        let (_, event) = events.next().await.expect("an event");
+        kinds.push(event["kind"].as_str().unwrap().to_owned());
+    }
+    let page = served
+        .viewer
+        .get(&format!("/runs/{run}?part=live"))
+        .await
+        .text();
+    assert!(page.contains("<strong>run-cancelled</strong>"), "{page}");
+}
