@@ -66,7 +66,7 @@ async fn body(
             h2 #run { "Start a run" }
             @if seen.is_empty() { p.none { "There is no portfolio yet." } }
             form method="post" action="/start/run" {
-                label { span { "Portfolio" } select name="portfolio_id" {
+                label { span { "Portfolio" } select.choice name="portfolio_id" {
                     option value="" { "every one" }
                     @for portfolio in seen { option value=(portfolio.id) { (portfolio.name) } }
                 } }

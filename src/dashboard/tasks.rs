@@ -56,7 +56,7 @@ fn or_empty<T: ToString>(value: Option<T>) -> String {
 
 fn select(name: &str, label: &str, words: &[&str], chosen: Option<&str>) -> Markup {
     html! {
-        label { span { (label) } select name=(name) {
+        label { span { (label) } select.choice name=(name) {
             option value="" { "any" }
             @for word in words { option value=(word) selected[chosen == Some(*word)] { (word) } }
         } }
