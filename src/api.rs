@@ -13,7 +13,7 @@ mod metrics;
 pub(crate) mod params;
 mod portfolios;
 pub(crate) mod problem;
-mod results;
+pub(crate) mod results;
 mod routes;
 pub(crate) mod runs;
 pub(crate) mod start;

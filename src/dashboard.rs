@@ -16,6 +16,7 @@ mod frame;
 mod groups;
 mod login;
 mod overview;
+mod portfolio;
 mod portfolios;
 mod run;
 mod session;
@@ -39,6 +40,7 @@ pub fn pages() -> Pages {
         .route("/runs/{run_id}/diff", get(compare::page))
         .route("/runs/{run_id}/cancel", post(actions::cancel))
         .route("/portfolios", get(portfolios::page))
+        .route("/portfolios/{portfolio_id}", get(portfolio::page))
         .route("/data", get(data::page))
         .route("/workers", get(workers::page))
         .route("/dead", get(dead::page))

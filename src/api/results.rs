@@ -2,6 +2,8 @@
 //!
 //! Every answer comes from one published date of one snapshot; nothing of two dates is ever mixed.
 
+use std::collections::BTreeMap;
+
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -14,31 +16,17 @@ use super::params::{Params, id};
 use super::problem::Problem;
 use super::table;
 use crate::clock::Clock;
-use crate::documents::portfolio;
+use crate::documents::portfolio::{self, Section};
 use crate::domain::{Calendar, Portfolio, PortfolioId};
 use crate::store::ReadTx;
 use crate::store::reports::{self, Published, Report, Unpublished};
 
-/// Sections of a result, with the entry of the completeness vector that says why one is missing.
-const SECTIONS: &[(&str, &str)] = &[
-    ("overview", "snapshot"),
-    ("positions", "snapshot"),
-    ("exposures", "factors"),
-    ("risk", "factors"),
-    ("volatility", "volatility"),
-    ("correlation", "correlation"),
-    ("concentration", "concentration"),
-    ("sectors", "snapshot"),
-    ("stress", "stress"),
-    ("completeness", "snapshot"),
-];
-
-/// One section of a portfolio's result: overview, positions, exposures, risk, volatility, correlation, concentration,
-/// sectors, stress or completeness. What is missing is an answer too: `available` is false, and `reason` says why.
+/// One section of a portfolio's result: overview, positions, exposures, fits, risk, volatility,
+/// correlation, concentration, sectors, stress, options, value-at-risk, replays, reverse-stress, data-quality or completeness. What is missing is an answer too: `available` is false, and `reason` says why.
 #[utoipa::path(get, path = "/api/v1/portfolios/{portfolio_id}/results/{section}", tag = "results",
     params(
         ("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
-        ("section" = String, Path, description = "overview, positions, exposures, risk, volatility, correlation, concentration, sectors, stress or completeness"),
+        ("section" = String, Path, description = "overview, positions, exposures, fits, risk, volatility, correlation, concentration, sectors, stress, options, value-at-risk, replays, reverse-stress, data-quality or completeness"),
         ("date" = Option<NaiveDate>, Query, description = "The session; without it, the newest that is published"),
         ("strict" = Option<bool>, Query, description = "Only a date of which nothing failed"),
         ("If-None-Match" = Option<String>, Header, description = "The ETag of an earlier answer"),
@@ -59,8 +47,8 @@ pub(super) async fn section(
     let portfolio: PortfolioId = id("portfolio", &portfolio)?;
     let mut db = ReadTx::lazy(&api.pools().load);
     let portfolio = caller.portfolio(&mut db, portfolio).await?;
-    let known = SECTIONS.iter().find(|(name, _)| *name == section);
-    let (name, entry) = *known.ok_or_else(|| Problem::not_found("section"))?;
+    let section = Section::find(&section).ok_or_else(|| Problem::not_found("section"))?;
+    let name = section.name;
     let published = match find(&mut db, api.clock(), &portfolio, date, strict).await? {
         Ok(published) => published,
         Err(reason) => {
@@ -78,10 +66,12 @@ pub(super) async fn section(
         db.close().await?;
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }
-    let report = reports::portfolio(&mut db, portfolio.id, published).await?;
+    let id = portfolio.id;
+    let report = reports::parts(&mut db, portfolio, published, section.parts).await?;
+    let prices = reports::price_qualities(&mut db, id, published.as_of).await?;
     db.close().await?;
     let report = report.ok_or_else(|| Problem::not_found("portfolio"))?;
-    let document = envelope(&report, name, entry, date);
+    let document = envelope(&report, section, &prices, date);
     let tag = [(header::ETAG, tag)];
     if csv {
         return Ok((tag, table::csv(&document["data"])?).into_response());
@@ -113,7 +103,7 @@ fn matches(headers: &HeaderMap, tag: &str) -> bool {
 }
 
 /// The date that is shown, or the code of the reason why none is.
-async fn find(
+pub(crate) async fn find(
     db: &mut ReadTx<'_>,
     clock: &Clock,
     portfolio: &Portfolio,
@@ -176,67 +166,30 @@ fn missing(portfolio: &Portfolio, section: &str, date: Option<NaiveDate>, reason
     })
 }
 
-fn envelope(report: &Report, section: &str, entry: &str, date: Option<NaiveDate>) -> Value {
-    let mut document = portfolio::document(report);
-    let vector = &report.completeness;
-    let found = vector.entries.iter().find(|known| known.name == entry);
-    // What of this section is there says so itself; lists are there when their entry is done.
-    let done = found.is_some_and(|entry| entry.outcome == "done");
-    let data = data(&mut document, section);
-    let available = match data.get("available").and_then(Value::as_bool) {
-        Some(available) => available,
-        None => done || ["overview", "positions", "sectors", "completeness"].contains(&section),
-    };
-    let reason = found.filter(|_| !available).map(|entry| &entry.outcome);
+fn envelope(
+    report: &Report,
+    section: &Section,
+    prices: &BTreeMap<String, i64>,
+    date: Option<NaiveDate>,
+) -> Value {
+    let data = (section.data)(report);
+    let missing = section.missing(report, &data);
+    let (reason, words) = missing.unzip();
     let published = report.published;
     json!({
         "portfolio_id": report.portfolio.id,
-        "section": section,
-        "available": available,
+        "section": section.name,
+        "available": reason.is_none(),
         "reason": reason,
-        "reason_text": if available { None } else { vector.reason(entry) },
+        "reason_text": words,
         "as_of": published.as_of,
         "calculation_date": date.unwrap_or(published.as_of),
         "run_id": published.run,
         "computed_at": report.provenance.computed_at,
-        "quality": quality(report),
-        "coverage": vector.coverage,
-        "coverage_reason": document["coverage_reason"],
+        // How many lots are valued with prices of which quality, and whether nothing failed.
+        "quality": { "strict": published.strict, "prices": prices },
+        "coverage": report.completeness.coverage,
+        "coverage_reason": portfolio::coverage_reason(report),
         "data": data,
     })
-}
-
-/// How many lots are valued with prices of which quality, and whether nothing failed.
-fn quality(report: &Report) -> Value {
-    let mut prices = std::collections::BTreeMap::<&str, usize>::new();
-    for position in &report.positions {
-        *prices.entry(position.quality.as_str()).or_default() += 1;
-    }
-    json!({ "strict": report.published.strict, "prices": prices })
-}
-
-fn data(document: &mut Value, section: &str) -> Value {
-    match section {
-        "overview" => {
-            let mut overview = document.clone();
-            if let Some(object) = overview.as_object_mut() {
-                // Lists and objects are sections of their own.
-                object.retain(|_, value| !value.is_array() && !value.is_object());
-            }
-            overview
-        }
-        "exposures" => {
-            let positions = document["positions"].as_array().into_iter().flatten();
-            let positions = positions.map(|position| {
-                json!({
-                    "position_id": position["position_id"],
-                    "symbol": position["symbol"],
-                    "betas": position["betas"],
-                    "reason": position["reason"],
-                })
-            });
-            json!({ "factors": document["factors"], "positions": positions.collect::<Vec<_>>() })
-        }
-        name => document[name].take(),
-    }
 }

@@ -9,6 +9,7 @@ mod reasons;
 mod risk;
 #[cfg(test)]
 pub(crate) mod sample;
+mod sections;
 mod series;
 #[cfg(test)]
 mod tests;
@@ -18,11 +19,40 @@ use serde_json::{Map, Value, json};
 
 use crate::store::reports::Report;
 
-pub use holdings::weight;
+pub use holdings::{left_out, weight};
 pub use quality::count as findings;
+pub use reasons::coverage as coverage_reason;
+pub use sections::{SECTIONS, Section};
+pub use series::matrix;
 
 /// The document.
 pub fn document(report: &Report) -> Value {
+    let mut document = overview(report);
+    let sections = json!({
+        "positions": holdings::positions(report),
+        "factors": risk::factors(report),
+        "fits": fits::tables(report),
+        "risk": risk::risk(report),
+        "volatility": series::volatility(report),
+        "correlation": series::correlation(report),
+        "concentration": holdings::concentration(report),
+        "sectors": holdings::sectors(report),
+        "stress": report.stress.iter().map(losses::stress).collect::<Vec<_>>(),
+        "data_quality": quality::document(report),
+        "options": report.losses.options.iter().map(losses::option).collect::<Vec<_>>(),
+        "value_at_risk": report.losses.value_at_risk.iter().map(losses::value_at_risk).collect::<Vec<_>>(),
+        "historical_replays": report.losses.replays.iter().map(losses::replay).collect::<Vec<_>>(),
+        "reverse_stress": report.losses.reverse.iter().map(losses::reverse).collect::<Vec<_>>(),
+        "completeness": vector(report),
+    });
+    if let (Some(document), Value::Object(sections)) = (document.as_object_mut(), sections) {
+        document.extend(sections);
+    }
+    document
+}
+
+/// Whose, of which date, resting on what; and the values of the ledger.
+fn overview(report: &Report) -> Value {
     let Report {
         portfolio,
         published,
@@ -58,21 +88,6 @@ pub fn document(report: &Report) -> Value {
         "large_flow": snapshot.large_flow,
         "coverage": completeness.coverage,
         "coverage_reason": reasons::coverage(report),
-        "positions": holdings::positions(report),
-        "factors": risk::factors(report),
-        "fits": fits::tables(report),
-        "risk": risk::risk(report),
-        "volatility": series::volatility(report),
-        "correlation": series::correlation(report),
-        "concentration": holdings::concentration(report),
-        "sectors": holdings::sectors(report),
-        "stress": report.stress.iter().map(losses::stress).collect::<Vec<_>>(),
-        "data_quality": quality::document(report),
-        "options": report.losses.options.iter().map(losses::option).collect::<Vec<_>>(),
-        "value_at_risk": report.losses.value_at_risk.iter().map(losses::value_at_risk).collect::<Vec<_>>(),
-        "historical_replays": report.losses.replays.iter().map(losses::replay).collect::<Vec<_>>(),
-        "reverse_stress": report.losses.reverse.iter().map(losses::reverse).collect::<Vec<_>>(),
-        "completeness": vector(report),
     })
 }
 

@@ -33,9 +33,10 @@ pub use pages::{
 };
 pub use performance::{SnapshotDay, snapshots};
 pub use portfolio::{
-    Completeness, Entry, Position, Provenance, Published, Report, Snapshot, Unpublished, computed,
-    newest_published, newest_strict, portfolio, published, why_unpublished,
+    Completeness, Entry, Part, Position, Provenance, Published, Report, Snapshot, Unpublished,
+    computed, newest_published, newest_strict, parts, portfolio, price_qualities, published,
+    why_unpublished,
 };
-pub use series::{Days, PublishedDay, published_days};
+pub use series::{Days, PublishedDay, published_days, values_at_risk};
 pub use status::{Gap, MissingRow, Pace, find_run, gaps, missing, paces, pauses, retries};
 pub use workers::{Standing, StewardRow, StreamRow, WorkerRow, steward, workers};

@@ -17,7 +17,6 @@ pub(super) fn positions(report: &Report) -> Value {
 }
 
 fn line(position: &Position, nav: Decimal, report: &Report) -> Value {
-    let missing = &report.completeness.missing;
     let symbol = position.symbol.as_str();
     let underlying = position.underlying.as_deref();
     let marginal = marginal(position, report);
@@ -50,8 +49,15 @@ fn line(position: &Position, nav: Decimal, report: &Report) -> Value {
         "sector": position.sector,
         "betas": fits::betas(&position.betas),
         "slopes": fits::slopes(&position.betas),
-        "reason": missing.get(symbol).or_else(|| missing.get(underlying?)),
+        "reason": left_out(position, report),
     })
+}
+
+/// Why a position has no part in the analytics.
+pub fn left_out<'a>(position: &Position, report: &'a Report) -> Option<&'a String> {
+    let missing = &report.completeness.missing;
+    let own = missing.get(position.symbol.as_str());
+    own.or_else(|| missing.get(position.underlying.as_deref()?))
 }
 
 /// Change of the annual volatility with the weight of a position: that of its instrument in the risk model. Times its own weight it is the

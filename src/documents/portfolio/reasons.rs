@@ -24,7 +24,7 @@ pub(super) fn return_day(report: &Report) -> Option<&'static str> {
 }
 
 /// Why there is no coverage.
-pub(super) fn coverage(report: &Report) -> Option<String> {
+pub fn coverage(report: &Report) -> Option<String> {
     let completeness = &report.completeness;
     if completeness.coverage.is_some() {
         return None;

@@ -56,7 +56,7 @@ fn unknown(row: &Correlation) -> Vec<Value> {
 }
 
 /// The symmetric matrix of an upper triangle; null where there are too few common returns.
-fn matrix(row: &Correlation) -> Vec<Vec<Option<f64>>> {
+pub fn matrix(row: &Correlation) -> Vec<Vec<Option<f64>>> {
     let size = row.symbols.len();
     let mut matrix = vec![vec![Some(1.0); size]; size];
     let pairs = (0..size).flat_map(|i| (i + 1..size).map(move |j| (i, j)));

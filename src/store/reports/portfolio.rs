@@ -70,6 +70,56 @@ pub struct Report {
     pub losses: Losses,
 }
 
+/// A part of a report that is read by a statement of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Lots.
+    Positions,
+    /// Exposures.
+    Factors,
+    /// The fits behind them.
+    Fits,
+    /// The risk model's view.
+    Risk,
+    /// Its contributions.
+    Contributions,
+    /// How well it has forecast.
+    Bias,
+    /// Volatility.
+    Volatility,
+    /// Correlations.
+    Correlation,
+    /// Concentration.
+    Concentration,
+    /// Sectors.
+    Sectors,
+    /// Stress tests.
+    Stress,
+    /// Data quality.
+    Quality,
+    /// Options, value at risk, crises, reverse stress.
+    Losses,
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::Positions,
+        Self::Factors,
+        Self::Fits,
+        Self::Risk,
+        Self::Contributions,
+        Self::Bias,
+        Self::Volatility,
+        Self::Correlation,
+        Self::Concentration,
+        Self::Sectors,
+        Self::Stress,
+        Self::Quality,
+        Self::Losses,
+    ];
+}
+
 /// What the numbers of a date rest on.
 #[derive(Debug, Clone)]
 pub struct Provenance {
@@ -313,10 +363,20 @@ pub async fn portfolio(
     id: PortfolioId,
     published: Published,
 ) -> Result<Option<Report>> {
-    let as_of = published.as_of;
     let Some(portfolio) = portfolios::get(db, id).await? else {
         return Ok(None);
     };
+    parts(db, portfolio, published, &Part::ALL).await
+}
+
+/// The same without the parts that are not asked for: they are empty, and whoever asks for some looks at no others.
+pub async fn parts(
+    db: &mut ReadTx<'_>,
+    portfolio: Portfolio,
+    published: Published,
+    asked: &[Part],
+) -> Result<Option<Report>> {
+    let (id, as_of) = (portfolio.id, published.as_of);
     let Some(snapshot) = snapshot(db, id, as_of).await? else {
         return Ok(None);
     };
@@ -326,26 +386,74 @@ pub async fn portfolio(
     let Some(provenance) = provenance(db, id, as_of).await? else {
         return Ok(None);
     };
-    Ok(Some(Report {
+    let mut report = Report {
         portfolio,
         published,
         provenance,
         snapshot,
         completeness,
-        positions: positions(db, id, as_of).await?,
-        factors: analytics::factors(db, id, as_of).await?,
-        fits: fits::fits(db, id, as_of).await?,
-        risk: analytics::risk(db, id, as_of).await?,
-        contributions: analytics::contributions(db, id, as_of).await?,
-        bias: bias::bias(db, id, as_of).await?,
-        volatility: analytics::volatility(db, id, as_of).await?,
-        correlation: analytics::correlation(db, id, as_of).await?,
-        concentration: analytics::concentration(db, id, as_of).await?,
-        sectors: analytics::sectors(db, id, as_of).await?,
-        stress: analytics::stress(db, id, as_of).await?,
-        quality: data_quality::behind(db, id, as_of).await?,
-        losses: losses::of(db, id, as_of).await?,
-    }))
+        positions: Vec::new(),
+        factors: Vec::new(),
+        fits: Vec::new(),
+        risk: None,
+        contributions: Vec::new(),
+        bias: Bias::default(),
+        volatility: None,
+        correlation: None,
+        concentration: None,
+        sectors: Vec::new(),
+        stress: Vec::new(),
+        quality: Vec::new(),
+        losses: Losses::default(),
+    };
+    let mut asked = asked.to_vec();
+    // Why there is no coverage is seen by the lots.
+    if report.completeness.coverage.is_none() && !asked.contains(&Part::Positions) {
+        asked.push(Part::Positions);
+    }
+    for part in asked {
+        match part {
+            Part::Positions => report.positions = positions(db, id, as_of).await?,
+            Part::Factors => report.factors = analytics::factors(db, id, as_of).await?,
+            Part::Fits => report.fits = fits::fits(db, id, as_of).await?,
+            Part::Risk => report.risk = analytics::risk(db, id, as_of).await?,
+            Part::Contributions => {
+                report.contributions = analytics::contributions(db, id, as_of).await?;
+            }
+            Part::Bias => report.bias = bias::bias(db, id, as_of).await?,
+            Part::Volatility => report.volatility = analytics::volatility(db, id, as_of).await?,
+            Part::Correlation => report.correlation = analytics::correlation(db, id, as_of).await?,
+            Part::Concentration => {
+                report.concentration = analytics::concentration(db, id, as_of).await?;
+            }
+            Part::Sectors => report.sectors = analytics::sectors(db, id, as_of).await?,
+            Part::Stress => report.stress = analytics::stress(db, id, as_of).await?,
+            Part::Quality => report.quality = data_quality::behind(db, id, as_of).await?,
+            Part::Losses => report.losses = losses::of(db, id, as_of).await?,
+        }
+    }
+    Ok(Some(report))
+}
+
+/// How many lots of a date are valued with prices of which quality.
+pub async fn price_qualities(
+    db: &mut ReadTx<'_>,
+    id: PortfolioId,
+    as_of: NaiveDate,
+) -> Result<BTreeMap<String, i64>> {
+    let rows = sqlx::query!(
+        r#"select quality, count(*) as "lots!" from position_values
+           where portfolio_id = $1 and as_of = $2 group by quality order by quality"#,
+        id.0,
+        as_of
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("counting qualities of prices")?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.quality, row.lots))
+        .collect())
 }
 
 async fn snapshot(

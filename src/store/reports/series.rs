@@ -1,5 +1,7 @@
 //! The ledger's values over the dates that readers may see.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
@@ -46,6 +48,27 @@ pub struct PublishedDay {
     pub pnl_total: Decimal,
     /// A fraction of the net asset value of the session before.
     pub return_day: Option<f64>,
+}
+
+/// The historical value at risk over one session that was stored with dates of a range, a positive fraction, at a confidence.
+pub async fn values_at_risk(
+    db: &mut ReadTx<'_>,
+    portfolio: PortfolioId,
+    (from, to): (NaiveDate, NaiveDate),
+    confidence: f64,
+) -> Result<BTreeMap<NaiveDate, f64>> {
+    let rows = sqlx::query!(
+        r#"select as_of, historical_1 as "loss!" from value_at_risk
+           where portfolio_id = $1 and as_of between $2 and $3 and confidence = $4 and historical_1 is not null"#,
+        portfolio.0,
+        from,
+        to,
+        confidence
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading values at risk")?;
+    Ok(rows.into_iter().map(|row| (row.as_of, row.loss)).collect())
 }
 
 /// A page of published dates, oldest first.

@@ -47,6 +47,12 @@ async fn the_newest_published_date_is_shown_and_what_is_missing_says_why() {
         ("concentration", "concentration"),
         ("sectors", "sectors"),
         ("stress", "stress"),
+        ("fits", "fits"),
+        ("options", "options"),
+        ("value-at-risk", "value_at_risk"),
+        ("replays", "historical_replays"),
+        ("reverse-stress", "reverse_stress"),
+        ("data-quality", "data_quality"),
         ("completeness", "completeness"),
     ] {
         let answer = viewer.get(&path(section)).await.expect(200);
@@ -60,6 +66,25 @@ async fn the_newest_published_date_is_shown_and_what_is_missing_says_why() {
     }
     let exposures = viewer.get(&path("exposures")).await.expect(200);
     assert_eq!(exposures["data"]["factors"], shown["factors"]);
+    let position = &exposures["data"]["positions"][0];
+    assert_eq!(position["slopes"], shown["positions"][0]["slopes"]);
+    assert!(
+        position["slopes"]["Market"]["low_95"].is_number(),
+        "{position}"
+    );
+    // A year and a half of prices ends before any crisis has: the first one's reason is the section's.
+    let replays = viewer.get(&path("replays")).await.expect(200);
+    assert_eq!(
+        (&replays["available"], &replays["reason"]),
+        (&json!(false), &json!("insufficient_data"))
+    );
+    assert!(
+        replays["reason_text"]
+            .as_str()
+            .unwrap()
+            .starts_with("no closes of SP500 on "),
+        "{replays}"
+    );
 
     let dated = viewer
         .get(&format!("{}?date=2016-12-29", path("overview")))

@@ -1,0 +1,91 @@
+//! The book: sectors, concentration, lots.
+
+use maud::{Markup, html};
+
+use super::{How, money, percent};
+use crate::dashboard::chart::{Bar, bars};
+use crate::dashboard::text::{facts, or_dash};
+use crate::documents::portfolio as documents;
+use crate::domain::money as exact;
+use crate::store::reports::Report;
+
+pub(super) fn sections(report: &Report, how: &How<'_>) -> Markup {
+    let sectors = report.sectors.iter().map(|sector| Bar {
+        name: sector.sector.clone(),
+        values: vec![Some(exact::to_f64(sector.net_value))],
+    });
+    let sectors: Vec<Bar> = sectors.collect();
+    let amount =
+        |value: f64| rust_decimal::Decimal::try_from(value).map_or_else(|_| "–".to_owned(), money);
+    html! {
+        h2 #sectors { "Sectors" }
+        (bars("Net value by sector", &["net value"], &sectors, amount))
+        h2 #concentration { "Concentration" }
+        @match &report.concentration {
+            Some(row) => (facts(&[
+                ("Gross", html! { (money(row.gross)) }),
+                ("Herfindahl index", how.link("hhi", &format!("{:.3}", row.hhi))),
+                ("Effective names", html! { (format!("{:.1}", row.effective_names)) }),
+                ("Largest three", html! { (percent(row.top_3)) }),
+                ("Largest ten", html! { (percent(row.top_10)) }),
+            ])),
+            None => p.none { (report.completeness.reason("concentration").unwrap_or_else(|| "not computed".to_owned())) },
+        }
+        h2 #positions { "Positions" }
+        (positions(report))
+    }
+}
+
+fn positions(report: &Report) -> Markup {
+    let nav = report.snapshot.nav;
+    let market = report
+        .factors
+        .iter()
+        .find(|one| one.role.as_deref() == Some("market"));
+    let market = market.map_or("", |factor| factor.factor.as_str());
+    html! {
+        p.soft { "Cash " (money(report.snapshot.cash)) " " (report.portfolio.currency) ", " (report.positions.len()) " lots." }
+        div.scroll tabindex="0" { table {
+            thead { tr { th scope="col" { "Symbol" } th scope="col" { "Type" } th.n scope="col" { "Quantity" } th.n scope="col" { "Price" }
+                th scope="col" { "Quality" } th.n scope="col" { "Value" } th.n scope="col" { "Weight" } th.n scope="col" { "Unrealised" }
+                th scope="col" { "Sector" } th.n scope="col" { "Market beta" } th scope="col" { "Note" } } }
+            tbody { @for lot in &report.positions {
+                @let slope = lot.betas.get(market);
+                tr {
+                    th scope="row" { (lot.symbol) }
+                    td { (lot.position_type) }
+                    td.n { (lot.quantity.normalize()) }
+                    td.n { (lot.price.normalize()) }
+                    td { (lot.quality.as_str()) }
+                    td.n { (money(lot.market_value)) }
+                    td.n { (or_dash(documents::weight(lot.market_value, nav).map(percent))) }
+                    td.n { (money(lot.unrealised)) }
+                    td { (lot.sector) }
+                    td.n { (or_dash(slope.map(|slope| match slope.interval {
+                        Some((low, high)) => format!("{:.2} ({low:.2} to {high:.2})", slope.beta),
+                        None => format!("{:.2}", slope.beta),
+                    }))) }
+                    td { (documents::left_out(lot, report).map_or("", String::as_str)) }
+                } } }
+        } }
+        @if !report.losses.options.is_empty() {
+            h3 { "Options" }
+            div.scroll tabindex="0" { table {
+                thead { tr { th scope="col" { "Contract" } th.n scope="col" { "Spot" } th.n scope="col" { "Volatility" } th.n scope="col" { "Model price" }
+                    th.n scope="col" { "Delta" } th.n scope="col" { "Gamma" } th.n scope="col" { "Vega, per point" } th.n scope="col" { "Theta, per day" }
+                    th.n scope="col" { "Exposure" } } }
+                tbody { @for one in &report.losses.options { tr {
+                    th scope="row" { (one.symbol) }
+                    td.n { (format!("{:.2}", one.spot)) }
+                    td.n { (percent(one.volatility)) " " span.soft { (one.source) } }
+                    td.n { (format!("{:.4}", one.price)) }
+                    td.n { (format!("{:.3}", one.delta)) }
+                    td.n { (format!("{:.4}", one.gamma)) }
+                    td.n { (format!("{:.4}", one.vega)) }
+                    td.n { (format!("{:.4}", one.theta)) }
+                    td.n { (money(one.exposure)) }
+                } } }
+            } }
+        }
+    }
+}

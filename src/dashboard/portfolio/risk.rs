@@ -1,0 +1,97 @@
+//! Exposures with their intervals, where the risk comes from, and how instruments move together.
+
+use maud::{Markup, html};
+
+use super::{How, percent};
+use crate::dashboard::chart::{Bar, Whisker, bars, correlation as heat, whiskers};
+use crate::dashboard::text::{facts, or_dash};
+use crate::documents::portfolio as documents;
+use crate::store::reports::{Correlation, Report};
+
+/// Contributions that are drawn; the rest is in the table of the API.
+const BARS: usize = 15;
+
+pub(super) fn sections(report: &Report, how: &How<'_>) -> Markup {
+    html! {
+        h2 #exposures { "Factor exposures" }
+        (exposures(report, how))
+        h2 #risk { "Risk" }
+        (risk(report, how))
+    }
+}
+
+fn exposures(report: &Report, how: &How<'_>) -> Markup {
+    let rows = report.factors.iter().map(|factor| Whisker {
+        name: factor.factor.clone(),
+        value: factor.beta,
+        interval: factor.low_95.zip(factor.high_95),
+    });
+    let rows: Vec<Whisker> = rows.collect();
+    html! {
+        (whiskers("Exposures of the portfolio with 95 % intervals", &rows, |value| format!("{value:.2}")))
+        div.scroll tabindex="0" { table {
+            thead { tr { th scope="col" { "Factor" } th.n scope="col" { "Beta" } th.n scope="col" { "95 % from" }
+                th.n scope="col" { "to" } th.n scope="col" { "Exposure" } th scope="col" { "Note" } } }
+            tbody { @for factor in &report.factors { tr {
+                th scope="row" { (factor.factor) }
+                td.n { (how.or_reason(&format!("beta:{}", factor.factor), factor.beta.map(|beta| format!("{beta:.3}")), Some("–"))) }
+                td.n { (or_dash(factor.low_95.map(|end| format!("{end:.3}")))) }
+                td.n { (or_dash(factor.high_95.map(|end| format!("{end:.3}")))) }
+                td.n { (or_dash(factor.dollar.map(super::money))) }
+                td { (factor.reason.as_deref().unwrap_or("")) }
+            } } }
+        } }
+    }
+}
+
+fn risk(report: &Report, how: &How<'_>) -> Markup {
+    let Some(risk) = &report.risk else {
+        return html! { p.none { (report.completeness.reason("factors").unwrap_or_else(|| "not computed".to_owned())) } };
+    };
+    let rows = report.contributions.iter().take(BARS).map(|one| Bar {
+        name: format!("{} ({})", one.name, one.kind),
+        values: vec![Some(one.contribution)],
+    });
+    let rows: Vec<Bar> = rows.collect();
+    let volatility = report.volatility.as_ref();
+    html! {
+        (facts(&[
+            ("Volatility of the model", how.link("volatility", &percent(risk.volatility))),
+            ("Systematic share", how.or_reason("systematic_share", risk.systematic_share.map(percent), Some("no variance"))),
+            ("Realised, 63 sessions", how.or_reason("realised_63", volatility.and_then(|row| row.realised_63).map(percent), None)),
+            ("Diversification ratio", html! { (or_dash(risk.diversification_ratio.map(|ratio| format!("{ratio:.2}")))) }),
+            ("Effective bets", html! { (or_dash(risk.effective_bets.map(|bets| format!("{bets:.1}")))) }),
+            ("Bias statistic", html! { (or_dash(report.bias.statistic.map(|bias| format!("{bias:.2}")))) }),
+        ]))
+        (bars("Contributions to the annual volatility", &["contribution"], &rows, percent))
+        p.soft { "Contributions add up to the volatility; " (report.contributions.len()) " of them in all."
+            @if let Some(first) = report.contributions.first() {
+                " How: " (how.link(&format!("contribution:{}", first.name), &first.name)) "." } }
+    }
+}
+
+/// Correlations, neighbours in the order of their clusters.
+pub(super) fn correlation(report: &Report) -> Markup {
+    let body = report.correlation.as_ref().map_or_else(
+        || {
+            let why = report.completeness.reason("correlation");
+            html! { p.none { (why.unwrap_or_else(|| "not computed".to_owned())) } }
+        },
+        matrix,
+    );
+    html! { h2 #correlation { "Correlations" } (body) }
+}
+
+fn matrix(row: &Correlation) -> Markup {
+    let all = documents::matrix(row);
+    let cluster = |at: &usize| row.clusters.get(*at).copied().flatten().unwrap_or(i32::MAX);
+    let mut order: Vec<usize> = (0..row.symbols.len()).collect();
+    order.sort_by_key(|at| (cluster(at), *at));
+    let names: Vec<String> = order.iter().map(|at| row.symbols[*at].clone()).collect();
+    let of = |row: &usize| order.iter().map(|other| all[*row][*other]).collect();
+    let values: Vec<Vec<Option<f64>>> = order.iter().map(of).collect();
+    html! {
+        p.soft { "Average " (or_dash(row.average.map(|mean| format!("{mean:.2}")))) ", in the order of clusters." }
+        (heat("Correlations in the order of clusters", &names, &values))
+    }
+}
