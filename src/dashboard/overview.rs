@@ -220,7 +220,10 @@ fn nights(dates: &[NaiveDate], sessions: &[SessionPhase]) -> Markup {
             cells: cells.collect(),
         }
     });
-    let columns: Vec<String> = dates.iter().map(ToString::to_string).collect();
+    let columns: Vec<String> = dates
+        .iter()
+        .map(|date| date.format("%m-%d").to_string())
+        .collect();
     grid(
         "Phases of the last sessions",
         &columns,

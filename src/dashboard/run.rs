@@ -52,9 +52,9 @@ pub(super) async fn page(
         "cursor",
     ])?;
     let run = handlers::visible(&api, &visitor, &run).await?;
-    let live = live(&visitor, &api, &run).await?;
-    if params.one::<String>("part")?.is_some() {
-        return Ok(Html(live.into_string()));
+    let part: Option<String> = params.one("part")?;
+    if part.as_deref() == Some("live") {
+        return Ok(Html(live(&visitor, &api, &run).await?.into_string()));
     }
     let filter = handlers::filter(&params, Some(run.id))?;
     let cursor = params.one::<i64>("cursor")?.map(TaskId);
@@ -64,6 +64,16 @@ pub(super) async fn page(
     db.close().await?;
     let full = i64::try_from(listed.len()) == Ok(TASKS);
     let next = listed.last().filter(|_| full).map(|task| task.id);
+    let rows = html! {
+        (tasks::table(&listed))
+        @if let Some(next) = next { p { a href=(address(run.id, &filter, Some(next), None)) { "More" } } }
+        @if run.verdict.is_some() { span data-ended="true" {} }
+    };
+    if part.is_some() {
+        return Ok(Html(rows.into_string()));
+    }
+    let live = live(&visitor, &api, &run).await?;
+    let list = address(run.id, &filter, cursor, Some("tasks"));
     let part = format!("/runs/{}?part=live", run.id);
     let stream = format!("/runs/{}/events", run.id);
     let going = run.verdict.is_none();
@@ -73,8 +83,7 @@ pub(super) async fn page(
             h2 #tasks { "Tasks" }
             (tasks::filters(run.id, &filter))
             pre.cli { (listing(run.id, &filter)) }
-            (tasks::table(&listed))
-            @if let Some(next) = next { p { a href=(more(run.id, &filter, next)) { "More" } } }
+            div data-live=[going.then_some(&list)] data-every=[going.then_some("5")] { (rows) }
             (again(&visitor, run.id, &filter))
         }
         section aria-labelledby="steer" {
@@ -290,14 +299,20 @@ fn conditions(filter: &Filter) -> Vec<String> {
         .collect()
 }
 
-fn more(run: RunId, filter: &Filter, next: TaskId) -> String {
-    let mut query = format!("/runs/{run}?cursor={next}");
+/// The page of a filter, or a part of it.
+fn address(run: RunId, filter: &Filter, cursor: Option<TaskId>, part: Option<&str>) -> String {
     let state = filter.state.map(|state| ("state", state.to_string()));
-    for (name, value) in tasks::fields(filter).into_iter().chain(state) {
-        let value = super::login::encoded(&value);
-        let _ = write!(query, "&{name}={value}");
-    }
-    query + "#tasks"
+    let cursor = cursor.map(|cursor| ("cursor", cursor.to_string()));
+    let of_part = part.map(|part| ("part", part.to_owned()));
+    let pairs = tasks::fields(filter)
+        .into_iter()
+        .chain(state)
+        .chain(cursor)
+        .chain(of_part);
+    let pairs = pairs.map(|(name, value)| format!("{name}={}", super::login::encoded(&value)));
+    let query = pairs.collect::<Vec<_>>().join("&");
+    let place = if part.is_some() { "" } else { "#tasks" };
+    format!("/runs/{run}?{query}{place}")
 }
 
 /// All dead tasks that the filter means, again.

@@ -16,7 +16,7 @@ use crate::api::params::Params;
 use crate::api::problem::{Kind, Problem};
 use crate::api::upload::Upload;
 use crate::api::{import, start as handlers};
-use crate::domain::{Calendar, PortfolioId};
+use crate::domain::{Calendar, PhaseName, PortfolioId};
 use crate::store::{ReadTx, portfolios};
 
 /// The page.
@@ -243,13 +243,50 @@ fn confirm(plan: &Value, params: &Params) -> Markup {
         section aria-labelledby="plan" {
             h2 #plan { "The plan" }
             p { strong { (dates) " dates, " (total) " tasks, " (calls) " calls of providers" } }
-            (facts(plan))
+            (steps(plan))
             form method="post" action="/start/run" {
                 @for (name, _, value) in &given { input type="hidden" name=(name) value=(value); }
                 button type="submit" { "Start" }
             }
             pre.cli { (cli(&words)) }
         }
+    }
+}
+
+/// Tasks and questions to providers by phase, in the order of the pipeline.
+fn steps(plan: &Value) -> Markup {
+    let asked = |phase: &str, what: &str| {
+        let rows = plan["provider"].as_array().into_iter().flatten();
+        let mut rows = rows.filter(|row| row["phase"] == phase);
+        rows.next()
+            .map_or_else(|| "–".to_owned(), |row| row[what].to_string())
+    };
+    let dates: Vec<&str> = plan["dates"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let phases = PhaseName::ALL
+        .iter()
+        .filter(|phase| !plan["tasks"][phase.as_str()].is_null());
+    html! {
+        @if let Some(run) = plan["existing_run_id"].as_str() {
+            p { "A run that goes on does all this already: " a href=(format!("/runs/{run}")) { (run) } }
+        }
+        p {
+            (word(plan, "label")) ": " (dates.first().unwrap_or(&"–")) " to " (dates.last().unwrap_or(&"–")) ", "
+            (plan["portfolios"]) " portfolios, " (plan["symbols"]) " symbols; of " (plan["portfolio_dates"])
+            " results " (plan["reused"]) " are current and stay."
+        }
+        div.scroll tabindex="0" { table {
+            thead { tr { th scope="col" { "Phase" } th.n scope="col" { "Tasks" } th.n scope="col" { "Calls of providers" }
+                th.n scope="col" { "Symbols asked for" } } }
+            tbody { @for phase in phases { tr {
+                th scope="row" { (phase.number()) " " (phase) } td.n { (plan["tasks"][phase.as_str()]) }
+                td.n { (asked(phase.as_str(), "calls")) } td.n { (asked(phase.as_str(), "symbols")) }
+            } } }
+        } }
     }
 }
 

@@ -36,10 +36,7 @@ pub(super) async fn page(
     };
     let running = tasks_report::list(&mut db, &running, None, TASKS).await?;
     db.close().await?;
-    let seen = steward.seen_seconds.map(|seconds| {
-        let ago = chrono::TimeDelta::milliseconds(milliseconds(seconds));
-        time(api.clock().now() - ago)
-    });
+    let seen = steward.seen_at.map(time);
     let body = html! {
         pre.cli { "sigmabatch workers" }
         (who(&workers, &steward))
@@ -59,14 +56,6 @@ pub(super) async fn page(
         "Workers and queues",
         &body,
     ))
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a time that a process looks back"
-)]
-fn milliseconds(seconds: f64) -> i64 {
-    (seconds * 1000.0) as i64
 }
 
 fn who(workers: &[WorkerRow], steward: &StewardRow) -> Markup {

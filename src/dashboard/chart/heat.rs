@@ -28,13 +28,15 @@ pub struct HeatRow {
 
 const CELL: f64 = 20.0;
 const HEAD: f64 = 70.0;
+/// Room at the right for the last name, which leans over.
+const LEAN: f64 = 24.0;
 
 /// A grid of cells with the names of columns above.
 pub fn grid(label: &str, columns: &[String], rows: &[HeatRow]) -> Markup {
     if columns.is_empty() || rows.is_empty() {
         return nothing(label);
     }
-    let wide = (WIDTH - NAMES) / columns.len() as f64;
+    let wide = (WIDTH - NAMES - LEAN) / columns.len() as f64;
     let high = CELL.max(wide.min(28.0));
     let height = HEAD + rows.len() as f64 * high + 4.0;
     let marks = html! {

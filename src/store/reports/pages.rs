@@ -210,7 +210,8 @@ pub async fn universe(
     sqlx::query_as!(
         SymbolRow,
         r#"select u.symbol, u.class, u.first_seen, u.last_seen,
-                  (select max(m.date) from market_data_cache m where m.symbol = u.symbol) as last_close,
+                  greatest((select max(m.date) from market_data_cache m where m.symbol = u.symbol),
+                           (select max(y.date) from yields y where y.symbol = u.symbol)) as last_close,
                   o.outcome as "outcome?", o.reason
            from symbol_universe u
            left join lateral (select outcome, reason from symbol_outcomes o
@@ -225,14 +226,14 @@ pub async fn universe(
     .attempt("reading the universe")
 }
 
-/// Closes of a symbol in a month.
+/// Closes of a symbol in a month, or the values of a yield.
 #[derive(Debug, Clone)]
 pub struct MonthCloses {
     /// The symbol.
     pub symbol: String,
     /// The first day of the month.
     pub month: NaiveDate,
-    /// Its closes.
+    /// How many.
     pub closes: i64,
 }
 
@@ -244,8 +245,11 @@ pub async fn month_closes(
 ) -> Result<Vec<MonthCloses>> {
     sqlx::query_as!(
         MonthCloses,
-        r#"select symbol, date_trunc('month', date::timestamp)::date as "month!", count(*) as "closes!"
-           from market_data_cache where symbol = any($1) and date >= $2 group by 1, 2 order by 1, 2"#,
+        r#"select symbol as "symbol!", date_trunc('month', date::timestamp)::date as "month!", count(*) as "closes!"
+           from (select symbol, date from market_data_cache where symbol = any($1) and date >= $2
+                 union all
+                 select symbol, date from yields where symbol = any($1) and date >= $2) known
+           group by 1, 2 order by 1, 2"#,
         symbols,
         since
     )

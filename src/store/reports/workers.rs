@@ -123,6 +123,8 @@ pub struct StewardRow {
     pub held: bool,
     /// Work streams that are not empty.
     pub streams: Vec<StreamRow>,
+    /// When it looked at the streams.
+    pub seen_at: Option<DateTime<Utc>>,
     /// Seconds since it looked at the streams; `None` where no steward ever did.
     pub seen_seconds: Option<f64>,
 }
@@ -147,7 +149,7 @@ pub async fn steward(db: &mut ReadTx<'_>) -> Result<StewardRow> {
     let row = sqlx::query!(
         r#"select holder, term, holder is not null and expires_at > now() as "held!",
                   coalesce(queues -> 'streams', '[]') as "streams!",
-                  extract(epoch from now() - seen_at)::float8 as seen_seconds
+                  seen_at, extract(epoch from now() - seen_at)::float8 as seen_seconds
            from steward"#
     )
     .fetch_one(db.connection().await?)
@@ -159,6 +161,7 @@ pub async fn steward(db: &mut ReadTx<'_>) -> Result<StewardRow> {
         held: row.held,
         // Written by another version of the program: no reason to show nothing else.
         streams: serde_json::from_value(row.streams).unwrap_or_default(),
+        seen_at: row.seen_at,
         seen_seconds: row.seen_seconds,
     })
 }

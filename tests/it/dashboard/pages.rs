@@ -111,6 +111,7 @@ async fn every_page_knows_its_roles_and_escapes_names() {
     for path in [
         "",
         "?part=live",
+        "?part=tasks&state=ready",
         "?phase=market-data&state=ready&symbol=AAA&error=",
         "/diff?other=",
     ] {
