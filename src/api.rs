@@ -4,19 +4,23 @@
 //! Errors are problems of RFC 9457; every answer has a trace id, and no error shows a statement or a path.
 
 pub(crate) mod auth;
+mod calendar;
 pub(crate) mod control;
 mod docs;
 pub(crate) mod events;
+mod explain;
 mod health;
 pub(crate) mod import;
 mod metrics;
 pub(crate) mod params;
+mod performance;
 mod portfolios;
 pub(crate) mod problem;
 pub(crate) mod results;
 mod routes;
 pub(crate) mod runs;
 pub(crate) mod start;
+mod symbols;
 mod table;
 mod trace;
 pub(crate) mod upload;

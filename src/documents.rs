@@ -5,6 +5,8 @@
 
 pub mod diff;
 pub mod errors;
+pub mod explain;
+pub mod performance;
 pub mod planned;
 pub mod portfolio;
 pub mod runs;

@@ -24,11 +24,15 @@ mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use crate::phases::MINIMUM_OBSERVATIONS;
 pub use announce::announce;
 pub use audit::{Audit, audit};
 pub use control::{Order, cancel, delete_portfolio, drain, pause, resume};
 pub use eta::{Leg, eta, remaining};
-pub use explain::{ExplainError, Explained, Explanation, Line, Number, Refusal, explain, metrics};
+pub use explain::{
+    ExplainError, Explained, Explanation, Line, Metric, Number, Refusal, Told, explain, metrics,
+    registry, told,
+};
 pub use housekeeping::Housekeeping;
 pub use invalidate::{Outdated, Target, invalidate};
 pub use planner::{

@@ -2,6 +2,7 @@
 //! whether the command line or the API sends the file.
 
 mod flows;
+mod marks;
 mod portfolio;
 mod receipt;
 
@@ -10,6 +11,7 @@ use crate::import::Rejected;
 use crate::store;
 
 pub use flows::{FlowsOrder, FlowsReceipt, flows};
+pub use marks::{MarksOrder, MarksReceipt, marks};
 pub use portfolio::{BookOrder, Target, Terms, currency, equity, portfolio};
 pub use receipt::{LotLine, PortfolioReceipt, Status};
 

@@ -65,6 +65,7 @@ pub fn no_op(busy: Duration) -> Vec<Box<dyn AnyPhase>> {
     vec![Box::new(no_op::NoOp { busy })]
 }
 
+pub use crate::analytics::MINIMUM_OBSERVATIONS;
 pub use crate::analytics::conventions::CONVENTION_ID;
 /// Grows when a kernel changes its digits.
 pub const MODEL_VERSION: &str = "1";

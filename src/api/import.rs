@@ -11,14 +11,17 @@ use serde_json::{Value, json};
 use super::Api;
 use super::auth::Caller;
 use super::params::{Params, id};
-use super::portfolios::flow;
+use super::portfolios::{flow, mark};
 use super::problem::{Kind, Problem};
 use super::upload::Upload;
 use crate::documents::planned;
 use crate::domain::{PortfolioId, Trigger};
 use crate::engine::{self, Dates, Request, Selection};
 use crate::import::lines::Extent;
-use crate::intake::{self, BookOrder, DEFAULT_OWNER, FlowsOrder, Status, Target, Terms, Who};
+use crate::import::marks_csv::Mark;
+use crate::intake::{
+    self, BookOrder, DEFAULT_OWNER, FlowsOrder, MarksOrder, Status, Target, Terms, Who,
+};
 use crate::store::ReadTx;
 
 /// Imports a new portfolio: a form with `file` (CSV, one row per lot), a body of CSV, or JSON with `positions`. The terms
@@ -127,11 +130,7 @@ pub(super) async fn flows(
     let order = FlowsOrder {
         file: PathBuf::from(&upload.name),
         portfolio,
-        extent: if params.flag("whole")? {
-            Extent::Whole
-        } else {
-            Extent::Addition
-        },
+        extent: extent(params)?,
         dry_run: params.flag("dry_run")?,
         who: Some(who(&caller)),
     };
@@ -144,6 +143,67 @@ pub(super) async fn flows(
         "added": receipt.change.added.iter().map(flow).collect::<Vec<_>>(),
         "removed": receipt.change.removed.iter().map(flow).collect::<Vec<_>>(),
     })))
+}
+
+/// Adds manual marks of private assets to a portfolio, or with `whole` replaces all that it has: a form with `file` (CSV:
+/// Symbol, Date, Price), a body of CSV, or JSON with `marks`.
+#[utoipa::path(post, path = "/api/v1/portfolios/{portfolio_id}/marks", tag = "portfolios",
+    params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
+           ("whole" = Option<bool>, Query, description = "The file has all marks: others go"),
+           ("dry_run" = Option<bool>, Query, description = "Only say what would change")),
+    request_body(content = Value, description = "`marks`; or multipart/form-data with `file`; or text/csv"),
+    responses((status = 200, description = "The receipt", body = Value), (status = 403, description = "Not with this role"),
+              (status = 404, description = "No such portfolio"),
+              (status = 422, description = "The file has errors: all of them, with line, column and code")))]
+pub(super) async fn marks(
+    caller: Caller,
+    State(api): State<Api>,
+    Path(portfolio): Path<String>,
+    upload: Result<Upload, Problem>,
+) -> Result<Json<Value>, Problem> {
+    caller.changes()?;
+    let portfolio: PortfolioId = id("portfolio", &portfolio)?;
+    let mut db = ReadTx::lazy(&api.pools().load);
+    caller.portfolio(&mut db, portfolio).await?;
+    db.close().await?;
+    let upload = upload?;
+    let params = upload.params.only(&["whole", "dry_run"])?;
+    let order = MarksOrder {
+        file: PathBuf::from(&upload.name),
+        portfolio,
+        extent: extent(params)?,
+        dry_run: params.flag("dry_run")?,
+        who: Some(who(&caller)),
+    };
+    let receipt = intake::marks(api.pools(), api.clock(), &order, &upload.bytes).await?;
+    let change = &receipt.change;
+    let corrected = change.corrected.iter().map(|(known, before)| {
+        let mut row = mark(&known.symbol, known.date, known.price);
+        row["before"] = json!(before.normalize().to_string());
+        row
+    });
+    let rows = |marks: &[Mark]| {
+        let rows = marks.iter();
+        rows.map(|known| mark(&known.symbol, known.date, known.price))
+            .collect::<Vec<_>>()
+    };
+    Ok(Json(json!({
+        "status": receipt.status.as_str(),
+        "portfolio_id": portfolio,
+        "rows": receipt.rows,
+        "from_date": change.from_date(),
+        "added": rows(&change.added),
+        "corrected": corrected.collect::<Vec<_>>(),
+        "removed": rows(&change.removed),
+    })))
+}
+
+fn extent(params: &Params) -> Result<Extent, Problem> {
+    Ok(if params.flag("whole")? {
+        Extent::Whole
+    } else {
+        Extent::Addition
+    })
 }
 
 fn who(caller: &Caller) -> Who {

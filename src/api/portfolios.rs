@@ -4,6 +4,8 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::Api;
@@ -12,7 +14,7 @@ use super::params::{Params, id};
 use super::problem::Problem;
 use super::results::wants_csv;
 use super::table;
-use crate::domain::{CashFlow, Portfolio, PortfolioId};
+use crate::domain::{CashFlow, Portfolio, PortfolioId, Symbol};
 use crate::engine;
 use crate::store::reports::{self, PublishedDay};
 use crate::store::{ReadTx, portfolios};
@@ -218,4 +220,36 @@ pub(super) fn flow(flow: &CashFlow) -> Value {
         "amount": flow.amount.normalize().to_string(),
         "symbol": flow.symbol,
     })
+}
+
+/// Manual marks of a portfolio's private assets, by symbol and date.
+#[utoipa::path(get, path = "/api/v1/portfolios/{portfolio_id}/marks", tag = "portfolios",
+    params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
+           ("Accept" = Option<String>, Header, description = "text/csv for a table")),
+    responses((status = 200, description = "Its marks", body = Value), (status = 404, description = "No such portfolio")))]
+pub(super) async fn marks(
+    caller: Caller,
+    State(api): State<Api>,
+    Path(portfolio): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let mut db = ReadTx::lazy(&api.pools().load);
+    let portfolio = caller
+        .portfolio(&mut db, id("portfolio", &portfolio)?)
+        .await?;
+    let marks = portfolios::all_marks(&mut db, portfolio.id).await?;
+    db.close().await?;
+    let rows = marks.iter();
+    let rows: Value = rows
+        .map(|(symbol, date, price)| mark(symbol, *date, *price))
+        .collect();
+    if wants_csv(&headers) {
+        return table::csv(&rows);
+    }
+    Ok(Json(json!({ "portfolio_id": portfolio.id, "marks": rows })).into_response())
+}
+
+/// A mark.
+pub(super) fn mark(symbol: &Symbol, date: NaiveDate, price: Decimal) -> Value {
+    json!({ "symbol": symbol, "date": date, "price": price.normalize().to_string() })
 }

@@ -48,6 +48,8 @@ kinds! {
     Invalid = "invalid-input", BAD_REQUEST, "An input is wrong";
     /// A file has errors: all of them are listed.
     Rejected = "file-rejected", UNPROCESSABLE_ENTITY, "The file has errors";
+    /// The input can be read, and says what cannot be done (yet).
+    Unprocessable = "not-computable", UNPROCESSABLE_ENTITY, "That cannot be computed (yet)";
     /// The answer has no such form.
     NotAcceptable = "not-acceptable", NOT_ACCEPTABLE, "The answer has no such form";
     /// It contradicts what there is.
@@ -193,6 +195,14 @@ impl From<PlanError> for Problem {
         if let PlanError::Engine(error) = error {
             return error.into();
         }
-        Self::field(field, error.to_string())
+        let kind = match error {
+            // Nobody mistyped anything: the market has not closed yet.
+            PlanError::NotEligible { .. } => Kind::Unprocessable,
+            _ => Kind::Invalid,
+        };
+        Self {
+            kind,
+            ..Self::field(field, error.to_string())
+        }
     }
 }

@@ -16,7 +16,8 @@ use utoipa_axum::routes;
 
 use super::problem::{Kind, Problem};
 use super::{
-    Api, control, docs, events, health, import, metrics, portfolios, results, runs, start, trace,
+    Api, calendar, control, docs, events, explain, health, import, metrics, performance,
+    portfolios, results, runs, start, symbols, trace,
 };
 
 /// Largest body: a file of a portfolio.
@@ -79,7 +80,17 @@ fn described() -> (Router<Api>, OpenApi) {
         .routes(routes!(portfolios::one, portfolios::delete))
         .routes(routes!(portfolios::snapshots))
         .routes(routes!(portfolios::flows, import::flows))
+        .routes(routes!(portfolios::marks, import::marks))
         .routes(routes!(results::section))
+        .routes(routes!(performance::performance))
+        .routes(routes!(performance::drawdowns))
+        .routes(routes!(explain::metrics))
+        .routes(routes!(explain::one))
+        .routes(routes!(symbols::list))
+        .routes(routes!(symbols::prices))
+        .routes(routes!(symbols::factors))
+        .routes(routes!(symbols::metrics))
+        .routes(routes!(calendar::sessions))
         .split_for_parts()
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::params::{Params, pairs};
 use super::problem::{Kind, Problem};
-use crate::import::{flows_csv, portfolio_csv};
+use crate::import::{flows_csv, marks_csv, portfolio_csv};
 
 /// What was sent.
 #[derive(Debug)]
@@ -108,9 +108,10 @@ fn json(body: &[u8], mut params: Params) -> Result<Upload, Problem> {
         Problem::field("body", format!("not a JSON object: line {}", error.line()))
     })?;
     let mut object = object;
-    let lists: [(&str, Vec<&str>); 2] = [
+    let lists: [(&str, Vec<&str>); 3] = [
         ("positions", portfolio_csv::columns().collect()),
         ("flows", flows_csv::columns().collect()),
+        ("marks", marks_csv::columns().collect()),
     ];
     for (key, columns) in lists {
         let Some(rows) = object.remove(key) else {
@@ -126,7 +127,10 @@ fn json(body: &[u8], mut params: Params) -> Result<Upload, Problem> {
             bytes,
         });
     }
-    Err(Problem::field("body", "has neither positions nor flows"))
+    Err(Problem::field(
+        "body",
+        "has neither positions nor flows nor marks",
+    ))
 }
 
 /// The same rows as a file; `entry_price_per_share` is the column "Entry Price Per Share".

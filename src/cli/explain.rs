@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::text::{count, indented, left, table};
 use super::{Error, Output, find};
-use crate::engine::{self, ExplainError, Explanation, Line, Number};
+use crate::documents::explain::{lines, value};
+use crate::engine::{self, ExplainError, Explanation, Number};
 use crate::store::reports::why::Change;
 use crate::store::{Pools, ReadTx};
 
@@ -56,13 +57,6 @@ fn text(number: Number) -> String {
     match number {
         Number::Money(money) => money.normalize().to_string(),
         Number::Statistic(value) => value.to_string(),
-    }
-}
-
-fn value(number: Number) -> Value {
-    match number {
-        Number::Money(_) => Value::from(text(number)),
-        Number::Statistic(value) => Value::from(value),
     }
 }
 
@@ -136,11 +130,6 @@ fn refused(error: ExplainError, again: &str) -> Error {
             "`sigmabatch doctor` says what is wrong",
         ),
     }
-}
-
-fn lines(lines: &[Line]) -> Vec<Value> {
-    let one = |line: &Line| json!({ "name": line.name, "value": line.value });
-    lines.iter().map(one).collect()
 }
 
 /// The document.
@@ -260,7 +249,7 @@ fn short(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Explained;
+    use crate::engine::{Explained, Line};
 
     fn explanation(computed: f64) -> Explanation {
         Explanation {

@@ -13,7 +13,6 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sha2::{Digest, Sha256};
 
 pub use definitions::{DefinitionsArgs, FactorsArgs, factors, scenarios, seed_defaults};
 pub use lines::{flows, marks};
@@ -102,10 +101,6 @@ fn told(error: intake::Error, file: &Path) -> Error {
 fn rejected(path: &Path) -> impl FnOnce(Rejected) -> Error {
     let file = path.to_owned();
     move |rejected| Error::Rejected { file, rejected }
-}
-
-fn digest(bytes: &[u8]) -> String {
-    format!("{:x}", Sha256::digest(bytes))
 }
 
 fn file_name(path: &Path) -> String {

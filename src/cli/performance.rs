@@ -2,13 +2,12 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
-
 use super::text::{indented, left, money, number, or_dash, percent, right, signed, table};
 use super::{Error, Output, PerformanceArgs, find};
+use crate::documents::performance;
 use crate::domain::Portfolio;
 use crate::engine::performance::{
-    CONVENTION_ID, Figure, Performance, PerformanceError, Question, performance,
+    CONVENTION_ID, Figure, Performance, PerformanceError, Question, load,
 };
 use crate::store::{Pools, ReadTx, portfolios};
 
@@ -26,13 +25,14 @@ pub async fn run(pools: &Pools, args: &PerformanceArgs, json: bool) -> Result<Ou
         to: args.to,
         benchmark: args.benchmark.clone(),
     };
-    let found = performance(&mut db, &portfolio, &question)
-        .await
-        .map_err(|error| match error {
-            PerformanceError::Store(error) => error.into(),
-            other => Error::misuse(other.to_string(), "give another range"),
-        })?;
+    let told = |error| match error {
+        PerformanceError::Store(error) => error.into(),
+        other => Error::misuse(other.to_string(), "give another range"),
+    };
+    let sources = load(&mut db, &portfolio, &question).await.map_err(told)?;
     db.close().await?;
+    let found = sources.map(|sources| sources.answer()).transpose();
+    let found = found.map_err(told)?;
     let found = found.ok_or_else(|| {
         Error::not_there(
             format!(
@@ -44,69 +44,9 @@ pub async fn run(pools: &Pools, args: &PerformanceArgs, json: bool) -> Result<Ou
     })?;
     Ok(Output::either(
         json,
-        || document(&portfolio, &found),
+        || performance::document(&portfolio, &found),
         || page(&portfolio, &found),
     ))
-}
-
-/// The document: every figure has a value or a reason, its unit, and the convention it was made with.
-pub fn document(portfolio: &Portfolio, found: &Performance) -> Value {
-    let figure = |figure: &Figure, unit: &str| {
-        json!({
-            "value": figure.as_ref().ok(),
-            "reason": figure.as_ref().err(),
-            "unit": unit,
-            "convention_id": CONVENTION_ID,
-        })
-    };
-    let figures = &found.figures;
-    let benchmark = figures.benchmark.as_ref().map(|against| {
-        json!({
-            "symbol": against.symbol,
-            "total_return": figure(&against.total, "fraction"),
-            "tracking_error": figure(&against.tracking_error, "fraction per year"),
-            "information_ratio": figure(&against.information_ratio, "per year"),
-            "beta": figure(&against.beta, "slope"),
-            "alpha": figure(&against.alpha, "fraction per year"),
-        })
-    });
-    let drawdowns = figures.drawdowns.iter().map(|fall| {
-        json!({ "peak": fall.peak, "trough": fall.trough, "recovery": fall.recovery, "depth": fall.depth })
-    });
-    let contributions = found.contributions.iter().map(|part| {
-        json!({
-            "name": part.name,
-            "profit": part.profit.normalize().to_string(),
-            "fraction": part.fraction,
-        })
-    });
-    json!({
-        "portfolio_id": portfolio.id,
-        "name": portfolio.name,
-        "currency": portfolio.currency,
-        "conventions": found.conventions,
-        "from": found.from,
-        "to": found.to,
-        "sessions": found.sessions,
-        "days": found.days,
-        "opening_nav": found.opening.normalize().to_string(),
-        "closing_nav": found.closing.normalize().to_string(),
-        "external_flows": found.flows.normalize().to_string(),
-        "profit": found.profit.normalize().to_string(),
-        "large_flows": found.large_flows,
-        "total_return": figure(&figures.total, "fraction"),
-        "annual_return": figure(&figures.annual, "fraction per year"),
-        "xirr": figure(&figures.xirr, "fraction per year"),
-        "volatility": figure(&figures.volatility, "fraction per year"),
-        "sharpe": figure(&figures.sharpe, "per year"),
-        "sortino": figure(&figures.sortino, "per year"),
-        "calmar": figure(&figures.calmar, "per year"),
-        "max_drawdown": figure(&figures.max_drawdown, "fraction"),
-        "drawdowns": drawdowns.collect::<Vec<_>>(),
-        "benchmark": benchmark,
-        "contributions": contributions.collect::<Vec<_>>(),
-        "contributions_reason": found.contributions_reason,
-    })
 }
 
 /// The page.

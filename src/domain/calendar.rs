@@ -126,6 +126,23 @@ impl Calendar {
             .unwrap_or_default())
     }
 
+    /// Every weekday from `from` to `to`, both included, on which the exchange is closed.
+    pub fn holidays(self, from: NaiveDate, to: NaiveDate) -> Result<Vec<NaiveDate>, CalendarError> {
+        let mut days = Vec::new();
+        for day in from.iter_days().take_while(|day| *day <= to) {
+            let weekday = day.weekday().number_from_monday() <= 5;
+            if weekday && self.session(day)?.is_none() {
+                days.push(day);
+            }
+        }
+        Ok(days)
+    }
+
+    /// Whether the session ends before 16:00.
+    pub fn closes_early(self, date: TradingDate) -> bool {
+        rules::early_close_hour(date.date()).is_some()
+    }
+
     /// How many sessions after `from` up to and including `to`: 0 for the same session and if
     /// `to` is earlier.
     pub fn count_between(self, from: TradingDate, to: TradingDate) -> Result<usize, CalendarError> {

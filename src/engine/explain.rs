@@ -4,20 +4,31 @@ use chrono::NaiveDate;
 
 use crate::domain::{PortfolioId, TradingDate};
 use crate::phases;
-use crate::phases::portfolio_analytics::explain::{self as numbers, Metric};
+use crate::phases::portfolio_analytics::explain as numbers;
 use crate::store::reports::{self, Report, why::Change};
 use crate::store::{self, Pools, ReadTx};
 
-pub use crate::phases::portfolio_analytics::explain::{Explained, Line, Number, Refusal};
+pub use crate::phases::portfolio_analytics::explain::{
+    Explained, Line, Metric, Number, Refusal, Told,
+};
+
+/// Every metric that can be explained, in the order of the list that people see.
+pub fn registry() -> &'static [Metric] {
+    numbers::METRICS
+}
+
+/// What a stored report tells of a metric, without making it again.
+pub fn told(report: &Report, metric: &str) -> Result<Told, ExplainError> {
+    let unknown = || ExplainError::Unknown(metric.to_owned());
+    let (found, argument) = numbers::find(metric).ok_or_else(unknown)?;
+    let told = numbers::told(report, found, argument);
+    told.map_err(|refusal| refused(metric, refusal, Vec::new()))
+}
 
 /// The metrics that can be explained: as they are typed, and what they are.
 pub fn metrics() -> Vec<(String, &'static str)> {
-    let typed = |metric: &Metric| match metric.argument {
-        None => metric.name.to_owned(),
-        Some(argument) => format!("{}:{argument}", metric.name),
-    };
     let all = numbers::METRICS.iter();
-    all.map(|metric| (typed(metric), metric.about)).collect()
+    all.map(|metric| (metric.typed(), metric.about)).collect()
 }
 
 /// An explained number.

@@ -2,6 +2,6 @@
 
 pub use crate::phases::performance::{
     Benchmark, Contribution, Conventions, DatedDrawdown, Figure, Figures, Performance, Question,
-    performance,
+    Sources, load,
 };
 pub use crate::phases::{CONVENTION_ID, Error as PerformanceError};

@@ -68,6 +68,11 @@ pub struct Context<'a> {
     pub extent: Extent,
 }
 
+/// The headers of the columns that every file has.
+pub fn columns() -> impl Iterator<Item = &'static str> {
+    COLUMNS.iter().map(|column| column.name)
+}
+
 /// The marks of a file, in its order, or every error of it.
 pub fn parse(bytes: &[u8], context: &Context<'_>) -> Result<Vec<Mark>, Rejected> {
     let mut issues = Issues::default();

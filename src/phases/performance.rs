@@ -8,8 +8,8 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 pub use self::figures::{Benchmark, DatedDrawdown, Figure, Figures};
-use super::books;
-use super::series::{self, Window};
+use super::books::{self, Books};
+use super::series::{self, Prices, Window};
 use super::{Error, Result};
 use crate::analytics::conventions;
 use crate::domain::{Calendar, Portfolio, Symbol, TradingDate, money};
@@ -99,12 +99,27 @@ pub struct Performance {
     pub contributions_reason: Option<String>,
 }
 
-/// Answers; `None` where the range has no snapshot.
-pub async fn performance(
+/// What an answer is made of: everything is read before anything is computed.
+pub struct Sources {
+    portfolio: Portfolio,
+    calendar: Calendar,
+    stored: Vec<SnapshotDay>,
+    from: TradingDate,
+    to: TradingDate,
+    before: TradingDate,
+    gap: Option<String>,
+    benchmark: Option<(Symbol, Window, Prices)>,
+    /// Where every session can be chained.
+    books: Option<Books>,
+    risk_free_rate: f64,
+}
+
+/// Reads; `None` where the range has no snapshot.
+pub async fn load(
     db: &mut ReadTx<'_>,
     portfolio: &Portfolio,
     question: &Question,
-) -> Result<Option<Performance>> {
+) -> Result<Option<Sources>> {
     let calendar = Calendar::nyse();
     let permanent = |error: crate::domain::CalendarError| Error::Permanent(error.to_string());
     let stored = reports::snapshots(db, portfolio.id, question.from, question.to).await?;
@@ -118,49 +133,89 @@ pub async fn performance(
         .sessions(from.date(), to.date())
         .map_err(permanent)?;
     let gap = gap(&stored, &sessions);
-    let opening = first.nav - first.external_flows - first.pnl_day;
     let benchmark = match &question.benchmark {
-        Some(symbol) => Some((
-            symbol.clone(),
-            benchmark(db, symbol, before, &sessions).await?,
-        )),
+        Some(symbol) => {
+            let mut all = vec![before];
+            all.extend(&sessions);
+            let window = Window { sessions: all };
+            let prices = series::load(db, &window, std::slice::from_ref(symbol), &[]).await?;
+            Some((symbol.clone(), window, prices))
+        }
         None => None,
     };
-    let span = figures::Span {
-        before: day(before),
-        days: day(to) - day(before),
-        opening: money::to_f64(opening),
-        stored: &stored,
-        gap: gap.as_deref(),
+    let books = match gap {
+        Some(_) => None,
+        None => Some(books::load(db, calendar, &[portfolio.id], &[from, to]).await?),
+    };
+    Ok(Some(Sources {
+        portfolio: portfolio.clone(),
+        calendar,
+        stored,
+        from,
+        to,
+        before,
+        gap,
+        benchmark,
+        books,
         risk_free_rate: definitions::risk_free_rate(db)
             .await?
             .unwrap_or(conventions::RISK_FREE_RATE),
-    };
-    let figures = figures::figures(&span, benchmark.as_ref());
-    let profit = stored.iter().map(|day| day.pnl_day).sum();
-    let (contributions, contributions_reason) = match gap.clone() {
-        Some(why) => (Vec::new(), Some(why)),
-        None => contributions(db, portfolio, calendar, (from, to), opening, profit).await?,
-    };
-    Ok(Some(Performance {
-        conventions: Conventions::with(span.risk_free_rate),
-        from,
-        to,
-        sessions: stored.len(),
-        days: span.days,
-        opening,
-        closing: last.nav,
-        flows: stored.iter().map(|day| day.external_flows).sum(),
-        profit,
-        large_flows: stored
-            .iter()
-            .filter(|day| day.large_flow)
-            .map(|day| day.as_of)
-            .collect(),
-        figures,
-        contributions,
-        contributions_reason,
     }))
+}
+
+impl Sources {
+    /// The last session of the range.
+    pub fn last(&self) -> NaiveDate {
+        self.to.date()
+    }
+
+    /// Answers. Pure: everything was read before.
+    pub fn answer(&self) -> Result<Performance> {
+        let (stored, from, to) = (&self.stored, self.from, self.to);
+        let (Some(first), Some(last)) = (stored.first(), stored.last()) else {
+            return Err(Error::Permanent("a range without a snapshot".to_owned()));
+        };
+        let opening = first.nav - first.external_flows - first.pnl_day;
+        let benchmark = match &self.benchmark {
+            Some((symbol, window, prices)) => {
+                Some((symbol.clone(), benchmark(symbol, window, prices)?))
+            }
+            None => None,
+        };
+        let span = figures::Span {
+            before: day(self.before),
+            days: day(to) - day(self.before),
+            opening: money::to_f64(opening),
+            stored,
+            gap: self.gap.as_deref(),
+            risk_free_rate: self.risk_free_rate,
+        };
+        let figures = figures::figures(&span, benchmark.as_ref());
+        let profit = stored.iter().map(|day| day.pnl_day).sum();
+        let (contributions, contributions_reason) = match (&self.books, &self.gap) {
+            (Some(books), None) => self.contributions(books, opening, profit)?,
+            (_, why) => (Vec::new(), why.clone()),
+        };
+        Ok(Performance {
+            conventions: Conventions::with(span.risk_free_rate),
+            from,
+            to,
+            sessions: stored.len(),
+            days: span.days,
+            opening,
+            closing: last.nav,
+            flows: stored.iter().map(|day| day.external_flows).sum(),
+            profit,
+            large_flows: stored
+                .iter()
+                .filter(|day| day.large_flow)
+                .map(|day| day.as_of)
+                .collect(),
+            figures,
+            contributions,
+            contributions_reason,
+        })
+    }
 }
 
 /// Days since 1970-01-01.
@@ -184,69 +239,67 @@ fn gap(stored: &[SnapshotDay], sessions: &[TradingDate]) -> Option<String> {
 }
 
 /// Total returns of the benchmark on the sessions, or why there are none.
-async fn benchmark(
-    db: &mut ReadTx<'_>,
+fn benchmark(
     symbol: &Symbol,
-    before: TradingDate,
-    sessions: &[TradingDate],
+    window: &Window,
+    prices: &Prices,
 ) -> Result<std::result::Result<Vec<f64>, String>> {
-    let mut all = vec![before];
-    all.extend(sessions);
-    let window = Window { sessions: all };
-    let prices = series::load(db, &window, std::slice::from_ref(symbol), &[]).await?;
-    let returns = window.returns(&prices, symbol)?.split_off(1);
+    let returns = window.returns(prices, symbol)?.split_off(1);
     let missing = returns.iter().position(|value| value.is_nan());
     Ok(match missing {
-        Some(at) => Err(format!("{symbol} has no return on {}", sessions[at])),
+        Some(at) => Err(format!(
+            "{symbol} has no return on {}",
+            window.sessions[at + 1]
+        )),
         None => Ok(returns),
     })
 }
 
-/// Profit by symbol, from the inputs; refused when it does not add up to what is stored.
-async fn contributions(
-    db: &mut ReadTx<'_>,
-    portfolio: &Portfolio,
-    calendar: Calendar,
-    (from, to): (TradingDate, TradingDate),
-    opening: Decimal,
-    profit: Decimal,
-) -> Result<(Vec<Contribution>, Option<String>)> {
-    let books = books::load(db, calendar, &[portfolio.id], &[from, to]).await?;
-    let Some(parts) = books.contributions(portfolio.id, calendar, from, to)? else {
-        return Ok((Vec::new(), Some("the book is gone".to_owned())));
-    };
-    if parts.total() != profit {
-        let why = format!(
-            "the book gives a profit of {} today, the snapshots {profit}: run the dates again",
-            parts.total()
-        );
-        return Ok((Vec::new(), Some(why)));
+impl Sources {
+    /// Profit by symbol, from the inputs; refused when it does not add up to what is stored.
+    fn contributions(
+        &self,
+        books: &Books,
+        opening: Decimal,
+        profit: Decimal,
+    ) -> Result<(Vec<Contribution>, Option<String>)> {
+        let (portfolio, from, to) = (self.portfolio.id, self.from, self.to);
+        let Some(parts) = books.contributions(portfolio, self.calendar, from, to)? else {
+            return Ok((Vec::new(), Some("the book is gone".to_owned())));
+        };
+        if parts.total() != profit {
+            let why = format!(
+                "the book gives a profit of {} today, the snapshots {profit}: run the dates again",
+                parts.total()
+            );
+            return Ok((Vec::new(), Some(why)));
+        }
+        let mut by_name: std::collections::BTreeMap<String, Decimal> =
+            std::collections::BTreeMap::new();
+        for (_, symbol, made) in &parts.lots {
+            *by_name.entry(symbol.to_string()).or_default() += *made;
+        }
+        if !parts.income.is_zero() {
+            by_name.insert("income".to_owned(), parts.income);
+        }
+        let part = |made: Decimal| {
+            (opening > Decimal::ZERO).then(|| money::to_f64(made) / money::to_f64(opening))
+        };
+        let mut rows: Vec<Contribution> = by_name
+            .into_iter()
+            .filter(|(_, made)| !made.is_zero())
+            .map(|(name, profit)| Contribution {
+                name,
+                profit,
+                fraction: part(profit),
+            })
+            .collect();
+        rows.sort_by(|a, b| {
+            b.profit
+                .abs()
+                .cmp(&a.profit.abs())
+                .then(a.name.cmp(&b.name))
+        });
+        Ok((rows, None))
     }
-    let mut by_name: std::collections::BTreeMap<String, Decimal> =
-        std::collections::BTreeMap::new();
-    for (_, symbol, made) in &parts.lots {
-        *by_name.entry(symbol.to_string()).or_default() += *made;
-    }
-    if !parts.income.is_zero() {
-        by_name.insert("income".to_owned(), parts.income);
-    }
-    let part = |made: Decimal| {
-        (opening > Decimal::ZERO).then(|| money::to_f64(made) / money::to_f64(opening))
-    };
-    let mut rows: Vec<Contribution> = by_name
-        .into_iter()
-        .filter(|(_, made)| !made.is_zero())
-        .map(|(name, profit)| Contribution {
-            name,
-            profit,
-            fraction: part(profit),
-        })
-        .collect();
-    rows.sort_by(|a, b| {
-        b.profit
-            .abs()
-            .cmp(&a.profit.abs())
-            .then(a.name.cmp(&b.name))
-    });
-    Ok((rows, None))
 }

@@ -14,6 +14,7 @@ mod performance;
 mod portfolio;
 mod series;
 mod status;
+pub mod symbols;
 pub mod why;
 mod workers;
 

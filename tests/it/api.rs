@@ -2,8 +2,12 @@
 
 pub(crate) mod client;
 mod events;
+mod explain;
 mod import;
+mod incidents;
 mod malformed;
+mod market;
+mod performance;
 mod results;
 mod roles;
 mod runs;
@@ -14,6 +18,7 @@ use sigmabatch::api::{self, Options};
 use sigmabatch::clock::Clock;
 use sigmabatch::domain::{Access, PortfolioId, Token};
 use sigmabatch::engine::{self, Order};
+use sigmabatch::store::Settings;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -32,15 +37,19 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) async fn new(world: &World) -> Self {
+        Self::on(world, &world.options().store).await
+    }
+
+    /// One that reaches the database another way.
+    pub(crate) async fn on(world: &World, store: &Settings) -> Self {
         let options = Options {
             listen: "127.0.0.1:0".parse().unwrap(),
             connections: 4,
             risk_free_rate: None,
         };
-        let store = world.options().store;
         let now = world.engine.clock.now();
         let clock = Clock::starting_at(now.with_timezone(&Utc));
-        let server = api::bind(&options, &store, |_| Ok(None), clock)
+        let server = api::bind(&options, store, |_| Ok(None), clock)
             .await
             .unwrap()
             .with(sigmabatch::dashboard::pages());

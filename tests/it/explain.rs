@@ -6,7 +6,7 @@ use crate::market::{Folder, close};
 use crate::world::{World, on, request};
 
 /// What is explained of a book, as it is typed, with what `show` has for it.
-fn metrics(show: &Value) -> Vec<(String, Value)> {
+pub(crate) fn metrics(show: &Value) -> Vec<(String, Value)> {
     let mut all = vec![
         ("nav".to_owned(), show["nav"].clone()),
         ("pnl_day".to_owned(), show["pnl_day"].clone()),

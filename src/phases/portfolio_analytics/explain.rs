@@ -9,6 +9,7 @@ mod correlation;
 mod factors;
 mod losses;
 mod stress;
+mod told;
 mod volatility;
 
 use rust_decimal::Decimal;
@@ -75,6 +76,27 @@ pub struct Explained {
     pub stored: Number,
 }
 
+/// What is stored of a number and of what it was made of: nothing is made again.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// In words and signs.
+    pub formula: &'static str,
+    /// Where its inputs are stored.
+    pub source: &'static str,
+    /// The unit, with its sign.
+    pub unit: &'static str,
+    /// Over which sessions.
+    pub window: String,
+    /// How many observations, lots or positions are in it.
+    pub n: Option<usize>,
+    /// What goes in, as it is stored with the result.
+    pub inputs: Vec<Line>,
+    /// What was made of it on the way, as it is stored.
+    pub steps: Vec<Line>,
+    /// The number.
+    pub value: Number,
+}
+
 /// Why there is nothing to explain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
@@ -94,7 +116,24 @@ pub struct Metric {
     pub argument: Option<&'static str>,
     /// What it is.
     pub about: &'static str,
+    /// In words and signs; where variants have formulas of their own, all of them.
+    pub formula: &'static str,
+    /// Where its inputs are stored.
+    pub source: &'static str,
+    /// The unit, with its sign.
+    pub unit: &'static str,
+    told: fn(&Report, &str) -> std::result::Result<Told, Refusal>,
     explain: fn(&Sources<'_>, &str) -> std::result::Result<Explained, Refusal>,
+}
+
+impl Metric {
+    /// As it is typed, with the place of its argument.
+    pub fn typed(&self) -> String {
+        match self.argument {
+            None => self.name.to_owned(),
+            Some(argument) => format!("{}:{argument}", self.name),
+        }
+    }
 }
 
 /// Every metric, in the order of the list that people see.
@@ -186,6 +225,15 @@ pub fn explain(
     Ok((metric.explain)(&sources, argument))
 }
 
+/// Tells what is stored of a number.
+pub fn told(
+    report: &Report,
+    metric: &Metric,
+    argument: &str,
+) -> std::result::Result<Told, Refusal> {
+    (metric.told)(report, argument)
+}
+
 fn line(name: impl Into<String>, value: impl Into<Value>) -> Line {
     Line {
         name: name.into(),
@@ -200,7 +248,11 @@ fn money(value: Decimal) -> Value {
 impl Sources<'_> {
     /// Why an analytic of this entry of the vector is not stored.
     fn not_stored(&self, entry: &str) -> Refusal {
-        let reason = self.report.completeness.reason(entry);
-        Refusal::NotStored(reason.unwrap_or_else(|| "not computed".to_owned()))
+        not_stored(self.report, entry)
     }
+}
+
+fn not_stored(report: &Report, entry: &str) -> Refusal {
+    let reason = report.completeness.reason(entry);
+    Refusal::NotStored(reason.unwrap_or_else(|| "not computed".to_owned()))
 }

@@ -7,6 +7,7 @@ use sigmabatch::api::openapi;
 
 use super::client::{Answer, Client};
 use super::{Served, book};
+use crate::market::close;
 use crate::world::World;
 
 /// Routes for everybody.
@@ -34,7 +35,9 @@ async fn ask(client: &Client, method: &str, path: &str) -> Answer {
 async fn every_route_knows_its_roles() {
     let world = World::new().await;
     let served = Served::new(&world).await;
-    let (mine, other) = (book(&world, "mine").await, book(&world, "other").await);
+    let mine = book(&world, "mine").await;
+    let row = format!("BBB,10,{},2016-12-19,PUBLIC", close("BBB", "2016-12-19"));
+    let other = world.book("other", "100000", "2016-12-19", &[&row]).await;
     let owner = served.owner(&world, &[mine]).await;
     let all = format!("/api/v1/admin/batch/run?portfolio_id={other}");
     let run = served.operator.post(&all, &json!({})).await.expect(202);
@@ -49,6 +52,8 @@ async fn every_route_knows_its_roles() {
             .replace("{portfolio_id}", &other.to_string())
             .replace("{run_id}", &run)
             .replace("{other}", &run)
+            .replace("{symbol}", "BBB")
+            .replace("{metric}", "nav")
             .replace("{section}", "overview");
         if OPEN.contains(&path.as_str()) {
             assert_eq!(

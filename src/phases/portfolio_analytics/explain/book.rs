@@ -3,29 +3,43 @@
 use rust_decimal::Decimal;
 use serde_json::json;
 
-use super::{Explained, Line, Metric, Number, Refusal, Sources, line, money};
+use super::{Explained, Line, Metric, Number, Refusal, Sources, line, money, told};
 use crate::domain::{LedgerDay, money as crossing};
 use crate::phases::portfolio_analytics::book::concentration;
+
+const LEDGER: &str = "positions, cash_flows, manual_marks, market_data_cache, corporate_actions";
 
 pub(super) const NAV: Metric = Metric {
     name: "nav",
     argument: None,
     about: "net asset value",
+    formula: "cash + Σ quantity × price × multiplier",
+    source: LEDGER,
+    unit: "currency of the portfolio",
     explain: nav,
+    told: told::nav,
 };
 
 pub(super) const PNL_DAY: Metric = Metric {
     name: "pnl_day",
     argument: None,
     about: "profit and loss of the session",
+    formula: "realised + change of unrealised + income = NAV − NAV before − external flows",
+    source: LEDGER,
+    unit: "currency of the portfolio, a loss is negative",
     explain: pnl_day,
+    told: told::pnl_day,
 };
 
 pub(super) const HHI: Metric = Metric {
     name: "hhi",
     argument: None,
     about: "concentration by instrument",
+    formula: "10,000 × Σ share², share = (long + |short|) / gross",
+    source: "position_values",
+    unit: "0 to 10,000",
     explain: hhi,
+    told: told::hhi,
 };
 
 /// The ledger of the date.
@@ -50,9 +64,9 @@ fn nav(sources: &Sources<'_>, _: &str) -> Result<Explained, Refusal> {
         line(name, value)
     });
     Ok(Explained {
-        formula: "cash + Σ quantity × price × multiplier",
-        source: "positions, cash_flows, manual_marks, market_data_cache, corporate_actions",
-        unit: "currency of the portfolio",
+        formula: NAV.formula,
+        source: NAV.source,
+        unit: NAV.unit,
         window: format!("all bookings since {}", sources.report.portfolio.inception),
         n: day.positions.len(),
         inputs: inputs.collect(),
@@ -80,9 +94,9 @@ fn pnl_day(sources: &Sources<'_>, _: &str) -> Result<Explained, Refusal> {
         money(day.external_flows),
     ));
     Ok(Explained {
-        formula: "realised + change of unrealised + income = NAV − NAV before − external flows",
-        source: "positions, cash_flows, manual_marks, market_data_cache, corporate_actions",
-        unit: "currency of the portfolio, a loss is negative",
+        formula: PNL_DAY.formula,
+        source: PNL_DAY.source,
+        unit: PNL_DAY.unit,
         window: "the session".to_owned(),
         n: day.positions.len(),
         inputs,
@@ -116,9 +130,9 @@ fn hhi(sources: &Sources<'_>, _: &str) -> Result<Explained, Refusal> {
     });
     let inputs: Vec<Line> = inputs.collect();
     Ok(Explained {
-        formula: "10,000 × Σ share², share = (long + |short|) / gross",
-        source: "position_values",
-        unit: "0 to 10,000",
+        formula: HHI.formula,
+        source: HHI.source,
+        unit: HHI.unit,
         window: "the date".to_owned(),
         n: usize::try_from(names).unwrap_or(0),
         inputs,

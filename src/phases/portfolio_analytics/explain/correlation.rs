@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Explained, Metric, Number, Refusal, Sources, line};
+use super::{Explained, Metric, Number, Refusal, Sources, line, told};
 use crate::analytics::MINIMUM_OBSERVATIONS;
 use crate::analytics::correlation::pearson;
 use crate::phases::portfolio_analytics::volatility::correlation;
@@ -13,16 +13,20 @@ pub(super) const CORRELATION: Metric = Metric {
     name: "correlation",
     argument: Some("SYMBOL,SYMBOL"),
     about: "correlation of two instruments",
+    formula: "Σ (x − mean x)(y − mean y) / √(Σ (x − mean x)² × Σ (y − mean y)²), pairwise complete",
+    source: "market_data_cache, corporate_actions",
+    unit: "−1 to 1",
     explain: pair,
+    told: told::correlation,
 };
 
 /// Where a pair stands in an upper triangle without its diagonal.
-fn place(size: usize, i: usize, j: usize) -> usize {
+pub(super) fn place(size: usize, i: usize, j: usize) -> usize {
     let (i, j) = (i.min(j), i.max(j));
     i * size - i * (i + 1) / 2 + (j - i - 1)
 }
 
-fn at(symbols: &[String], argument: &str) -> Option<(usize, usize)> {
+pub(super) fn at(symbols: &[String], argument: &str) -> Option<(usize, usize)> {
     let (a, b) = argument.split_once(',')?;
     let find = |name: &str| symbols.iter().position(|symbol| symbol == name.trim());
     let (a, b) = (find(a)?, find(b)?);
@@ -79,9 +83,9 @@ fn pair(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
         json!({ "mean": mean, "deviation": (squares / (n - 1.0)).sqrt(), "returns": returns })
     };
     Ok(Explained {
-        formula: "Σ (x − mean x)(y − mean y) / √(Σ (x − mean x)² × Σ (y − mean y)²), pairwise complete",
-        source: "market_data_cache, corporate_actions",
-        unit: "−1 to 1",
+        formula: CORRELATION.formula,
+        source: CORRELATION.source,
+        unit: CORRELATION.unit,
         window: format!("252 sessions to {}", sources.loaded.as_of),
         n: known.n,
         inputs: vec![
@@ -98,7 +102,7 @@ fn pair(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
 }
 
 /// Every pair; a book of many names has too many to read, but each is one that works.
-fn pairs(row: &Correlation) -> Vec<String> {
+pub(super) fn pairs(row: &Correlation) -> Vec<String> {
     let symbols = row.symbols.iter().enumerate();
     let of = |(i, a): (usize, &String)| {
         let a = a.clone();

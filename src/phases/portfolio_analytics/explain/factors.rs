@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Explained, Line, Metric, Number, Refusal, Sources, line, money};
+use super::{Explained, Line, Metric, Number, Refusal, Sources, line, money, told};
 use crate::phases::portfolio_analytics::risk::{Exposures, exposures};
 use crate::store::symbol_results::CovarianceRow;
 
@@ -10,28 +10,44 @@ pub(super) const BETA: Metric = Metric {
     name: "beta",
     argument: Some("FACTOR"),
     about: "slope of the portfolio on a factor",
+    formula: "Σ weight × beta, weight = X / NAV, betas of the joint model",
+    source: SOURCE,
+    unit: "return of the portfolio per return of the factor",
     explain: beta,
+    told: told::beta,
 };
 
 pub(super) const VOLATILITY: Metric = Metric {
     name: "volatility",
     argument: None,
     about: "σ of the risk model",
+    formula: "√(b'Fb + Σ weight² × specific_variance), b = Σ weight × betas, F the factor covariance",
+    source: SOURCE,
+    unit: "a fraction of NAV per year",
     explain: volatility,
+    told: told::volatility,
 };
 
 pub(super) const SYSTEMATIC_SHARE: Metric = Metric {
     name: "systematic_share",
     argument: None,
     about: "part of the variance that comes from factors",
+    formula: "b'Fb / σ²",
+    source: SOURCE,
+    unit: "a fraction of the variance",
     explain: systematic_share,
+    told: told::systematic_share,
 };
 
 pub(super) const CONTRIBUTION: Metric = Metric {
     name: "contribution",
     argument: Some("POSITION or FACTOR"),
     about: "part of σ that a position or a factor has",
+    formula: "of a factor: b × (Fb) / σ; of a position: weight × (betas'Fb + weight × specific_variance) / σ",
+    source: SOURCE,
+    unit: "a fraction of NAV per year; all of them and the specific part of factors add up to σ",
     explain: contribution,
+    told: told::contribution,
 };
 
 const SOURCE: &str = "position_values, portfolio_snapshots, symbol_factor_exposures, symbol_factor_models, factor_covariance";
@@ -102,9 +118,9 @@ fn beta(sources: &Sources<'_>, factor: &str) -> Result<Explained, Refusal> {
         steps.push(line("exposure, Σ X × beta", money(dollar)));
     }
     Ok(Explained {
-        formula: "Σ weight × beta, weight = X / NAV, betas of the joint model",
-        source: SOURCE,
-        unit: "return of the portfolio per return of the factor",
+        formula: BETA.formula,
+        source: BETA.source,
+        unit: BETA.unit,
         window: window(covariance),
         n: inputs.len(),
         inputs,
@@ -153,8 +169,7 @@ fn risk<'a>(sources: &Sources<'a>) -> Result<(Exposures, &'a CovarianceRow), Ref
 
 fn of_risk(
     sources: &Sources<'_>,
-    formula: &'static str,
-    unit: &'static str,
+    metric: &Metric,
     pick: fn(f64, Option<f64>) -> Option<f64>,
 ) -> Result<Explained, Refusal> {
     let (all, covariance) = risk(sources)?;
@@ -168,9 +183,9 @@ fn of_risk(
     };
     let variance = made.factor_variance + made.specific_variance;
     Ok(Explained {
-        formula,
-        source: SOURCE,
-        unit,
+        formula: metric.formula,
+        source: metric.source,
+        unit: metric.unit,
         window: window(covariance),
         n: usize::try_from(covariance.n).unwrap_or(0),
         inputs: parts(sources, &all, covariance),
@@ -190,24 +205,20 @@ fn of_risk(
 }
 
 fn volatility(sources: &Sources<'_>, _: &str) -> Result<Explained, Refusal> {
-    let formula =
-        "√(b'Fb + Σ weight² × specific_variance), b = Σ weight × betas, F the factor covariance";
-    of_risk(
-        sources,
-        formula,
-        "a fraction of NAV per year",
-        |sigma, _| Some(sigma),
-    )
+    of_risk(sources, &VOLATILITY, |sigma, _| Some(sigma))
 }
 
 fn systematic_share(sources: &Sources<'_>, _: &str) -> Result<Explained, Refusal> {
-    let formula = "b'Fb / σ²";
-    of_risk(
-        sources,
-        formula,
-        "a fraction of the variance",
-        |_, share| share,
-    )
+    of_risk(sources, &SYSTEMATIC_SHARE, |_, share| share)
+}
+
+/// How a part of the risk is made.
+pub(super) fn part(kind: &str) -> &'static str {
+    if kind == "factor" {
+        "b × (Fb) / σ"
+    } else {
+        "weight × (betas'Fb + weight × specific_variance) / σ"
+    }
 }
 
 fn contribution(sources: &Sources<'_>, name: &str) -> Result<Explained, Refusal> {
@@ -226,13 +237,9 @@ fn contribution(sources: &Sources<'_>, name: &str) -> Result<Explained, Refusal>
     let made = made.ok_or_else(|| Refusal::NotMade(format!("{name} is not modelled")))?;
     let sigma = all.risk.as_ref().map(|risk| risk.volatility);
     Ok(Explained {
-        formula: if made.kind == "factor" {
-            "b × (Fb) / σ"
-        } else {
-            "weight × (betas'Fb + weight × specific_variance) / σ"
-        },
-        source: SOURCE,
-        unit: "a fraction of NAV per year; all of them and the specific part of factors add up to σ",
+        formula: part(made.kind),
+        source: CONTRIBUTION.source,
+        unit: CONTRIBUTION.unit,
         window: window(covariance),
         n: usize::try_from(covariance.n).unwrap_or(0),
         inputs: parts(sources, &all, covariance),

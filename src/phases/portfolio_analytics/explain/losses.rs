@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Explained, Metric, Number, Refusal, Sources, line, money};
+use super::{Explained, Metric, Number, Refusal, Sources, line, money, told};
 use crate::phases::portfolio_analytics::contracts::Contract;
 use crate::phases::portfolio_analytics::losses::value_at_risk;
 use crate::phases::portfolio_analytics::volatility::return_series;
@@ -13,32 +13,48 @@ pub(super) const VALUE_AT_RISK: Metric = Metric {
     name: "value_at_risk",
     argument: Some("CONFIDENCE:METHOD"),
     about: "loss that is exceeded once in twenty or a hundred times",
+    formula: "historical: −q, q the quantile of type 7; parametric: z × √(Σ r² / n × sessions), mean zero",
+    source: RETURNS,
+    unit: LOSS,
     explain: |sources, argument| loss(sources, argument, 0),
+    told: |report, argument| told::loss(report, argument, 0),
 };
 
 pub(super) const EXPECTED_SHORTFALL: Metric = Metric {
     name: "expected_shortfall",
     argument: Some("CONFIDENCE:METHOD"),
     about: "mean loss beyond the value at risk",
+    formula: "historical: −mean(r | r ≤ q), q the quantile of type 7; parametric: φ(z) / tail × √(Σ r² / n × sessions), mean zero",
+    source: RETURNS,
+    unit: LOSS,
     explain: |sources, argument| loss(sources, argument, 1),
+    told: |report, argument| told::loss(report, argument, 1),
 };
 
 pub(super) const OPTION: Metric = Metric {
     name: "option",
     argument: Some("CONTRACT:GREEK"),
     about: "price and Greeks of a contract",
+    formula: "Black–Scholes–Merton; volatility implied by the contract's price, else the underlying's of 63 sessions",
+    source: "positions, market_data_cache, company_profiles",
+    unit: "currency, or per what the Greek is a change of",
     explain: option,
+    told: told::option,
 };
 
-const METHODS: [&str; 4] = [
+const RETURNS: &str = "position_values, portfolio_snapshots, market_data_cache, corporate_actions, symbol_factor_exposures";
+const LOSS: &str = "a fraction of NAV, a loss is positive";
+
+pub(super) const METHODS: [&str; 4] = [
     "historical_1",
     "historical_10",
     "parametric_1",
     "parametric_10",
 ];
-const CONFIDENCES: [(&str, f64); 2] = [("95", 0.95), ("99", 0.99)];
+pub(super) const CONFIDENCES: [(&str, f64); 2] = [("95", 0.95), ("99", 0.99)];
 
-fn formula(method: &str, shortfall: bool) -> &'static str {
+/// How an estimate is made.
+pub(super) fn formula(method: &str, shortfall: bool) -> &'static str {
     match (method.starts_with("historical"), shortfall) {
         (true, false) => {
             "−q of the returns, q the quantile of type 7; 10 sessions are overlapping and compounded"
@@ -104,8 +120,8 @@ fn loss(sources: &Sources<'_>, argument: &str, of: usize) -> Result<Explained, R
     }
     Ok(Explained {
         formula: formula(method, of == 1),
-        source: "position_values, portfolio_snapshots, market_data_cache, corporate_actions, symbol_factor_exposures",
-        unit: "a fraction of NAV, a loss is positive",
+        source: RETURNS,
+        unit: LOSS,
         window: format!("the last {n} returns to {}", sources.loaded.as_of),
         n,
         inputs: vec![line("returns, Σ weight × return", last)],
@@ -115,7 +131,7 @@ fn loss(sources: &Sources<'_>, argument: &str, of: usize) -> Result<Explained, R
     })
 }
 
-const GREEKS: [&str; 7] = [
+pub(super) const GREEKS: [&str; 7] = [
     "price",
     "delta",
     "gamma",
@@ -125,16 +141,43 @@ const GREEKS: [&str; 7] = [
     "volatility",
 ];
 
-/// The number of a contract, as it is stored and as it is made.
-fn greek(name: &str, stored: &Stored, made: &OptionRow) -> Option<(f64, f64, &'static str)> {
+/// The unit of a number of a contract.
+pub(super) fn unit(name: &str) -> &'static str {
+    match name {
+        "delta" => "per unit of spot",
+        "gamma" => "of delta, per unit of spot",
+        "vega" => "per percentage point of volatility",
+        "theta" => "per calendar day",
+        "rho" => "per percentage point of the rate",
+        "volatility" => "a fraction per year",
+        _ => "currency per share",
+    }
+}
+
+/// The number of a contract as it is stored.
+pub(super) fn greek(name: &str, row: &Stored) -> Option<f64> {
     Some(match name {
-        "price" => (stored.price, made.price, "currency per share"),
-        "delta" => (stored.delta, made.delta, "per unit of spot"),
-        "gamma" => (stored.gamma, made.gamma, "of delta, per unit of spot"),
-        "vega" => (stored.vega, made.vega, "per percentage point of volatility"),
-        "theta" => (stored.theta, made.theta, "per calendar day"),
-        "rho" => (stored.rho, made.rho, "per percentage point of the rate"),
-        "volatility" => (stored.volatility, made.volatility, "a fraction per year"),
+        "price" => row.price,
+        "delta" => row.delta,
+        "gamma" => row.gamma,
+        "vega" => row.vega,
+        "theta" => row.theta,
+        "rho" => row.rho,
+        "volatility" => row.volatility,
+        _ => return None,
+    })
+}
+
+/// The number of a contract as it is made.
+fn made_greek(name: &str, row: &OptionRow) -> Option<f64> {
+    Some(match name {
+        "price" => row.price,
+        "delta" => row.delta,
+        "gamma" => row.gamma,
+        "vega" => row.vega,
+        "theta" => row.theta,
+        "rho" => row.rho,
+        "volatility" => row.volatility,
         _ => return None,
     })
 }
@@ -156,7 +199,8 @@ fn option(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
     let made = made.into_iter().find(|row| row.symbol == contract);
     let made =
         made.ok_or_else(|| Refusal::NotMade(format!("{contract} is not modelled any more")))?;
-    let (value, computed, unit) = greek(name, stored, &made).ok_or_else(choices)?;
+    let value = greek(name, stored).ok_or_else(choices)?;
+    let computed = made_greek(name, &made).ok_or_else(choices)?;
     let inputs = [
         ("spot", made.spot),
         ("strike", made.strike),
@@ -167,9 +211,9 @@ fn option(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
     ];
     let source = made.note.clone().unwrap_or_else(|| made.source.to_owned());
     Ok(Explained {
-        formula: "Black–Scholes–Merton; volatility implied by the contract's price, else the underlying's of 63 sessions",
-        source: "positions, market_data_cache, company_profiles",
-        unit,
+        formula: OPTION.formula,
+        source: OPTION.source,
+        unit: unit(name),
         window: format!("the closes of {}", sources.loaded.as_of),
         n: 1,
         inputs: inputs.map(|(name, value)| line(name, value)).into(),

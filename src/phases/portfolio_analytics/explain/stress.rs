@@ -3,7 +3,7 @@
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{Explained, Line, Metric, Number, Refusal, Sources, line, money};
+use super::{Explained, Line, Metric, Number, Refusal, Sources, line, money, told};
 use crate::analytics::stress_pnl::instrument_move;
 use crate::domain::{Scenario, ShockKind};
 use crate::phases::portfolio_analytics::stress::{model, shocks, stress};
@@ -12,8 +12,21 @@ pub(super) const STRESS: Metric = Metric {
     name: "stress",
     argument: Some("SCENARIO:direct or SCENARIO:propagated"),
     about: "profit or loss under a scenario",
+    formula: "Σ stock × max(Σ beta × factor move, −1) / NAV, options repriced in full",
+    source: "stress_test_scenarios, stress_test_shocks, factor_covariance, symbol_factor_exposures, position_values",
+    unit: "a fraction of NAV, a loss is negative",
     explain: scenario,
+    told: told::stress,
 };
+
+/// How a leg is made.
+pub(super) fn formula(direct: bool) -> &'static str {
+    if direct {
+        "Σ stock × max(Σ beta × factor move, −1) / NAV, options repriced in full; shocked rows hold, every other factor stands still"
+    } else {
+        "Σ stock × max(Σ beta × factor move, −1) / NAV, options repriced in full; other factors move as they are expected to, given the shocks"
+    }
+}
 
 fn scenario(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
     let (id, leg) = argument.split_once(':').unwrap_or((argument, "propagated"));
@@ -90,13 +103,9 @@ fn scenario(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal>
     }
     steps.push(line("coverage, modelled gross over gross", row.coverage));
     Ok(Explained {
-        formula: if direct {
-            "Σ stock × max(Σ beta × factor move, −1) / NAV, options repriced in full; shocked rows hold, every other factor stands still"
-        } else {
-            "Σ stock × max(Σ beta × factor move, −1) / NAV, options repriced in full; other factors move as they are expected to, given the shocks"
-        },
-        source: "stress_test_scenarios, stress_test_shocks, factor_covariance, symbol_factor_exposures, position_values",
-        unit: "a fraction of NAV, a loss is negative",
+        formula: formula(direct),
+        source: STRESS.source,
+        unit: STRESS.unit,
         window: format!("covariance of 252 sessions to {}", covariance.as_of),
         n: usize::try_from(covariance.n).unwrap_or(0),
         inputs,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Explained, Line, Metric, Number, Refusal, Sources, line};
+use super::{Explained, Line, Metric, Number, Refusal, Sources, line, told};
 use crate::analytics::portfolio_returns::PortfolioReturns;
 use crate::analytics::{SESSIONS_PER_YEAR, forecast};
 use crate::phases::portfolio_analytics::volatility::{return_series, volatility};
@@ -13,6 +13,10 @@ pub(super) const REALISED_21: Metric = Metric {
     name: "realised_21",
     argument: None,
     about: "volatility of the last 21 sessions",
+    formula: REALISED,
+    source: SOURCE,
+    unit: UNIT,
+    told: |report, _| told::series(report, &REALISED_21, 21, |row| row.realised_21),
     explain: |sources, _| realised(sources, 21, |row| row.realised_21, |row| row.realised_21),
 };
 
@@ -20,6 +24,10 @@ pub(super) const REALISED_63: Metric = Metric {
     name: "realised_63",
     argument: None,
     about: "volatility of the last 63 sessions",
+    formula: REALISED,
+    source: SOURCE,
+    unit: UNIT,
+    told: |report, _| told::series(report, &REALISED_63, 63, |row| row.realised_63),
     explain: |sources, _| realised(sources, 63, |row| row.realised_63, |row| row.realised_63),
 };
 
@@ -27,11 +35,17 @@ pub(super) const FORECAST_21: Metric = Metric {
     name: "forecast_21",
     argument: None,
     about: "forecast of the volatility of the next 21 sessions",
+    formula: "√ of the mean of two annual variances: HAR (regression of the mean of the next 21 r² on the means of the last \
+              1, 5, 22) and the exponentially weighted one; the latter alone below 126 returns",
+    source: SOURCE,
+    unit: UNIT,
     explain: forecast_21,
+    told: |report, _| told::series(report, &FORECAST_21, 504, |row| row.forecast_21),
 };
 
 const SOURCE: &str = "position_values, portfolio_snapshots, market_data_cache, corporate_actions, yields, symbol_factor_exposures, \
                       factor_covariance";
+const REALISED: &str = "√(Σ (r − mean)² / (n − 1)) × √252, today's weights on past returns, cash 0";
 const UNIT: &str = "a fraction of NAV per year";
 
 /// Weights of the book, then its returns with their sessions.
@@ -106,7 +120,7 @@ fn realised(
         .sum();
     let variance = squares / (last.len() as f64 - 1.0);
     Ok(Explained {
-        formula: "√(Σ (r − mean)² / (n − 1)) × √252, today's weights on past returns, cash 0",
+        formula: REALISED,
         source: SOURCE,
         unit: UNIT,
         window: format!("the last {sessions} returns to {}", sources.loaded.as_of),
@@ -140,8 +154,7 @@ fn forecast_21(sources: &Sources<'_>, _: &str) -> Result<Explained, Refusal> {
     }
     let n = series.returns.len().min(504);
     Ok(Explained {
-        formula: "√ of the mean of two annual variances: HAR (regression of the mean of the next 21 r² on the means of the last \
-                  1, 5, 22) and the exponentially weighted one; the latter alone below 126 returns",
+        formula: FORECAST_21.formula,
         source: SOURCE,
         unit: UNIT,
         window: format!("the last {n} returns to {}", sources.loaded.as_of),

@@ -1,0 +1,154 @@
+//! What a portfolio made over a range. The one answer that is computed on request, as `sigmabatch performance` does, from
+//! stored snapshots: reading ends first, and then a thread that may block computes without a connection.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use chrono::NaiveDate;
+use serde_json::{Value, json};
+
+use super::Api;
+use super::auth::Caller;
+use super::params::{Params, id};
+use super::problem::{Kind, Problem};
+use crate::documents::performance as documents;
+use crate::domain::{Portfolio, PortfolioId};
+use crate::engine::performance::{self as engine, Performance, PerformanceError, Question};
+use crate::store::ReadTx;
+use crate::store::reports::{self, Days, PublishedDay};
+
+/// Returns, ratios, drawdowns and contributions over a range, each with a value or a reason.
+#[utoipa::path(get, path = "/api/v1/portfolios/{portfolio_id}/performance", tag = "results",
+    params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
+           ("from" = Option<NaiveDate>, Query, description = "First session; without it, that of the first snapshot"),
+           ("to" = Option<NaiveDate>, Query, description = "Last session; without it, the newest that is published"),
+           ("benchmark" = Option<String>, Query, description = "A symbol to compare with")),
+    responses((status = 200, description = "The figures, or why there are none", body = Value),
+              (status = 404, description = "No such portfolio")))]
+pub(super) async fn performance(
+    caller: Caller,
+    State(api): State<Api>,
+    Path(portfolio): Path<String>,
+    params: Params,
+) -> Result<Json<Value>, Problem> {
+    let params = params.only(&["from", "to", "benchmark"])?;
+    let benchmark = params.one("benchmark")?;
+    let found = find(&caller, &api, &portfolio, params, benchmark).await?;
+    Ok(Json(found.envelope("performance", documents::document)))
+}
+
+/// Falls of the value from its peaks, without flows, deepest first: peak, trough and recovery.
+#[utoipa::path(get, path = "/api/v1/portfolios/{portfolio_id}/drawdowns", tag = "results",
+    params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
+           ("from" = Option<NaiveDate>, Query, description = "First session; without it, that of the first snapshot"),
+           ("to" = Option<NaiveDate>, Query, description = "Last session; without it, the newest that is published")),
+    responses((status = 200, description = "The drawdowns, or why there are none", body = Value),
+              (status = 404, description = "No such portfolio")))]
+pub(super) async fn drawdowns(
+    caller: Caller,
+    State(api): State<Api>,
+    Path(portfolio): Path<String>,
+    params: Params,
+) -> Result<Json<Value>, Problem> {
+    let params = params.only(&["from", "to"])?;
+    let found = find(&caller, &api, &portfolio, params, None).await?;
+    Ok(Json(found.envelope("drawdowns", |_, found| {
+        documents::drawdowns(found)
+    })))
+}
+
+/// What was found.
+struct Found {
+    portfolio: Portfolio,
+    asked: Option<NaiveDate>,
+    /// The last day of the range, if readers may see it.
+    last: Option<PublishedDay>,
+    made: Option<Performance>,
+}
+
+async fn find(
+    caller: &Caller,
+    api: &Api,
+    portfolio: &str,
+    params: &Params,
+    benchmark: Option<crate::domain::Symbol>,
+) -> Result<Found, Problem> {
+    let portfolio: PortfolioId = id("portfolio", portfolio)?;
+    let (from, asked) = (params.one("from")?, params.one("to")?);
+    let mut db = ReadTx::lazy(&api.pools().load);
+    let portfolio = caller.portfolio(&mut db, portfolio).await?;
+    let newest = reports::newest_published(&mut db, portfolio.id).await?;
+    let to = asked.or(newest.map(|newest| newest.as_of));
+    // Of what is published: without a date of that kind there is nothing to tell.
+    let mut sources = None;
+    if to.is_some() {
+        let question = Question {
+            from,
+            to,
+            benchmark,
+        };
+        let read = engine::load(&mut db, &portfolio, &question).await;
+        sources = read.map_err(told)?;
+    }
+    let last = match sources.as_ref().map(engine::Sources::last) {
+        None => None,
+        Some(last) => {
+            let day = Days {
+                from: Some(last),
+                to: Some(last),
+                ..Days::default()
+            };
+            let days = reports::published_days(&mut db, portfolio.id, day, 1).await?;
+            days.into_iter().next()
+        }
+    };
+    db.close().await?;
+    let made = match sources {
+        None => None,
+        Some(sources) => {
+            let made = tokio::task::spawn_blocking(move || sources.answer()).await;
+            let made = made.map_err(|error| {
+                tracing::error!(%error, "performance");
+                Problem::new(Kind::Internal, "the log has more under this trace id")
+            })?;
+            Some(made.map_err(told)?)
+        }
+    };
+    Ok(Found {
+        portfolio,
+        asked,
+        last,
+        made,
+    })
+}
+
+fn told(error: PerformanceError) -> Problem {
+    match error {
+        PerformanceError::Store(error) => error.into(),
+        other => Problem::new(Kind::Unprocessable, other.to_string()),
+    }
+}
+
+impl Found {
+    fn envelope(&self, section: &str, data: impl Fn(&Portfolio, &Performance) -> Value) -> Value {
+        let made = self.made.as_ref();
+        let reason = match &self.asked {
+            _ if made.is_some() => None,
+            Some(_) => Some("no_snapshot_in_range"),
+            None => Some("nothing_published"),
+        };
+        let last = self.last.as_ref();
+        let to = made.map(|made| made.to.date());
+        json!({
+            "portfolio_id": self.portfolio.id,
+            "section": section,
+            "available": made.is_some(),
+            "reason": reason,
+            "as_of": to,
+            "calculation_date": self.asked.or(to),
+            "run_id": last.map(|day| day.run),
+            "quality": last.map(|day| json!({ "strict": day.strict })),
+            "coverage": last.and_then(|day| day.coverage),
+            "data": made.map(|made| data(&self.portfolio, made)),
+        })
+    }
+}

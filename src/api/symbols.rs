@@ -1,0 +1,437 @@
+//! Symbols: the universe, closes with their gaps, factor models, metrics. An owner sees the symbols of own portfolios
+//! and the proxies of the factors.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use chrono::NaiveDate;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Api;
+use super::auth::Caller;
+use super::calendar::Range;
+use super::params::{Params, id};
+use super::problem::Problem;
+use crate::domain::Symbol;
+use crate::engine::MINIMUM_OBSERVATIONS;
+use crate::store::ReadTx;
+use crate::store::reports::symbols::{self as store, SymbolSet, UniverseRow};
+
+/// Rows of a page.
+const PAGE: u16 = 100;
+/// Sessions of a page: a year.
+const YEAR: u16 = 252;
+
+/// A page of the universe, by symbol.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Universe {
+    symbols: Vec<Known>,
+    /// Ask for the next page with it; null on the last.
+    next: Option<String>,
+}
+
+/// A symbol of the universe.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Known {
+    symbol: String,
+    /// PUBLIC, OPTIONS or PROXY.
+    class: String,
+    /// Whether providers are asked for it.
+    active: bool,
+    first_seen: NaiveDate,
+    last_seen: NaiveDate,
+    /// What providers answered.
+    outcomes: Counts,
+}
+
+/// Sessions by what a provider answered.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Counts {
+    priced: i64,
+    no_data: i64,
+    delisted: i64,
+    failed: i64,
+}
+
+impl From<UniverseRow> for Known {
+    fn from(row: UniverseRow) -> Self {
+        let outcomes = row.outcomes;
+        Self {
+            symbol: row.symbol,
+            class: row.class,
+            active: row.active,
+            first_seen: row.first_seen,
+            last_seen: row.last_seen,
+            outcomes: Counts {
+                priced: outcomes.priced,
+                no_data: outcomes.no_data,
+                delisted: outcomes.delisted,
+                failed: outcomes.failed,
+            },
+        }
+    }
+}
+
+/// The universe by symbol: class, whether it is active, when it was needed, and how many sessions have a price.
+#[utoipa::path(get, path = "/api/v1/symbols", tag = "symbols",
+    params(("limit" = Option<u16>, Query, description = "Rows of a page, 1 to 500"),
+           ("cursor" = Option<String>, Query, description = "`next` of the page before")),
+    responses((status = 200, description = "A page of symbols", body = Universe)))]
+pub(super) async fn list(
+    caller: Caller,
+    State(api): State<Api>,
+    params: Params,
+) -> Result<Json<Universe>, Problem> {
+    let params = params.only(&["limit", "cursor"])?;
+    let limit = params.limit(PAGE)?;
+    let after: Option<String> = params.one("cursor")?;
+    let only = caller.only();
+    let mut db = ReadTx::lazy(&api.pools().load);
+    let rows = store::universe(
+        &mut db,
+        only.as_deref(),
+        after.as_deref(),
+        i64::from(limit) + 1,
+    );
+    let mut rows = rows.await?;
+    db.close().await?;
+    let more = rows.len() > usize::from(limit);
+    rows.truncate(usize::from(limit));
+    let next = rows.last().filter(|_| more).map(|row| row.symbol.clone());
+    Ok(Json(Universe {
+        symbols: rows.into_iter().map(Known::from).collect(),
+        next,
+    }))
+}
+
+/// The sessions of a symbol: each with a close, or with the reason why it has none.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Prices {
+    symbol: String,
+    available: bool,
+    /// Why there is no price in this page.
+    reason: Option<&'static str>,
+    /// The newest session of the page with a value.
+    as_of: Option<NaiveDate>,
+    /// Sessions of the page without a value.
+    gaps: usize,
+    data: Vec<Price>,
+    /// Ask for the next page with it; null on the last.
+    next: Option<NaiveDate>,
+}
+
+/// A session of a symbol.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Price {
+    date: NaiveDate,
+    /// Decimal text; null where there is none, or where the series is one of yields.
+    close: Option<String>,
+    /// A fraction per year, decimal text, of series of yields.
+    #[serde(rename = "yield")]
+    yield_: Option<String>,
+    /// Who said so.
+    source: Option<String>,
+    /// priced, `no_data`, delisted, failed, or `not_asked`.
+    outcome: String,
+    /// Why there is no value.
+    reason: Option<String>,
+}
+
+impl From<store::PriceRow> for Price {
+    fn from(row: store::PriceRow) -> Self {
+        let priced = row.close.is_some() || row.yield_.is_some();
+        let text = |value: rust_decimal::Decimal| value.normalize().to_string();
+        let outcome = match row.outcome {
+            _ if priced => "priced".to_owned(),
+            Some(outcome) if outcome != "priced" => outcome,
+            _ => "not_asked".to_owned(),
+        };
+        let reason = row.reason.unwrap_or_else(|| outcome.clone());
+        Self {
+            date: row.date,
+            close: row.close.map(text),
+            yield_: row.yield_.map(text),
+            source: row.source,
+            outcome,
+            reason: (!priced).then_some(reason),
+        }
+    }
+}
+
+/// Closes of a symbol by session, oldest first; a session without one is a row with `close: null` and its reason.
+#[utoipa::path(get, path = "/api/v1/symbols/{symbol}/prices", tag = "symbols",
+    params(("symbol" = String, Path, description = "The symbol"),
+           ("from" = Option<NaiveDate>, Query, description = "Not before; without it, a year before the end"),
+           ("to" = Option<NaiveDate>, Query, description = "Not after; without it, the newest session whose closes are final"),
+           ("limit" = Option<u16>, Query, description = "Sessions of a page, 1 to 500"),
+           ("cursor" = Option<NaiveDate>, Query, description = "`next` of the page before")),
+    responses((status = 200, description = "A page of sessions", body = Prices),
+              (status = 404, description = "No such symbol")))]
+pub(super) async fn prices(
+    caller: Caller,
+    State(api): State<Api>,
+    Path(symbol): Path<String>,
+    params: Params,
+) -> Result<Json<Prices>, Problem> {
+    let params = params.only(&["from", "to", "limit", "cursor"])?;
+    let limit = params.limit(YEAR)?;
+    let range = Range::of(params, &api, None)?;
+    let mut db = ReadTx::lazy(&api.pools().load);
+    let known = known(&caller, &mut db, &symbol).await?;
+    let (sessions, next) = range.page(limit)?;
+    let sessions: Vec<NaiveDate> = sessions.iter().map(|session| session.date()).collect();
+    let rows = store::prices(&mut db, &known.symbol, &sessions).await?;
+    db.close().await?;
+    let data: Vec<Price> = rows.into_iter().map(Price::from).collect();
+    let priced = |price: &&Price| price.reason.is_none();
+    let as_of = data.iter().rev().find(priced).map(|price| price.date);
+    Ok(Json(Prices {
+        symbol: known.symbol,
+        available: as_of.is_some(),
+        reason: match (as_of, data.is_empty()) {
+            (Some(_), _) => None,
+            (None, true) => Some("no_session"),
+            (None, false) => Some("no_price"),
+        },
+        as_of,
+        gaps: data.iter().filter(|price| price.reason.is_some()).count(),
+        data,
+        next,
+    }))
+}
+
+/// A result of a symbol: what is there, or why not.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Factors {
+    #[serde(flatten)]
+    head: Head,
+    /// The fit; also where there is none, with the number of returns.
+    data: Option<Fit>,
+}
+
+/// Where a result is from.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Head {
+    symbol: String,
+    available: bool,
+    /// A code: `nothing_published`, `not_computed`, `insufficient_data` or `no_price`.
+    reason: Option<&'static str>,
+    /// The same in words.
+    reason_text: Option<String>,
+    as_of: Option<NaiveDate>,
+    calculation_date: Option<NaiveDate>,
+    run_id: Option<uuid::Uuid>,
+    /// Whether an input changed since.
+    stale: bool,
+}
+
+/// A factor model of a symbol.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Fit {
+    /// Returns that there are.
+    have: i32,
+    /// Returns that a model needs.
+    need: usize,
+    alpha: Option<f64>,
+    r_squared: Option<f64>,
+    /// Effective number of returns.
+    n_eff: Option<f64>,
+    /// Annual, a fraction squared.
+    specific_variance: Option<f64>,
+    flags: Vec<String>,
+    exposures: Vec<Slope>,
+}
+
+/// A slope.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Slope {
+    /// joint feeds risk and stress; market, spread and provider are for display.
+    model: String,
+    factor: String,
+    beta: f64,
+    std_error: Option<f64>,
+    /// Vasicek, of the market model only.
+    shrunk: Option<f64>,
+    /// Variance inflation.
+    vif: Option<f64>,
+    n: Option<i32>,
+    flags: Vec<String>,
+}
+
+/// The factor model of a symbol; with too few returns there is none, and `have` and `need` say by how many.
+#[utoipa::path(get, path = "/api/v1/symbols/{symbol}/factors", tag = "symbols",
+    params(("symbol" = String, Path, description = "The symbol"),
+           ("date" = Option<NaiveDate>, Query, description = "The session; without it, the newest that is not stale")),
+    responses((status = 200, description = "The model, or why there is none", body = Factors),
+              (status = 404, description = "No such symbol")))]
+pub(super) async fn factors(
+    caller: Caller,
+    State(api): State<Api>,
+    Path(symbol): Path<String>,
+    params: Params,
+) -> Result<Json<Factors>, Problem> {
+    let date = params.only(&["date"])?.one("date")?;
+    let mut db = ReadTx::lazy(&api.pools().load);
+    let known = known(&caller, &mut db, &symbol).await?;
+    let set = store::symbol_set(&mut db, "symbol-factors", &known.symbol, date).await?;
+    let model = match set {
+        Some(set) => store::model(&mut db, &known.symbol, set.as_of).await?,
+        None => None,
+    };
+    db.close().await?;
+    let mut head = Head::of(known.symbol, date, set, model.is_some());
+    if let Some((fit, _)) = &model {
+        head.refuse("insufficient_data", fit.reason.as_ref());
+    }
+    let data = model.map(|(fit, slopes)| Fit {
+        have: fit.n,
+        need: MINIMUM_OBSERVATIONS,
+        alpha: fit.alpha,
+        r_squared: fit.r_squared,
+        n_eff: fit.n_eff,
+        specific_variance: fit.specific_variance,
+        flags: fit.flags,
+        exposures: slopes.into_iter().map(Slope::from).collect(),
+    });
+    Ok(Json(Factors { head, data }))
+}
+
+impl From<store::SlopeRow> for Slope {
+    fn from(row: store::SlopeRow) -> Self {
+        Self {
+            model: row.model,
+            factor: row.factor,
+            beta: row.beta,
+            std_error: row.std_error,
+            shrunk: row.shrunk,
+            vif: row.vif,
+            n: row.n,
+            flags: row.flags,
+        }
+    }
+}
+
+/// Metrics of a symbol.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Metrics {
+    #[serde(flatten)]
+    head: Head,
+    data: Option<Returns>,
+}
+
+/// The close and total returns up to it, fractions; null where the price that they begin with is missing.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Returns {
+    /// Decimal text.
+    close: Option<String>,
+    return_1d: Option<f64>,
+    return_mtd: Option<f64>,
+    return_ytd: Option<f64>,
+    return_1m: Option<f64>,
+    return_3m: Option<f64>,
+    return_1y: Option<f64>,
+    /// Field → why it is null.
+    reasons: std::collections::BTreeMap<&'static str, &'static str>,
+}
+
+/// The close of a symbol and its returns.
+#[utoipa::path(get, path = "/api/v1/symbols/{symbol}/metrics", tag = "symbols",
+    params(("symbol" = String, Path, description = "The symbol"),
+           ("date" = Option<NaiveDate>, Query, description = "The session; without it, the newest that is not stale")),
+    responses((status = 200, description = "The metrics, or why there are none", body = Metrics),
+              (status = 404, description = "No such symbol")))]
+pub(super) async fn metrics(
+    caller: Caller,
+    State(api): State<Api>,
+    Path(symbol): Path<String>,
+    params: Params,
+) -> Result<Json<Metrics>, Problem> {
+    let date = params.only(&["date"])?.one("date")?;
+    let mut db = ReadTx::lazy(&api.pools().load);
+    let known = known(&caller, &mut db, &symbol).await?;
+    let set = store::symbol_set(&mut db, "symbol-metrics", &known.symbol, date).await?;
+    let row = match set {
+        Some(set) => store::metrics(&mut db, &known.symbol, set.as_of).await?,
+        None => None,
+    };
+    db.close().await?;
+    let mut head = Head::of(known.symbol, date, set, row.is_some());
+    if let Some(row) = &row {
+        head.refuse("no_price", row.reason.as_ref());
+    }
+    Ok(Json(Metrics {
+        head,
+        data: row.map(Returns::from),
+    }))
+}
+
+impl From<store::MetricRow> for Returns {
+    fn from(row: store::MetricRow) -> Self {
+        let all = [
+            ("return_1d", row.return_1d),
+            ("return_mtd", row.return_mtd),
+            ("return_ytd", row.return_ytd),
+            ("return_1m", row.return_1m),
+            ("return_3m", row.return_3m),
+            ("return_1y", row.return_1y),
+        ];
+        let why = if row.close.is_some() {
+            "no_price_at_the_beginning"
+        } else {
+            "no_price"
+        };
+        let missing = all.iter().filter(|(_, value)| value.is_none());
+        let mut reasons: std::collections::BTreeMap<_, _> =
+            missing.map(|(name, _)| (*name, why)).collect();
+        if row.close.is_none() {
+            reasons.insert("close", why);
+        }
+        Self {
+            close: row.close.map(|close| close.normalize().to_string()),
+            return_1d: row.return_1d,
+            return_mtd: row.return_mtd,
+            return_ytd: row.return_ytd,
+            return_1m: row.return_1m,
+            return_3m: row.return_3m,
+            return_1y: row.return_1y,
+            reasons,
+        }
+    }
+}
+
+impl Head {
+    fn of(symbol: String, date: Option<NaiveDate>, set: Option<SymbolSet>, there: bool) -> Self {
+        let none = if date.is_some() {
+            "not_computed"
+        } else {
+            "nothing_published"
+        };
+        Self {
+            symbol,
+            available: there,
+            reason: (!there).then_some(none),
+            reason_text: None,
+            as_of: set.map(|set| set.as_of),
+            calculation_date: date.or(set.map(|set| set.as_of)),
+            run_id: set.map(|set| set.run.0),
+            stale: set.is_some_and(|set| set.stale),
+        }
+    }
+
+    /// There is a row, and it says why there is nothing in it.
+    fn refuse(&mut self, code: &'static str, why: Option<&String>) {
+        if let Some(why) = why {
+            self.available = false;
+            self.reason = Some(code);
+            self.reason_text = Some(why.clone());
+        }
+    }
+}
+
+/// A symbol that there is for the caller.
+async fn known(caller: &Caller, db: &mut ReadTx<'_>, text: &str) -> Result<UniverseRow, Problem> {
+    let symbol: Symbol = id("symbol", text)?;
+    let only = caller.only();
+    let row = store::universe_row(db, only.as_deref(), symbol.as_str()).await?;
+    row.ok_or_else(|| Problem::not_found("symbol"))
+}

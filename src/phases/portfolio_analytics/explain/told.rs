@@ -1,0 +1,407 @@
+//! What a stored report tells of a number: inputs and intermediate values as they are stored. Formula, source and unit are
+//! those of the registry.
+
+use serde_json::{Value, json};
+
+use super::{Metric, Number, Refusal, Told, book, correlation as pairs, factors, line, losses};
+use super::{money, not_stored, stress as scenarios};
+use crate::store::reports::{Report, Risk, Volatility};
+
+type Result = std::result::Result<Told, Refusal>;
+
+fn of(metric: &Metric, window: String, value: Number) -> Told {
+    Told {
+        formula: metric.formula,
+        source: metric.source,
+        unit: metric.unit,
+        window,
+        n: None,
+        inputs: Vec::new(),
+        steps: Vec::new(),
+        value,
+    }
+}
+
+fn count(n: i32) -> Option<usize> {
+    usize::try_from(n).ok()
+}
+
+fn unknown(reason: Option<&String>, otherwise: &str) -> Refusal {
+    Refusal::NotStored(reason.map_or_else(|| otherwise.to_owned(), Clone::clone))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "an entry of the registry")]
+pub(super) fn nav(report: &Report, _: &str) -> Result {
+    let inputs = report.positions.iter().map(|lot| {
+        let value = json!({
+            "quantity": money(lot.quantity),
+            "price": money(lot.price),
+            "price_date": lot.price_date,
+            "quality": lot.quality.as_str(),
+            "value": money(lot.market_value),
+        });
+        line(lot.symbol.to_string(), value)
+    });
+    let snapshot = &report.snapshot;
+    let window = format!("all bookings since {}", report.portfolio.inception);
+    Ok(Told {
+        n: Some(report.positions.len()),
+        inputs: inputs.collect(),
+        steps: vec![
+            line("cash", money(snapshot.cash)),
+            line("long value", money(snapshot.long_value)),
+            line("short value", money(snapshot.short_value)),
+        ],
+        ..of(&book::NAV, window, Number::Money(snapshot.nav))
+    })
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "an entry of the registry")]
+pub(super) fn pnl_day(report: &Report, _: &str) -> Result {
+    let snapshot = &report.snapshot;
+    let before = snapshot.nav - snapshot.external_flows - snapshot.pnl_day;
+    Ok(Told {
+        n: Some(report.positions.len()),
+        inputs: vec![
+            line("NAV before", money(before)),
+            line("NAV", money(snapshot.nav)),
+            line(
+                "contributions less withdrawals",
+                money(snapshot.external_flows),
+            ),
+        ],
+        steps: vec![
+            line("realised", money(snapshot.realised)),
+            line("change of unrealised", money(snapshot.unrealised_change)),
+            line("income", money(snapshot.income)),
+        ],
+        ..of(
+            &book::PNL_DAY,
+            "the session".to_owned(),
+            Number::Money(snapshot.pnl_day),
+        )
+    })
+}
+
+pub(super) fn hhi(report: &Report, _: &str) -> Result {
+    let row = report.concentration.as_ref();
+    let row = row.ok_or_else(|| not_stored(report, "concentration"))?;
+    let inputs = report
+        .positions
+        .iter()
+        .map(|lot| line(lot.symbol.to_string(), money(lot.market_value)));
+    Ok(Told {
+        n: count(row.instruments),
+        inputs: inputs.collect(),
+        steps: vec![
+            line("gross", money(row.gross)),
+            line("effective names, 10,000 / HHI", row.effective_names),
+            line("top 3", row.top_3),
+            line("top 10", row.top_10),
+        ],
+        ..of(
+            &book::HHI,
+            "the date".to_owned(),
+            Number::Statistic(row.hhi),
+        )
+    })
+}
+
+fn window(report: &Report) -> String {
+    let date = report.published.as_of;
+    format!("252 sessions to {date}, weights halve every 126")
+}
+
+/// Exposures of the book as they are stored.
+fn slopes(report: &Report) -> Vec<super::Line> {
+    let one = |row: &crate::store::reports::Factor| {
+        let value = json!({ "beta": row.beta, "std_error": row.std_error, "reason": row.reason });
+        line(format!("factor {}", row.factor), value)
+    };
+    report.factors.iter().map(one).collect()
+}
+
+pub(super) fn beta(report: &Report, factor: &str) -> Result {
+    let Some(row) = report.factors.iter().find(|row| row.factor == factor) else {
+        if report.factors.is_empty() {
+            return Err(not_stored(report, "factors"));
+        }
+        let names = report.factors.iter().map(|row| row.factor.clone());
+        return Err(Refusal::Argument(names.collect()));
+    };
+    let beta = row
+        .beta
+        .ok_or_else(|| unknown(row.reason.as_ref(), "no slope"))?;
+    let inputs = report.positions.iter().map(|lot| {
+        let slope = lot.betas.get(factor);
+        let value = json!({
+            "value": money(lot.market_value),
+            "beta": slope.map(|slope| slope.beta),
+            "std_error": slope.map(|slope| slope.std_error),
+        });
+        line(lot.symbol.to_string(), value)
+    });
+    let mut steps = vec![
+        line("NAV", money(report.snapshot.nav)),
+        line("standard error, √Σ (weight × std_error)²", row.std_error),
+        line("coverage, modelled gross over gross", row.coverage),
+    ];
+    if let Some(dollar) = row.dollar {
+        steps.push(line("exposure, Σ X × beta", money(dollar)));
+    }
+    Ok(Told {
+        n: Some(report.positions.len()),
+        inputs: inputs.collect(),
+        steps,
+        ..of(&factors::BETA, window(report), Number::Statistic(beta))
+    })
+}
+
+fn risk(report: &Report) -> std::result::Result<&Risk, Refusal> {
+    let row = report.risk.as_ref();
+    row.ok_or_else(|| not_stored(report, "factors"))
+}
+
+fn variances(row: &Risk) -> Vec<super::Line> {
+    vec![
+        line("factor variance, b'Fb", row.factor_variance),
+        line(
+            "specific variance, Σ weight² × specific_variance",
+            row.specific_variance,
+        ),
+        line("variance", row.factor_variance + row.specific_variance),
+        line("σ", row.volatility),
+        line("coverage, modelled gross over gross", row.coverage),
+    ]
+}
+
+pub(super) fn volatility(report: &Report, _: &str) -> Result {
+    let row = risk(report)?;
+    let value = Number::Statistic(row.volatility);
+    Ok(Told {
+        n: count(row.n),
+        inputs: slopes(report),
+        steps: variances(row),
+        ..of(&factors::VOLATILITY, window(report), value)
+    })
+}
+
+pub(super) fn systematic_share(report: &Report, _: &str) -> Result {
+    let row = risk(report)?;
+    let share = row.systematic_share;
+    let share = share.ok_or_else(|| unknown(None, "no_variance"))?;
+    Ok(Told {
+        n: count(row.n),
+        inputs: slopes(report),
+        steps: variances(row),
+        ..of(
+            &factors::SYSTEMATIC_SHARE,
+            window(report),
+            Number::Statistic(share),
+        )
+    })
+}
+
+pub(super) fn contribution(report: &Report, name: &str) -> Result {
+    let risk = risk(report)?;
+    let mut rows = report.contributions.iter();
+    let Some(row) = rows.find(|row| row.name == name) else {
+        let names = report.contributions.iter().map(|row| row.name.clone());
+        return Err(Refusal::Argument(names.collect()));
+    };
+    Ok(Told {
+        formula: factors::part(&row.kind),
+        n: count(risk.n),
+        inputs: slopes(report),
+        steps: vec![
+            line("exposure", row.exposure),
+            line("marginal, change of σ with the exposure", row.marginal),
+            line("σ", risk.volatility),
+            line("share of σ", row.share),
+        ],
+        ..of(
+            &factors::CONTRIBUTION,
+            window(report),
+            Number::Statistic(row.contribution),
+        )
+    })
+}
+
+/// A volatility of the return series of so many sessions at most.
+pub(super) fn series(
+    report: &Report,
+    metric: &Metric,
+    sessions: usize,
+    pick: fn(&Volatility) -> Option<f64>,
+) -> Result {
+    let row = report.volatility.as_ref();
+    let row = row.ok_or_else(|| not_stored(report, "volatility"))?;
+    let value = pick(row);
+    let value = value.ok_or_else(|| unknown(row.reasons.get(metric.name), "not computed"))?;
+    let n = count(row.n).map_or(sessions, |n| n.min(sessions));
+    let inputs = report
+        .positions
+        .iter()
+        .map(|lot| line(lot.symbol.to_string(), money(lot.market_value)));
+    Ok(Told {
+        n: Some(n),
+        inputs: inputs.collect(),
+        steps: vec![
+            line("returns in the series", row.n),
+            line("holes filled by the factor model", row.filled),
+            line("coverage, modelled gross over gross", row.coverage),
+            line("realised, 21 sessions", row.realised_21),
+            line("realised, 63 sessions", row.realised_63),
+        ],
+        ..of(
+            metric,
+            format!("the last {n} returns to {}", report.published.as_of),
+            Number::Statistic(value),
+        )
+    })
+}
+
+pub(super) fn correlation(report: &Report, argument: &str) -> Result {
+    let row = report.correlation.as_ref();
+    let row = row.ok_or_else(|| not_stored(report, "correlation"))?;
+    let Some((a, b)) = pairs::at(&row.symbols, argument) else {
+        return Err(Refusal::Argument(pairs::pairs(row)));
+    };
+    let at = pairs::place(row.symbols.len(), a, b);
+    let why = "fewer than 60 common returns, or one of the two does not move";
+    let value = row.upper[at].ok_or_else(|| unknown(None, why))?;
+    let inputs = [a, b].map(|at| {
+        let value = json!({ "cluster": row.clusters.get(at).copied().flatten() });
+        line(row.symbols[at].clone(), value)
+    });
+    Ok(Told {
+        n: row.n.get(at).copied().and_then(count),
+        inputs: inputs.into(),
+        steps: vec![line("mean of all pairs", row.average)],
+        ..of(
+            &pairs::CORRELATION,
+            format!("252 sessions to {}", report.published.as_of),
+            Number::Statistic(value),
+        )
+    })
+}
+
+pub(super) fn stress(report: &Report, argument: &str) -> Result {
+    let (id, leg) = argument.split_once(':').unwrap_or((argument, "propagated"));
+    let legs = ["direct", "propagated"];
+    let mut rows = report.stress.iter();
+    let (Some(row), true) = (rows.find(|row| row.scenario == id), legs.contains(&leg)) else {
+        if report.stress.is_empty() {
+            return Err(not_stored(report, "stress"));
+        }
+        let rows = report.stress.iter();
+        let both = rows.flat_map(|row| legs.map(|leg| format!("{}:{leg}", row.scenario)));
+        return Err(Refusal::Argument(both.collect()));
+    };
+    let direct = leg == "direct";
+    let (value, pnl, floored) = if direct {
+        (row.direct, row.direct_pnl, row.direct_floored)
+    } else {
+        (row.propagated, row.propagated_pnl, row.propagated_floored)
+    };
+    let value = value.ok_or_else(|| unknown(row.reason.as_ref(), "nonpositive_nav"))?;
+    let amount = |value: Option<rust_decimal::Decimal>| value.map_or(Value::Null, money);
+    Ok(Told {
+        formula: scenarios::formula(direct),
+        n: report.risk.as_ref().and_then(|risk| count(risk.n)),
+        inputs: slopes(report),
+        steps: vec![
+            line(
+                "P&L, Σ exposure × move, options repriced in full",
+                amount(pnl),
+            ),
+            line("what the floor took off", amount(floored)),
+            line("NAV", money(report.snapshot.nav)),
+            line("Mahalanobis distance of the shocks", row.mahalanobis),
+            line("probability of shocks at least as far out", row.tail_p),
+            line("coverage, modelled gross over gross", row.coverage),
+        ],
+        ..of(
+            &scenarios::STRESS,
+            format!("covariance of 252 sessions to {}", report.published.as_of),
+            Number::Statistic(value),
+        )
+    })
+}
+
+/// Value at risk, or expected shortfall.
+pub(super) fn loss(report: &Report, argument: &str, at: usize) -> Result {
+    let usual = losses::METHODS[0];
+    let (confidence, method) = argument.split_once(':').unwrap_or((argument, usual));
+    let mut levels = losses::CONFIDENCES.iter();
+    let level = levels.find(|(text, _)| *text == confidence);
+    let (Some((_, level)), true) = (level, losses::METHODS.contains(&method)) else {
+        let all = losses::CONFIDENCES.iter();
+        let all = all.flat_map(|(level, _)| losses::METHODS.map(|name| format!("{level}:{name}")));
+        return Err(Refusal::Argument(all.collect()));
+    };
+    let mut rows = report.losses.value_at_risk.iter();
+    let row = rows.find(|row| (row.confidence - level).abs() < 1e-9);
+    let row = row.ok_or_else(|| not_stored(report, "volatility"))?;
+    let pair = row.estimates.get(method).copied().unwrap_or_default();
+    let value = pair[at].ok_or_else(|| unknown(row.reason.as_ref(), "not computed"))?;
+    let metric = [&losses::VALUE_AT_RISK, &losses::EXPECTED_SHORTFALL][at];
+    Ok(Told {
+        formula: losses::formula(method, at == 1),
+        n: count(row.n),
+        inputs: vec![line("confidence", row.confidence)],
+        steps: vec![
+            line("value at risk", pair[0]),
+            line("expected shortfall", pair[1]),
+            line("coverage, modelled gross over gross", row.coverage),
+            line(
+                "backtest",
+                json!({ "sessions": row.sessions, "exceptions": row.exceptions, "expected": row.expected }),
+            ),
+        ],
+        ..of(
+            metric,
+            format!("the last {} returns to {}", row.n, report.published.as_of),
+            Number::Statistic(value),
+        )
+    })
+}
+
+pub(super) fn option(report: &Report, argument: &str) -> Result {
+    let (contract, name) = argument.split_once(':').unwrap_or((argument, "delta"));
+    let all = &report.losses.options;
+    let choices = || {
+        let all = all.iter();
+        let each = all.flat_map(|row| losses::GREEKS.map(|name| format!("{}:{name}", row.symbol)));
+        Refusal::Argument(each.collect())
+    };
+    let row = all.iter().find(|row| row.symbol == contract);
+    let row = row.ok_or_else(choices)?;
+    let value = losses::greek(name, row).ok_or_else(choices)?;
+    let inputs = [
+        ("spot", row.spot),
+        ("strike", row.strike),
+        ("years, calendar days / 365", row.years),
+        ("rate, continuous", row.rate),
+        ("dividend yield, continuous", row.dividend_yield),
+        ("volatility", row.volatility),
+    ];
+    let source = row.note.clone().unwrap_or_else(|| row.source.clone());
+    Ok(Told {
+        unit: losses::unit(name),
+        n: Some(1),
+        inputs: inputs.map(|(name, value)| line(name, value)).into(),
+        steps: vec![
+            line("volatility is", source),
+            line("price of the model", row.price),
+            line("delta", row.delta),
+            line("shares", money(row.shares)),
+            line("delta equivalent", money(row.exposure)),
+        ],
+        ..of(
+            &losses::OPTION,
+            format!("the closes of {}", report.published.as_of),
+            Number::Statistic(value),
+        )
+    })
+}

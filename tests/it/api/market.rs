@@ -1,0 +1,211 @@
+//! Symbols and the calendar, as callers see them.
+
+use serde_json::{Value, json};
+
+use super::{Served, book};
+use crate::market::{Folder, close};
+use crate::world::{World, on, request};
+
+const NOW: &str = "2017-01-01T12:00:00-05:00";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_symbol_tells_its_closes_its_gaps_and_why() {
+    let mut folder = Folder::new();
+    folder.remove("AAA", |date| date == "2016-12-22");
+    let world = World::scripted(NOW, &folder).await;
+    let served = Served::new(&world).await;
+    let viewer = &served.viewer;
+    book(&world, "book").await;
+    viewer.get("/api/v1/symbols/AAA/prices").await.expect(404);
+    world.worker().await;
+    let run = world.run(&request(on("2016-12-30"))).await;
+
+    let range = "from=2016-12-19&to=2016-12-30";
+    let prices = viewer
+        .get(&format!("/api/v1/symbols/AAA/prices?{range}"))
+        .await
+        .expect(200);
+    let rows = prices["data"].as_array().unwrap();
+    assert_eq!(rows.len(), 9, "sessions: {prices}");
+    let of = |date: &str| rows.iter().find(|row| row["date"] == date).unwrap();
+    let known: f64 = close("AAA", "2016-12-19").parse().unwrap();
+    let told: f64 = of("2016-12-19")["close"].as_str().unwrap().parse().unwrap();
+    assert!((told - known).abs() < 1e-9);
+    let gap = of("2016-12-22");
+    assert_eq!(gap["close"], Value::Null);
+    assert!(
+        gap["reason"].as_str().is_some_and(|why| !why.is_empty()),
+        "{gap}"
+    );
+    assert_eq!(
+        (&prices["gaps"], &prices["available"]),
+        (&json!(1), &json!(true))
+    );
+    assert_eq!(prices["as_of"], "2016-12-30");
+
+    let first = viewer
+        .get(&format!("/api/v1/symbols/AAA/prices?{range}&limit=4"))
+        .await
+        .expect(200);
+    let next = first["next"].as_str().unwrap();
+    let rest = viewer
+        .get(&format!("/api/v1/symbols/AAA/prices?{range}&cursor={next}"))
+        .await
+        .expect(200);
+    let both = [&first, &rest].map(|page| page["data"].as_array().unwrap().clone());
+    assert_eq!(&both.concat(), rows);
+    assert_eq!(rest["next"], Value::Null);
+
+    let metrics = viewer.get("/api/v1/symbols/AAA/metrics").await.expect(200);
+    assert_eq!(
+        (&metrics["available"], &metrics["run_id"]),
+        (&json!(true), &json!(run.run))
+    );
+    assert!(metrics["data"]["close"].is_string() && metrics["data"]["return_1d"].is_number());
+    let factors = viewer.get("/api/v1/symbols/AAA/factors").await.expect(200);
+    assert_eq!(factors["available"], true, "{factors}");
+    let slopes = factors["data"]["exposures"].as_array().unwrap();
+    assert!(slopes.iter().any(|slope| slope["model"] == "joint"));
+    let none = viewer
+        .get("/api/v1/symbols/AAA/factors?date=2016-12-28")
+        .await
+        .expect(200);
+    assert_eq!(
+        (&none["available"], &none["reason"]),
+        (&json!(false), &json!("not_computed"))
+    );
+
+    let page = viewer.get("/api/v1/symbols?limit=1").await.expect(200);
+    let aaa = &page["symbols"][0];
+    assert_eq!(
+        (&aaa["symbol"], &aaa["class"]),
+        (&json!("AAA"), &json!("PUBLIC"))
+    );
+    assert!(
+        aaa["outcomes"]["priced"].as_i64().unwrap() > 200 && aaa["outcomes"]["no_data"] == 1,
+        "{aaa}"
+    );
+    let rest = viewer.get("/api/v1/symbols?cursor=AAA").await.expect(200);
+    let classes = rest["symbols"].as_array().unwrap().iter();
+    assert!(
+        classes.clone().count() > 2 && classes.clone().all(|row| row["class"] == "PROXY"),
+        "{rest}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_sees_the_symbols_of_own_portfolios_only() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let mine = book(&world, "mine").await;
+    let row = format!("BBB,10,{},2016-12-19,PUBLIC", close("BBB", "2016-12-19"));
+    world.book("other", "100000", "2016-12-19", &[&row]).await;
+    world.begin(&request(on("2016-12-30"))).await;
+    let owner = served.owner(&world, &[mine]).await;
+    let page = owner.get("/api/v1/symbols").await.expect(200);
+    let names = |page: &Value| {
+        let rows = page["symbols"].as_array().unwrap().iter();
+        rows.map(|row| row["symbol"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert!(names(&page).contains(&"AAA".to_owned()) && !names(&page).contains(&"BBB".to_owned()));
+    let all = served.viewer.get("/api/v1/symbols").await.expect(200);
+    assert!(names(&all).contains(&"BBB".to_owned()));
+    for what in ["prices", "factors", "metrics"] {
+        owner
+            .get(&format!("/api/v1/symbols/BBB/{what}"))
+            .await
+            .expect(404);
+        served
+            .viewer
+            .get(&format!("/api/v1/symbols/BBB/{what}"))
+            .await
+            .expect(200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i_48_the_api_tells_how_many_returns_a_model_has_and_needs() {
+    let mut folder = Folder::new();
+    folder.remove("AAA", |date| date < "2016-12-01");
+    let world = World::scripted(NOW, &folder).await;
+    let served = Served::new(&world).await;
+    book(&world, "book").await;
+    world.worker().await;
+    world.run(&request(on("2016-12-30"))).await;
+    let factors = served
+        .viewer
+        .get("/api/v1/symbols/AAA/factors")
+        .await
+        .expect(200);
+    assert_eq!(
+        (&factors["available"], &factors["reason"]),
+        (&json!(false), &json!("insufficient_data"))
+    );
+    // Twenty-one closes of December.
+    assert_eq!(
+        (&factors["data"]["have"], &factors["data"]["need"]),
+        (&json!(20), &json!(60))
+    );
+    assert_eq!(factors["data"]["alpha"], Value::Null);
+    assert!(
+        factors["reason_text"]
+            .as_str()
+            .unwrap()
+            .contains("20 of 60"),
+        "{factors}"
+    );
+    let joint = factors["data"]["exposures"].as_array().unwrap().iter();
+    assert_eq!(joint.filter(|slope| slope["model"] == "joint").count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_calendar_has_early_closes_and_holidays() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let ask = async |query: &str| {
+        let path = format!("/api/v1/calendar?{query}");
+        served.viewer.get(&path).await
+    };
+    let page = ask("from=2016-11-21&to=2016-11-27").await.expect(200);
+    let days: Vec<&str> = page["sessions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|session| session["date"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        days,
+        ["2016-11-21", "2016-11-22", "2016-11-23", "2016-11-25"]
+    );
+    assert_eq!(page["holidays"], json!(["2016-11-24"]));
+    let friday = &page["sessions"][3];
+    assert_eq!(
+        (
+            &friday["early_close"],
+            &friday["close"],
+            &friday["closes_at"]
+        ),
+        (
+            &json!(true),
+            &json!("13:00"),
+            &json!("2016-11-25T18:00:00Z")
+        )
+    );
+    let first = ask("from=2016-11-21&to=2016-11-27&limit=3")
+        .await
+        .expect(200);
+    assert_eq!(first["holidays"], json!([]));
+    let next = first["next"].as_str().unwrap();
+    let rest = ask(&format!("from=2016-11-21&to=2016-11-27&cursor={next}"))
+        .await
+        .expect(200);
+    assert_eq!(
+        (&rest["holidays"], &rest["next"]),
+        (&json!(["2016-11-24"]), &Value::Null)
+    );
+    let beyond = ask("from=1900-01-01").await.expect(400);
+    assert_eq!(beyond["field"], "from");
+    let whole = ask("from=2016-01-01&to=2016-12-31").await.expect(200);
+    assert_eq!(whole["sessions"].as_array().unwrap().len(), 252);
+}

@@ -1,0 +1,95 @@
+//! Performance, drawdowns and marks over HTTP, as the command line has them.
+
+use serde_json::{Value, json};
+
+use super::{Served, book};
+use crate::world::{World, range, request};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn performance_is_what_the_command_line_computes() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let id = book(&world, "book").await;
+    let path = |what: &str| format!("/api/v1/portfolios/{id}/{what}");
+    let none = served.viewer.get(&path("performance")).await.expect(200);
+    assert_eq!(
+        (&none["available"], &none["reason"]),
+        (&json!(false), &json!("nothing_published"))
+    );
+    world.worker().await;
+    let planned = world.run(&request(range("2016-12-19", "2016-12-30"))).await;
+    let (code, told) = world.command(&["performance", "book"]).await;
+    assert_eq!(code, 0);
+    let answer = served.viewer.get(&path("performance")).await.expect(200);
+    assert_eq!(answer["data"], told);
+    assert_eq!(
+        (&answer["as_of"], &answer["run_id"], &answer["available"]),
+        (&json!("2016-12-30"), &json!(planned.run), &json!(true))
+    );
+    let falls = served.viewer.get(&path("drawdowns")).await.expect(200);
+    assert_eq!(falls["data"]["drawdowns"], told["drawdowns"]);
+    assert_eq!(falls["data"]["max_drawdown"], told["max_drawdown"]);
+    let query = "from=2016-12-22&to=2016-12-28&benchmark=BBB";
+    let part = served
+        .viewer
+        .get(&path(&format!("performance?{query}")))
+        .await
+        .expect(200);
+    assert_eq!(
+        (&part["data"]["from"], &part["data"]["to"]),
+        (&json!("2016-12-22"), &json!("2016-12-28"))
+    );
+    assert_eq!(part["data"]["benchmark"]["symbol"], "BBB");
+    let before = served
+        .viewer
+        .get(&path("performance?to=2016-12-01"))
+        .await
+        .expect(200);
+    assert_eq!(
+        (&before["available"], &before["data"]),
+        (&json!(false), &Value::Null)
+    );
+    let owner = served.owner(&world, &[book(&world, "other").await]).await;
+    owner.get(&path("performance")).await.expect(404);
+    let typo = served
+        .viewer
+        .get(&path("performance?benchmark=$"))
+        .await
+        .expect(400);
+    assert_eq!(typo["field"], "benchmark");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn marks_are_imported_listed_and_corrected() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let row = "FUND,100,50,2016-12-19,PRIVATE";
+    let id = world.book("book", "100000", "2016-12-19", &[row]).await;
+    let path = format!("/api/v1/portfolios/{id}/marks");
+    let send = async |body: Value| served.operator.post(&path, &body).await;
+    let mark = |price: &str| json!({ "marks": [{ "symbol": "FUND", "date": "2016-12-28", "price": price }] });
+    let dry = served
+        .operator
+        .post(&format!("{path}?dry_run=true"), &mark("55"))
+        .await
+        .expect(200);
+    assert_eq!(dry["status"], "dry_run");
+    let empty = served.viewer.get(&path).await.expect(200);
+    assert_eq!(empty["marks"], json!([]));
+    let receipt = send(mark("55")).await.expect(200);
+    assert_eq!(receipt["from_date"], "2016-12-28", "{receipt}");
+    assert_eq!(send(mark("55")).await.expect(200)["status"], "unchanged");
+    let corrected = send(mark("56.5")).await.expect(200);
+    assert_eq!(corrected["corrected"][0]["price"], "56.5", "{corrected}");
+    let list = served.viewer.get(&path).await.expect(200);
+    assert_eq!(
+        list["marks"],
+        json!([{ "symbol": "FUND", "date": "2016-12-28", "price": "56.5" }])
+    );
+    let wrong = json!({ "marks": [{ "symbol": "AAA", "date": "2016-12-28", "price": "1" }] });
+    let problem = send(wrong).await.expect(422);
+    assert_eq!(problem["errors"][0]["code"], "ERR_MARK_003", "{problem}");
+    served.viewer.post(&path, &mark("1")).await.expect(403);
+    let audited = "select count(*) from audit where action = 'import-marks'";
+    assert_eq!(world.count(audited).await, 2);
+}
