@@ -8,7 +8,7 @@ mod calendar;
 pub(crate) mod control;
 mod docs;
 pub(crate) mod events;
-mod explain;
+pub(crate) mod explain;
 mod health;
 pub(crate) mod import;
 mod metrics;

@@ -12,6 +12,7 @@ mod assets;
 mod compare;
 mod data;
 mod dead;
+mod explain;
 mod frame;
 mod groups;
 mod login;
@@ -41,6 +42,10 @@ pub fn pages() -> Pages {
         .route("/runs/{run_id}/cancel", post(actions::cancel))
         .route("/portfolios", get(portfolios::page))
         .route("/portfolios/{portfolio_id}", get(portfolio::page))
+        .route(
+            "/portfolios/{portfolio_id}/explain/{metric}",
+            get(explain::page),
+        )
         .route("/data", get(data::page))
         .route("/workers", get(workers::page))
         .route("/dead", get(dead::page))

@@ -75,7 +75,7 @@ pub(super) async fn metrics(_caller: Caller, params: Params) -> Result<Json<Metr
         (status = 200, description = "How it is made, or why it is not there", body = Value),
         (status = 400, description = "The metric needs another argument"),
         (status = 404, description = "No such portfolio or metric")))]
-pub(super) async fn one(
+pub(crate) async fn one(
     caller: Caller,
     State(api): State<Api>,
     Path((portfolio, metric)): Path<(String, String)>,

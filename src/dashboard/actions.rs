@@ -115,7 +115,7 @@ fn shown(name: &str, value: &Value) -> Markup {
     }
 }
 
-fn plain(value: &Value) -> String {
+pub(super) fn plain(value: &Value) -> String {
     value
         .as_str()
         .map_or_else(|| value.to_string(), ToOwned::to_owned)

@@ -31,6 +31,7 @@ pub(crate) struct Served {
     pub(crate) operator: Client,
     pub(crate) viewer: Client,
     pub(crate) nobody: Client,
+    address: std::net::SocketAddr,
     stop: CancellationToken,
     server: Option<JoinHandle<()>>,
 }
@@ -68,9 +69,15 @@ impl Served {
             operator: client.with(&operator),
             viewer: client.with(&viewer),
             nobody: client,
+            address,
             stop,
             server: Some(server),
         }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.address
     }
 
     /// A caller who sees these portfolios only.

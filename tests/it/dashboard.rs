@@ -1,5 +1,6 @@
 //! The dashboard on a real server, as browsers see it.
 
+mod browser;
 mod forms;
 mod pages;
 mod session;

@@ -31,15 +31,12 @@ pub(crate) fn metrics(show: &Value) -> Vec<(String, Value)> {
         let name = format!("contribution:{}", part["name"].as_str().unwrap());
         all.push((name, part["contribution"].clone()));
     }
-    for confidence in ["95", "99"] {
-        for method in [
-            "historical_1",
-            "historical_10",
-            "parametric_1",
-            "parametric_10",
-        ] {
+    for row in array(&show["value_at_risk"]) {
+        let confidence = (100.0 * row["confidence"].as_f64().unwrap()).round();
+        for (method, estimate) in row["estimates"].as_object().unwrap() {
             for metric in ["value_at_risk", "expected_shortfall"] {
-                all.push((format!("{metric}:{confidence}:{method}"), Value::Null));
+                let name = format!("{metric}:{confidence}:{method}");
+                all.push((name, estimate[metric].clone()));
             }
         }
     }

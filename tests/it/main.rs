@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+mod browser;
 mod harness;
 mod invariants;
 mod market;

@@ -1,0 +1,224 @@
+//! What a person does with the dashboard, in a real browser: imports the book of the incident, starts its run, watches it, and reads
+//! the same numbers as the API's callers.
+
+use std::time::Duration;
+
+use fantoccini::Locator;
+use serde_json::{Value, json};
+
+use crate::api::{Served, token};
+use crate::browser::{self, Browser};
+use crate::world::{World, shipped, within};
+use sigmabatch::domain::Access;
+
+/// A run of a year takes some seconds; a busy machine takes its time.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+async fn fill(browser: &Browser, css: &str, text: &str) {
+    let field = browser.client.find(Locator::Css(css)).await.unwrap();
+    field.send_keys(text).await.unwrap();
+}
+
+async fn press(browser: &Browser, css: &str) {
+    let button = browser
+        .client
+        .wait()
+        .for_element(Locator::Css(css))
+        .await
+        .unwrap();
+    button.click().await.unwrap();
+}
+
+/// Money as the page writes it: to the cent, thousands apart.
+fn written(money: &str) -> String {
+    let number: f64 = money.parse().unwrap();
+    let cents = format!("{:.2}", number.abs());
+    let (whole, fraction) = cents.split_once('.').unwrap();
+    let digits: Vec<char> = whole.chars().rev().collect();
+    let groups: Vec<String> = digits
+        .chunks(3)
+        .map(|group| group.iter().collect())
+        .collect();
+    let grouped: String = groups.join(",").chars().rev().collect();
+    let sign = if number < 0.0 { "−" } else { "" };
+    format!("{sign}{grouped}.{fraction}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_book_of_the_incident_from_its_file_to_its_numbers() {
+    let Some(browser) = browser::open().await else {
+        return;
+    };
+    let world = World::shipped().await;
+    let served = Served::new(&world).await;
+    let operator = token(&world, &Access::Operator).await;
+    world.worker().await;
+    let home = format!("http://{}", served.address());
+    sign_in(&browser, &home, &operator).await;
+    import(&browser, &home).await;
+    watch(&browser).await;
+    let list = served.viewer.get("/api/v1/portfolios").await.expect(200);
+    let id = list["portfolios"][0]["portfolio_id"].as_str().unwrap();
+    numbers(&browser, &home, &served, id).await;
+    phone(&browser, &home, id).await;
+    browser.close().await;
+}
+
+async fn sign_in(browser: &Browser, home: &str, operator: &str) {
+    let client = &browser.client;
+    // Whoever comes without a token signs in, and gets where they wanted to go.
+    client.goto(&format!("{home}/start")).await.unwrap();
+    fill(browser, "input[name=token]", operator).await;
+    press(browser, "main button[type=submit]").await;
+    client
+        .wait()
+        .for_element(Locator::Css("input[name=file]"))
+        .await
+        .unwrap();
+    assert!(
+        client
+            .current_url()
+            .await
+            .unwrap()
+            .as_str()
+            .ends_with("/start")
+    );
+}
+
+async fn describe(browser: &Browser, file: &std::path::Path) {
+    fill(browser, "input[name=file]", file.to_str().unwrap()).await;
+    fill(browser, "input[name=name]", "Testscotty").await;
+    fill(browser, "input[name=opening_equity]", "250000").await;
+    let inception = "document.querySelector('input[name=inception]').value = '2016-01-04'";
+    browser.client.execute(inception, Vec::new()).await.unwrap();
+    press(
+        browser,
+        "form[action=\"/start/import\"] button[type=submit]",
+    )
+    .await;
+}
+
+async fn import(browser: &Browser, home: &str) {
+    let client = &browser.client;
+    // A file with an error is refused in place, with its line.
+    let broken = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("broken-book.csv");
+    let book = std::fs::read_to_string(shipped("portfolios/testscotty.csv")).unwrap();
+    std::fs::write(&broken, book.replacen("BIL,", "B IL,", 1)).unwrap();
+    describe(browser, &broken).await;
+    let refused = browser.text("[role=alert]").await;
+    assert!(browser.text("main").await.contains("B IL"), "{refused}");
+
+    client.goto(&format!("{home}/start")).await.unwrap();
+    describe(browser, &shipped("portfolios/testscotty.csv")).await;
+    // The plan is seen before it is started.
+    let plan = browser.text("#plan ~ *").await;
+    assert!(!plan.is_empty());
+    browser.picture("plan").await;
+    press(browser, "form[action=\"/start/run\"] button[type=submit]").await;
+}
+
+async fn watch(browser: &Browser) {
+    let client = &browser.client;
+    // Progress moves to the end without anybody loading the page again.
+    client
+        .wait()
+        .for_element(Locator::Css("progress"))
+        .await
+        .unwrap();
+    client
+        .execute("window.untouched = true", Vec::new())
+        .await
+        .unwrap();
+    let look = "return [document.querySelector('progress')?.value ?? null, document.querySelector('main .badge')?.textContent ?? null]";
+    let mut seen: Vec<Value> = Vec::new();
+    let ended = within(PATIENCE, async || {
+        let now = client.execute(look, Vec::new()).await.unwrap();
+        if seen.last() != Some(&now) {
+            seen.push(now.clone());
+        }
+        let state = now[1].as_str().unwrap_or("running").to_owned();
+        (state != "running").then_some(state)
+    })
+    .await;
+    let state = ended.unwrap_or_else(|| panic!("{seen:?}"));
+    assert!(
+        ["succeeded", "partial"].contains(&state.as_str()),
+        "{seen:?}"
+    );
+    assert!(seen.len() > 1, "nothing moved: {seen:?}");
+    let untouched = client
+        .execute("return window.untouched === true", Vec::new())
+        .await
+        .unwrap();
+    assert_eq!(untouched, json!(true), "the page was loaded again");
+    browser.picture("run").await;
+}
+
+/// The numbers of the page are those of the API.
+async fn numbers(browser: &Browser, home: &str, served: &Served, id: &str) {
+    let client = &browser.client;
+    let section = async |name: &str| {
+        let path = format!("/api/v1/portfolios/{id}/results/{name}");
+        served.viewer.get(&path).await.expect(200)
+    };
+    client
+        .goto(&format!("{home}/portfolios/{id}"))
+        .await
+        .unwrap();
+    let overview = section("overview").await;
+    let nav = browser.text("#nav").await;
+    assert!(
+        nav.starts_with(&written(overview["data"]["nav"].as_str().unwrap())),
+        "{nav}"
+    );
+    let exposures = section("exposures").await;
+    let factors = exposures["data"]["factors"].as_array().unwrap();
+    let market = factors.iter().find(|one| one["role"] == "market").unwrap();
+    let beta = format!("{:.2}", market["beta"].as_f64().unwrap());
+    assert_eq!(browser.text("#beta").await, beta);
+    let stress = section("stress").await;
+    let rows = stress["data"].as_array().unwrap().iter();
+    let plausible =
+        rows.filter(|row| row["implausible"] != true && row["propagated_pnl"].is_string());
+    let worst = plausible
+        .map(|row| row["propagated_pnl"].as_str().unwrap().to_owned())
+        .min_by(|a, b| {
+            a.parse::<f64>()
+                .unwrap()
+                .total_cmp(&b.parse::<f64>().unwrap())
+        });
+    let shown = browser.text("#worst").await;
+    assert!(shown.starts_with(&written(&worst.unwrap())), "{shown}");
+    // The three symbols without prices are named.
+    let page = browser.text("main").await;
+    for symbol in ["GGIPX", "GINDX", "NEAIX"] {
+        assert!(page.contains(symbol), "{symbol}");
+    }
+    browser.picture("portfolio").await;
+
+    // A number leads to how it was made.
+    press(browser, "#nav a").await;
+    let formula = browser.text("#formula").await;
+    assert!(!formula.is_empty());
+    let value = browser.text("#value").await;
+    assert_eq!(value, overview["data"]["nav"].as_str().unwrap());
+}
+
+async fn phone(browser: &Browser, home: &str, id: &str) {
+    let client = &browser.client;
+    // Phone width: the page itself does not scroll sideways.
+    client.set_window_size(420, 900).await.unwrap();
+    for path in [
+        "/",
+        "/start",
+        &format!("/portfolios/{id}"),
+        "/data",
+        "/workers",
+    ] {
+        client.goto(&format!("{home}{path}")).await.unwrap();
+        let over = "return document.documentElement.scrollWidth - window.innerWidth";
+        let over = client.execute(over, Vec::new()).await.unwrap();
+        assert!(over.as_i64().unwrap() <= 0, "{path}: {over}");
+    }
+    browser.picture("phone").await;
+}
