@@ -206,6 +206,25 @@ create index event_resumed on event (at) where kind = 'resumed';
 
 create index event_order on event (xid, id);
 
+-- What somebody should look at: one row per cause, however often it is seen.
+create table alert (
+    id             bigint generated always as identity primary key,
+    at             timestamptz not null default now(),
+    kind           text not null check (kind in
+                   ('run-failed', 'run-partial', 'run-overdue', 'tasks-dead', 'coverage-low', 'pool-saturated')),
+    -- A run, a session, an hour.
+    cause          text not null,
+    run_id         uuid references run (id),
+    detail         jsonb not null default '{}',
+    -- What became of the webhook, where there is one.
+    attempts       smallint not null default 0,
+    tried_at       timestamptz,
+    delivered_at   timestamptz,
+    delivery_error text,
+    unique (kind, cause)
+);
+create index alert_undelivered on alert (id) where delivered_at is null;
+
 -- Who may ask over HTTP. Of a token only the SHA-256 of its secret is kept.
 create table api_token (
     id          uuid primary key,

@@ -3,6 +3,7 @@
 //!
 //! Errors are problems of RFC 9457; every answer has a trace id, and no error shows a statement or a path.
 
+mod alerts;
 pub(crate) mod auth;
 mod calendar;
 pub(crate) mod control;
@@ -11,6 +12,7 @@ pub(crate) mod events;
 pub(crate) mod explain;
 mod health;
 pub(crate) mod import;
+mod listen;
 mod metrics;
 pub(crate) mod params;
 mod performance;
@@ -22,6 +24,7 @@ pub(crate) mod runs;
 pub(crate) mod start;
 mod symbols;
 mod table;
+mod tls;
 mod trace;
 pub(crate) mod upload;
 
@@ -31,6 +34,7 @@ use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -40,7 +44,9 @@ use crate::engine::{self, Engine, Order};
 use crate::queue::{self, Queue};
 use crate::store::{self, Connections, Pools, Settings};
 
+pub use listen::Limits;
 pub use routes::openapi;
+pub use tls::{Tls, TlsError};
 
 /// Connections that plan and steer; a slow plan holds up no reader.
 const CONTROL_CONNECTIONS: usize = 2;
@@ -50,7 +56,7 @@ const ACQUIRE: Duration = Duration::from_secs(5);
 const GRACE: Duration = Duration::from_secs(10);
 
 /// How to serve.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Where.
     pub listen: SocketAddr,
@@ -58,6 +64,10 @@ pub struct Options {
     pub connections: usize,
     /// What runs that are planned here set for the database; without it they leave what is there.
     pub risk_free_rate: Option<f64>,
+    /// Without it, what is said is not encrypted.
+    pub tls: Option<Tls>,
+    /// Of those who ask.
+    pub limits: Limits,
 }
 
 /// Why nothing is served.
@@ -66,9 +76,12 @@ pub enum Error {
     /// The address is taken, or not ours.
     #[error("cannot listen on {1}")]
     Listen(#[source] std::io::Error, SocketAddr),
-    /// The sockets are gone.
+    /// The socket is gone.
     #[error("serving")]
     Serve(#[source] std::io::Error),
+    /// The certificate or its key.
+    #[error("TLS")]
+    Tls(#[from] TlsError),
     /// Postgres.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -133,6 +146,8 @@ pub struct Server {
     api: Api,
     first: Option<Token>,
     pages: Pages,
+    tls: Option<TlsAcceptor>,
+    limits: Limits,
 }
 
 /// Connects, listens, and makes the first token where there is none. `queue` opens Redis, if there is one.
@@ -142,6 +157,7 @@ pub async fn bind(
     queue: impl FnOnce(InstallId) -> Result<Option<Queue>, config::Error>,
     clock: Clock,
 ) -> Result<Server, Error> {
+    let tls = options.tls.as_ref().map(Tls::acceptor).transpose()?;
     let settings = Settings {
         acquire_timeout: settings.acquire_timeout.min(ACQUIRE),
         connections: Connections {
@@ -179,10 +195,17 @@ pub async fn bind(
         })),
         first: made.then_some(token),
         pages: Pages(Router::new()),
+        tls,
+        limits: options.limits,
     })
 }
 
 impl Server {
+    /// `http`, or `https` with a certificate.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -201,7 +224,7 @@ impl Server {
 
     /// Answers until `stop`, then lets requests end.
     pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
-        let router: Router = routes::router(self.api.clone(), self.pages.0);
+        let router: Router = routes::router(self.api.clone(), self.pages.0, self.limits);
         let ours = self.api.stop().clone();
         let asked = stop.clone();
         tokio::spawn(async move {
@@ -209,14 +232,14 @@ impl Server {
             ours.cancel();
         });
         tracing::info!(address = %self.address, "serving");
-        let serving = axum::serve(self.listener, router)
-            .with_graceful_shutdown(self.api.stop().clone().cancelled_owned());
+        let ended = self.api.stop().clone();
+        let serving = listen::serve(self.listener, router, self.tls, self.limits, ended);
         let late = async {
             stop.cancelled().await;
             tokio::time::sleep(GRACE).await;
         };
         tokio::select! {
-            done = serving => done.map_err(Error::Serve)?,
+            () = serving => {}
             () = late => tracing::warn!("requests that did not end were cut off"),
         }
         self.api.pools().close().await;

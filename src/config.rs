@@ -273,7 +273,7 @@ pub struct WorkerConfig {
 }
 
 /// What workers do once in a while.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Housekeeping")]
 pub struct HousekeepingConfig {
     /// Report a session that has no finished run so long after its prices settled; 0 is never.
@@ -294,6 +294,23 @@ pub struct HousekeepingConfig {
         value_parser = whole(0, 36_500),
     )]
     pub retention_days: u32,
+    /// Raise an alert where the coverage of a portfolio is below this percentage of its gross; 0 is never.
+    #[arg(
+        long,
+        env = "SIGMABATCH_ALERT_COVERAGE",
+        default_value_t = 80,
+        value_name = "PERCENT",
+        value_parser = whole(0, 100),
+    )]
+    pub alert_coverage: u32,
+    /// POST each alert as JSON to this address of http:// or https://.
+    #[arg(
+        long,
+        env = "SIGMABATCH_ALERT_WEBHOOK",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub alert_webhook: Option<String>,
 }
 
 impl WorkerConfig {

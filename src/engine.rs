@@ -3,6 +3,7 @@
 //!
 //! Postgres decides, Redis suggests, workers compute, one transaction commits.
 
+mod alerts;
 mod announce;
 mod audit;
 mod control;
@@ -18,6 +19,7 @@ mod scheduler;
 mod steward;
 mod tokens;
 mod watch;
+mod webhook;
 mod why;
 mod worker;
 
@@ -43,6 +45,7 @@ pub use scheduler::{CatchUp, Due, due, keep_schedule, plan_due, schedule_once};
 pub use steward::Steward;
 pub use tokens::{create_token, first_token, revoke_token};
 pub use watch::{PhaseProgress, RunProgress, progress, start};
+pub use webhook::{BadWebhook, Webhook};
 pub use why::{Busy, Link, Task, Why, why};
 pub use worker::{Failpoint, MAX_BATCH, Moment, Probe, WorkerOptions, run as run_worker};
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Parser;
 use sigmabatch::cli::bench::BenchCommand;
 use sigmabatch::cli::{self, Cli, Command, Error, ImportCommand, Output, RedisCommand, demo};
-use sigmabatch::engine::{self, Housekeeping, WorkerOptions};
+use sigmabatch::engine::{self, WorkerOptions};
 use sigmabatch::{api, dashboard, embedded, process, telemetry};
 
 #[tokio::main]
@@ -143,6 +143,9 @@ async fn serve(
     clock: sigmabatch::clock::Clock,
 ) -> Result<Output, Error> {
     let stop = process::shutdown().map_err(served)?;
+    if args.until_stdin_closes {
+        process::stop_with_stdin(stop.clone());
+    }
     let server = listen(settings, args, clock).await?;
     server.run(stop).await.map_err(served)?;
     Ok(Output::page(String::new()))
@@ -154,10 +157,13 @@ async fn listen(
     args: &cli::ServeArgs,
     clock: sigmabatch::clock::Clock,
 ) -> Result<api::Server, Error> {
+    let tls = args.tls_cert.clone().zip(args.tls_key.clone());
     let options = api::Options {
         listen: args.listen,
         connections: args.api_connections.into(),
         risk_free_rate: settings.conventions.risk_free_rate,
+        tls: tls.map(|(certificate, key)| api::Tls { certificate, key }),
+        limits: api::Limits::default(),
     };
     // Says so at once where Postgres is away or not migrated.
     cli::connect_migrated(&settings.postgres, "sigmabatch-api").await?;
@@ -168,7 +174,7 @@ async fn listen(
         .await
         .map_err(served)?;
     let server = server.with(dashboard::pages());
-    let mut hello = format!("listening on http://{}\n", server.address());
+    let mut hello = format!("listening on {}://{}\n", server.scheme(), server.address());
     if let Some(token) = server.first_token() {
         hello.push_str("the first operator token, shown this once: ");
         hello.push_str(&token);
@@ -206,10 +212,7 @@ async fn up(
         concurrency: args.worker.concurrency as usize,
         batch: engine::MAX_BATCH,
         grace: args.worker.grace(),
-        housekeeping: Housekeeping {
-            overdue_hours: args.housekeeping.overdue_hours,
-            retention_days: args.housekeeping.retention_days,
-        },
+        housekeeping: process::housekeeping(&args.housekeeping).map_err(served)?,
         host: process::host_name(),
         failpoint: None,
         probe: None,

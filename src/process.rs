@@ -4,7 +4,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config;
-use crate::engine::{self, Engine};
+use crate::engine::{self, BadWebhook, Engine, Housekeeping};
 use crate::queue::Queue;
 use crate::store::{self, Settings};
 
@@ -25,10 +25,23 @@ pub async fn connect(
     Ok(Engine::new(pools, queue, clock))
 }
 
+/// What workers do once in a while, from its settings.
+pub fn housekeeping(config: &config::HousekeepingConfig) -> Result<Housekeeping, BadWebhook> {
+    let webhook = config.alert_webhook.as_deref();
+    let webhook = webhook.filter(|text| !text.is_empty());
+    Ok(Housekeeping {
+        overdue_hours: config.overdue_hours,
+        retention_days: config.retention_days,
+        coverage: f64::from(config.alert_coverage) / 100.0,
+        webhook: webhook.map(str::parse).transpose()?,
+    })
+}
+
 /// The exit code of a process that ends with this error: 2 where a setting is missing or wrong, as for a
 /// wrong flag, and 1 for everything else.
 pub fn exit_code(error: &(dyn std::error::Error + 'static)) -> u8 {
-    if error.is::<config::Error>() { 2 } else { 1 }
+    let setting = error.is::<config::Error>() || error.is::<BadWebhook>();
+    if setting { 2 } else { 1 }
 }
 
 /// The name of this machine, for people.

@@ -8,6 +8,7 @@ mod link;
 mod pool;
 mod tx;
 
+pub mod alerts;
 pub mod bench;
 pub mod control;
 pub mod data_quality;

@@ -10,8 +10,8 @@ use super::Api;
 use super::auth::Caller;
 use super::problem::Problem;
 use crate::domain::Calendar;
-use crate::store::reports::{self, Gauges, WorkerRow};
-use crate::store::{Pools, ReadTx};
+use crate::store::reports::{self, BUCKETS, Distribution, Gauges, WorkerRow};
+use crate::store::{Pools, ReadTx, alerts};
 
 /// Counters of workers' heartbeats that add up.
 const COUNTED: [&str; 6] = [
@@ -34,6 +34,7 @@ pub(super) async fn metrics(caller: Caller, State(api): State<Api>) -> Result<Re
     let mut db = ReadTx::lazy(&api.pools().load);
     let gauges = reports::gauges(&mut db).await?;
     let workers = reports::workers(&mut db).await?;
+    let raised = alerts::counts(&mut db).await?;
     db.close().await?;
     let newest = Calendar::nyse().newest_eligible(api.clock().now()).ok();
     let lag = gauges.newest_date.zip(newest).map(|(date, newest)| {
@@ -42,6 +43,8 @@ pub(super) async fn metrics(caller: Caller, State(api): State<Api>) -> Result<Re
     });
     let mut text = Text::default();
     text.gauges(&gauges, lag);
+    let raised = raised.iter().map(|(kind, n)| (label("kind", kind), *n));
+    text.metric("alerts", "gauge", "Alerts by kind.", raised);
     text.workers(&workers);
     text.process(api.pools(), api.feed().open());
     let kind = "text/plain; version=0.0.4; charset=utf-8";
@@ -84,6 +87,18 @@ impl Text {
         );
     }
 
+    fn histogram(&mut self, name: &str, help: &str, all: &Distribution) {
+        let _ = writeln!(self.0, "# HELP sigmabatch_{name} {help}");
+        let _ = writeln!(self.0, "# TYPE sigmabatch_{name} histogram");
+        for (bound, n) in BUCKETS.iter().zip(&all.below) {
+            let _ = writeln!(self.0, "sigmabatch_{name}_bucket{{le=\"{bound}\"}} {n}");
+        }
+        let Distribution { count, sum, .. } = all;
+        let _ = writeln!(self.0, "sigmabatch_{name}_bucket{{le=\"+Inf\"}} {count}");
+        let _ = writeln!(self.0, "sigmabatch_{name}_sum {sum}");
+        let _ = writeln!(self.0, "sigmabatch_{name}_count {count}");
+    }
+
     fn gauges(&mut self, gauges: &Gauges, lag: Option<usize>) {
         let runs = gauges.runs.iter();
         let runs = runs.map(|(status, n)| (label("status", status), *n));
@@ -105,6 +120,10 @@ impl Text {
         let phases = phases.map(|(phase, seconds)| (label("phase", phase), *seconds));
         let help = "Seconds that the phases of the newest finished run took.";
         self.metric("phase_seconds", "gauge", help, phases);
+        let help = "Seconds until tasks of the newest finished run were claimed.";
+        self.histogram("pickup_seconds", help, &gauges.pickup);
+        let help = "Seconds that tasks of phase 6 of the newest finished run took.";
+        self.histogram("phase6_task_seconds", help, &gauges.analytics);
         let help = "Seconds of the longest transaction on the server.";
         self.one(
             "longest_transaction_seconds",
@@ -121,6 +140,12 @@ impl Text {
     fn workers(&mut self, workers: &[WorkerRow]) {
         let living = workers.iter().filter(|worker| worker.has_lease()).count();
         self.one("workers", "Workers with a lease.", Some(living));
+        let waits = workers.iter().filter_map(|worker| {
+            let value = worker.counter("pool_wait_p99_ms")? / 1e3;
+            Some((label("worker", &worker.id.consumer()), value))
+        });
+        let help = "Seconds that 99 of 100 waits of a worker for a connection do not exceed.";
+        self.metric("worker_pool_wait_p99_seconds", "gauge", help, waits);
         for name in COUNTED {
             let samples = workers.iter().filter_map(|worker| {
                 let value = worker.counter(name)?;
@@ -132,11 +157,23 @@ impl Text {
     }
 
     fn process(&mut self, pools: &Pools, streams: usize) {
-        let [control, load, commit] = pools.in_use();
-        let used = [("control", control), ("read", load), ("events", commit)];
-        let used = used.map(|(pool, n)| (label("pool", pool), n));
+        let all = [
+            ("control", &pools.control),
+            ("read", &pools.load),
+            ("events", &pools.commit),
+        ];
+        let used = all.map(|(name, pool)| (label("pool", name), pool.in_use()));
         let help = "Connections of this process that are in use.";
         self.metric("api_connections_in_use", "gauge", help, used);
+        let most = all.map(|(name, pool)| (label("pool", name), pool.size()));
+        let help = "Connections that this process may have.";
+        self.metric("api_connections_most", "gauge", help, most);
+        let taken = all.map(|(name, pool)| (label("pool", name), pool.waits().0));
+        let help = "How often a connection was taken.";
+        self.metric("api_connections_taken_total", "counter", help, taken);
+        let waited = all.map(|(name, pool)| (label("pool", name), pool.waits().1.as_secs_f64()));
+        let help = "Seconds that were waited for connections.";
+        self.metric("api_connection_wait_seconds_total", "counter", help, waited);
         let help = "Streams of events that this process serves.";
         self.one("api_event_streams", help, Some(streams));
     }

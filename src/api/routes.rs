@@ -1,7 +1,5 @@
 //! The routes, and the document that is made of them.
 
-use std::time::Duration;
-
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
@@ -16,16 +14,12 @@ use utoipa_axum::routes;
 
 use super::problem::{Kind, Problem};
 use super::{
-    Api, calendar, control, docs, events, explain, health, import, metrics, performance,
-    portfolios, results, runs, start, symbols, trace,
+    Api, Limits, alerts, calendar, control, docs, events, explain, health, import, metrics,
+    performance, portfolios, results, runs, start, symbols, trace,
 };
 
 /// Largest body: a file of a portfolio.
 const BODY_BYTES: usize = 8 << 20;
-/// Requests that are worked on at once; others wait.
-const REQUESTS: usize = 256;
-/// A request that takes longer is answered with a problem, a body that comes slower as well.
-const LIMIT: Duration = Duration::from_mins(1);
 
 /// The document of the API.
 pub fn openapi() -> OpenApi {
@@ -36,16 +30,17 @@ pub fn openapi() -> OpenApi {
 }
 
 /// Everything that is answered.
-pub(super) fn router(api: Api, pages: Router<Api>) -> Router {
+pub(super) fn router(api: Api, pages: Router<Api>, limits: Limits) -> Router {
     let (plain, _) = described();
     let (streams, _) = streaming();
     let plain: Router<Api> = plain
         .merge(pages)
+        // A body that comes slower is a problem as well.
         .layer(TimeoutLayer::with_status_code(
             StatusCode::GATEWAY_TIMEOUT,
-            LIMIT,
+            limits.request,
         ))
-        .layer(GlobalConcurrencyLimitLayer::new(REQUESTS));
+        .layer(GlobalConcurrencyLimitLayer::new(limits.requests));
     plain
         .merge(streams)
         .merge(docs::router(&openapi()))
@@ -62,6 +57,7 @@ fn described() -> (Router<Api>, OpenApi) {
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(metrics::metrics))
+        .routes(routes!(alerts::list))
         .routes(routes!(start::start))
         .routes(routes!(runs::current))
         .routes(routes!(runs::history))

@@ -138,6 +138,17 @@ pub struct DemoArgs {
     /// The folder with market/, portfolios/, factors.toml and scenarios.toml.
     #[arg(long, default_value = "data", value_name = "DIR")]
     pub data: PathBuf,
+    /// The API of the undisturbed night stays up until Ctrl-C; the last lines are its address and a token.
+    #[arg(long)]
+    pub serve: bool,
+    /// Where it listens; port 0 is any free one.
+    #[arg(
+        long,
+        default_value = "127.0.0.1:8080",
+        value_name = "ADDRESS",
+        requires = "serve"
+    )]
+    pub listen: std::net::SocketAddr,
     /// The night's Postgres and Redis stay in this folder, to look further afterwards.
     #[arg(long, default_value = ".demo", value_name = "DIR")]
     pub keep: PathBuf,
@@ -367,7 +378,7 @@ pub struct DigestArgs {
 /// `serve`.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// Where to listen; port 0 is any free one. TLS is for a proxy in front of it.
+    /// Where to listen; port 0 is any free one.
     #[arg(
         long,
         env = "SIGMABATCH_LISTEN",
@@ -384,6 +395,25 @@ pub struct ServeArgs {
         value_parser = clap::value_parser!(u16).range(1..=256),
     )]
     pub api_connections: u16,
+    /// PEM file of a certificate with its chain: with it the API speaks TLS. Without it, TLS is for a proxy in front.
+    #[arg(
+        long,
+        env = "SIGMABATCH_TLS_CERT",
+        requires = "tls_key",
+        value_name = "FILE"
+    )]
+    pub tls_cert: Option<PathBuf>,
+    /// PEM file of its key.
+    #[arg(
+        long,
+        env = "SIGMABATCH_TLS_KEY",
+        requires = "tls_cert",
+        value_name = "FILE"
+    )]
+    pub tls_key: Option<PathBuf>,
+    /// Stop when standard input ends: for a parent that may die.
+    #[arg(long, hide = true)]
+    pub until_stdin_closes: bool,
 }
 
 /// `up`.

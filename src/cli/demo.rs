@@ -1,6 +1,7 @@
 //! `demo`: a whole night on real prices, through a real scheduler, real streams and two real
 //! worker processes; then the same night with one of them killed in the middle.
 
+mod serving;
 mod summary;
 
 use std::path::{Path, PathBuf};
@@ -121,7 +122,11 @@ pub async fn demo(
         say(
             "using the Postgres and Redis of DATABASE_URL and REDIS_URL, in databases of the demo's own",
         );
-        return two_nights(settings, args, place, database.reveal(), redis, None, json).await;
+        let database = database.reveal();
+        let shown = two_nights(settings, args, place, database, redis, None, json).await?;
+        let output = serving::shown(shown, args).await?;
+        databases::remove(database, DATABASE).await?;
+        return Ok(output);
     }
     let started = Instant::now();
     let (services, kept) = start(&place.services).await?;
@@ -132,11 +137,15 @@ pub async fn demo(
     let (database, redis) = (services.database_url(), services.redis_url());
     let folder = services.data_dir().to_path_buf();
     let kept = kept.then_some(folder.as_path());
-    let output = tokio::select! {
-        output = two_nights(settings, args, place, &database, &redis, kept, json) => output,
+    let shown = tokio::select! {
+        shown = two_nights(settings, args, place, &database, &redis, kept, json) => shown,
         _ = tokio::signal::ctrl_c() => {
             Err(Error::not_there("interrupted", "nothing is left running; start the demo again"))
         }
+    };
+    let output = match shown {
+        Ok(shown) => serving::shown(shown, args).await,
+        Err(error) => Err(error),
     };
     services.stop().await?;
     output
@@ -167,7 +176,7 @@ async fn two_nights(
     redis: &str,
     kept: Option<&Path>,
     json: bool,
-) -> Result<Output, Error> {
+) -> Result<serving::Shown, Error> {
     let data = args
         .data
         .canonicalize()
@@ -198,12 +207,13 @@ async fn two_nights(
     if outcome.digest.total != night.digest.total || outcome.verdict != Verdict::Succeeded {
         output.code = exit::FAILED;
     }
-    if kept.is_none() {
+    let api = quiet.program(place, "sigmabatch");
+    if kept.is_none() && !args.serve {
         quiet.remove(database, DATABASE).await?;
     } else {
         quiet.engine.pools.close().await;
     }
-    Ok(output)
+    Ok(serving::Shown { output, api })
 }
 
 impl World {

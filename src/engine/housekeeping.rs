@@ -2,19 +2,23 @@
 
 use serde_json::json;
 
-use super::{Engine, Error};
-use crate::store::{WriteTx, housekeeping};
+use super::{Engine, Error, Webhook, alerts};
+use crate::store::{self, WriteTx, housekeeping};
 
 /// Runs that are pruned at a time: each is a transaction of its own.
 const PRUNED: i64 = 20;
 
 /// What is done, and when; the default is nothing.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Housekeeping {
     /// A session without a finished run is reported so long after its prices settled; 0 is never.
     pub overdue_hours: u32,
     /// Tasks, attempts and events of runs are kept so long after their end; 0 is for ever.
     pub retention_days: u32,
+    /// Portfolios of a run with less coverage than this fraction raise an alert; 0 is none.
+    pub coverage: f64,
+    /// Who is told of alerts.
+    pub webhook: Option<Webhook>,
 }
 
 /// The dead-man's alert: no run has ended for the newest session that should have one by now. Raised
@@ -31,7 +35,7 @@ pub(super) async fn alert_overdue(engine: &Engine, how: &Housekeeping) -> Result
     if housekeeping::is_overdue(pool, as_of).await? {
         let detail = json!({ "as_of": as_of, "hours": how.overdue_hours });
         housekeeping::alert(pool, "night-overdue", &detail).await?;
-        tracing::error!(%as_of, hours = how.overdue_hours, "no run has ended for this session");
+        alerts::overdue(engine, as_of, how.overdue_hours).await?;
     }
     Ok(())
 }
@@ -50,5 +54,6 @@ pub(super) async fn prune(engine: &Engine, how: &Housekeeping) -> Result<(), Err
         tracing::info!(run_id = %run, tasks, "old run pruned");
     }
     housekeeping::forget_events(pool, days).await?;
+    store::alerts::forget(pool, days).await?;
     Ok(())
 }

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::housekeeping::{self, Housekeeping};
-use super::{Engine, Error, announce, gatekeeper, retry_delay};
+use super::{Engine, Error, alerts, announce, gatekeeper, retry_delay};
 use crate::domain::{Hint, TaskEpoch, TaskId, WorkerId};
 use crate::engine::MAX_ATTEMPTS;
 use crate::queue::{Entry, Says};
@@ -23,6 +24,7 @@ const DEADLINE_TICKS: u64 = 5;
 const RECONCILE_TICKS: u64 = 15;
 const CLEAN_UP_TICKS: u64 = 600;
 const OVERDUE_TICKS: u64 = 60;
+const ALERT_TICKS: u64 = 10;
 /// A worker ends its own computations at the deadline; after so long it is not listening.
 const DEADLINE_GRACE_SECONDS: f64 = 5.0;
 /// An opener that has not published by now is dead.
@@ -56,6 +58,8 @@ struct Term {
     number: i64,
     ticks: u64,
     due_since: DateTime<Utc>,
+    /// Somebody outside is being told of alerts: whom nothing else waits for.
+    telling: Option<JoinHandle<()>>,
 }
 
 impl Steward {
@@ -68,6 +72,15 @@ impl Steward {
             max_crashes,
             housekeeping: Housekeeping::default(),
             reconcile: Arc::default(),
+        }
+    }
+
+    /// What it looks at once in a while.
+    #[must_use]
+    pub fn keeping(self, housekeeping: Housekeeping) -> Self {
+        Self {
+            housekeeping,
+            ..self
         }
     }
 
@@ -92,6 +105,7 @@ impl Steward {
                         number,
                         ticks: 0,
                         due_since: DateTime::UNIX_EPOCH,
+                        telling: None,
                     });
                 }
                 Ok(Some(_)) => {}
@@ -123,6 +137,10 @@ impl Steward {
         if term.ticks.is_multiple_of(OVERDUE_TICKS) {
             housekeeping::alert_overdue(&self.engine, &self.housekeeping).await?;
         }
+        if term.ticks.is_multiple_of(ALERT_TICKS) {
+            self.alert().await?;
+        }
+        self.tell(term);
         if term.ticks % CLEAN_UP_TICKS == CLEAN_UP_TICKS - 1 {
             store::workers::forget_lost(&self.engine.pools.control).await?;
             housekeeping::prune(&self.engine, &self.housekeeping).await?;
@@ -155,6 +173,25 @@ impl Steward {
             self.engine.queue.forget_consumers(CONSUMER_IDLE_MS).await?;
         }
         Ok(())
+    }
+
+    /// Raises alerts that there is a cause for.
+    pub async fn alert(&self) -> Result<(), Error> {
+        alerts::raise(&self.engine, &self.housekeeping).await
+    }
+
+    /// Tells the webhook, unless it is being told.
+    fn tell(&self, term: &mut Term) {
+        let idle = term.telling.as_ref().is_none_or(JoinHandle::is_finished);
+        let Some(webhook) = self.housekeeping.webhook.clone().filter(|_| idle) else {
+            return;
+        };
+        let pool = self.engine.pools.control.clone();
+        term.telling = Some(tokio::spawn(async move {
+            if let Err(error) = webhook.deliver(&pool).await {
+                tracing::debug!(%error, "alerts are told later");
+            }
+        }));
     }
 
     /// Marks workers lost and takes their tasks back, at once. Says whether there were any.

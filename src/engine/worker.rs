@@ -303,7 +303,7 @@ async fn live(
         worker: id,
         lease: options.lease,
         max_crashes: options.max_crashes,
-        housekeeping: options.housekeeping,
+        housekeeping: options.housekeeping.clone(),
         reconcile: Arc::clone(&reconcile),
     };
     parts.spawn(over.clone().run_until_cancelled_owned(steward.serve()));

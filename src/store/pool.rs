@@ -7,6 +7,7 @@
 //! costs each statement a round trip more.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -56,6 +57,9 @@ struct Inner {
     size: usize,
     places: Arc<Semaphore>,
     idle: Mutex<Vec<Idle>>,
+    /// How often a connection was asked for, and how long they were waited for together, in microseconds.
+    taken: AtomicU64,
+    waited_us: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -72,6 +76,8 @@ impl Pool {
             size,
             places: Arc::new(Semaphore::new(size)),
             idle: Mutex::default(),
+            taken: AtomicU64::new(0),
+            waited_us: AtomicU64::new(0),
         }))
     }
 
@@ -80,6 +86,18 @@ impl Pool {
         self.0
             .size
             .saturating_sub(self.0.places.available_permits())
+    }
+
+    /// How many there may be.
+    pub fn size(&self) -> usize {
+        self.0.size
+    }
+
+    /// How often somebody took a connection, and how long they waited for others to give one back, together.
+    pub fn waits(&self) -> (u64, Duration) {
+        let waited = self.0.waited_us.load(Ordering::Relaxed);
+        let taken = self.0.taken.load(Ordering::Relaxed);
+        (taken, Duration::from_micros(waited))
     }
 
     /// Waits until every connection has come back, and closes them. What asks later fails.
@@ -99,6 +117,11 @@ impl Pool {
             .await
             .map_err(|_elapsed| sqlx::Error::PoolTimedOut)?
             .map_err(|_closed| sqlx::Error::PoolClosed)?;
+        let left = until.saturating_duration_since(Instant::now());
+        let waited = self.0.limits.acquire.saturating_sub(left).as_micros();
+        let waited = u64::try_from(waited).unwrap_or(u64::MAX);
+        self.0.taken.fetch_add(1, Ordering::Relaxed);
+        self.0.waited_us.fetch_add(waited, Ordering::Relaxed);
         let link = match self.0.take_idle().await {
             Some(link) => link,
             None => Link::new(connect(&self.0.options, until).await?, self.0.limits.within),

@@ -1,10 +1,12 @@
 //! The HTTP API on a real server, as callers see it.
 
+mod alerts;
 pub(crate) mod client;
 mod events;
 mod explain;
 mod import;
 mod incidents;
+mod limits;
 mod malformed;
 mod market;
 mod performance;
@@ -13,8 +15,10 @@ mod roles;
 mod runs;
 mod serve;
 
+use std::net::SocketAddr;
+
 use chrono::Utc;
-use sigmabatch::api::{self, Options};
+use sigmabatch::api::{self, Limits, Options};
 use sigmabatch::clock::Clock;
 use sigmabatch::domain::{Access, PortfolioId, Token};
 use sigmabatch::engine::{self, Order};
@@ -31,7 +35,7 @@ pub(crate) struct Served {
     pub(crate) operator: Client,
     pub(crate) viewer: Client,
     pub(crate) nobody: Client,
-    address: std::net::SocketAddr,
+    pub(crate) address: SocketAddr,
     stop: CancellationToken,
     server: Option<JoinHandle<()>>,
 }
@@ -47,10 +51,17 @@ impl Served {
             listen: "127.0.0.1:0".parse().unwrap(),
             connections: 4,
             risk_free_rate: None,
+            tls: None,
+            limits: Limits::default(),
         };
+        Self::with(world, store, &options).await
+    }
+
+    /// One with other limits, or with a certificate.
+    pub(super) async fn with(world: &World, store: &Settings, options: &Options) -> Self {
         let now = world.engine.clock.now();
         let clock = Clock::starting_at(now.with_timezone(&Utc));
-        let server = api::bind(&options, store, |_| Ok(None), clock)
+        let server = api::bind(options, store, |_| Ok(None), clock)
             .await
             .unwrap()
             .with(sigmabatch::dashboard::pages());
@@ -73,11 +84,6 @@ impl Served {
             stop,
             server: Some(server),
         }
-    }
-
-    /// Where it listens.
-    pub(crate) fn address(&self) -> std::net::SocketAddr {
-        self.address
     }
 
     /// A caller who sees these portfolios only.

@@ -35,7 +35,7 @@ pub(crate) async fn books(world: &World) -> [PortfolioId; 2] {
 }
 
 /// Computations of a phase panic while the flag is set.
-fn broken(phase: PhaseName) -> (Arc<AtomicBool>, Probe) {
+pub(crate) fn broken(phase: PhaseName) -> (Arc<AtomicBool>, Probe) {
     let flag = Arc::new(AtomicBool::new(true));
     let set = Arc::clone(&flag);
     let probe = Probe(Arc::new(move |name| {

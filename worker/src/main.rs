@@ -12,7 +12,7 @@ use sigmabatch::config::{
     ClockConfig, HousekeepingConfig, LogConfig, MarketDataConfig, PostgresConfig, RedisConfig,
     WorkerConfig,
 };
-use sigmabatch::engine::{Failpoint, Housekeeping, MAX_BATCH, WorkerOptions, run_worker};
+use sigmabatch::engine::{Failpoint, MAX_BATCH, WorkerOptions, run_worker};
 use sigmabatch::{process, telemetry};
 
 /// Takes tasks from Redis streams, computes, commits to Postgres. Start as many as you like.
@@ -88,10 +88,7 @@ async fn run() -> anyhow::Result<()> {
         concurrency: options.worker.concurrency as usize,
         batch: options.batch,
         grace: options.worker.grace(),
-        housekeeping: Housekeeping {
-            overdue_hours: options.housekeeping.overdue_hours,
-            retention_days: options.housekeeping.retention_days,
-        },
+        housekeeping: process::housekeeping(&options.housekeeping)?,
         host: options.host.unwrap_or_else(process::host_name),
         failpoint: options.failpoint,
         probe: None,

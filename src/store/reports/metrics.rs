@@ -23,7 +23,29 @@ pub struct Gauges {
     pub coverage: Option<f64>,
     /// The newest date for which there are results.
     pub newest_date: Option<NaiveDate>,
+    /// Tasks of the newest finished run, from when they could be claimed until they were.
+    pub pickup: Distribution,
+    /// Its tasks of phase 6, from their beginning to their commit.
+    pub analytics: Distribution,
 }
+
+/// Durations, as Prometheus counts them.
+#[derive(Debug, Clone, Default)]
+pub struct Distribution {
+    /// How many took at most the seconds of each of [`BUCKETS`].
+    pub below: Vec<i64>,
+    /// How many there are.
+    pub count: i64,
+    /// Their sum, seconds.
+    pub sum: f64,
+}
+
+/// Upper bounds, seconds.
+pub const BUCKETS: [f64; 12] = [
+    0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
+];
+/// Tasks that are looked at.
+const LOOKED_AT: i64 = 20_000;
 
 /// Reads them.
 pub async fn gauges(db: &mut ReadTx<'_>) -> Result<Gauges> {
@@ -63,7 +85,11 @@ pub async fn gauges(db: &mut ReadTx<'_>) -> Result<Gauges> {
     .fetch_one(db.connection().await?)
     .await
     .attempt("measuring")?;
+    let pickup = pickup(db).await?;
+    let analytics = analytics(db).await?;
     Ok(Gauges {
+        pickup,
+        analytics,
         runs: runs.into_iter().map(|row| (row.status, row.n)).collect(),
         tasks: tasks
             .into_iter()
@@ -78,5 +104,57 @@ pub async fn gauges(db: &mut ReadTx<'_>) -> Result<Gauges> {
         longest_transaction_seconds: one.longest,
         coverage: one.coverage,
         newest_date: one.newest_date,
+    })
+}
+
+async fn pickup(db: &mut ReadTx<'_>) -> Result<Distribution> {
+    let row = sqlx::query!(
+        r#"with took as materialized (
+               select extract(epoch from a.started_at - greatest(t.ready_at, p.opened_at))::float8 as s
+               from task t
+               join run_phase p on p.run_id = t.run_id and p.phase = t.phase
+               join attempt a on a.task_id = t.id and a.outcome = 'committed'
+               where t.run_id = (select id from run where verdict is not null and pruned_at is null order by run_seq desc limit 1)
+               limit $2
+           )
+           select (select array_agg((select count(*) from took where s <= bound) order by bound)
+                   from unnest($1::float8[]) b(bound)) as below,
+                  (select count(*) from took) as "count!", (select coalesce(sum(greatest(s, 0)), 0) from took) as "sum!""#,
+        &BUCKETS[..],
+        LOOKED_AT
+    )
+    .fetch_one(db.connection().await?)
+    .await
+    .attempt("measuring how soon tasks were claimed")?;
+    Ok(Distribution {
+        below: row.below.unwrap_or_default(),
+        count: row.count,
+        sum: row.sum,
+    })
+}
+
+async fn analytics(db: &mut ReadTx<'_>) -> Result<Distribution> {
+    let row = sqlx::query!(
+        r#"with took as materialized (
+               select (coalesce(a.load_ms, 0) + coalesce(a.fetch_ms, 0) + coalesce(a.compute_ms, 0)
+                       + coalesce(a.commit_ms, 0))::float8 / 1000 as s
+               from task t join attempt a on a.task_id = t.id and a.outcome = 'committed'
+               where t.run_id = (select id from run where verdict is not null and pruned_at is null order by run_seq desc limit 1)
+                 and t.phase = 'portfolio-analytics'
+               limit $2
+           )
+           select (select array_agg((select count(*) from took where s <= bound) order by bound)
+                   from unnest($1::float8[]) b(bound)) as below,
+                  (select count(*) from took) as "count!", (select coalesce(sum(s), 0) from took) as "sum!""#,
+        &BUCKETS[..],
+        LOOKED_AT
+    )
+    .fetch_one(db.connection().await?)
+    .await
+    .attempt("measuring phase 6")?;
+    Ok(Distribution {
+        below: row.below.unwrap_or_default(),
+        count: row.count,
+        sum: row.sum,
     })
 }

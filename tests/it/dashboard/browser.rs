@@ -53,7 +53,7 @@ async fn the_book_of_the_incident_from_its_file_to_its_numbers() {
     let served = Served::new(&world).await;
     let operator = token(&world, &Access::Operator).await;
     world.worker().await;
-    let home = format!("http://{}", served.address());
+    let home = format!("http://{}", served.address);
     sign_in(&browser, &home, &operator).await;
     import(&browser, &home).await;
     watch(&browser).await;

@@ -1,0 +1,192 @@
+//! Slow clients, large bodies, many requests, and TLS.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use sigmabatch::api::{Limits, Options, Tls};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use super::{Served, book};
+use crate::world::World;
+
+fn options(limits: Limits) -> Options {
+    Options {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        connections: 4,
+        risk_free_rate: None,
+        tls: None,
+        limits,
+    }
+}
+
+async fn served(world: &World, options: &Options) -> Served {
+    Served::with(world, &world.options().store, options).await
+}
+
+/// All that still comes; the other side must end it.
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    // A reset is an end as well.
+    let _ = stream.read_to_end(&mut bytes).await;
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_a_byte_and_stops_is_cut_off_and_nobody_else_notices() {
+    let world = World::new().await;
+    let head = Duration::from_millis(300);
+    let limits = Limits {
+        head,
+        request: Duration::from_millis(600),
+        ..Limits::default()
+    };
+    let served = served(&world, &options(limits)).await;
+    let begun = tokio::time::Instant::now();
+    let mut slow = TcpStream::connect(served.address).await.unwrap();
+    slow.write_all(b"G").await.unwrap();
+    served.viewer.get("/api/v1/portfolios").await.expect(200);
+    // No answer, or one that says why; then the end.
+    let said = rest(&mut slow).await;
+    assert!(
+        said.is_empty() || said.starts_with("HTTP/1.1 408"),
+        "{said}"
+    );
+    assert!(begun.elapsed() >= head);
+
+    // A head that promises a body, and none comes.
+    let mut slow = TcpStream::connect(served.address).await.unwrap();
+    let token = super::token(&world, &sigmabatch::domain::Access::Operator).await;
+    let text = format!(
+        "POST /api/v1/portfolios HTTP/1.1\r\nhost: it\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
+         content-type: text/csv\r\ncontent-length: 1000\r\n\r\nSymbol"
+    );
+    slow.write_all(text.as_bytes()).await.unwrap();
+    let said = rest(&mut slow).await;
+    assert!(
+        said.starts_with("HTTP/1.1 504") && said.contains("problem+json"),
+        "{said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_and_pages_have_their_limits() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    book(&world, "book").await;
+    let large = vec![b'x'; 9 << 20];
+    let kind = [("content-type", "text/csv")];
+    let path = "/api/v1/portfolios?name=x&opening_equity=1&inception=2016-12-19";
+    let problem = served.operator.ask("POST", path, &kind, &large).await;
+    assert_eq!(problem.expect(413)["type"], "/docs#problem-too-large");
+    for route in [
+        "portfolios",
+        "symbols",
+        "alerts",
+        "calendar",
+        "admin/batch/history",
+    ] {
+        for limit in ["0", "501", "-1", "many"] {
+            let path = format!("/api/v1/{route}?limit={limit}");
+            let problem = served.viewer.get(&path).await.expect(400);
+            assert_eq!(problem["field"], json!("limit"), "{route} {limit}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_beyond_the_limit_wait_for_others_to_end() {
+    let world = World::new().await;
+    let limits = Limits {
+        requests: 2,
+        ..Limits::default()
+    };
+    let served = served(&world, &options(limits)).await;
+    let token = super::token(&world, &sigmabatch::domain::Access::Operator).await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(served.address).await.unwrap();
+        let text = format!(
+            "POST /api/v1/portfolios HTTP/1.1\r\nhost: it\r\nauthorization: Bearer {token}\r\nexpect: 100-continue\r\n\
+             content-type: text/csv\r\ncontent-length: 10\r\n\r\n"
+        );
+        stream.write_all(text.as_bytes()).await.unwrap();
+        // The server asks for the body: the request is being worked on.
+        let mut line = [0; 12];
+        stream.read_exact(&mut line).await.unwrap();
+        assert_eq!(&line, b"HTTP/1.1 100");
+        held.push(stream);
+    }
+    let viewer = served.viewer.clone();
+    let waiting = tokio::spawn(async move { viewer.get("/api/v1/portfolios").await.status });
+    let early = tokio::time::timeout(Duration::from_millis(300), async {
+        while !waiting.is_finished() {
+            tokio::task::yield_now().await;
+        }
+    });
+    assert!(early.await.is_err(), "there were two already");
+    held.pop();
+    assert_eq!(waiting.await.unwrap(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_certificate_only_tls_is_spoken() {
+    let world = World::new().await;
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(crate::world::random());
+    std::fs::create_dir_all(&folder).unwrap();
+    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let tls = Tls {
+        certificate: folder.join("certificate.pem"),
+        key: folder.join("key.pem"),
+    };
+    std::fs::write(&tls.certificate, pair.cert.pem()).unwrap();
+    std::fs::write(&tls.key, pair.signing_key.serialize_pem()).unwrap();
+    let options = Options {
+        tls: Some(tls.clone()),
+        ..options(Limits::default())
+    };
+    let served = served(&world, &options).await;
+
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_file(&tls.certificate).unwrap())
+        .unwrap();
+    let client = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(served.address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut stream = TlsConnector::from(Arc::new(client))
+        .connect(name, stream)
+        .await
+        .unwrap();
+    let asked = b"GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    stream.write_all(asked).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert!(
+        answer.starts_with(b"HTTP/1.1 200"),
+        "{}",
+        String::from_utf8_lossy(&answer)
+    );
+
+    let mut plain = TcpStream::connect(served.address).await.unwrap();
+    plain.write_all(asked).await.unwrap();
+    assert!(!rest(&mut plain).await.contains("200 OK"));
+
+    // A key of another certificate is told, and not what is in it.
+    let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(&tls.key, other.signing_key.serialize_pem()).unwrap();
+    let settings = world.options().store;
+    let refused =
+        sigmabatch::api::bind(&options, &settings, |_| Ok(None), world.engine.clock).await;
+    assert!(matches!(refused, Err(sigmabatch::api::Error::Tls(_))));
+}
