@@ -137,8 +137,11 @@ impl Steward {
         if term.ticks.is_multiple_of(OVERDUE_TICKS) {
             housekeeping::alert_overdue(&self.engine, &self.housekeeping).await?;
         }
-        if term.ticks.is_multiple_of(ALERT_TICKS) {
-            self.alert().await?;
+        if term.ticks.is_multiple_of(ALERT_TICKS)
+            && let Err(error) = self.alert().await
+        {
+            // Work goes on, whether somebody hears of it or not.
+            tracing::warn!(%error, "alerts could not be raised");
         }
         self.tell(term);
         if term.ticks % CLEAN_UP_TICKS == CLEAN_UP_TICKS - 1 {
