@@ -27,7 +27,7 @@ impl Machine {
                 let Some(op) = self.op(action) else {
                     return Ok(());
                 };
-                self.advance(op, *publish).await
+                Box::pin(self.advance(op, *publish)).await
             }
             Action::PublishLeft => self.publish_left().await,
             Action::Read { worker } => match self.worker(*worker) {
@@ -253,7 +253,7 @@ impl Machine {
         let going = self.facts.runs.values().filter(|run| run.verdict.is_none());
         let going: Vec<RunId> = going.map(|run| RunId(run.id)).collect();
         for run in going {
-            self.advance(Op::Advance { run }, true).await?;
+            Box::pin(self.advance(Op::Advance { run }, true)).await?;
         }
         self.publish_left().await?;
         self.ask(Op::Time(Passing::Delays)).await?;
