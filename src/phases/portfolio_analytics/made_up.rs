@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 
 use super::{Accounts, Loaded, analyse, replay, safety_net};
-use crate::domain::{AssetClass, PortfolioId, PositionId, Quality, Symbol, TradingDate};
+use crate::domain::{
+    AssetClass, Calendar, PortfolioId, PositionId, Quality, Replay, SeriesKind, Symbol, TradingDate,
+};
 use crate::phases::symbol_factors::{self, DateModel, WINDOW, covariance_row};
-use crate::phases::{Cx, LOOKBACK_SESSIONS, Result, series};
+use crate::phases::{Cx, Error, LOOKBACK_SESSIONS, Result, series};
 use crate::store::definitions::Definitions;
 use crate::store::market::Series;
 use crate::store::portfolio_results::Valued;
+use crate::store::replay_paths::{Path, Paths};
 
 /// A loaded book with the models of its symbols.
 pub struct MadeUp(Loaded);
@@ -32,6 +35,7 @@ impl MadeUp {
         for factor in &definitions.factors {
             returns.push(window.proxy_returns(&prices, factor)?);
         }
+        let past = past(cx.calendar, as_of, held, &definitions)?;
         let last = window.sessions.len() - 1;
         let dated = DateModel::new(&definitions.factors, &returns, last + 1 - WINDOW..=last);
         let covariance = Some(covariance_row(&dated, as_of));
@@ -59,10 +63,7 @@ impl MadeUp {
                 unbooked: BTreeMap::new(),
             },
             covariance,
-            past: replay::Past {
-                windows: Vec::new(),
-                paths: BTreeMap::new(),
-            },
+            past,
             models: BTreeMap::new(),
             window,
             prices,
@@ -78,4 +79,35 @@ impl MadeUp {
     pub fn compute(&self, cx: &Cx) -> Result<Vec<String>> {
         Ok(analyse(cx, &self.0)?.outcomes.to_vec())
     }
+}
+
+/// The crises that are over: every proxy was there, every second symbol was, the others go by their betas.
+fn past(
+    calendar: Calendar,
+    as_of: TradingDate,
+    held: &[(Symbol, Decimal)],
+    definitions: &Definitions,
+) -> Result<replay::Past> {
+    let windows = Replay::over(calendar, as_of);
+    let windows = windows.map_err(|error| Error::Permanent(error.to_string()))?;
+    let factors = definitions.factors.iter();
+    let proxies = factors.map(|factor| (&factor.proxy, factor.kind));
+    let there = held.iter().step_by(2);
+    let there = there.map(|(symbol, _)| (symbol, SeriesKind::Price));
+    let mut paths = Paths::new();
+    for (at, (symbol, kind)) in proxies.chain(there).enumerate() {
+        let ends = match kind {
+            SeriesKind::Price => [100.0, 80.0 - (at % 20) as f64],
+            SeriesKind::Yield => [0.04, 0.03],
+        };
+        for (replay, _) in &windows {
+            let path = Path {
+                ends: Some(ends),
+                actions: Vec::new(),
+                reason: None,
+            };
+            paths.insert((symbol.clone(), replay.id), path);
+        }
+    }
+    Ok(replay::Past { windows, paths })
 }
