@@ -222,7 +222,8 @@ create table factor_exposures (
     high_95      double precision,
     primary key (portfolio_id, as_of, factor),
     foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade,
-    check ((beta is null) = (reason is not null) or dollar is not null)
+    check ((beta is null) = (reason is not null)),
+    check (beta <> 'NaN' and dollar <> 'NaN')
 );
 
 create table position_factor_exposures (
@@ -237,7 +238,8 @@ create table position_factor_exposures (
     low_95       double precision,
     high_95      double precision,
     primary key (portfolio_id, as_of, position_id, factor),
-    foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade
+    foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade,
+    check (beta <> 'NaN' and std_error <> 'NaN' and dollar <> 'NaN')
 );
 
 create table portfolio_risk (
@@ -249,7 +251,7 @@ create table portfolio_risk (
     systematic_share      double precision,
     diversification_ratio double precision,
     effective_bets        double precision,
-    coverage              double precision not null,
+    coverage              double precision,
     n                     integer not null,
     flags                 text[] not null default '{}',
     primary key (portfolio_id, as_of),
@@ -280,7 +282,7 @@ create table portfolio_volatility (
     trend        text check (trend in ('rising', 'falling', 'steady')),
     n            integer not null,
     filled       integer not null,
-    coverage     double precision not null,
+    coverage     double precision,
     flags        text[] not null default '{}',
     reasons      jsonb not null default '{}',
     primary key (portfolio_id, as_of),
@@ -423,7 +425,7 @@ create table value_at_risk (
     independence_p           double precision,
     conditional              double precision,
     conditional_p            double precision,
-    n                        integer not null,
+    n                        integer,
     coverage                 double precision,
     flags                    text[] not null default '{}',
     reasons                  jsonb not null default '{}',

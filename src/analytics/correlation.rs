@@ -36,7 +36,9 @@ impl Pair {
 pub fn pearson(a: &[f64], b: &[f64], minimum: usize) -> Result<Option<Pair>, Error> {
     check(&[a, b])?;
     let mut scratch = Scratch::new(a.len());
-    Ok(Prepared::of(a).with(&Prepared::of(b), minimum, &mut scratch))
+    Ok(Prepared::of(a)
+        .with(&Prepared::of(b), minimum, &mut scratch)
+        .0)
 }
 
 /// Correlations of all pairs, pairwise complete.
@@ -46,6 +48,8 @@ pub struct Correlations {
     pub size: usize,
     /// Upper triangle without the diagonal, row by row: (0,1), (0,2), …, (1,2), …
     pub pairs: Vec<Option<Pair>>,
+    /// Common sessions of every pair in the same order, of unknown ones too.
+    pub common: Vec<usize>,
 }
 
 /// Correlations of every pair of `series` with at least 60 common sessions; the order of the series is the order of the triangle.
@@ -54,16 +58,20 @@ pub struct Correlations {
 pub fn correlations(series: &[&[f64]]) -> Result<Correlations, Error> {
     check(series)?;
     let prepared: Vec<Prepared<'_>> = series.iter().map(|one| Prepared::of(one)).collect();
-    let mut pairs = Vec::with_capacity(series.len() * series.len().saturating_sub(1) / 2);
+    let size = series.len() * series.len().saturating_sub(1) / 2;
+    let (mut pairs, mut common) = (Vec::with_capacity(size), Vec::with_capacity(size));
     let mut scratch = Scratch::new(series.first().map_or(0, |first| first.len()));
     for (i, a) in prepared.iter().enumerate() {
         for b in &prepared[i + 1..] {
-            pairs.push(a.with(b, MINIMUM_OBSERVATIONS, &mut scratch));
+            let (pair, n) = a.with(b, MINIMUM_OBSERVATIONS, &mut scratch);
+            pairs.push(pair);
+            common.push(n);
         }
     }
     Ok(Correlations {
         size: series.len(),
         pairs,
+        common,
     })
 }
 
@@ -202,14 +210,15 @@ impl<'a> Prepared<'a> {
         }
     }
 
-    fn with(&self, other: &Self, minimum: usize, scratch: &mut Scratch) -> Option<Pair> {
+    /// The pair, and the number of its common sessions.
+    fn with(&self, other: &Self, minimum: usize, scratch: &mut Scratch) -> (Option<Pair>, usize) {
         let minimum = minimum.max(4);
         let product = lanes::dot(&self.centred, &other.centred);
         if self.there.is_empty() && other.there.is_empty() {
             let moves = self.length > 0.0 && other.length > 0.0;
-            return (moves && self.n >= minimum)
-                .then(|| scratch.pair(product / (self.length * other.length), self.n))
-                .flatten();
+            let pair = (moves && self.n >= minimum)
+                .then(|| scratch.pair(product / (self.length * other.length), self.n));
+            return (pair.flatten(), self.n);
         }
         // Sums over the common sessions: a hole of one blanks the other.
         let both = match (self.there.as_slice(), other.there.as_slice()) {
@@ -226,7 +235,7 @@ impl<'a> Prepared<'a> {
         )]
         let n = lanes::sum(both) as usize;
         if n < minimum {
-            return None;
+            return (None, n);
         }
         let (own, own_squares) = self.on(other);
         let (others, other_squares) = other.on(self);
@@ -234,10 +243,10 @@ impl<'a> Prepared<'a> {
         let left = own_squares - own * own / count;
         let right = other_squares - others * others / count;
         if left <= CANCELLED * own_squares || right <= CANCELLED * other_squares {
-            return scratch.anew(self.raw, other.raw);
+            return (scratch.anew(self.raw, other.raw), n);
         }
         let rho = (product - own * others / count) / (left.sqrt() * right.sqrt());
-        scratch.pair(rho, n)
+        (scratch.pair(rho, n), n)
     }
 
     /// Sum and sum of squares on the sessions of another series.
@@ -327,6 +336,7 @@ mod tests {
     use super::*;
 
     fn of(rhos: &[f64], size: usize) -> Correlations {
+        let common = vec![252; rhos.len()];
         let pairs = rhos
             .iter()
             .map(|&rho| {
@@ -338,7 +348,11 @@ mod tests {
                 })
             })
             .collect();
-        Correlations { size, pairs }
+        Correlations {
+            size,
+            pairs,
+            common,
+        }
     }
 
     #[test]
@@ -396,6 +410,8 @@ mod tests {
             ),
             (None, None, None, None)
         );
+        // How many sessions they share is known of unknown pairs too.
+        assert_eq!(all.common, [252, 52, 52]);
         assert_eq!(all.complete(), [0, 1]);
         assert!(all.matrix(&[0, 2]).is_none());
         assert_eq!(all.pair(1, 0), all.pair(0, 1));

@@ -14,6 +14,9 @@ const NONPOSITIVE_NAV_BEFORE: &str = "nonpositive_nav_before";
 /// The code of ratios to a variance of zero.
 const NO_VARIANCE: &str = "no_variance";
 
+/// Why there is no coverage of a book with positions: a part of nothing.
+pub(super) const WORTHLESS: &str = "the positions are worth nothing";
+
 /// Why there is no return of the day.
 pub(super) fn return_day(report: &Report) -> Option<&'static str> {
     let snapshot = &report.snapshot;
@@ -32,7 +35,7 @@ pub fn coverage(report: &Report) -> Option<String> {
     let why = if report.positions.is_empty() {
         "no positions"
     } else {
-        "the positions are worth nothing"
+        WORTHLESS
     };
     Some(
         completeness
@@ -65,7 +68,9 @@ pub(super) fn risk(risk: &Risk) -> Vec<(&'static str, &'static str)> {
         ("effective_bets", risk.effective_bets),
     ];
     let missing = ratios.into_iter().filter(|(_, value)| value.is_none());
-    missing.map(|(key, _)| (key, NO_VARIANCE)).collect()
+    let worthless = risk.coverage.is_none().then_some(("coverage", WORTHLESS));
+    let missing = missing.map(|(key, _)| (key, NO_VARIANCE));
+    missing.chain(worthless).collect()
 }
 
 /// Why there is no bias statistic.

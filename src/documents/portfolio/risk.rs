@@ -59,7 +59,7 @@ pub(super) fn risk(report: &Report) -> Value {
         "systematic_share": risk.and_then(|risk| risk.systematic_share),
         "diversification_ratio": risk.and_then(|risk| risk.diversification_ratio),
         "effective_bets": risk.and_then(|risk| risk.effective_bets),
-        "coverage": risk.map(|risk| risk.coverage),
+        "coverage": risk.and_then(|risk| risk.coverage),
         "n": risk.map(|risk| risk.n),
         "flags": risk.map(|risk| risk.flags.clone()).unwrap_or_default(),
         "reasons": texts(risk.map(reasons::risk)),

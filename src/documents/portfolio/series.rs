@@ -18,7 +18,7 @@ pub(super) fn volatility(report: &Report) -> Value {
         "trend": row.and_then(|row| row.trend.clone()),
         "n": row.map(|row| row.n),
         "filled": row.map(|row| row.filled),
-        "coverage": row.map(|row| row.coverage),
+        "coverage": row.and_then(|row| row.coverage),
         "flags": row.map(|row| row.flags.clone()).unwrap_or_default(),
         "reasons": row.map(trends).unwrap_or_default(),
     })
@@ -29,6 +29,9 @@ fn trends(row: &Volatility) -> std::collections::BTreeMap<String, String> {
     let mut reasons = row.reasons.clone();
     if let Some(why) = reasons.get("trend").cloned() {
         reasons.insert("trend_ratio".to_owned(), why);
+    }
+    if row.coverage.is_none() {
+        reasons.insert("coverage".to_owned(), reasons::WORTHLESS.to_owned());
     }
     reasons
 }

@@ -149,7 +149,7 @@ fn of_returns(view: &BookView<'_>, loaded: &Loaded) -> OfReturns {
             || losses::value_at_risk(view, &series),
             |why| {
                 let outcome = Outcome::Failed(why);
-                (losses::left_out(&outcome), outcome)
+                (losses::left_out(&outcome, None), outcome)
             },
         ),
     }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 
 use super::contracts::{Contract, contracts};
-use super::risk::amount;
 use super::{Loaded, NO_SNAPSHOT, NO_VALUES, Outcome};
 use crate::analytics::Error as NumericError;
 use crate::analytics::concentration::{Exposure, concentration as concentrate};
@@ -140,8 +139,7 @@ impl<'a> Exposed<'a> {
         let mut legs: BTreeMap<&Symbol, Vec<Leg>> = BTreeMap::new();
         let mut of_lots: BTreeMap<PositionId, f64> = BTreeMap::new();
         for contract in &contracts {
-            for side in contract.sides() {
-                let exposure = amount(side);
+            for exposure in contract.sides() {
                 let of = [
                     instruments.entry(contract.symbol).or_default(),
                     priced.entry(contract.underlying).or_default(),

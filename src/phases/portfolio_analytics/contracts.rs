@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::Loaded;
+use super::risk::amount;
 use crate::analytics::conventions::{DAYS_PER_YEAR, RISK_FREE_RATE};
 use crate::analytics::implied_volatility::{Unimplied, implied_volatility};
 use crate::analytics::option_leg::Leg;
@@ -37,6 +38,8 @@ pub(super) struct Contract<'a> {
     note: Option<String>,
     valuation: Valuation,
     lots: Vec<(PositionId, Decimal)>,
+    /// Delta equivalents of what was bought and of what was written.
+    sides: [Decimal; 2],
 }
 
 impl Contract<'_> {
@@ -45,8 +48,18 @@ impl Contract<'_> {
     }
 
     /// Delta equivalents of what was bought and of what was written.
-    pub(super) fn sides(&self) -> [f64; 2] {
-        [self.worth(self.long), self.worth(self.short)]
+    pub(super) fn sides(&self) -> [Decimal; 2] {
+        self.sides
+    }
+
+    /// Adds the lots up; false where they are no amount of money.
+    fn settle(&mut self) -> bool {
+        let sides = [self.long, self.short].map(|shares| amount(self.worth(shares)));
+        let [Some(long), Some(short)] = sides else {
+            return false;
+        };
+        self.sides = [long, short];
+        true
     }
 
     /// Delta equivalent of each lot.
@@ -66,7 +79,6 @@ impl Contract<'_> {
 
     /// The row that is stored: Greeks per share, delta equivalent of the whole.
     pub(super) fn row(&self) -> OptionRow {
-        let sum: f64 = self.sides().iter().sum();
         OptionRow {
             symbol: self.symbol.to_string(),
             underlying: self.underlying.to_string(),
@@ -89,7 +101,7 @@ impl Contract<'_> {
             theta: self.valuation.theta,
             rho: self.valuation.rho,
             shares: (self.long + self.short).normalize(),
-            exposure: super::risk::amount(sum),
+            exposure: self.sides[0] + self.sides[1],
         }
     }
 }
@@ -132,9 +144,15 @@ pub(super) fn contracts(
         *side = side.saturating_add(shares);
         contract.lots.push((valued.position, shares));
     }
+    let mut found: Vec<Contract<'_>> = found.into_values().collect();
+    for contract in &mut found {
+        if !contract.settle() {
+            let why = "its delta equivalent is no amount".to_owned();
+            missing.insert(contract.symbol.to_string(), why);
+        }
+    }
     // A contract of which one lot cannot be priced is left out as a whole.
-    let kept = |contract: &Contract<'_>| !missing.contains_key(contract.symbol.as_str());
-    let found = found.into_values().filter(kept).collect();
+    found.retain(|contract| !missing.contains_key(contract.symbol.as_str()));
     (found, missing)
 }
 
@@ -223,6 +241,7 @@ impl Market {
             note,
             valuation,
             lots: Vec::new(),
+            sides: [Decimal::ZERO; 2],
         })
     }
 

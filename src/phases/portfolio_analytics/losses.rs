@@ -26,36 +26,37 @@ pub(super) fn value_at_risk(
 ) -> (Vec<ValueAtRiskRow>, Outcome) {
     let none = view.nothing_to_model().or_else(|| view.no_ratios.clone());
     if let Some(outcome) = none {
-        return (left_out(&outcome), outcome);
+        return (left_out(&outcome, None), outcome);
     }
     let series = match series {
         Ok(series) => series,
         Err(why) => {
             let outcome = Outcome::Failed(why.clone());
-            return (left_out(&outcome), outcome);
+            return (left_out(&outcome, None), outcome);
         }
     };
     let have = series.returns.len();
     let Some(last) = have.checked_sub(WINDOW).map(|at| &series.returns[at..]) else {
         let outcome =
             Outcome::Insufficient(reason(&NumericError::Insufficient { have, need: WINDOW }));
-        return (left_out(&outcome), outcome);
+        return (left_out(&outcome, Some(have)), outcome);
     };
     match rows(view, series, last) {
         Ok(rows) => (rows, Outcome::Done),
         Err(error) => {
             let outcome = Outcome::Failed(error.to_string());
-            (left_out(&outcome), outcome)
+            (left_out(&outcome, Some(have)), outcome)
         }
     }
 }
 
-/// Both rows without a number.
-pub(super) fn left_out(outcome: &Outcome) -> Vec<ValueAtRiskRow> {
+/// Both rows without a number, of a series of this many returns if there is one.
+pub(super) fn left_out(outcome: &Outcome, have: Option<usize>) -> Vec<ValueAtRiskRow> {
     let row = |confidence: Confidence| ValueAtRiskRow {
         confidence: 1.0 - confidence.tail(),
         outcome: outcome.word(),
         reason: outcome.reason().map(ToOwned::to_owned),
+        n: have.map(count),
         ..ValueAtRiskRow::default()
     };
     Confidence::ALL.into_iter().map(row).collect()
@@ -66,7 +67,6 @@ fn rows(
     series: &PortfolioReturns,
     last: &[f64],
 ) -> Result<Vec<ValueAtRiskRow>, NumericError> {
-    let coverage = view.coverage.unwrap_or(0.0);
     let long = compounded(last, LONG)?;
     let row = |confidence: Confidence| {
         let pair = |loss: Loss| Some([loss.value_at_risk, loss.expected_shortfall]);
@@ -87,17 +87,20 @@ fn rows(
             parametric_1: pair(parametric(last, confidence, 1)?),
             parametric_10: pair(parametric(last, confidence, LONG)?),
             backtest: tests,
-            n: i32::try_from(last.len()).unwrap_or(i32::MAX),
-            coverage: Some(coverage),
-            flags: coverage_flags(coverage),
+            n: Some(count(last.len())),
+            coverage: view.coverage,
+            flags: coverage_flags(view.coverage),
             reasons: json!(reasons),
         })
     };
     Confidence::ALL.into_iter().map(row).collect()
 }
 
+fn count(n: usize) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
+}
+
 fn stored(tests: &Backtest) -> BacktestRow {
-    let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
     BacktestRow {
         sessions: count(tests.sessions),
         exceptions: count(tests.exceptions),

@@ -35,9 +35,13 @@ pub(super) fn replays(view: &BookView<'_>, loaded: &Loaded) -> (Vec<ReplayRow>, 
             approximated: Vec::new(),
             coverage: None,
         };
-        match one(view, loaded, replay, *window) {
-            Ok(held) => {
-                row.pnl = Some(amount(held.profit));
+        let held = one(view, loaded, replay, *window).and_then(|held| {
+            let none = || Outcome::Failed("profit and loss is no amount".to_owned());
+            Ok((amount(held.profit).ok_or_else(none)?, held))
+        });
+        match held {
+            Ok((pnl, held)) => {
+                row.pnl = Some(pnl);
                 row.fraction = view.nav.map(|nav| held.profit / nav);
                 row.approximated = held.approximated;
                 row.coverage = held.coverage;

@@ -67,7 +67,7 @@ fn done(view: &BookView<'_>, loss: f64, found: &Found, factors: &[String]) -> Re
         loss,
         outcome: "done",
         reason: None,
-        pnl: view.nav.map(|nav| amount(-loss * nav)),
+        pnl: view.nav.and_then(|nav| amount(-loss * nav)),
         distance: Some(found.distance),
         tail: Some(found.tail),
         moves: Value::Object(moves),

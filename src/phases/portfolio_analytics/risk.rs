@@ -38,14 +38,14 @@ impl Exposures {
     }
 }
 
-/// An amount of money that came out of statistics.
-pub(super) fn amount(value: f64) -> Decimal {
-    money::from_f64(value).unwrap_or_default()
+/// An amount of money that came out of statistics; none for what is no amount: NaN, infinite, beyond a decimal.
+pub(super) fn amount(value: f64) -> Option<Decimal> {
+    money::from_f64(value)
 }
 
-/// Flags of a number that rests on part of the book.
-pub(super) fn coverage_flags(coverage: f64) -> Vec<String> {
-    if coverage < LOW_COVERAGE {
+/// Flags of a number that rests on part of the book; a book that is worth nothing has no part to rest on.
+pub(super) fn coverage_flags(coverage: Option<f64>) -> Vec<String> {
+    if coverage.is_some_and(|part| part < LOW_COVERAGE) {
         vec!["low_coverage".to_owned()]
     } else {
         Vec::new()
@@ -67,8 +67,11 @@ pub(super) fn exposures(view: &BookView<'_>, loaded: &Loaded) -> Exposures {
         },
     };
     let mut all = Exposures::none(Outcome::Done);
-    all.factors = factor_rows(view, loaded, covariance);
-    all.positions = position_rows(view, covariance);
+    let rows = factor_rows(view, loaded, covariance);
+    match rows.and_then(|rows| Ok((rows, position_rows(view, covariance)?))) {
+        Ok(rows) => (all.factors, all.positions) = rows,
+        Err(why) => return Exposures::failed(why),
+    }
     match &view.no_ratios {
         Some(outcome) => all.outcome = outcome.clone(),
         None => match risk(view, covariance) {
@@ -82,7 +85,12 @@ pub(super) fn exposures(view: &BookView<'_>, loaded: &Loaded) -> Exposures {
     all
 }
 
-fn factor_rows(view: &BookView<'_>, loaded: &Loaded, covariance: &CovarianceRow) -> Vec<FactorRow> {
+/// A slope that is no number is the failure of all of them: whatever else the book holds, its sum is none either.
+fn factor_rows(
+    view: &BookView<'_>,
+    loaded: &Loaded,
+    covariance: &CovarianceRow,
+) -> Result<Vec<FactorRow>, String> {
     let mut rows = Vec::new();
     for factor in &loaded.definitions.factors {
         let Some(at) = covariance
@@ -115,13 +123,17 @@ fn factor_rows(view: &BookView<'_>, loaded: &Loaded, covariance: &CovarianceRow)
             .iter()
             .map(|one| one.exposure * one.betas[at])
             .sum();
-        let of_book = portfolio_beta(&slopes).ok().filter(|_| view.nav.is_some());
+        let of_book = portfolio_beta(&slopes)
+            .map_err(|error| format!("exposure to {}: {error}", factor.name))?;
+        let of_book = view.nav.is_some().then_some(of_book);
+        let dollar = amount(dollar)
+            .ok_or_else(|| format!("exposure to {}: {dollar} is no amount", factor.name))?;
         rows.push(FactorRow {
             factor: factor.name.clone(),
             beta: of_book.as_ref().map(|book| book.beta),
             std_error: of_book.as_ref().map(|book| book.standard_error),
             interval: of_book.as_ref().map(PortfolioBeta::interval),
-            dollar: Some(amount(dollar)),
+            dollar: Some(dollar),
             coverage: view.coverage,
             reason: view
                 .no_ratios
@@ -131,10 +143,13 @@ fn factor_rows(view: &BookView<'_>, loaded: &Loaded, covariance: &CovarianceRow)
                 .map(ToOwned::to_owned),
         });
     }
-    rows
+    Ok(rows)
 }
 
-fn position_rows(view: &BookView<'_>, covariance: &CovarianceRow) -> Vec<PositionFactorRow> {
+fn position_rows(
+    view: &BookView<'_>,
+    covariance: &CovarianceRow,
+) -> Result<Vec<PositionFactorRow>, String> {
     let mut rows = Vec::new();
     for &(position, underlying, exposure) in &view.lots {
         let at = view
@@ -143,17 +158,19 @@ fn position_rows(view: &BookView<'_>, covariance: &CovarianceRow) -> Vec<Positio
         let Ok(at) = at else { continue };
         let one = &view.modelled[at];
         for (k, factor) in covariance.factors.iter().enumerate() {
+            let dollar = exposure * one.betas[k];
             rows.push(PositionFactorRow {
                 position,
                 factor: factor.clone(),
                 beta: one.betas[k],
                 std_error: one.errors[k],
                 interval: one.intervals[k],
-                dollar: amount(exposure * one.betas[k]),
+                dollar: amount(dollar)
+                    .ok_or_else(|| format!("{underlying} to {factor}: {dollar} is no amount"))?,
             });
         }
     }
-    rows
+    Ok(rows)
 }
 
 fn risk(
@@ -172,7 +189,6 @@ fn risk(
         })
         .collect();
     let risk = decompose(&underlyings, &f).map_err(|error| error.to_string())?;
-    let coverage = view.coverage.unwrap_or(0.0);
     let row = RiskRow {
         volatility: risk.sigma,
         factor_variance: risk.factor_variance,
@@ -180,9 +196,9 @@ fn risk(
         systematic_share: risk.systematic_share,
         diversification_ratio: risk.diversification_ratio_squared.map(f64::sqrt),
         effective_bets: risk.effective_bets,
-        coverage,
+        coverage: view.coverage,
         n: covariance.n,
-        flags: coverage_flags(coverage),
+        flags: coverage_flags(view.coverage),
     };
     let share = |contribution: f64| (risk.sigma > 0.0).then(|| contribution / risk.sigma);
     let slopes = f

@@ -111,14 +111,23 @@ fn one(
     };
     match legs(view, model, &shocks, scenario.implied_vol_multiplier) {
         Ok((legs, plausibility)) => {
+            let money = |of: fn((f64, f64)) -> f64| {
+                let [direct, propagated] = legs.map(|leg| amount(of(leg)));
+                Some([direct?, propagated?])
+            };
+            let (pnl, floored) = (money(|leg| leg.0), money(|leg| leg.1));
+            if pnl.is_none() || floored.is_none() {
+                let why = "profit and loss is no amount".to_owned();
+                return left_out(scenario, &Outcome::Failed(why));
+            }
             let fraction = |pnl: f64| view.nav.map(|nav| pnl / nav);
             StressRow {
                 scenario: scenario.id.clone(),
                 outcome: "done",
                 reason: None,
-                pnl: Some(legs.map(|leg| amount(leg.0))),
+                pnl,
                 fractions: legs.map(|leg| fraction(leg.0)),
-                floored: Some(legs.map(|leg| amount(leg.1))),
+                floored,
                 plausibility: Some((plausibility.distance, plausibility.tail)),
                 implausible: Some(plausibility.implausible),
                 coverage: view.coverage,

@@ -63,12 +63,11 @@ pub(super) fn return_series(
 
 fn row(view: &BookView<'_>, series: &PortfolioReturns) -> (Option<VolatilityRow>, Outcome) {
     let values = &series.returns;
-    let coverage = view.coverage.unwrap_or(0.0);
     let mut row = VolatilityRow {
         n: i32::try_from(values.len()).unwrap_or(i32::MAX),
         filled: i32::try_from(series.filled).unwrap_or(i32::MAX),
-        coverage,
-        flags: coverage_flags(coverage),
+        coverage: view.coverage,
+        flags: coverage_flags(view.coverage),
         ..VolatilityRow::default()
     };
     let mut reasons = std::collections::BTreeMap::new();
@@ -250,9 +249,9 @@ fn pairs(view: &BookView<'_>, loaded: &Loaded) -> Result<CorrelationRow, String>
             .map(|pair| pair.map(|pair| pair.high))
             .collect(),
         n: found
-            .pairs
+            .common
             .iter()
-            .map(|pair| pair.map_or(0, |pair| i32::try_from(pair.n).unwrap_or(i32::MAX)))
+            .map(|n| i32::try_from(*n).unwrap_or(i32::MAX))
             .collect(),
         clusters: groups,
         average: mean_correlation(&found, &weights).map(|mean| mean.signed),

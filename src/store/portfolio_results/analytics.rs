@@ -103,8 +103,8 @@ pub struct RiskRow {
     pub diversification_ratio: Option<f64>,
     /// One over the sum of squared risk shares.
     pub effective_bets: Option<f64>,
-    /// Modelled gross over gross.
-    pub coverage: f64,
+    /// Modelled gross over gross; null where that is zero.
+    pub coverage: Option<f64>,
     /// Sessions behind the covariance.
     pub n: i32,
     /// Remarks on quality.
@@ -147,8 +147,8 @@ pub struct VolatilityRow {
     pub n: i32,
     /// Holes filled by the factor model.
     pub filled: i32,
-    /// Modelled gross over gross.
-    pub coverage: f64,
+    /// Modelled gross over gross; null where that is zero.
+    pub coverage: Option<f64>,
     /// Remarks on quality.
     pub flags: Vec<String>,
     /// Number → why it is missing.
@@ -405,7 +405,7 @@ async fn risk(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Result<()> {
         &rows.iter().map(|(_, row)| row.systematic_share).collect::<Vec<_>>() as &[Option<f64>],
         &rows.iter().map(|(_, row)| row.diversification_ratio).collect::<Vec<_>>() as &[Option<f64>],
         &rows.iter().map(|(_, row)| row.effective_bets).collect::<Vec<_>>() as &[Option<f64>],
-        &rows.iter().map(|(_, row)| row.coverage).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, row)| row.coverage).collect::<Vec<_>>() as &[Option<f64>],
         &rows.iter().map(|(_, row)| row.n).collect::<Vec<_>>(),
         &rows.iter().map(|(_, row)| words(&row.flags)).collect::<Vec<_>>()
     )
@@ -454,7 +454,7 @@ async fn series(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Result<()> {
         &rows.iter().map(|(_, row)| row.trend.clone()).collect::<Vec<_>>() as &[Option<String>],
         &rows.iter().map(|(_, row)| row.n).collect::<Vec<_>>(),
         &rows.iter().map(|(_, row)| row.filled).collect::<Vec<_>>(),
-        &rows.iter().map(|(_, row)| row.coverage).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, row)| row.coverage).collect::<Vec<_>>() as &[Option<f64>],
         &rows.iter().map(|(_, row)| words(&row.flags)).collect::<Vec<_>>(),
         &rows.iter().map(|(_, row)| row.reasons.clone()).collect::<Vec<_>>()
     )

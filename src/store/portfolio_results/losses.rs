@@ -67,8 +67,8 @@ pub struct ValueAtRiskRow {
     pub parametric_10: Option<[f64; 2]>,
     /// How often it was exceeded.
     pub backtest: Option<BacktestRow>,
-    /// Returns.
-    pub n: i32,
+    /// Returns; none without a series of them.
+    pub n: Option<i32>,
     /// Modelled gross over gross.
     pub coverage: Option<f64>,
     /// Remarks on quality.
@@ -242,7 +242,7 @@ async fn value_at_risk(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Result<()> 
         &test(|test| test.independence[1]) as &[Option<f64>],
         &test(|test| test.conditional[0]) as &[Option<f64>],
         &test(|test| test.conditional[1]) as &[Option<f64>],
-        &rows.iter().map(|(_, row)| row.n).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, row)| row.n).collect::<Vec<_>>() as &[Option<i32>],
         &rows.iter().map(|(_, row)| row.coverage).collect::<Vec<_>>() as &[Option<f64>],
         &rows.iter().map(|(_, row)| words(&row.flags)).collect::<Vec<_>>(),
         &rows

@@ -44,8 +44,8 @@ pub struct Risk {
     pub diversification_ratio: Option<f64>,
     /// One over the sum of squared risk shares.
     pub effective_bets: Option<f64>,
-    /// Modelled gross over gross.
-    pub coverage: f64,
+    /// Modelled gross over gross; null where that is zero.
+    pub coverage: Option<f64>,
     /// Sessions behind the covariance.
     pub n: i32,
     /// What to know about it.
@@ -88,8 +88,8 @@ pub struct Volatility {
     pub n: i32,
     /// Holes that the factor model filled.
     pub filled: i32,
-    /// Modelled gross over gross.
-    pub coverage: f64,
+    /// Modelled gross over gross; null where that is zero.
+    pub coverage: Option<f64>,
     /// What to know about it.
     pub flags: Vec<String>,
     /// Field → why it is missing.

@@ -82,8 +82,8 @@ pub struct ValueAtRisk {
     pub expected: Option<f64>,
     /// Test → likelihood ratio, p-value.
     pub tests: BTreeMap<&'static str, [Option<f64>; 2]>,
-    /// Returns.
-    pub n: i32,
+    /// Returns; none without a series of them.
+    pub n: Option<i32>,
     /// Modelled gross over gross.
     pub coverage: Option<f64>,
     /// What to know about it.

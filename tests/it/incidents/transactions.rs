@@ -195,17 +195,23 @@ async fn i_34_one_analytic_that_fails_costs_the_others_nothing() {
     assert_eq!(world.verdict(planned.run).await, "partial");
     let outcomes = world
         .texts(
-            "select concat_ws(' ', name, snapshot, betas, factors, volatility, correlation, concentration, stress)
+            "select concat_ws(' ', name, snapshot, betas, factors, volatility, correlation, concentration, stress,
+                              value_at_risk, replay, reverse_stress)
              from completeness join portfolios on id = portfolio_id order by 1",
         )
         .await;
     assert_eq!(
         outcomes,
         [
-            "ill done done failed done done done failed",
-            "well done done done done not_applicable done done"
+            "ill done done failed done done done failed insufficient_data insufficient_data failed",
+            "well done done done done not_applicable done done insufficient_data insufficient_data done"
         ]
     );
+    // What is no number is no row either: no null without a reason, and no dollar of 0.
+    for table in ["factor_exposures", "position_factor_exposures", "portfolio_risk"] {
+        let rows = format!("select count(*) from {table} where portfolio_id = '{ill}'");
+        assert_eq!(world.count(&rows).await, 0, "{table}");
+    }
     for table in [
         "portfolio_volatility",
         "correlation_calculations",

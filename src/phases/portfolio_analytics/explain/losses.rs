@@ -102,7 +102,7 @@ fn loss(sources: &Sources<'_>, argument: &str, of: usize) -> Result<Explained, R
         let why = outcome.reason().unwrap_or("too few returns");
         return Err(Refusal::NotMade(why.to_owned()));
     };
-    let n = usize::try_from(row.n).unwrap_or(0);
+    let n = row.n.and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
     let returns = series.map_err(Refusal::NotMade)?.returns;
     let last = returns[returns.len().saturating_sub(n)..].to_vec();
     let mut sorted = last.clone();
