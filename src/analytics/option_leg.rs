@@ -61,6 +61,9 @@ mod tests {
     fn g20_exposure_and_full_repricing() {
         let calls = leg(Right::Call, 1000.0);
         assert!((calls.exposure().unwrap() - 41218.14).abs() < 0.01);
+        // Premium times delta is another number.
+        let priced = calls.terms.value(calls.volatility).unwrap();
+        assert!((calls.shares * priced.price * priced.delta - 1579.3).abs() < 0.1);
         assert!((calls.profit(-0.2, 1.0).unwrap() + 3689.5281).abs() < 1e-4);
         assert!(calls.profit(-1.0, 1.0).unwrap() >= -3831.4620);
         let puts = leg(Right::Put, -1000.0);

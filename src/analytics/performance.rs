@@ -216,6 +216,18 @@ mod tests {
         let mean = own.iter().sum::<f64>() / 252.0 - risk_free;
         assert!((found.sharpe.unwrap() - mean * 252.0 / found.volatility).abs() < 1e-12);
         assert!(found.sortino.unwrap().abs() > found.sharpe.unwrap().abs());
+        // Another rate, and the spread of the downside by hand.
+        for rate in [-0.005, 0.0, 0.015] {
+            let free = risk_free_per_session(rate);
+            let other = ratios(&own, rate).unwrap();
+            let excess: Vec<f64> = own.iter().map(|r| r - free).collect();
+            let mean = excess.iter().sum::<f64>() / 252.0;
+            let down: f64 = excess.iter().map(|e| e.min(0.0) * e.min(0.0)).sum();
+            assert!((other.sharpe.unwrap() - mean * 252.0 / found.volatility).abs() < 1e-12);
+            let sortino = mean * 252.0 / ((down / 252.0).sqrt() * 252.0_f64.sqrt());
+            assert!((other.sortino.unwrap() - sortino).abs() < 1e-12);
+            assert!(other.sharpe > found.sharpe, "a lower rate, more excess");
+        }
         let still = ratios(&[risk_free; 252], RISK_FREE_RATE).unwrap();
         assert_eq!((still.sharpe, still.sortino), (None, None));
         assert!(ratios(&[0.1], RISK_FREE_RATE).is_err());
@@ -234,6 +246,12 @@ mod tests {
         let found = relative(&own, &benchmark, RISK_FREE_RATE).unwrap();
         assert!((found.beta.unwrap() - 1.3).abs() < 1e-12);
         assert!((found.alpha.unwrap() - 0.0252).abs() < 1e-12);
+        let other = relative(&own, &benchmark, 0.015).unwrap();
+        let free = risk_free_per_session(0.015);
+        let mean = |values: &[f64]| values.iter().map(|r| r - free).sum::<f64>() / 252.0;
+        let alpha = (mean(&own) - 1.3 * mean(&benchmark)) * 252.0;
+        assert!((other.beta.unwrap() - 1.3).abs() < 1e-12);
+        assert!((other.alpha.unwrap() - alpha).abs() < 1e-12 && other.alpha != found.alpha);
         let alike = relative(&benchmark, &benchmark, RISK_FREE_RATE).unwrap();
         assert_eq!((alike.tracking_error, alike.information_ratio), (0.0, None));
         let flat = relative(&benchmark, &[0.01; 252], RISK_FREE_RATE).unwrap();

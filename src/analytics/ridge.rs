@@ -76,6 +76,15 @@ mod tests {
             close(fit.coefficients[1], second, 1e-10);
             close(fit.r_squared.unwrap(), r_squared, 1e-10);
         }
+        let scale = |values: &[f64]| {
+            let mean = values.iter().sum::<f64>() / 10.0;
+            let squares: f64 = values.iter().map(|v| (v - mean) * (v - mean)).sum();
+            (squares / 10.0).sqrt()
+        };
+        close(scale(&X), 0.008908423, 1e-9);
+        close(scale(&X2), 0.0095503927, 1e-10);
+        let pair = super::super::correlation::pearson(&X, &X2, 10);
+        close(pair.unwrap().unwrap().rho, 0.9844974855, 1e-10);
         // Printed as 32.5047850, made from the rounded correlation; all digits give 32.5047852.
         close(
             regression::variance_inflation(&[&X, &X2], None).unwrap()[0].unwrap(),

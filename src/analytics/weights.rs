@@ -66,6 +66,8 @@ mod tests {
         let effective = |n, life| n_eff(&half_life(&newest_last(n), life).unwrap()).unwrap();
         assert!((effective(60, life) - 30.792075).abs() < 1e-6);
         assert!((effective(252, life) - 32.333322).abs() < 1e-6);
+        assert!((effective(2_520, life) - 1.94 / 0.06).abs() < 1e-9);
+        assert!((effective(2_520, life) - 32.333333).abs() < 1e-6);
         assert!((effective(504, 126.0) - 320.788295).abs() < 1e-6);
         assert_eq!(n_eff(&[]), None);
         assert_eq!(n_eff(&[f64::NAN]), None);
