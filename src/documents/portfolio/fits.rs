@@ -9,6 +9,11 @@ use crate::store::symbol_results::{Inference, Slope};
 const EXACT: &str = "the fit is exact: its errors are 0";
 /// Other factors have its part of the returns.
 const REDUNDANT: &str = "the factor is redundant in this window";
+/// The fit has used up what the returns say.
+const NO_FREEDOM: &str =
+    "the effective number of returns leaves no degrees of freedom for an error";
+/// Which of both it is stands in the table of the symbol.
+const NO_INTERVAL: &str = "no interval: the fit of the symbol says why";
 
 /// Symbol → table.
 pub(super) fn tables(report: &Report) -> Value {
@@ -27,7 +32,7 @@ pub(super) fn slopes(slopes: &std::collections::BTreeMap<String, Slope>) -> Valu
             "std_error": slope.std_error,
             "low_95": slope.interval.map(|ends| ends.0),
             "high_95": slope.interval.map(|ends| ends.1),
-            "reason": slope.interval.is_none().then_some(REDUNDANT),
+            "reason": slope.interval.is_none().then_some(NO_INTERVAL),
         });
         (factor.clone(), value)
     });
@@ -48,10 +53,10 @@ fn table(fit: &Fit) -> Value {
         let reason = fit.reason.clone().unwrap_or_else(|| or.to_owned());
         missing.then_some(reason)
     };
-    let slopes = fit
-        .slopes
-        .iter()
-        .map(|(factor, own)| (factor.clone(), slope(own)));
+    let freedom = fit.n_eff.zip(fit.edf).is_none_or(|(n, edf)| n > edf);
+    let slopes = fit.slopes.iter();
+    let slopes = slopes.map(|(factor, own)| (factor.clone(), slope(own, freedom)));
+    let untested = if freedom { EXACT } else { NO_FREEDOM };
     json!({
         "available": fit.reason.is_none(),
         "reason": fit.reason,
@@ -62,8 +67,8 @@ fn table(fit: &Fit) -> Value {
         "alpha_std_error": quality.alpha_error,
         "alpha_t": quality.alpha.t,
         "alpha_p": quality.alpha.p,
-        "alpha_p_reason": why(quality.alpha.p.is_none(), EXACT),
-        "alpha_t_reason": why(quality.alpha.t.is_none(), EXACT),
+        "alpha_p_reason": why(quality.alpha.p.is_none(), untested),
+        "alpha_t_reason": why(quality.alpha.t.is_none(), untested),
         "alpha_low_95": quality.alpha.low(),
         "alpha_high_95": quality.alpha.high(),
         "r_squared": fit.r_squared,
@@ -78,10 +83,11 @@ fn table(fit: &Fit) -> Value {
     })
 }
 
-fn slope(slope: &FitSlope) -> Value {
+fn slope(slope: &FitSlope, freedom: bool) -> Value {
     let Inference { t, p, interval } = slope.inference;
     let reason = match (interval, t) {
-        (None, _) => Some(REDUNDANT),
+        (None, _) if freedom => Some(REDUNDANT),
+        (None, _) => Some(NO_FREEDOM),
         (Some(_), None) => Some(EXACT),
         (Some(_), Some(_)) => None,
     };
@@ -97,4 +103,27 @@ fn slope(slope: &FitSlope) -> Value {
         "vif_reason": slope.vif.is_none().then_some(REDUNDANT),
         "flags": slope.flags,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::documents::portfolio::sample;
+
+    #[test]
+    fn a_slope_without_an_interval_is_redundant_only_where_others_could_have_one() {
+        let mut report = sample::report();
+        let fit = &mut report.fits[0];
+        let reasons = |fit: &Fit| {
+            let table = table(fit);
+            [
+                &table["slopes"]["Value"]["reason"],
+                &table["alpha_t_reason"],
+            ]
+            .map(Clone::clone)
+        };
+        assert_eq!(reasons(fit), [REDUNDANT, EXACT]);
+        fit.edf = fit.n_eff;
+        assert_eq!(reasons(fit), [NO_FREEDOM, NO_FREEDOM]);
+    }
 }

@@ -93,6 +93,11 @@ fn search(view: &BookView<'_>, model: &StressModel, loss: f64) -> Result<Found, 
         Ok(Reverse::OutOfReach) => Err(Outcome::NotApplicable(
             "no move of the factors was found that loses so much".to_owned(),
         )),
+        // Two proxies that are one, or one that stands still: what moves the book is not told apart.
+        Err(NumericError::NotPositiveDefinite { .. }) => Err(Outcome::Insufficient(
+            "the covariance of the proxies is singular: one of them says nothing of its own"
+                .to_owned(),
+        )),
         Err(error) => Err(Outcome::Failed(error.to_string())),
     }
 }

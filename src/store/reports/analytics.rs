@@ -40,7 +40,7 @@ pub struct Risk {
     pub specific_variance: f64,
     /// Factor variance over variance.
     pub systematic_share: Option<f64>,
-    /// Squared ratio of weighted to portfolio volatility.
+    /// Weighted sum of the underlyings' volatilities over that of the portfolio: `Σ|w|σ_u / σ`, not squared.
     pub diversification_ratio: Option<f64>,
     /// One over the sum of squared risk shares.
     pub effective_bets: Option<f64>,

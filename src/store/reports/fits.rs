@@ -48,7 +48,7 @@ pub struct FitSlope {
     pub flags: Vec<String>,
 }
 
-/// Of the symbols of a portfolio at a date, underlyings of its options included.
+/// Of the symbols of a portfolio at a date, underlyings of its options included; a private asset has none, whatever it is called.
 pub(super) async fn fits(
     db: &mut ReadTx<'_>,
     id: PortfolioId,
@@ -57,7 +57,7 @@ pub(super) async fn fits(
     let held = sqlx::query_scalar!(
         r#"select distinct coalesce(p.underlying, p.symbol) as "symbol!"
            from position_values v join positions p on p.id = v.position_id
-           where v.portfolio_id = $1 and v.as_of = $2"#,
+           where v.portfolio_id = $1 and v.as_of = $2 and p.class <> 'PRIVATE'"#,
         id.0,
         as_of
     )

@@ -208,7 +208,11 @@ async fn i_34_one_analytic_that_fails_costs_the_others_nothing() {
         ]
     );
     // What is no number is no row either: no null without a reason, and no dollar of 0.
-    for table in ["factor_exposures", "position_factor_exposures", "portfolio_risk"] {
+    for table in [
+        "factor_exposures",
+        "position_factor_exposures",
+        "portfolio_risk",
+    ] {
         let rows = format!("select count(*) from {table} where portfolio_id = '{ill}'");
         assert_eq!(world.count(&rows).await, 0, "{table}");
     }

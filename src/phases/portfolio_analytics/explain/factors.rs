@@ -57,9 +57,18 @@ fn covariance<'a>(sources: &Sources<'a>) -> Result<&'a CovarianceRow, Refusal> {
     row.ok_or_else(|| Refusal::NotMade("no factor covariance of this date".to_owned()))
 }
 
+/// Of the fits that betas come from.
 fn window(covariance: &CovarianceRow) -> String {
     format!(
         "252 sessions to {}, weights halve every 126",
+        covariance.as_of
+    )
+}
+
+/// Of the covariance that they meet in the risk.
+fn window_of_risk(covariance: &CovarianceRow) -> String {
+    format!(
+        "252 sessions to {}, weights halve every 63 for volatilities, every 126 for correlations and betas",
         covariance.as_of
     )
 }
@@ -186,7 +195,7 @@ fn of_risk(
         formula: metric.formula,
         source: metric.source,
         unit: metric.unit,
-        window: window(covariance),
+        window: window_of_risk(covariance),
         n: usize::try_from(covariance.n).unwrap_or(0),
         inputs: parts(sources, &all, covariance),
         steps: vec![
@@ -240,7 +249,7 @@ fn contribution(sources: &Sources<'_>, name: &str) -> Result<Explained, Refusal>
         formula: part(made.kind),
         source: CONTRIBUTION.source,
         unit: CONTRIBUTION.unit,
-        window: window(covariance),
+        window: window_of_risk(covariance),
         n: usize::try_from(covariance.n).unwrap_or(0),
         inputs: parts(sources, &all, covariance),
         steps: vec![

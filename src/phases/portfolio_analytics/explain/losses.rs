@@ -86,7 +86,7 @@ fn loss(sources: &Sources<'_>, argument: &str, of: usize) -> Result<Explained, R
     let near = |confidence: f64| (confidence - level).abs() < 1e-9;
     let rows = &sources.report.losses.value_at_risk;
     let Some(stored) = rows.iter().find(|row| near(row.confidence)) else {
-        return Err(sources.not_stored("volatility"));
+        return Err(sources.not_stored("value_at_risk"));
     };
     let value = stored.estimates.get(method).and_then(|pair| pair[of]);
     let Some(value) = value else {
