@@ -342,13 +342,14 @@ pub(super) fn loss(report: &Report, argument: &str, at: usize) -> Result {
     };
     let mut rows = report.losses.value_at_risk.iter();
     let row = rows.find(|row| (row.confidence - level).abs() < 1e-9);
-    let row = row.ok_or_else(|| not_stored(report, "volatility"))?;
+    let row = row.ok_or_else(|| not_stored(report, "value_at_risk"))?;
     let pair = row.estimates.get(method).copied().unwrap_or_default();
     let value = pair[at].ok_or_else(|| unknown(row.reason.as_ref(), "not computed"))?;
     let metric = [&losses::VALUE_AT_RISK, &losses::EXPECTED_SHORTFALL][at];
+    let n = row.n.unwrap_or_default();
     Ok(Told {
         formula: losses::formula(method, at == 1),
-        n: count(row.n),
+        n: count(n),
         inputs: vec![line("confidence", row.confidence)],
         steps: vec![
             line("value at risk", pair[0]),
@@ -361,7 +362,7 @@ pub(super) fn loss(report: &Report, argument: &str, at: usize) -> Result {
         ],
         ..of(
             metric,
-            format!("the last {} returns to {}", row.n, report.published.as_of),
+            format!("the last {n} returns to {}", report.published.as_of),
             Number::Statistic(value),
         )
     })
