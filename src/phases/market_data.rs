@@ -265,8 +265,10 @@ impl Phase for MarketData {
                 }
                 note(Touched::Prices(fresh.symbol), fresh.first, to);
             }
+            let mut acted = Vec::new();
             for (symbol, from) in market::upsert_actions(tx, &output.actions, output.source).await?
             {
+                acted.push(symbol.clone());
                 if output.proxies.contains(&symbol) {
                     note(Touched::Proxy, from, None);
                 }
@@ -275,6 +277,7 @@ impl Phase for MarketData {
             replays::store(
                 tx,
                 &output.replays,
+                &acted,
                 output.source,
                 &output.proxies,
                 |what, from| note(what, from, None),

@@ -98,7 +98,65 @@ pub async fn unanswered(
         .collect()
 }
 
-/// Stores answers; says for which series, and from the end of which window on, they are new or different.
+/// Splits and dividends that are stored win over those of a path on the same day; both are needed, for the store knows only what it asked for.
+fn merged(own: &[Action], stored: impl Iterator<Item = Action>) -> Vec<Action> {
+    let own = own.iter().cloned().chain(stored);
+    let by_date: BTreeMap<NaiveDate, Action> = own.map(|action| (action.ex_date, action)).collect();
+    by_date.into_values().collect()
+}
+
+/// Brings the actions of paths up to date with those that are stored of the same series; says for which series, and from the end of which
+/// window on, that changed something.
+pub async fn follow_actions(
+    tx: &mut WriteTx,
+    symbols: &[String],
+) -> Result<Vec<(String, NaiveDate)>> {
+    if symbols.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query!(
+        r#"select p.symbol, p.replay, p.last_date, p.actions as "actions: Json<Vec<Action>>", a.ex_date, a.split_ratio,
+                  a.cash_dividend
+           from replay_paths p
+           join corporate_actions a on a.symbol = p.symbol and a.ex_date > p.first_date and a.ex_date <= p.last_date
+           where p.symbol = any($1) order by p.symbol, p.replay, a.ex_date"#,
+        symbols
+    )
+    .fetch_all(tx.connection())
+    .await
+    .attempt("reading corporate actions within crises")?;
+    let (mut names, mut replays, mut actions) = (Vec::new(), Vec::new(), Vec::new());
+    let mut changed = Vec::new();
+    for path in rows.chunk_by(|a, b| (&a.symbol, &a.replay) == (&b.symbol, &b.replay)) {
+        let stored = path.iter().map(|row| Action {
+            ex_date: row.ex_date,
+            split_ratio: row.split_ratio,
+            cash_dividend: row.cash_dividend,
+        });
+        let now = merged(&path[0].actions.0, stored);
+        if now != path[0].actions.0 {
+            names.push(path[0].symbol.clone());
+            replays.push(path[0].replay.clone());
+            actions.push(Json(now));
+            changed.push((path[0].symbol.clone(), path[0].last_date));
+        }
+    }
+    sqlx::query!(
+        "update replay_paths p set actions = n.actions
+         from unnest($1::text[], $2::text[], $3::jsonb[]) as n(symbol, replay, actions)
+         where p.symbol = n.symbol and p.replay = n.replay",
+        &names,
+        &replays,
+        &actions as &[Json<Vec<Action>>]
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("bringing actions within crises up to date")?;
+    Ok(changed)
+}
+
+/// Stores answers; says for which series, and from the end of which window on, they are new or different. A provider that no longer knows what
+/// it once knew takes nothing away.
 pub async fn upsert(
     tx: &mut WriteTx,
     answers: &[Answered],
@@ -130,6 +188,8 @@ pub async fn upsert(
                       replay_paths.actions, replay_paths.outcome, replay_paths.reason)
                      is distinct from (excluded.first_date, excluded.last_date, excluded.first_value, excluded.last_value,
                                        excluded.actions, excluded.outcome, excluded.reason)
+                 and (replay_paths.outcome <> 'priced' or excluded.outcome = 'priced'
+                      or (replay_paths.first_date, replay_paths.last_date) <> (excluded.first_date, excluded.last_date))
                returning symbol, last_date
            )
            select symbol as "symbol!", min(last_date) as "date!" from stored group by symbol order by symbol"#,

@@ -90,15 +90,21 @@ pub(super) fn collect(gap: &Gap, answer: &PriceAnswer) -> Vec<Answered> {
     gap.windows.iter().map(of).collect()
 }
 
-/// Stores answers, and notes which results they concern: those of dates after the window.
+/// Stores answers, brings the paths of series with new actions up to date, and notes which results that concerns: those of dates after the
+/// window.
 pub(super) async fn store(
     tx: &mut WriteTx,
     answers: &[Answered],
+    acted: &[String],
     source: &str,
     proxies: &BTreeSet<String>,
     mut note: impl FnMut(Touched, NaiveDate),
 ) -> Result<()> {
-    for (symbol, from) in replay_paths::upsert(tx, answers, source).await? {
+    let mut touched = replay_paths::upsert(tx, answers, source).await?;
+    let mut follow = acted.to_vec();
+    follow.extend(touched.iter().map(|(symbol, _)| symbol.clone()));
+    touched.extend(replay_paths::follow_actions(tx, &follow).await?);
+    for (symbol, from) in touched {
         if proxies.contains(&symbol) {
             note(Touched::ProxyReplays, from);
         }
