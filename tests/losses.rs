@@ -78,7 +78,7 @@ fn today_through_the_crises() {
     ] {
         let held = |symbol: &str| {
             let own = &closes[symbol];
-            replay::held(own[first], own[last], &[]).unwrap()
+            replay::held(own[first], own[last], &[]).unwrap().total
         };
         let sum: f64 = STOCKS.iter().map(|symbol| held(symbol)).sum();
         near(sum / 20.0, stocks, 1e-4);

@@ -116,7 +116,7 @@ async fn an_equally_weighted_book_goes_through_the_crises_that_prices_reach() {
         let (none, why) = &first[gone];
         assert!(
             none.is_none()
-                && why.starts_with("no closes of SP500 on ")
+                && why.starts_with("AAPL goes by its betas: no closes of SP500 on ")
                 && why.contains("before the provider's first value"),
             "{first:?}"
         );
@@ -129,9 +129,12 @@ async fn an_equally_weighted_book_goes_through_the_crises_that_prices_reach() {
     // An older date asks no second time, and leaves the newer one as it is.
     let asked = "select count(*) from replay_paths";
     let known = world.count(asked).await;
+    let versions = "select count(*) from input_change where input = 'replays'";
+    let heard = world.count(versions).await;
     let digest = world.digest().await;
     world.run(&request(on(BEFORE))).await;
     assert_eq!(world.count(asked).await, known);
+    assert_eq!(world.count(versions).await, heard);
     let moved = "select count(*) from input_change where input = 'replays' and version >
                  (select max(data_version) from result_set where as_of = '2022-12-28')";
     assert_eq!(world.count(moved).await, 0);
@@ -159,6 +162,34 @@ async fn a_stock_without_a_path_goes_along_its_betas_until_a_provider_has_one() 
     let flagged = "select approximated::text from historical_replays where replay = 'covid_2020'";
     assert_eq!(world.texts(flagged).await, [r#"["AAPL"]"#]);
     let along = replays(&world, id).await["covid_2020"].0.unwrap();
+    // The move of AAPL is Σ β·f, f of the proxies' own paths.
+    let by_betas: f64 = sqlx::query_scalar(
+        "with path as (
+             select d.name, d.sort_order,
+                    case d.kind when 'price' then (p.last_value / p.first_value)::float8 - 1
+                                else - d.duration * (p.last_value - p.first_value)::float8
+                                     + d.convexity * (p.last_value - p.first_value)::float8 ^ 2 / 2 end as move
+             from factor_definitions d join replay_paths p on p.symbol = d.proxy_symbol and p.replay = 'covid_2020')
+         select sum(e.beta * (path.move - case when r.role = 'market' then 0 else r.slope * market.move end))
+         from factor_covariance c
+         cross join lateral unnest(c.factors, c.roles, c.market_slopes) as r(factor, role, slope)
+         join path on path.name = r.factor
+         join path market on market.name = (select name from factor_definitions where role = 'market')
+         join symbol_factor_exposures e on e.symbol = 'AAPL' and e.model = 'joint' and e.factor = r.factor and e.as_of = c.as_of
+         where c.as_of = $1",
+    )
+    .bind(day(TODAY))
+    .fetch_one(&world.db)
+    .await
+    .unwrap();
+    let weight: f64 = sqlx::query_scalar(
+        "select (v.market_value / s.nav)::float8 from position_values v join portfolio_snapshots s using (portfolio_id, as_of)
+         join positions p on p.id = v.position_id where p.symbol = 'AAPL' and s.as_of = $1",
+    )
+    .bind(day(TODAY))
+    .fetch_one(&world.db)
+    .await
+    .unwrap();
 
     // The provider completes its files: who asks again hears of it, and what stood on the hole is stale.
     folder.put("prices/prices.csv", &whole);
@@ -170,14 +201,67 @@ async fn a_stock_without_a_path_goes_along_its_betas_until_a_provider_has_one() 
     assert_eq!(world.texts(flagged).await, ["[]"]);
     let exact = replays(&world, id).await["covid_2020"].0.unwrap();
     assert!((exact + 0.3124).abs() < 1e-4, "{exact}");
-    // One stock of twenty, whose beta is above one.
+    let own: f64 = sqlx::query_scalar(
+        "select (last_value / first_value)::float8 - 1 from replay_paths where symbol = 'AAPL' and replay = 'covid_2020'",
+    )
+    .fetch_one(&world.db)
+    .await
+    .unwrap();
     assert!(
-        along.total_cmp(&exact).is_ne() && (along - exact).abs() < 0.02,
-        "{along} {exact}"
+        ((along - exact) - weight * (by_betas - own)).abs() < 1e-9 && (by_betas - own).abs() > 1e-3,
+        "{along} {exact} {weight} {by_betas} {own}"
     );
     let heard = "select owner from input_change where input = 'replays' and owner = 'AAPL'
                  and from_date = '2020-03-23' order by version desc limit 1";
     assert_eq!(world.texts(heard).await, ["AAPL"]);
+
+    // What it has forgotten again takes nothing away.
+    folder.put("prices/prices.csv", &holed);
+    world.run(&forced).await;
+    assert_eq!(world.texts(flagged).await, ["[]"]);
+    let kept = replays(&world, id).await["covid_2020"].0.unwrap();
+    assert_eq!(kept.to_bits(), exact.to_bits());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_goes_by_betas_needs_the_path_of_every_proxy_and_who_has_a_path_of_his_own_needs_none()
+{
+    let (folder, whole) = (Folder::new("total_return"), prices());
+    // A proxy without a close on that day is nothing to a book of stocks that all have one.
+    let text: Vec<&str> = whole.lines().collect();
+    let header: Vec<&str> = text[0].split(',').collect();
+    let column = |name: &str| header.iter().position(|cell| *cell == name).unwrap();
+    let without = |names: &[&str]| {
+        let gone: Vec<usize> = names.iter().map(|name| column(name)).collect();
+        let lines = text.iter().map(|line| {
+            if !line.starts_with("2020-02-19,") {
+                return (*line).to_owned();
+            }
+            let cells = line.split(',').enumerate();
+            let cells = cells.map(|(at, cell)| if gone.contains(&at) { "" } else { cell });
+            cells.collect::<Vec<_>>().join(",")
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    folder.put("prices/prices.csv", &without(&["MTUM"]));
+    let world = World::at("2023-01-03T22:30:00Z", &folder.0).await;
+    let id = equal(&world, "equal", TODAY).await;
+    world.worker().await;
+    world.run(&request(on(TODAY))).await;
+    let held = replays(&world, id).await["covid_2020"].0.unwrap();
+    assert!((held + 0.3124).abs() < 1e-4, "{held}");
+
+    folder.put("prices/prices.csv", &without(&["MTUM", "AAPL"]));
+    let world = World::at("2023-01-03T22:30:00Z", &folder.0).await;
+    let id = equal(&world, "equal", TODAY).await;
+    world.worker().await;
+    world.run(&request(on(TODAY))).await;
+    let (none, why) = &replays(&world, id).await["covid_2020"];
+    assert_eq!(*none, None);
+    assert!(
+        why.starts_with("AAPL goes by its betas: no closes of MTUM on 2020-02-19 and 2020-03-23"),
+        "{why}"
+    );
 }
 
 /// Closes as traded from Quandl WIKI (public domain): what a raw basis makes of a split within a crisis.
@@ -238,4 +322,19 @@ async fn the_dot_com_bust_on_closes_as_traded() {
     .await
     .unwrap();
     assert!((covered - 50_958.92 / 69_941.92).abs() < 1e-9, "{covered}");
+
+    // A dividend within the bust comes with the prices of an older date, which ask about no crisis: the paths follow.
+    folder.put(
+        "corporate_actions.csv",
+        "symbol,ex_date,split_ratio,cash_dividend\nAAPL,2000-06-21,2,\nAAPL,2005-02-28,2,\nIBM,2002-05-08,,0.15\n",
+    );
+    let old = ["IBM,1,77.36,2002-12-27,PUBLIC"];
+    world.book("older", "1000", "2002-12-27", &old).await;
+    world.run(&request(on("2002-12-27"))).await;
+    let stale = "select count(*) from stale_result_sets where as_of = '2012-12-28' and kind = 'portfolio-analytics'";
+    assert!(world.count(stale).await > 0);
+    world.run(&request(on("2012-12-28"))).await;
+    let (book, _) = fraction(both, "dot_com_2000").await;
+    let pnl = 50_958.92 * (2.0 * 13.60 / 138.69 - 1.0) + 18_983.0 * (55.22 / 120.62 - 1.0);
+    assert!((book.unwrap() - pnl / 69_941.92).abs() < 1e-9, "{book:?}");
 }

@@ -9,6 +9,7 @@ use super::{Loaded, NO_SNAPSHOT, NO_VALUES, Outcome};
 use crate::analytics::Error as NumericError;
 use crate::analytics::concentration::{Exposure, concentration as concentrate};
 use crate::analytics::option_leg::Leg;
+use crate::analytics::replay::Held;
 use crate::domain::{AssetClass, Calendar, PositionId, Quality, Symbol, UNCLASSIFIED, money};
 use crate::phases::sector_tags::sector_of;
 use crate::store::portfolio_results::{SectorRow, Valued};
@@ -62,7 +63,16 @@ pub(super) struct Modelled<'a> {
 impl Modelled<'_> {
     /// Profit when the underlying returns `by` at once and volatilities are multiplied: options are repriced in full.
     pub(super) fn profit(&self, by: f64, volatility: f64) -> Result<f64, NumericError> {
-        profit((self.linear, &self.options), by, volatility)
+        let alike = Held {
+            total: by,
+            price: by,
+        };
+        profit((self.linear, &self.options), alike, volatility)
+    }
+
+    /// Profit of having held it through a window: stock has what it paid, options follow the price alone.
+    pub(super) fn through(&self, held: Held) -> Result<f64, NumericError> {
+        profit((self.linear, &self.options), held, 1.0)
     }
 }
 
@@ -75,16 +85,20 @@ pub(super) struct Unmodelled<'a> {
 }
 
 impl Unmodelled<'_> {
-    /// As of [`Modelled::profit`].
-    pub(super) fn profit(&self, by: f64, volatility: f64) -> Result<f64, NumericError> {
-        profit((self.linear, &self.options), by, volatility)
+    /// As of [`Modelled::through`].
+    pub(super) fn through(&self, held: Held) -> Result<f64, NumericError> {
+        profit((self.linear, &self.options), held, 1.0)
     }
 }
 
-fn profit((linear, options): (f64, &[Leg]), by: f64, volatility: f64) -> Result<f64, NumericError> {
-    let mut profit = linear * by;
+fn profit(
+    (linear, options): (f64, &[Leg]),
+    held: Held,
+    volatility: f64,
+) -> Result<f64, NumericError> {
+    let mut profit = linear * held.total;
     for leg in options {
-        profit += leg.profit(by, volatility)?;
+        profit += leg.profit(held.price, volatility)?;
     }
     Ok(profit)
 }
@@ -396,4 +410,35 @@ pub(super) fn sectors(view: &BookView<'_>, loaded: &Loaded) -> Vec<SectorRow> {
             net_weight: weight(sides),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analytics::options::{Right, Terms};
+
+    #[test]
+    fn a_dividend_is_paid_to_shares_and_not_to_options() {
+        let call = Leg {
+            terms: Terms {
+                right: Right::Call,
+                spot: 100.0,
+                strike: 100.0,
+                years: 0.5,
+                rate: 0.04,
+                dividend_yield: 0.0,
+            },
+            volatility: 0.3,
+            shares: 100.0,
+        };
+        let (total, price) = (-0.15, -0.2);
+        let made = |linear: f64, options: &[Leg]| {
+            profit((linear, options), Held { total, price }, 1.0).unwrap()
+        };
+        let repriced = call.profit(price, 1.0).unwrap();
+        assert!((made(5_000.0, &[]) - 5_000.0 * total).abs() < 1e-9);
+        assert!((made(0.0, &[call]) - repriced).abs() < 1e-9);
+        assert!((made(5_000.0, &[call]) - (5_000.0 * total + repriced)).abs() < 1e-9);
+        assert!(repriced < call.profit(total, 1.0).unwrap() - 10.0);
+    }
 }

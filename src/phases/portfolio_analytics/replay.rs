@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::book::{BookView, Modelled};
 use super::risk::amount;
 use super::{Loaded, Outcome};
+use crate::analytics::replay::{self as kernels, Held};
 use crate::analytics::risk::coverage;
 use crate::analytics::stress_pnl::instrument_move;
-use crate::analytics::{Error as NumericError, replay as kernels, returns::bond_return};
+use crate::analytics::{Error as NumericError, returns::bond_return};
 use crate::domain::{Factor, Replay, SeriesKind, Symbol, TradingDate, money};
 use crate::store::portfolio_results::ReplayRow;
 use crate::store::replay_paths::Paths;
@@ -60,7 +61,7 @@ pub(super) fn replays(view: &BookView<'_>, loaded: &Loaded) -> (Vec<ReplayRow>, 
 }
 
 /// What a window did to the book.
-struct Held {
+struct Through {
     profit: f64,
     /// Symbols that moved by their betas.
     approximated: Vec<String>,
@@ -72,7 +73,7 @@ fn one(
     loaded: &Loaded,
     replay: &Replay,
     window: [TradingDate; 2],
-) -> Result<Held, Outcome> {
+) -> Result<Through, Outcome> {
     let failed = |error: NumericError| Outcome::Failed(error.to_string());
     let (mut profit, mut covered) = (0.0, 0.0);
     let mut approximated = Vec::new();
@@ -81,19 +82,25 @@ fn one(
         let by = if let Some(own) = path(loaded, one.symbol, replay).map_err(failed)? {
             own
         } else {
-            if moves.is_none() {
-                moves = Some(factor_moves(loaded, replay, window)?);
-            }
+            let moves = match &moves {
+                Some(known) => known,
+                None => moves.insert(factor_moves(loaded, replay, window)?),
+            };
             approximated.push(one.symbol.to_string());
-            by_betas(one, moves.as_deref().unwrap_or_default()).map_err(failed)?
+            // Of dividends betas know nothing.
+            let by = by_betas(one, moves)?;
+            Held {
+                total: by,
+                price: by,
+            }
         };
-        profit += one.profit(by, 1.0).map_err(failed)?;
+        profit += one.through(by).map_err(failed)?;
         covered += one.gross;
     }
     // A path of its own needs no model.
     for one in &view.unmodelled {
         if let Some(own) = path(loaded, one.symbol, replay).map_err(failed)? {
-            profit += one.profit(own, 1.0).map_err(failed)?;
+            profit += one.through(own).map_err(failed)?;
             covered += one.gross;
         }
     }
@@ -103,19 +110,36 @@ fn one(
         return Err(nothing);
     }
     let coverage = coverage(covered, view.gross).map(|part| part.clamp(0.0, 1.0));
-    Ok(Held {
+    Ok(Through {
         profit,
         approximated,
         coverage,
     })
 }
 
-fn by_betas(one: &Modelled<'_>, moves: &[f64]) -> Result<f64, NumericError> {
-    Ok(instrument_move(&one.betas, moves)?.applied)
+/// Move of each factor over a window, or why it has none.
+type Moves = Vec<Result<f64, String>>;
+
+/// A factor that the symbol does not move with may lack its path.
+fn by_betas(one: &Modelled<'_>, moves: &Moves) -> Result<f64, Outcome> {
+    let mut known = Vec::with_capacity(moves.len());
+    for (beta, by) in one.betas.iter().zip(moves) {
+        match by {
+            Ok(by) => known.push(*by),
+            Err(_) if *beta == 0.0 => known.push(0.0),
+            Err(why) => {
+                let why = format!("{} goes by its betas: {why}", one.symbol);
+                return Err(Outcome::Insufficient(why));
+            }
+        }
+    }
+    let by = instrument_move(&one.betas, &known);
+    by.map(|by| by.applied)
+        .map_err(|error| Outcome::Failed(error.to_string()))
 }
 
-/// Return of a symbol over the window, if it has both closes.
-fn path(loaded: &Loaded, symbol: &Symbol, replay: &Replay) -> Result<Option<f64>, NumericError> {
+/// Returns of a symbol over the window, if it has both closes.
+fn path(loaded: &Loaded, symbol: &Symbol, replay: &Replay) -> Result<Option<Held>, NumericError> {
     let Some(path) = loaded.past.paths.get(&(symbol.clone(), replay.id)) else {
         return Ok(None);
     };
@@ -136,7 +160,8 @@ fn proxy_path(
     replay: &Replay,
 ) -> Result<Option<f64>, NumericError> {
     if factor.kind == SeriesKind::Price {
-        return path(loaded, &factor.proxy, replay);
+        let own = path(loaded, &factor.proxy, replay)?;
+        return Ok(own.map(|held| held.total));
     }
     let key = (factor.proxy.clone(), replay.id);
     let ends = loaded.past.paths.get(&key).and_then(|path| path.ends);
@@ -151,7 +176,7 @@ fn factor_moves(
     loaded: &Loaded,
     replay: &Replay,
     window: [TradingDate; 2],
-) -> Result<Vec<f64>, Outcome> {
+) -> Result<Moves, Outcome> {
     let failed = |error: NumericError| Outcome::Failed(error.to_string());
     let covariance: &CovarianceRow = super::stress::model(loaded)?.0;
     let defined: BTreeMap<&str, &Factor> = loaded
@@ -169,18 +194,19 @@ fn factor_moves(
     }
     let market = covariance.roles.iter().position(|role| role == "market");
     let market = market.ok_or_else(|| Outcome::Insufficient("no market factor".to_owned()))?;
-    if paths[market].is_none() {
-        let proxy = defined.get(covariance.factors[market].as_str());
-        let asked = proxy.and_then(|factor| {
-            let key = (factor.proxy.clone(), replay.id);
-            loaded.past.paths.get(&key)?.reason.as_deref()
-        });
-        let proxy = proxy.map_or("the market", |factor| factor.proxy.as_str());
-        let [from, to] = window;
+    let moves = kernels::factor_moves(market, &covariance.market_slopes, &paths).map_err(failed)?;
+    let [from, to] = window;
+    let why = |k: usize| {
+        // Without the market no factor is neutral to it.
+        let lacking = if paths[k].is_none() { k } else { market };
+        let Some(factor) = defined.get(covariance.factors[lacking].as_str()) else {
+            return format!("{} is no longer defined", covariance.factors[lacking]);
+        };
+        let known = loaded.past.paths.get(&(factor.proxy.clone(), replay.id));
+        let asked = known.and_then(|path| path.reason.as_deref());
         let asked = asked.unwrap_or("no provider was asked");
-        return Err(Outcome::Insufficient(format!(
-            "no closes of {proxy} on {from} and {to} ({asked})"
-        )));
-    }
-    kernels::factor_moves(market, &covariance.market_slopes, &paths).map_err(failed)
+        format!("no closes of {} on {from} and {to} ({asked})", factor.proxy)
+    };
+    let moves = moves.into_iter().enumerate();
+    Ok(moves.map(|(k, by)| by.ok_or_else(|| why(k))).collect())
 }
