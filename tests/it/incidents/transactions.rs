@@ -203,8 +203,8 @@ async fn i_34_one_analytic_that_fails_costs_the_others_nothing() {
     assert_eq!(
         outcomes,
         [
-            "ill done done failed done done done failed insufficient_data insufficient_data failed",
-            "well done done done done not_applicable done done insufficient_data insufficient_data done"
+            "ill done done failed done done done failed done insufficient_data failed",
+            "well done done done done not_applicable done done done insufficient_data done"
         ]
     );
     // What is no number is no row either: no null without a reason, and no dollar of 0.
