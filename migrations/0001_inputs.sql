@@ -25,7 +25,7 @@ create table input_change (
     version   bigint not null,
     scope     text not null check (scope in ('portfolio', 'symbol', 'all')),
     owner     text not null,
-    input     text not null check (input in ('prices', 'actions', 'replays', 'book', 'profile', 'definitions')),
+    input     text not null check (input in ('prices', 'actions', 'replays', 'book', 'profile', 'definitions', 'rate')),
     -- Results of these dates look at what changed. Older prices that were asked for later reach no
     -- further than a result looks back.
     from_date date not null,

@@ -494,6 +494,7 @@ language sql immutable parallel safe as $$
         when 'profile' then kind in ('symbol-factors', 'sector-tags', 'portfolio-analytics')
         when 'definitions' then kind in ('symbol-factors', 'factor-covariance', 'portfolio-analytics')
         when 'replays' then kind = 'portfolio-analytics'
+        when 'rate' then kind = 'portfolio-analytics'
         when 'book' then kind not in ('symbol-factors', 'factor-covariance', 'symbol-metrics', 'data-quality')
         else kind <> 'sector-tags'
     end

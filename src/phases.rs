@@ -66,7 +66,7 @@ pub fn no_op(busy: Duration) -> Vec<Box<dyn AnyPhase>> {
 }
 
 pub use crate::analytics::MINIMUM_OBSERVATIONS;
-pub use crate::analytics::conventions::CONVENTION_ID;
+pub use crate::analytics::conventions::{CONVENTION_ID, RISK_FREE_RATE};
 /// Grows when a kernel changes its digits.
 pub const MODEL_VERSION: &str = "1";
 /// Sessions before the first date of a run that a result may look back.

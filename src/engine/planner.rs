@@ -160,7 +160,6 @@ impl From<store::Error> for PlanError {
 /// is published; that is for the caller or the steward.
 pub async fn plan(engine: &Engine, request: &Request) -> Result<Planned, PlanError> {
     let planned = patiently(|| async {
-        conventions::settle(engine).await?;
         let mut tx = WriteTx::begin(&engine.pools.control).await?;
         let planned = plan_within(engine, &mut tx, request, &Basis::Asked).await?;
         if request.trigger == Trigger::Api && !planned.existing {
@@ -203,7 +202,6 @@ async fn decide(
     decision: &str,
     dates: &[TradingDate],
 ) -> Result<Option<Planned>, PlanError> {
-    conventions::settle(engine).await?;
     let mut tx = WriteTx::begin(&engine.pools.control).await?;
     let mut lookback = Vec::new();
     if request.trigger == Trigger::Nightly {
@@ -302,6 +300,8 @@ async fn plan_within(
         });
     }
 
+    // What another rate makes stale is work of this run already.
+    conventions::settle(engine, tx).await?;
     let (dates, work) = work(tx, &ids, dates, request.force, basis).await?;
     let again = request.force || matches!(basis, Basis::Repair { .. });
     let force = (request.force, again);

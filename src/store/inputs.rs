@@ -25,6 +25,8 @@ pub enum Changed {
     ProxyPrices,
     /// Factor or scenario definitions.
     Definitions,
+    /// The risk-free rate: options are priced with it.
+    RiskFreeRate,
 }
 
 impl Changed {
@@ -38,6 +40,7 @@ impl Changed {
             Self::Profile(symbol) => ("symbol", symbol.to_string(), "profile"),
             Self::ProxyPrices => ("all", String::new(), "prices"),
             Self::Definitions => ("all", String::new(), "definitions"),
+            Self::RiskFreeRate => ("all", String::new(), "rate"),
         }
     }
 }

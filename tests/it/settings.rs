@@ -244,6 +244,20 @@ async fn a_risk_free_rate_is_stored_beside_the_numbers_and_a_new_one_makes_them_
         assert!(said.contains("4 % is 0.04"), "{said}");
     }
 
+    // A run that is refused and one that is only looked at change nothing, and the default by its number is no other rate.
+    let other = world.engine.clone().with_risk_free_rate(Some(0.015));
+    let refused = sigmabatch::engine::plan(&other, &request(on("2016-12-25"))).await;
+    assert!(refused.is_err(), "{refused:?}");
+    let preview = sigmabatch::engine::preview(&other, &asked).await.unwrap();
+    assert_eq!(preview.reused, 0, "{preview:?}");
+    let default = world.engine.clone().with_risk_free_rate(Some(0.04));
+    let nothing = sigmabatch::engine::plan(&default, &asked).await.unwrap();
+    sigmabatch::engine::start(&default, nothing.run).await;
+    assert_eq!(world.verdict(nothing.run).await, "succeeded");
+    assert_eq!(nothing.tasks.iter().map(|(_, n)| n).sum::<usize>(), 0);
+    let changed = "select count(*) from input_change where input = 'rate'";
+    assert_eq!(world.count(changed).await, 0);
+
     let mut command = world.program("sigmabatch");
     command.args(["run", "--date", "2016-12-22", "--wait"]);
     command.env("RISK_FREE_RATE", "0.015");
@@ -257,6 +271,9 @@ async fn a_risk_free_rate_is_stored_beside_the_numbers_and_a_new_one_makes_them_
         "{definitions}"
     );
     assert!((other - rho).abs() > 1e-9, "{other} {rho}");
+    // Only options are priced with it: no fit of a symbol is made again.
+    let again = world.texts("select distinct phase from task where run_id = (select id from run order by id desc limit 1) and phase like 'symbol%'");
+    assert_eq!(again.await, Vec::<String>::new());
 
     // Without the setting the rate stays: nothing is stale, nothing is computed.
     let quiet = world.run(&asked).await;

@@ -1,9 +1,10 @@
-//! The risk-free rate that an operator has set becomes that of the database before a run is planned. Phases read it from there and never from
-//! their own environment, so that workers with other settings cannot mix results; it stands in the definitions of every result.
+//! The risk-free rate that an operator has set becomes that of the database with the run that is planned. Phases read it from there and never
+//! from their own environment, so that workers with other settings cannot mix results; it stands in the definitions of every result.
 
 use chrono::NaiveDate;
 
 use crate::engine::Engine;
+use crate::phases::RISK_FREE_RATE;
 use crate::store::inputs::{self, Changed};
 use crate::store::{Result, WriteTx, definitions};
 
@@ -13,29 +14,24 @@ const FIRST_DATE: NaiveDate = match NaiveDate::from_ymd_opt(1990, 1, 1) {
     None => NaiveDate::MIN,
 };
 
-/// Sets the rate and makes stale what rests on another one. Nothing for an engine without a rate of its own.
-pub(super) async fn settle(engine: &Engine) -> Result<()> {
+/// Sets the rate and makes stale what rests on another one, in the transaction of the plan: a run that is refused or only previewed changes
+/// nothing. Nothing for an engine without a rate of its own, and none of the database is the default one.
+pub(super) async fn settle(engine: &Engine, tx: &mut WriteTx) -> Result<()> {
     let Some(rate) = engine.risk_free_rate else {
         return Ok(());
     };
-    let mut tx = WriteTx::begin(&engine.pools.control).await?;
-    let known = definitions::risk_free_rate(&mut tx.reader()).await?;
-    if known == Some(rate) {
-        return tx.rollback().await;
+    let same = |known: Option<f64>| known.unwrap_or(RISK_FREE_RATE).total_cmp(&rate).is_eq();
+    if same(definitions::risk_free_rate(&mut tx.reader()).await?) {
+        return Ok(());
     }
-    definitions::lock(&mut tx).await?;
-    definitions::set_risk_free_rate(&mut tx, rate).await?;
-    let reason = match known {
-        Some(known) => format!("risk-free rate {rate} after {known}"),
-        None => format!("risk-free rate {rate}"),
-    };
-    let changes = [(Changed::Definitions, FIRST_DATE)];
-    inputs::changed(&mut tx, &changes, &reason).await?;
-    tx.commit().await?;
-    tracing::warn!(
-        rate,
-        ?known,
-        "the risk-free rate of the database was set: what rests on another is stale"
-    );
-    Ok(())
+    // Another planner may have set it in the meantime: what counts is what the lock finds.
+    definitions::lock(tx).await?;
+    let known = definitions::risk_free_rate(&mut tx.reader()).await?;
+    if same(known) {
+        return Ok(());
+    }
+    definitions::set_risk_free_rate(tx, rate).await?;
+    let known = known.unwrap_or(RISK_FREE_RATE);
+    let reason = format!("risk-free rate {rate} after {known}");
+    inputs::changed(tx, &[(Changed::RiskFreeRate, FIRST_DATE)], &reason).await
 }
