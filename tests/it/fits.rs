@@ -19,6 +19,24 @@ async fn errors_tests_and_intervals_of_betas_are_stored_from_the_fit_to_the_book
 
     let slopes = "select count(*) from symbol_factor_exposures where model <> 'provider'";
     assert!(world.count(slopes).await > 100);
+    for (rows, least) in [
+        (
+            "select count(*) from symbol_factor_models where available",
+            10,
+        ),
+        (
+            "select count(*) from symbol_factor_models where not available",
+            1,
+        ),
+        ("select count(*) from position_factor_exposures", 70),
+        (
+            "select count(*) from factor_exposures where beta is not null",
+            7,
+        ),
+    ] {
+        let have = world.count(rows).await;
+        assert!(have >= least, "{rows}: {have}");
+    }
     none(
         &world,
         "slopes without an error",

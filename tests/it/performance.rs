@@ -114,6 +114,53 @@ async fn performance_is_what_the_snapshots_say_to_the_last_cent() {
         "{total}"
     );
 
+    // The ratios from the stored returns: 4 % a year, continuous, is the return of money; 252 sessions a year.
+    let own: Vec<f64> = stored.iter().map(|day| day.3.unwrap()).collect();
+    let dates: Vec<String> = world
+        .texts("select as_of::text from portfolio_snapshots order by as_of")
+        .await;
+    let mut before = closes[0];
+    let market: Vec<f64> = dates
+        .iter()
+        .map(|date| {
+            let now: f64 = close("SP500", date).parse().unwrap();
+            let made = now / before - 1.0;
+            before = now;
+            made
+        })
+        .collect();
+    let n = own.len() as f64;
+    let risk_free = (0.04_f64 / 252.0).exp_m1();
+    let excess = |of: &[f64]| of.iter().map(|r| r - risk_free).collect::<Vec<f64>>();
+    let mean = |of: &[f64]| of.iter().sum::<f64>() / n;
+    let (ours, theirs) = (excess(&own), excess(&market));
+    let product = |a: &[f64], b: &[f64]| {
+        let (x, y) = (mean(a), mean(b));
+        let parts = a.iter().zip(b).map(|(a, b)| (a - x) * (b - y));
+        parts.sum::<f64>() / (n - 1.0)
+    };
+    let volatility = (product(&own, &own) * 252.0).sqrt();
+    let below: f64 = ours.iter().map(|e| e.min(0.0) * e.min(0.0)).sum();
+    let beta = product(&ours, &theirs) / product(&theirs, &theirs);
+    for (key, of, expected) in [
+        ("volatility", &all, volatility),
+        ("sharpe", &all, mean(&ours) * 252.0 / volatility),
+        (
+            "sortino",
+            &all,
+            mean(&ours) * 252.0 / (below / n * 252.0).sqrt(),
+        ),
+        ("beta", benchmark, beta),
+        (
+            "alpha",
+            benchmark,
+            (mean(&ours) - beta * mean(&theirs)) * 252.0,
+        ),
+    ] {
+        let have = number(&of[key]);
+        assert!((have - expected).abs() < 1e-9, "{key}: {have} {expected}");
+    }
+
     // Two parts of a range are the range; a short one is never made annual.
     let first = asked(&world, None, Some("2016-07-29")).await;
     let second = asked(&world, Some("2016-08-01"), None).await;
