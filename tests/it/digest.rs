@@ -86,7 +86,7 @@ async fn another_value_anywhere_is_another_digest() {
         ("position_marks", "unrealised", "unrealised + 0.000001"),
         ("position_tags", "tag", "'Technology'"),
         ("completeness", "missing", "'{}'"),
-        ("factor_exposures", "reason", "'another'"),
+        ("factor_exposures", "coverage", "coverage - 0.001"),
         ("position_factor_exposures", "beta", "-beta"),
         ("portfolio_risk", "n", "n + 1"),
         ("risk_contributions", "share", "null"),

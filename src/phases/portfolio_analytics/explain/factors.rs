@@ -66,10 +66,9 @@ fn window(covariance: &CovarianceRow) -> String {
 }
 
 /// Of the covariance that they meet in the risk.
-fn window_of_risk(covariance: &CovarianceRow) -> String {
+pub(super) fn window_of_risk(as_of: impl std::fmt::Display) -> String {
     format!(
-        "252 sessions to {}, weights halve every 63 for volatilities, every 126 for correlations and betas",
-        covariance.as_of
+        "252 sessions to {as_of}, weights halve every 63 for volatilities, every 126 for correlations and betas"
     )
 }
 
@@ -195,7 +194,7 @@ fn of_risk(
         formula: metric.formula,
         source: metric.source,
         unit: metric.unit,
-        window: window_of_risk(covariance),
+        window: window_of_risk(covariance.as_of),
         n: usize::try_from(covariance.n).unwrap_or(0),
         inputs: parts(sources, &all, covariance),
         steps: vec![
@@ -249,7 +248,7 @@ fn contribution(sources: &Sources<'_>, name: &str) -> Result<Explained, Refusal>
         formula: part(made.kind),
         source: CONTRIBUTION.source,
         unit: CONTRIBUTION.unit,
-        window: window_of_risk(covariance),
+        window: window_of_risk(covariance.as_of),
         n: usize::try_from(covariance.n).unwrap_or(0),
         inputs: parts(sources, &all, covariance),
         steps: vec![

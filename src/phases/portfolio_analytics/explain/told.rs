@@ -112,6 +112,10 @@ fn window(report: &Report) -> String {
     format!("252 sessions to {date}, weights halve every 126")
 }
 
+fn window_of_risk(report: &Report) -> String {
+    factors::window_of_risk(report.published.as_of)
+}
+
 /// Exposures of the book as they are stored.
 fn slopes(report: &Report) -> Vec<super::Line> {
     let one = |row: &crate::store::reports::Factor| {
@@ -182,7 +186,7 @@ pub(super) fn volatility(report: &Report, _: &str) -> Result {
         n: count(row.n),
         inputs: slopes(report),
         steps: variances(row),
-        ..of(&factors::VOLATILITY, window(report), value)
+        ..of(&factors::VOLATILITY, window_of_risk(report), value)
     })
 }
 
@@ -196,7 +200,7 @@ pub(super) fn systematic_share(report: &Report, _: &str) -> Result {
         steps: variances(row),
         ..of(
             &factors::SYSTEMATIC_SHARE,
-            window(report),
+            window_of_risk(report),
             Number::Statistic(share),
         )
     })
@@ -221,7 +225,7 @@ pub(super) fn contribution(report: &Report, name: &str) -> Result {
         ],
         ..of(
             &factors::CONTRIBUTION,
-            window(report),
+            window_of_risk(report),
             Number::Statistic(row.contribution),
         )
     })
