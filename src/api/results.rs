@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::documents::portfolio::{self, Section};
 use crate::domain::{Calendar, Portfolio, PortfolioId};
 use crate::store::ReadTx;
-use crate::store::reports::{self, Published, Report, Unpublished};
+use crate::store::reports::{self, Bias, Part, Published, Report, Unpublished};
 
 /// One section of a portfolio's result: overview, positions, exposures, fits, risk, volatility,
 /// correlation, concentration, sectors, stress, options, value-at-risk, replays, reverse-stress, data-quality or completeness. What is missing is an answer too: `available` is false, and `reason` says why.
@@ -60,23 +60,52 @@ pub(super) async fn section(
     let csv = wants_csv(&headers);
     let form = if csv { "csv" } else { "json" };
     let (run, as_of) = (published.run, published.as_of);
-    // Weak: whether it is compressed is no difference.
-    let tag = format!("W/\"{run}.{as_of}.{name}.{form}\"");
-    if matches(&headers, &tag) {
+    let version = format!("{run}.{as_of}.{name}.{form}");
+    // The bias statistic is of other dates too: it is known first, and part of the tag.
+    let settled = !section.parts.contains(&Part::Bias);
+    if settled && matches(&headers, &weak(&version)) {
         db.close().await?;
-        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+        return Ok(not_modified(weak(&version)));
     }
     let id = portfolio.id;
     let report = reports::parts(&mut db, portfolio, published, section.parts).await?;
     let prices = reports::price_qualities(&mut db, id, published.as_of).await?;
     db.close().await?;
     let report = report.ok_or_else(|| Problem::not_found("portfolio"))?;
+    let tag = if settled {
+        weak(&version)
+    } else {
+        weak(&format!("{version}.{}", bias_version(&report.bias)))
+    };
+    if matches(&headers, &tag) {
+        return Ok(not_modified(tag));
+    }
     let document = envelope(&report, section, &prices, date);
     let tag = [(header::ETAG, tag)];
     if csv {
         return Ok((tag, table::csv(&document["data"])?).into_response());
     }
     Ok((tag, axum::Json(document)).into_response())
+}
+
+/// Weak: whether it is compressed is no difference.
+fn weak(version: &str) -> String {
+    format!("W/\"{version}\"")
+}
+
+fn not_modified(tag: String) -> Response {
+    (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response()
+}
+
+/// Another one as soon as a bit of it differs.
+fn bias_version(bias: &Bias) -> String {
+    let bits = |value: Option<f64>| value.map_or(0, f64::to_bits);
+    format!(
+        "{}-{:x}-{:x}",
+        bias.n,
+        bits(bias.statistic),
+        bits(bias.today)
+    )
 }
 
 pub(super) fn wants_csv(headers: &HeaderMap) -> bool {
@@ -94,11 +123,11 @@ fn matches(headers: &HeaderMap, tag: &str) -> bool {
     let wanted = headers
         .get(header::IF_NONE_MATCH)
         .and_then(|value| value.to_str().ok());
-    let weak = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     wanted.is_some_and(|wanted| {
         wanted
             .split(',')
-            .any(|known| known.trim() == "*" || weak(known) == weak(tag))
+            .any(|known| known.trim() == "*" || bare(known) == bare(tag))
     })
 }
 

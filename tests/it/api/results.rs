@@ -178,6 +178,34 @@ async fn answers_are_tagged_packed_and_tabled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_tag_of_risk_knows_that_its_bias_is_of_other_dates() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let viewer = &served.viewer;
+    let id = book(&world, "book").await;
+    world.worker().await;
+    world.run(&request(on("2016-12-30"))).await;
+    let path = format!("/api/v1/portfolios/{id}/results/risk?date=2016-12-30");
+    let first = viewer.get(&path).await;
+    assert_eq!(first.expect(200)["data"]["bias"]["n"], 0);
+    let tag = first.headers["etag"].clone();
+    let known = async || {
+        viewer
+            .ask("GET", &path, &[("if-none-match", &tag)], b"")
+            .await
+    };
+    assert_eq!(known().await.status, 304);
+
+    // The day before is computed later: the run of the date is as it was, its bias is not.
+    world.run(&request(on("2016-12-29"))).await;
+    let second = known().await;
+    let document = second.expect(200);
+    assert_eq!(document["run_id"], first.json()["run_id"]);
+    assert_eq!(document["data"]["bias"]["n"], 1, "{document}");
+    assert_ne!(second.headers["etag"], tag);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_portfolio_that_is_taken_away_is_not_there_any_more() {
     let world = World::new().await;
     let served = Served::new(&world).await;
