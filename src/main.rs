@@ -1,6 +1,8 @@
 //! `sigmabatch`: the operator's command line.
 
+use std::ffi::OsString;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,16 +124,12 @@ async fn run(cli: Cli) -> Result<Output, Error> {
             cli::bench::analytics::run(args, json).await
         }
         Command::Bench(BenchCommand::Engine(args)) => {
-            let place = demo::Place {
-                programs: programs(),
-                services: embedded::Options {
-                    data_dir: None,
-                    temp_dir: args.temp_dir.clone(),
-                    path: args.path.clone(),
-                    durable: true,
-                },
-            };
+            let place = fresh(args.temp_dir.as_ref(), args.path.as_ref());
             Box::pin(cli::bench::engine(settings, args, &place, json)).await
+        }
+        Command::Bench(BenchCommand::Api(args)) => {
+            let place = fresh(args.temp_dir.as_ref(), args.path.as_ref());
+            Box::pin(cli::bench::api::run(settings, args, &place, json)).await
         }
     }
 }
@@ -237,6 +235,19 @@ async fn up(
 
 fn served(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Serve(Box::new(error))
+}
+
+/// Private servers of which nothing is kept.
+fn fresh(temp_dir: Option<&PathBuf>, path: Option<&OsString>) -> demo::Place {
+    demo::Place {
+        programs: programs(),
+        services: embedded::Options {
+            data_dir: None,
+            temp_dir: temp_dir.cloned(),
+            path: path.cloned(),
+            durable: true,
+        },
+    }
 }
 
 /// The folder of this program and its siblings.

@@ -1,4 +1,4 @@
-//! `bench`: what this machine reaches, of the engine and of the numbers.
+//! `bench`: what this machine reaches, of the engine, of the API and of the numbers.
 //!
 //! `bench engine`: how fast the engine is on this machine, with tasks that do nothing: planned by the one
 //! planner, published, claimed, loaded, committed with a header of results and an attempt, acknowledged,
@@ -6,6 +6,7 @@
 //! targets, and the bare speed of both servers measured in the same minutes.
 
 pub mod analytics;
+pub mod api;
 mod ceilings;
 mod cpu;
 mod faults;
@@ -27,6 +28,7 @@ use super::{Error, GlobalSettings, Output, exit};
 use crate::embedded::{Options, Services};
 use crate::engine::MAX_BATCH;
 use analytics::AnalyticsArgs;
+use api::ApiArgs;
 use report::{Machine, Report};
 use world::{Servers, World};
 
@@ -35,6 +37,8 @@ use world::{Servers, World};
 pub enum BenchCommand {
     /// The engine around tasks that do nothing, on a private Postgres and Redis.
     Engine(BenchArgs),
+    /// The HTTP API over many portfolios and dates, on a private Postgres and Redis.
+    Api(ApiArgs),
     /// The numbers: fits, correlations, phase 6, the ledger, beside numpy and statsmodels.
     Analytics(AnalyticsArgs),
 }
@@ -76,44 +80,52 @@ pub async fn engine(
     place: &Place,
     json: bool,
 ) -> Result<Output, Error> {
-    let report = if args.given_services {
+    let measure = async |servers: &Servers| measure(settings, args, place, servers).await;
+    let report = on_servers(settings, place, args.given_services, measure).await?;
+    let mut output = Output::either(json, || report.document(), || report.page());
+    output.code = exit::SUCCEEDED;
+    Ok(output)
+}
+
+/// Measures on private servers, which are gone afterwards, or on those that were given.
+async fn on_servers<T>(
+    settings: &GlobalSettings,
+    place: &Place,
+    given: bool,
+    measure: impl AsyncFnOnce(&Servers) -> Result<T, Error>,
+) -> Result<T, Error> {
+    if given {
         let servers = Servers {
             database_url: settings.postgres.settings("sigmabatch-bench")?.url,
             redis_url: settings.redis.reveal()?.to_owned(),
             folder: None,
             processes: Vec::new(),
         };
-        Box::pin(interruptible(measure(settings, args, place, &servers))).await?
-    } else {
-        let fresh = Options {
-            data_dir: None,
-            durable: true,
-            ..place.services.clone()
-        };
-        let services = Services::start(&fresh).await?;
-        let servers = Servers {
-            database_url: services.database_url(),
-            redis_url: services.redis_url(),
-            folder: Some(services.data_dir().to_path_buf()),
-            processes: vec![
-                ("postgres", services.postgres_pid().unwrap_or(0)),
-                ("redis", services.redis_pid().unwrap_or(0)),
-            ],
-        };
-        let report = Box::pin(interruptible(measure(settings, args, place, &servers))).await;
-        services.stop().await?;
-        report?
+        return Box::pin(interruptible(measure(&servers))).await;
+    }
+    let fresh = Options {
+        data_dir: None,
+        durable: true,
+        ..place.services.clone()
     };
-    let mut output = Output::either(json, || report.document(), || report.page());
-    output.code = exit::SUCCEEDED;
-    Ok(output)
+    let services = Services::start(&fresh).await?;
+    let servers = Servers {
+        database_url: services.database_url(),
+        redis_url: services.redis_url(),
+        folder: Some(services.data_dir().to_path_buf()),
+        processes: vec![
+            ("postgres", services.postgres_pid().unwrap_or(0)),
+            ("redis", services.redis_pid().unwrap_or(0)),
+        ],
+    };
+    let measured = Box::pin(interruptible(measure(&servers))).await;
+    services.stop().await?;
+    measured
 }
 
-async fn interruptible(
-    measure: impl Future<Output = Result<Report, Error>>,
-) -> Result<Report, Error> {
+async fn interruptible<T>(measure: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     tokio::select! {
-        report = measure => report,
+        measured = measure => measured,
         _ = tokio::signal::ctrl_c() => {
             Err(Error::not_there("interrupted", "nothing is left running; start it again"))
         }

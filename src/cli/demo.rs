@@ -499,7 +499,7 @@ async fn stop(worker: &mut Child) {
 }
 
 /// The most memory that a process had, in MiB, where the system tells.
-fn peak_mib(pid: u32) -> Option<f64> {
+pub(super) fn peak_mib(pid: u32) -> Option<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status
         .lines()

@@ -1,9 +1,13 @@
 //! What `sigmabatch bench` asks Postgres: how it is set up, and what became of the tasks.
 
+mod copies;
+
 use chrono::{DateTime, Utc};
 
 use super::{Attempt, Pool, Result};
 use crate::domain::{PhaseName, RunId, WorkerId};
+
+pub use copies::{copy_portfolios, copy_results, copy_symbols, ping, tidy};
 
 /// Settings that decide how fast a server can commit.
 #[derive(Debug, Clone, PartialEq, Eq)]

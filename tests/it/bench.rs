@@ -1,4 +1,4 @@
-//! `bench engine` and `bench analytics`: what they measure is no matter of tests, that it measures everything is.
+//! `bench engine`, `bench api` and `bench analytics`: what they measure is no matter of tests, that it measures everything is.
 
 use std::process::{Command, Stdio};
 
@@ -94,4 +94,60 @@ async fn the_benchmark_of_analytics_measures_everything_and_says_why_python_did_
     assert!(statsmodels["median_ms"].is_null());
     let reason = statsmodels["reason"].as_str().unwrap();
     assert!(reason.contains("/no/python/here"), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_benchmark_of_the_api_asks_a_real_process_and_measures_everything() {
+    let world = World::new().await;
+    let bench = tokio::process::Command::new(binary("sigmabatch"))
+        .args(["bench", "api", "--json", "--given-services"])
+        .args(["--portfolios", "12", "--sessions", "3", "--tasks", "60"])
+        .args(["--rate", "40", "--seconds", "2", "--subscribers", "8"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = bench.id().unwrap();
+    let output = bench.wait_with_output().await.unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{errors}{said}");
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+
+    // Everything was there to be read, and everybody heard the event.
+    assert_eq!(document["results"]["requests"], 80, "{document:#}");
+    assert_eq!(document["results"]["errors"], 0, "{document:#}");
+    assert_eq!(document["results"]["available"], 1.0, "{document:#}");
+    assert_eq!(document["events"]["heard"], 8, "{document:#}");
+    for pointer in [
+        "/results/p50_ms",
+        "/results/p99_ms",
+        "/results/max_ms",
+        "/run/over_run/median_ms",
+        "/run/over_tasks/median_ms",
+        "/run/over_page/median_ms",
+        "/run/going_run/median_ms",
+        "/run/going_tasks/median_ms",
+        "/run/going_page/median_ms",
+        "/events/last_ms",
+        "/memory/peak_mib",
+        "/round_trip/median_ms",
+        "/ratios/p99_to_round_trip",
+        "/settings/tasks",
+    ] {
+        let number = document.pointer(pointer).and_then(Value::as_f64);
+        assert!(
+            number.is_some_and(|number| number.is_finite() && number > 0.0),
+            "{pointer} is no number: {document:#}"
+        );
+    }
+    for target in ["results", "memory", "events"] {
+        assert!(document[target]["reached"].is_boolean(), "{document:#}");
+    }
+    let left: i64 = sqlx::query_scalar("select count(*) from pg_database where datname like $1")
+        .bind(format!("sigmabatch_bench_{pid}_%"))
+        .fetch_one(&world.db)
+        .await
+        .unwrap();
+    assert_eq!(left, 0);
 }

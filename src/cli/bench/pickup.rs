@@ -41,7 +41,7 @@ pub(super) async fn measure(world: &World, count: usize) -> Result<Pickup, Error
 }
 
 /// The smallest value that so many of the others do not exceed.
-fn percentile<T: Copy + Default>(sorted: &[T], percent: usize) -> T {
+pub(super) fn percentile<T: Copy + Default>(sorted: &[T], percent: usize) -> T {
     let rank = (percent * sorted.len()).div_ceil(100).max(1);
     sorted.get(rank - 1).copied().unwrap_or_default()
 }

@@ -157,25 +157,13 @@ impl World {
         busy: Duration,
     ) -> Result<Worker, Error> {
         let program = "sigmabatch-worker";
-        let log = self.scratch.folder.join("worker.log");
-        let log = File::options().create(true).append(true).open(&log);
-        let log = log.map_err(|source| Error::Start { program, source })?;
-        // Settings of ours only: what the environment says is about another installation.
-        let child = Command::new(self.programs.join(program))
-            .env("DATABASE_URL", &self.settings.url)
-            .env("REDIS_URL", &self.redis_url)
+        let child = self
+            .program(program)?
             .env("MARKET_DATA", self.scratch.provider())
-            .env("SIGMABATCH_PREFIX", &self.prefix)
             .env("SIGMABATCH_LEASE_SECONDS", LEASE.as_secs().to_string())
             .env("SIGMABATCH_CONCURRENCY", concurrency.to_string())
-            .env("SIGMABATCH_NOW", NOW)
-            .env_remove("SIGMABATCH_FAILPOINT")
             .args(["--no-op", &busy.as_millis().to_string()])
             .args(["--batch", &batch.to_string()])
-            .arg("--until-stdin-closes")
-            .stdin(Stdio::piped())
-            .stderr(log)
-            .kill_on_drop(true)
             .spawn()
             .map_err(|source| Error::Start { program, source })?;
         let pid = child.id().unwrap_or(0);
@@ -186,6 +174,25 @@ impl World {
         })
         .await?;
         Ok(worker)
+    }
+
+    /// A program on this world's servers, with settings of ours only: what the environment says is about another installation. It ends
+    /// when our end of its standard input closes, whatever becomes of us.
+    pub(super) fn program(&self, program: &'static str) -> Result<Command, Error> {
+        let log = self.scratch.folder.join("programs.log");
+        let log = File::options().create(true).append(true).open(&log);
+        let log = log.map_err(|source| Error::Start { program, source })?;
+        let mut command = Command::new(self.programs.join(program));
+        command
+            .env("DATABASE_URL", &self.settings.url)
+            .env("REDIS_URL", &self.redis_url)
+            .env("SIGMABATCH_PREFIX", &self.prefix)
+            .env("SIGMABATCH_NOW", NOW)
+            .env_remove("SIGMABATCH_FAILPOINT")
+            .stdin(Stdio::piped())
+            .stderr(log)
+            .kill_on_drop(true);
+        Ok(command)
     }
 
     /// What the worker counted, as of a heartbeat from now on.
