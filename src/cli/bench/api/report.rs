@@ -201,7 +201,7 @@ impl Report {
         let trip = self.round_trip_ms();
         let _ = writeln!(
             text,
-            "\na bare `select 1` takes {}: p50 is {:.0} and p99 {:.0} of them; {:.0} bytes an answer",
+            "\na bare round trip to Postgres takes {}: p50 is {:.0} and p99 {:.0} of them; {:.0} bytes an answer",
             ms(trip),
             all.at(50) / trip,
             all.at(99) / trip,
