@@ -16,7 +16,7 @@ mod listen;
 mod metrics;
 pub(crate) mod params;
 mod performance;
-mod portfolios;
+pub(crate) mod portfolios;
 pub(crate) mod problem;
 pub(crate) mod results;
 mod routes;
@@ -105,9 +105,15 @@ struct Inner {
     redis: bool,
     feed: events::Feed,
     stop: CancellationToken,
+    encrypted: bool,
 }
 
 impl Api {
+    /// Whether this process itself speaks TLS.
+    pub(crate) fn encrypted(&self) -> bool {
+        self.0.encrypted
+    }
+
     /// Plans and steers: on connections of its own.
     pub(crate) fn engine(&self) -> &Engine {
         &self.0.engine
@@ -192,6 +198,7 @@ pub async fn bind(
             redis,
             feed,
             stop,
+            encrypted: tls.is_some(),
         })),
         first: made.then_some(token),
         pages: Pages(Router::new()),

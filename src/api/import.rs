@@ -94,14 +94,20 @@ pub(super) async fn update(
     Path(portfolio): Path<String>,
     upload: Result<Upload, Problem>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    caller.changes()?;
-    let portfolio: PortfolioId = id("portfolio", &portfolio)?;
-    let mut db = ReadTx::lazy(&api.pools().load);
-    caller.portfolio(&mut db, portfolio).await?;
-    db.close().await?;
+    let portfolio = own(&api, &caller, &portfolio).await?;
     let upload = upload?;
     upload.params.only(&["dry_run", "run"])?;
     take(&api, &caller, &upload, Target::Update(portfolio)).await
+}
+
+/// The portfolio, for a caller who may change it.
+async fn own(api: &Api, caller: &Caller, portfolio: &str) -> Result<PortfolioId, Problem> {
+    caller.changes()?;
+    let portfolio: PortfolioId = id("portfolio", portfolio)?;
+    let mut db = ReadTx::lazy(&api.pools().load);
+    caller.portfolio(&mut db, portfolio).await?;
+    db.close().await?;
+    Ok(portfolio)
 }
 
 /// Adds cash flows to a portfolio, or with `whole` replaces all that it has: a form with `file` (CSV: Date, Type, Amount,
@@ -120,11 +126,7 @@ pub(super) async fn flows(
     Path(portfolio): Path<String>,
     upload: Result<Upload, Problem>,
 ) -> Result<Json<Value>, Problem> {
-    caller.changes()?;
-    let portfolio: PortfolioId = id("portfolio", &portfolio)?;
-    let mut db = ReadTx::lazy(&api.pools().load);
-    caller.portfolio(&mut db, portfolio).await?;
-    db.close().await?;
+    let portfolio = own(&api, &caller, &portfolio).await?;
     let upload = upload?;
     let params = upload.params.only(&["whole", "dry_run"])?;
     let order = FlowsOrder {
@@ -161,11 +163,7 @@ pub(super) async fn marks(
     Path(portfolio): Path<String>,
     upload: Result<Upload, Problem>,
 ) -> Result<Json<Value>, Problem> {
-    caller.changes()?;
-    let portfolio: PortfolioId = id("portfolio", &portfolio)?;
-    let mut db = ReadTx::lazy(&api.pools().load);
-    caller.portfolio(&mut db, portfolio).await?;
-    db.close().await?;
+    let portfolio = own(&api, &caller, &portfolio).await?;
     let upload = upload?;
     let params = upload.params.only(&["whole", "dry_run"])?;
     let order = MarksOrder {

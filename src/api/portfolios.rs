@@ -16,7 +16,7 @@ use super::results::wants_csv;
 use super::table;
 use crate::domain::{CashFlow, Portfolio, PortfolioId, Symbol};
 use crate::engine;
-use crate::store::reports::{self, PublishedDay};
+use crate::store::reports::{self, Published, PublishedDay};
 use crate::store::{ReadTx, portfolios};
 
 /// Portfolios of a page.
@@ -37,6 +37,27 @@ pub(super) async fn list(
     let params = params.only(&["limit", "cursor"])?;
     let limit = usize::from(params.limit(PAGE)?);
     let cursor: Option<PortfolioId> = params.one("cursor")?;
+    let (seen, next) = seen(&api, &caller, cursor, limit).await?;
+    let rows = seen.iter().map(|(portfolio, newest)| {
+        let mut row = head(portfolio);
+        row["newest_published"] = json!(newest.map(|newest| newest.as_of));
+        row["run_id"] = json!(newest.map(|newest| newest.run));
+        row
+    });
+    let rows: Vec<Value> = rows.collect();
+    Ok(Json(json!({ "portfolios": rows, "next": next })))
+}
+
+/// Portfolios and the newest published date of each.
+pub(crate) type Seen = Vec<(Portfolio, Option<Published>)>;
+
+/// A page of the portfolios that a caller sees, by name, and where the next one goes on.
+pub(crate) async fn seen(
+    api: &Api,
+    caller: &Caller,
+    cursor: Option<PortfolioId>,
+    limit: usize,
+) -> Result<(Seen, Option<PortfolioId>), Problem> {
     let mut db = ReadTx::lazy(&api.pools().load);
     let all = portfolios::list(&mut db).await?.into_iter();
     let mut seen: Vec<Portfolio> = all.filter(|known| caller.access.sees(known.id)).collect();
@@ -48,16 +69,14 @@ pub(super) async fn list(
     let more = seen.len() > limit;
     seen.truncate(limit);
     let next = seen.last().filter(|_| more).map(|last| last.id);
-    let mut rows = Vec::new();
-    for portfolio in &seen {
-        let newest = reports::newest_published(&mut db, portfolio.id).await?;
-        let mut row = head(portfolio);
-        row["newest_published"] = json!(newest.map(|newest| newest.as_of));
-        row["run_id"] = json!(newest.map(|newest| newest.run));
-        rows.push(row);
-    }
+    let ids: Vec<PortfolioId> = seen.iter().map(|known| known.id).collect();
+    let newest = reports::newest_of_each(&mut db, &ids).await?;
     db.close().await?;
-    Ok(Json(json!({ "portfolios": rows, "next": next })))
+    let seen = seen.into_iter().map(|known| {
+        let date = newest.get(&known.id).copied();
+        (known, date)
+    });
+    Ok((seen.collect(), next))
 }
 
 fn head(portfolio: &Portfolio) -> Value {

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
 use super::frame::document;
-use super::session::{Sent, cookie, no_cookie, own};
+use super::session::{Sent, cookie, no_cookie, own, secure};
 use crate::api::Api;
 use crate::api::auth::Caller;
 use crate::api::params::Params;
@@ -85,14 +85,23 @@ pub(super) async fn login(
         Err(problem) if problem.kind == Kind::Unauthorized => return refused(),
         Err(problem) => return Err(problem),
     }
-    let cookie = [(header::SET_COOKIE, cookie(&token, &headers))];
+    let cookie = [(
+        header::SET_COOKIE,
+        cookie(&token, secure(&headers, api.encrypted())),
+    )];
     Ok((cookie, Redirect::to(&next)).into_response())
 }
 
 /// Forgets it.
-pub(super) async fn logout(headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn logout(
+    State(api): State<Api>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     own(&headers)?;
-    let cookie = [(header::SET_COOKIE, no_cookie(&headers))];
+    let cookie = [(
+        header::SET_COOKIE,
+        no_cookie(secure(&headers, api.encrypted())),
+    )];
     Ok((cookie, Redirect::to("/login")).into_response())
 }
 

@@ -7,12 +7,10 @@ use maud::html;
 use super::frame;
 use super::session::Visitor;
 use super::text::or_dash;
-use crate::api::Api;
 use crate::api::params::Params;
 use crate::api::problem::Problem;
-use crate::domain::{Portfolio, PortfolioId};
-use crate::store::reports;
-use crate::store::{ReadTx, portfolios};
+use crate::api::{Api, portfolios};
+use crate::domain::PortfolioId;
 
 /// Portfolios of a page.
 const PAGE: usize = 100;
@@ -24,22 +22,7 @@ pub(super) async fn page(
     params: Params,
 ) -> Result<Html<String>, Problem> {
     let cursor: Option<PortfolioId> = params.only(&["cursor"])?.one("cursor")?;
-    let mut db = ReadTx::lazy(&api.pools().load);
-    let all = portfolios::list(&mut db).await?.into_iter();
-    let mut seen: Vec<Portfolio> = all.filter(|known| visitor.access.sees(known.id)).collect();
-    if let Some(cursor) = cursor {
-        let place = seen.iter().position(|known| known.id == cursor);
-        let place = place.ok_or_else(|| Problem::field("cursor", "no such place (any more)"))?;
-        seen.drain(..=place);
-    }
-    let more = seen.len() > PAGE;
-    seen.truncate(PAGE);
-    let mut rows = Vec::new();
-    for portfolio in seen {
-        let newest = reports::newest_published(&mut db, portfolio.id).await?;
-        rows.push((portfolio, newest.map(|newest| newest.as_of)));
-    }
-    db.close().await?;
+    let (rows, next) = portfolios::seen(&api, &visitor, cursor, PAGE).await?;
     let body = html! {
         @if rows.is_empty() {
             p.none { "There is no portfolio." }
@@ -52,11 +35,11 @@ pub(super) async fn page(
                     th scope="row" { a href=(format!("/portfolios/{}", portfolio.id)) { (portfolio.name) } }
                     td { (portfolio.owner) } td { (portfolio.currency) }
                     td.n { (portfolio.opening_equity.normalize()) }
-                    td { (portfolio.inception) } td { (or_dash(*newest)) }
+                    td { (portfolio.inception) } td { (or_dash(newest.map(|newest| newest.as_of))) }
                 } } }
             } }
-            @if let Some((last, _)) = rows.last().filter(|_| more) {
-                p { a href=(format!("/portfolios?cursor={}", last.id)) { "More" } }
+            @if let Some(next) = next {
+                p { a href=(format!("/portfolios?cursor={next}")) { "More" } }
             }
         }
     };

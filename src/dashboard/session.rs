@@ -75,34 +75,24 @@ fn token(headers: &HeaderMap) -> Option<Token> {
 }
 
 /// The header that gives a browser its cookie; scripts do not see it, other sites cannot send it.
-pub(super) fn cookie(token: &Token, headers: &HeaderMap) -> String {
+pub(super) fn cookie(token: &Token, secure: &str) -> String {
     let value = token.reveal();
-    format!(
-        "{COOKIE}={value}; Path=/; Max-Age={KEPT}; HttpOnly; SameSite=Strict{}",
-        secure(headers)
-    )
+    format!("{COOKIE}={value}; Path=/; Max-Age={KEPT}; HttpOnly; SameSite=Strict{secure}")
 }
 
 /// The header that takes it away.
-pub(super) fn no_cookie(headers: &HeaderMap) -> String {
-    format!(
-        "{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict{}",
-        secure(headers)
-    )
+pub(super) fn no_cookie(secure: &str) -> String {
+    format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict{secure}")
 }
 
-fn secure(headers: &HeaderMap) -> &'static str {
-    if scheme(headers) == "https" {
+/// What a cookie says where the browser's connection is encrypted: by this process, or by a proxy that ends TLS and says so.
+pub(super) fn secure(headers: &HeaderMap, encrypted: bool) -> &'static str {
+    let told = headers.get("x-forwarded-proto");
+    if encrypted || told.is_some_and(|scheme| scheme == "https") {
         "; Secure"
     } else {
         ""
     }
-}
-
-/// As the browser sees it: a proxy that ends TLS says so.
-fn scheme(headers: &HeaderMap) -> &str {
-    let told = headers.get("x-forwarded-proto");
-    told.and_then(|value| value.to_str().ok()).unwrap_or("http")
 }
 
 /// The fields of a form that one of our own pages sent; empty ones were not filled in.
@@ -192,11 +182,14 @@ mod tests {
             token(&headers(&[("cookie", "sigmabatch=; sigmabatchx=1")])),
             None
         );
-        let plain = cookie(&fresh, &headers(&[]));
+        let plain = cookie(&fresh, secure(&headers(&[]), false));
         assert!(
             plain.contains("HttpOnly; SameSite=Strict") && !plain.contains("Secure"),
             "{plain}"
         );
-        assert!(cookie(&fresh, &headers(&[("x-forwarded-proto", "https")])).ends_with("; Secure"));
+        let proxied = headers(&[("x-forwarded-proto", "https")]);
+        for secure in [secure(&proxied, false), secure(&headers(&[]), true)] {
+            assert!(cookie(&fresh, secure).ends_with("; Secure"));
+        }
     }
 }

@@ -159,7 +159,8 @@ pub async fn sequences(pools: &Pools) -> Result<Vec<Sequence>> {
            from (select 'run.run_seq' as name, max(run_seq) as largest from run
                  union all select 'task.id', max(id) from task
                  union all select 'event.id', max(id) from event
-                 union all select 'audit.id', max(id) from audit) s"#
+                 union all select 'audit.id', max(id) from audit
+                 union all select 'alert.id', max(id) from alert) s"#
     )
     .fetch_all(&pools.control)
     .await

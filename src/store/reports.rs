@@ -35,8 +35,8 @@ pub use pages::{
 pub use performance::{SnapshotDay, snapshots};
 pub use portfolio::{
     Completeness, Entry, Part, Position, Provenance, Published, Report, Snapshot, Unpublished,
-    computed, newest_published, newest_strict, parts, portfolio, price_qualities, published,
-    why_unpublished,
+    computed, newest_of_each, newest_published, newest_strict, parts, portfolio, price_qualities,
+    published, why_unpublished,
 };
 pub use series::{Days, PublishedDay, published_days, values_at_risk};
 pub use status::{Gap, MissingRow, Pace, find_run, gaps, missing, paces, pauses, retries};

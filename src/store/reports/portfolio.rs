@@ -239,6 +239,35 @@ pub struct Position {
     pub betas: BTreeMap<String, Slope>,
 }
 
+/// The newest date of each portfolio that readers may see, by one statement for all of them; those without one are left out.
+pub async fn newest_of_each(
+    db: &mut ReadTx<'_>,
+    portfolios: &[PortfolioId],
+) -> Result<BTreeMap<PortfolioId, Published>> {
+    let ids: Vec<uuid::Uuid> = portfolios.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        r#"select p.id as "id!", d.as_of as "as_of!", d.run_id as "run_id!", d.strict as "strict!"
+           from unnest($1::uuid[]) as p(id)
+           cross join lateral (
+               select as_of, run_id, strict from published_dates
+               where portfolio_id = p.id order by as_of desc limit 1
+           ) d"#,
+        &ids
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("looking for the newest published dates")?;
+    let newest = rows.into_iter().map(|row| {
+        let published = Published {
+            as_of: row.as_of,
+            run: RunId(row.run_id),
+            strict: row.strict,
+        };
+        (PortfolioId(row.id), published)
+    });
+    Ok(newest.collect())
+}
+
 /// The newest date that readers may see.
 pub async fn newest_published(
     db: &mut ReadTx<'_>,

@@ -279,7 +279,39 @@ async fn i_40_an_answer_takes_as_many_statements_for_200_positions_as_for_ten() 
     }
 }
 
-const SECTIONS: [&str; 9] = [
+/// The list does not ask once for each portfolio.
+#[tokio::test(flavor = "multi_thread")]
+async fn i_40_the_list_of_portfolios_takes_as_many_statements_for_thirty_as_for_three() {
+    let world = World::new().await;
+    let mut counts = Vec::new();
+    for (from, to) in [(0, 3), (3, 30)] {
+        for number in from..to {
+            let row = format!("AAA,1,{},2016-12-19,PUBLIC", close("AAA", "2016-12-19"));
+            let name = format!("book {number:02}");
+            world.book(&name, "100000", "2016-12-19", &[&row]).await;
+        }
+        let mut store = world.options().store;
+        let proxy = Proxy::to(port_of(&store.url)).await;
+        store.url = proxy.url(&store.url);
+        proxy.listen();
+        let served = Served::on(&world, &store).await;
+        let list = served.viewer.get("/api/v1/portfolios").await.expect(200);
+        assert_eq!(list["portfolios"].as_array().unwrap().len(), to);
+        let heard = proxy.heard();
+        let sent = heard.iter().map(|sent| wire::statements(sent).len());
+        counts.push(sent.sum::<usize>());
+    }
+    // The first server also made the first token.
+    assert!(counts[1] <= counts[0] + 1, "{counts:?}");
+}
+
+const SECTIONS: [&str; 15] = [
+    "fits",
+    "options",
+    "value-at-risk",
+    "replays",
+    "reverse-stress",
+    "data-quality",
     "overview",
     "positions",
     "exposures",

@@ -131,6 +131,13 @@ async fn every_page_knows_its_roles_and_escapes_names() {
     assert_eq!(wrong.status, 400);
     clean("400", &wrong);
     assert_eq!(served.viewer.get("/start").await.status, 403);
+    let home = owner.get("/").await.text();
+    for gone in ["/data", "/workers", "/dead"] {
+        assert!(
+            !home.contains(&format!("href=\"{gone}\"")),
+            "{gone} is not for owners: {home}"
+        );
+    }
     look(&owner, "/start").await;
     for path in ["/portfolios", "/start", &format!("/runs/{run}")] {
         let text = served.operator.get(path).await.text();
