@@ -70,7 +70,7 @@ pub(crate) async fn seen(
     seen.truncate(limit);
     let next = seen.last().filter(|_| more).map(|last| last.id);
     let ids: Vec<PortfolioId> = seen.iter().map(|known| known.id).collect();
-    let newest = reports::newest_of_each(&mut db, &ids).await?;
+    let newest = reports::newest_of_each(&mut db, &ids, false).await?;
     db.close().await?;
     let seen = seen.into_iter().map(|known| {
         let date = newest.get(&known.id).copied();

@@ -239,20 +239,30 @@ pub struct Position {
     pub betas: BTreeMap<String, Slope>,
 }
 
-/// The newest date of each portfolio that readers may see, by one statement for all of them; those without one are left out.
+/// The newest date of each portfolio that readers may see, with `strict` the newest of which nothing failed; those without one
+/// are left out. Dates are looked at one by one from the newest on, so that the first hit ends it: whether a date
+/// is published takes a look at its inputs.
 pub async fn newest_of_each(
     db: &mut ReadTx<'_>,
     portfolios: &[PortfolioId],
+    strict: bool,
 ) -> Result<BTreeMap<PortfolioId, Published>> {
     let ids: Vec<uuid::Uuid> = portfolios.iter().map(|id| id.0).collect();
     let rows = sqlx::query!(
         r#"select p.id as "id!", d.as_of as "as_of!", d.run_id as "run_id!", d.strict as "strict!"
            from unnest($1::uuid[]) as p(id)
            cross join lateral (
-               select as_of, run_id, strict from published_dates
-               where portfolio_id = p.id order by as_of desc limit 1
+               select n.as_of, n.run_id, n.strict
+               from (select as_of from portfolio_snapshots where portfolio_id = p.id order by as_of desc) s
+               cross join lateral (
+                   select as_of, run_id, strict from published_dates
+                   where portfolio_id = p.id and as_of = s.as_of and (strict or not $2)
+                   offset 0
+               ) n
+               order by s.as_of desc limit 1
            ) d"#,
-        &ids
+        &ids,
+        strict
     )
     .fetch_all(db.connection().await?)
     .await
@@ -273,39 +283,17 @@ pub async fn newest_published(
     db: &mut ReadTx<'_>,
     portfolio: PortfolioId,
 ) -> Result<Option<Published>> {
-    let row = sqlx::query!(
-        r#"select as_of as "as_of!", run_id as "run_id!", strict as "strict!" from published_dates
-           where portfolio_id = $1 order by as_of desc limit 1"#,
-        portfolio.0
-    )
-    .fetch_optional(db.connection().await?)
-    .await
-    .attempt("looking for the newest published date")?;
-    Ok(row.map(|row| Published {
-        as_of: row.as_of,
-        run: RunId(row.run_id),
-        strict: row.strict,
-    }))
+    let newest = newest_of_each(db, &[portfolio], false).await?;
+    Ok(newest.into_values().next())
 }
 
-/// The newest date that readers may see and of which nothing failed.
+/// The newest of them of which nothing failed.
 pub async fn newest_strict(
     db: &mut ReadTx<'_>,
     portfolio: PortfolioId,
 ) -> Result<Option<Published>> {
-    let row = sqlx::query!(
-        r#"select as_of as "as_of!", run_id as "run_id!" from published_dates
-           where portfolio_id = $1 and strict order by as_of desc limit 1"#,
-        portfolio.0
-    )
-    .fetch_optional(db.connection().await?)
-    .await
-    .attempt("looking for the newest strict date")?;
-    Ok(row.map(|row| Published {
-        as_of: row.as_of,
-        run: RunId(row.run_id),
-        strict: true,
-    }))
+    let newest = newest_of_each(db, &[portfolio], true).await?;
+    Ok(newest.into_values().next())
 }
 
 /// A date, if readers may see it.
