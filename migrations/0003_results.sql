@@ -128,7 +128,7 @@ create table position_values (
     quantity     numeric not null,
     price        numeric not null check (price >= 0),
     price_date   date check (price_date <= as_of),
-    quality      text not null check (quality in ('close', 'stale', 'carried', 'manual')),
+    quality      text not null check (quality in ('close', 'stale', 'model', 'carried', 'manual')),
     market_value numeric not null,
     cost         numeric not null,
     unrealised   numeric not null,
@@ -487,25 +487,26 @@ cross join lateral (
 ) model
 where s.return_day is not null and model.volatility > 0;
 
--- Which changes of inputs concern a kind of result: sectors and provider betas come from profiles, cash does not.
+-- Which changes of inputs concern a kind of result: sectors and provider betas come from profiles, cash does not. Rate and dividend yields
+-- price the options of a book: its values know them only where it has some.
 create function concerns(kind text, input text) returns boolean
 language sql immutable parallel safe as $$
     select case input
-        when 'profile' then kind in ('symbol-factors', 'sector-tags', 'portfolio-analytics')
+        when 'profile' then kind in ('symbol-factors', 'sector-tags', 'portfolio-analytics', 'position-values', 'pnl-snapshots', 'position-updates')
         when 'definitions' then kind in ('symbol-factors', 'factor-covariance', 'portfolio-analytics')
         when 'replays' then kind = 'portfolio-analytics'
-        when 'rate' then kind = 'portfolio-analytics'
+        when 'rate' then kind in ('portfolio-analytics', 'position-values', 'pnl-snapshots', 'position-updates')
         when 'book' then kind not in ('symbol-factors', 'factor-covariance', 'symbol-metrics', 'data-quality')
         else kind <> 'sector-tags'
     end
 $$;
 
--- A symbol concerns a book from the entry of its first lot on.
+-- A symbol concerns a book from the entry of its first lot on; its profile concerns the book's values from the first option on it.
 create view portfolio_symbols as
-select portfolio_id, symbol, min(entry_date) as since from (
-    select portfolio_id, symbol, entry_date from positions where deleted_at is null
+select portfolio_id, symbol, min(entry_date) as since, min(entry_date) filter (where optioned) as optioned_since from (
+    select portfolio_id, symbol, entry_date, false as optioned from positions where deleted_at is null
     union all
-    select portfolio_id, underlying, entry_date from positions where deleted_at is null and underlying is not null
+    select portfolio_id, underlying, entry_date, true from positions where deleted_at is null and underlying is not null
 ) held
 group by portfolio_id, symbol;
 
@@ -517,7 +518,7 @@ where exists (
         select from input_change c
         where c.scope = 'all' and c.version > rs.data_version and rs.as_of between c.from_date and c.to_date
           and concerns(rs.kind, c.input)
-          and (c.input <> 'prices' or rs.kind in ('symbol-factors', 'factor-covariance', 'portfolio-analytics')))
+          and (c.input not in ('prices', 'rate') or rs.kind in ('symbol-factors', 'factor-covariance', 'portfolio-analytics')))
    or (rs.kind in ('symbol-factors', 'symbol-metrics', 'data-quality') and exists (
         select from input_change c
         where c.scope = 'symbol' and c.owner = rs.owner and c.version > rs.data_version
@@ -531,20 +532,22 @@ where exists (
             select from input_change c
             join portfolio_symbols s on s.symbol = c.owner
             where s.portfolio_id = rs.owner::uuid and s.since <= rs.as_of and c.scope = 'symbol' and c.version > rs.data_version
-              and rs.as_of between c.from_date and c.to_date and concerns(rs.kind, c.input))));
+              and rs.as_of between c.from_date and c.to_date and concerns(rs.kind, c.input)
+              and (c.input <> 'profile' or rs.kind in ('sector-tags', 'portfolio-analytics') or s.optioned_since <= rs.as_of))));
 
 -- Why a set is stale, change by change: the same conditions, for those who ask about one owner.
 create view stale_reasons as
 select rs.kind, rs.owner, rs.as_of, c.version, c.scope, c.owner as changed, c.input, c.from_date, c.to_date, c.reason, c.at
 from result_set rs
 join input_change c on c.version > rs.data_version and rs.as_of between c.from_date and c.to_date and concerns(rs.kind, c.input)
-where (c.scope = 'all' and (c.input <> 'prices' or rs.kind in ('symbol-factors', 'factor-covariance', 'portfolio-analytics')))
+where (c.scope = 'all' and (c.input not in ('prices', 'rate') or rs.kind in ('symbol-factors', 'factor-covariance', 'portfolio-analytics')))
    or (c.scope = 'symbol' and rs.kind in ('symbol-factors', 'symbol-metrics', 'data-quality') and c.owner = rs.owner)
    or (rs.kind in ('position-values', 'pnl-snapshots', 'position-updates', 'sector-tags', 'portfolio-analytics') and (
         (c.scope = 'portfolio' and c.owner = rs.owner)
         or (c.scope = 'symbol' and exists (
             select from portfolio_symbols s
-            where s.portfolio_id::text = rs.owner and s.symbol = c.owner and s.since <= rs.as_of))));
+            where s.portfolio_id::text = rs.owner and s.symbol = c.owner and s.since <= rs.as_of
+              and (c.input <> 'profile' or rs.kind in ('sector-tags', 'portfolio-analytics') or s.optioned_since <= rs.as_of)))));
 
 -- What readers may see: the analytics of the date are committed and not stale, and its snapshot exists.
 create view published_dates as

@@ -45,5 +45,7 @@ pub use replay::{REPLAYS, Replay};
 pub use sector::{UNCLASSIFIED, sector_bucket};
 pub use symbol::{Symbol, SymbolError};
 pub use trading_date::TradingDate;
-pub use valuation::{LotValue, Marks, PriceHistory, Quality, STALE_SESSIONS, value_lot};
+pub use valuation::{
+    Known, LotValue, Marks, ModelPrice, PriceHistory, Quality, STALE_SESSIONS, value_lot,
+};
 pub use words::UnknownWord;

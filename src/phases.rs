@@ -6,6 +6,7 @@
 
 mod books;
 mod erased;
+mod option_market;
 mod series;
 mod sets;
 mod units;

@@ -14,10 +14,10 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::valuation::Holding;
+use super::valuation::{Holding, Known};
 use super::{
-    Calendar, CalendarError, CashFlow, Life, Lot, LotValue, PositionId, PriceHistory, Symbol,
-    TradingDate, money,
+    Calendar, CalendarError, CashFlow, Life, Lot, LotValue, ModelPrice, PositionId, PriceHistory,
+    Symbol, TradingDate, money,
 };
 use bookings::{Booking, Bookings};
 pub use contributions::{Contributions, contributions};
@@ -41,6 +41,8 @@ pub struct Book {
     pub flows: Vec<CashFlow>,
     /// Manual marks of private assets, each list sorted by date.
     pub marks: BTreeMap<Symbol, Vec<(NaiveDate, Decimal)>>,
+    /// What a model says of options, by lot, each list sorted by session. A session without one has none.
+    pub models: BTreeMap<PositionId, Vec<ModelPrice>>,
 }
 
 /// One session of a book. Amounts in the portfolio's currency; a loss is negative.
@@ -121,9 +123,25 @@ struct Held<'a> {
     id: PositionId,
     life: Life,
     holding: Holding<'a>,
-    history: Option<&'a PriceHistory>,
     quotes: usize,
+    history: Option<&'a PriceHistory>,
     marks: &'a [(NaiveDate, Decimal)],
+    models: &'a [ModelPrice],
+}
+
+impl<'a> Held<'a> {
+    fn known(&self, on: TradingDate) -> Known<'a> {
+        let model = self
+            .models
+            .binary_search_by_key(&on, |model| model.session)
+            .ok()
+            .and_then(|at| self.models.get(at));
+        Known {
+            history: self.history,
+            marks: self.marks,
+            model,
+        }
+    }
 }
 
 /// What is kept of the values of a day.
@@ -153,7 +171,7 @@ struct State {
 
 /// The ledger of the sessions from `from` to `to`, both included. Sessions before the inception
 /// are not in it. `histories` holds the symbols of the lots and of options' underlyings; a missing
-/// one means no prices.
+/// one means no prices. Model prices of the book begin with the session before `from`.
 pub fn ledger(
     book: &Book,
     histories: &BTreeMap<Symbol, PriceHistory>,
@@ -208,14 +226,16 @@ fn days(
                 .get(&lot.symbol)
                 .map(Vec::as_slice)
                 .unwrap_or_default();
+            let models = book.models.get(&lot.id);
             let holding = Holding::new(lot, life.entry);
             Held {
                 id: lot.id,
                 life,
                 holding,
-                history,
                 quotes,
+                history,
                 marks,
+                models: models.map(Vec::as_slice).unwrap_or_default(),
             }
         })
         .collect();
@@ -304,11 +324,11 @@ fn value_all(
         values.positions.reserve_exact(live().count());
     }
     for lot in live() {
-        let quoted = lot.history.zip(quotes.at(lot.quotes, index));
+        let (known, quote) = (lot.known(date), quotes.at(lot.quotes, index));
         let market_value = match detail {
-            Detail::Totals => lot.holding.market_value(quoted, lot.marks, date),
+            Detail::Totals => lot.holding.market_value(known, quote, date),
             Detail::Positions => {
-                let value = lot.holding.value(quoted, lot.marks, date);
+                let value = lot.holding.value(known, quote, date);
                 values.positions.push((lot.id, value));
                 value.market_value
             }

@@ -2,9 +2,9 @@
 //!
 //! The price is the close of the session; else the latest close at most five sessions old
 //! (`stale`); else the last close of any age, else the cost (`carried`). A close from before a
-//! split is divided by its ratio. An option is priced by its own contract, never by its
-//! underlying; a private asset by its last manual mark, else its cost (`manual`). Nothing is ever
-//! worth zero because a price is missing.
+//! split is divided by its ratio. An option is priced by its own contract, else by a model from its
+//! underlying (`model`), never at its underlying's price; a private asset by its last manual mark,
+//! else its cost (`manual`). Nothing is ever worth zero because a price is missing.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -33,6 +33,17 @@ pub struct PriceHistory {
 /// Prices set by hand for one private asset, sorted by date.
 pub type Marks = [(NaiveDate, Decimal)];
 
+/// What a model says that an option is worth at the close of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ModelPrice {
+    /// The session.
+    pub session: TradingDate,
+    /// Price per share of the entry: splits of the underlying since then multiply it.
+    pub price: Decimal,
+    /// The session of the underlying's close behind it.
+    pub spot_date: TradingDate,
+}
+
 words! {
     /// Where a price comes from.
     Quality {
@@ -40,6 +51,8 @@ words! {
         Close = "close",
         /// A close one to five sessions old.
         Stale = "stale",
+        /// An option without a recent price of its own: what a model makes of its underlying.
+        Model = "model",
         /// An older close, or the cost: no price, but not zero.
         Carried = "carried",
         /// A mark set by hand, or the cost of a private asset.
@@ -134,18 +147,29 @@ impl PriceHistory {
     }
 }
 
-/// The value of a lot at the close of `on`. `entry` is the session of its entry, `history` that
-/// of its own symbol (the contract's, for an option), `marks` those of a private asset.
+/// What is known of the worth of a lot at a session.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// Of its own symbol (the contract's, for an option).
+    pub history: Option<&'a PriceHistory>,
+    /// Of a private asset.
+    pub marks: &'a Marks,
+    /// Of an option.
+    pub model: Option<&'a ModelPrice>,
+}
+
+/// The value of a lot at the close of `on`. `entry` is the session of its entry.
 pub fn value_lot(
     lot: &Lot,
     entry: TradingDate,
-    history: Option<&PriceHistory>,
-    marks: &Marks,
+    known: Known<'_>,
     on: TradingDate,
     calendar: Calendar,
 ) -> LotValue {
-    let quote = history.and_then(|history| history.quote(on, calendar));
-    Holding::new(lot, entry).value(history.zip(quote), marks, on)
+    let quote = known
+        .history
+        .and_then(|history| history.quote(on, calendar));
+    Holding::new(lot, entry).value(known, quote, on)
 }
 
 /// A lot with what stays the same on every day of its life.
@@ -155,6 +179,15 @@ pub(super) struct Holding<'a> {
     cost: Decimal,
     /// Quantity × multiplier.
     shares: Decimal,
+}
+
+/// Where the worth of a lot is from.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    Close(&'a PriceHistory, Quote),
+    Model(&'a ModelPrice),
+    Mark(NaiveDate, Decimal),
+    Cost,
 }
 
 impl<'a> Holding<'a> {
@@ -168,74 +201,90 @@ impl<'a> Holding<'a> {
         }
     }
 
+    fn source<'k>(&self, known: Known<'k>, quote: Option<Quote>, on: TradingDate) -> Source<'k> {
+        if self.lot.class == AssetClass::Private {
+            let mark = latest_mark(known.marks, on);
+            return mark.map_or(Source::Cost, |(date, price)| Source::Mark(date, price));
+        }
+        let quoted = known.history.zip(quote);
+        let recent = |(_, quote): &(&PriceHistory, Quote)| quote.quality != Quality::Carried;
+        match (quoted, known.model) {
+            (Some(quoted), Some(model)) if !recent(&quoted) => Source::Model(model),
+            // An old close from before the entry says less than the price that was paid.
+            (Some(quoted), _) if !recent(&quoted) && quoted.1.date < self.entry => Source::Cost,
+            (Some((history, quote)), _) => Source::Close(history, quote),
+            (None, Some(model)) => Source::Model(model),
+            (None, None) => Source::Cost,
+        }
+    }
+
     /// The value at the close of `on`, from the close that was found for it.
     pub(super) fn value(
         &self,
-        quoted: Option<(&PriceHistory, Quote)>,
-        marks: &Marks,
+        known: Known<'_>,
+        quote: Option<Quote>,
         on: TradingDate,
     ) -> LotValue {
         let Self {
             lot, entry, cost, ..
         } = *self;
-        let mut value = LotValue {
-            quantity: lot.quantity,
-            price: lot.entry_price,
-            price_date: None,
-            quality: Quality::Carried,
-            market_value: cost,
-            cost,
-            unrealised: Decimal::ZERO,
+        let source = self.source(known, quote, on);
+        let private = lot.class == AssetClass::Private;
+        // Shares of the day for one of the entry; of what has no closes nobody knows the splits.
+        let since = match known.history.filter(|_| quote.is_some() && !private) {
+            Some(history) => history.split_factor(entry, on),
+            None => Decimal::ONE,
         };
-        value.market_value = self.market_value(quoted, marks, on);
-        if lot.class == AssetClass::Private {
-            value.quality = Quality::Manual;
-            if let Some((date, price)) = latest_mark(marks, on) {
-                value.price = price;
-                value.price_date = Some(date);
-            }
-        } else if let Some((history, quote)) = quoted {
-            let since = history.split_factor(entry, on);
-            value.quantity = lot.quantity.saturating_mul(since);
-            if self.is_older(&quote) {
-                value.price = divided(lot.entry_price, since);
-            } else {
-                value.price = divided(quote.close, history.split_factor(quote.date, on));
-                value.price_date = Some(quote.date.date());
-                value.quality = quote.quality;
-            }
+        let (price, price_date, quality) = match source {
+            Source::Close(history, quote) => (
+                divided(quote.close, history.split_factor(quote.date, on)),
+                Some(quote.date.date()),
+                quote.quality,
+            ),
+            Source::Model(model) => (
+                divided(model.price, since),
+                Some(model.spot_date.date()),
+                Quality::Model,
+            ),
+            Source::Mark(date, price) => (price, Some(date), Quality::Manual),
+            Source::Cost if private => (lot.entry_price, None, Quality::Manual),
+            Source::Cost => (divided(lot.entry_price, since), None, Quality::Carried),
+        };
+        let market_value = self.worth(source);
+        LotValue {
+            quantity: lot.quantity.saturating_mul(since),
+            price,
+            price_date,
+            quality,
+            market_value,
+            cost,
+            unrealised: market_value.saturating_sub(cost),
         }
-        value.unrealised = value.market_value.saturating_sub(cost);
-        value
     }
 
     /// The market value alone: all that the totals of a book need.
     pub(super) fn market_value(
         &self,
-        quoted: Option<(&PriceHistory, Quote)>,
-        marks: &Marks,
+        known: Known<'_>,
+        quote: Option<Quote>,
         on: TradingDate,
     ) -> Decimal {
-        let worth = if self.lot.class == AssetClass::Private {
-            latest_mark(marks, on).map(|(_, price)| price)
-        } else {
-            quoted
-                .filter(|(_, quote)| !self.is_older(quote))
-                .map(|(history, quote)| history.value_per_entry_share(&quote, self.entry))
+        self.worth(self.source(known, quote, on))
+    }
+
+    fn worth(&self, source: Source<'_>) -> Decimal {
+        let per_share = match source {
+            Source::Close(history, quote) => history.value_per_entry_share(&quote, self.entry),
+            Source::Model(model) => model.price,
+            Source::Mark(_, price) => price,
+            Source::Cost => return self.cost,
         };
-        worth.map_or(self.cost, |worth| {
-            rounded(self.shares.saturating_mul(worth))
-        })
+        rounded(self.shares.saturating_mul(per_share))
     }
 
     /// Whether the lot is short: splits change the quantity, never its sign.
     pub(super) fn is_short(&self) -> bool {
         self.lot.quantity.is_sign_negative()
-    }
-
-    /// An old close from before the entry says less than the price that was paid.
-    fn is_older(&self, quote: &Quote) -> bool {
-        quote.quality == Quality::Carried && quote.date < self.entry
     }
 }
 

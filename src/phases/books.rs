@@ -1,7 +1,9 @@
 //! Books with everything that the ledger needs, for the phases that value and account.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::option_market::{self, OptionMarket};
 use super::{Cx, Error, Result};
 use crate::domain::{
     AssetClass, Book, Calendar, Contributions, LedgerDay, LedgerError, PortfolioId, PriceHistory,
@@ -14,9 +16,10 @@ pub struct Books {
     of: BTreeMap<PortfolioId, Book>,
     histories: BTreeMap<Symbol, PriceHistory>,
     dates: Vec<TradingDate>,
+    options: OptionMarket,
 }
 
-/// Reads books, prices and corporate actions. Nothing of another date's results is read.
+/// Reads books, prices, corporate actions and what prices options. Nothing of another date's results is read.
 pub(super) async fn load(
     db: &mut ReadTx<'_>,
     calendar: Calendar,
@@ -49,10 +52,12 @@ pub(super) async fn load(
     }
     let symbols: Vec<String> = symbols.into_iter().collect();
     let histories = market::histories(db, &symbols, from, last.date()).await?;
+    let options = option_market::load(db, calendar, books.values(), (before, last)).await?;
     Ok(Books {
         of: books,
         histories,
         dates: dates.to_vec(),
+        options,
     })
 }
 
@@ -84,9 +89,26 @@ impl Books {
         let Some(book) = self.of.get(&portfolio) else {
             return Ok(None);
         };
-        contributions(book, &self.histories, calendar, from, to)
+        let told = |error: LedgerError| refused(portfolio, &error);
+        let book = self.with_models(book, calendar).map_err(told)?;
+        contributions(&book, &self.histories, calendar, from, to)
             .map(Some)
-            .map_err(|error| Error::Permanent(format!("ledger of {portfolio}: {error}")))
+            .map_err(told)
+    }
+
+    /// The book with the model prices of its options.
+    fn with_models<'a>(
+        &self,
+        book: &'a Book,
+        calendar: Calendar,
+    ) -> std::result::Result<Cow<'a, Book>, LedgerError> {
+        let models = self.options.models(book, calendar)?;
+        if models.is_empty() {
+            return Ok(Cow::Borrowed(book));
+        }
+        let mut book = book.clone();
+        book.models = models;
+        Ok(Cow::Owned(book))
     }
 
     fn days(&self, cx: &Cx, keep: Accounting) -> Result<Vec<(PortfolioId, LedgerDay)>> {
@@ -106,13 +128,18 @@ impl Books {
         let mut accounted = Vec::new();
         for (&portfolio, book) in &self.of {
             check()?;
-            let days = keep(book, &self.histories, calendar, first, last)
-                .map_err(|error| Error::Permanent(format!("ledger of {portfolio}: {error}")))?;
+            let told = |error: LedgerError| refused(portfolio, &error);
+            let book = self.with_models(book, calendar).map_err(told)?;
+            let days = keep(&book, &self.histories, calendar, first, last).map_err(told)?;
             let days = days.into_iter().filter(|day| wanted.contains(&day.date));
             accounted.extend(days.map(|day| (portfolio, day)));
         }
         Ok(accounted)
     }
+}
+
+fn refused(portfolio: PortfolioId, error: &LedgerError) -> Error {
+    Error::Permanent(format!("ledger of {portfolio}: {error}"))
 }
 
 type Accounting = fn(

@@ -68,7 +68,8 @@ pub struct Output {
 
 impl Phase for PositionValues {
     const NAME: PhaseName = PhaseName::PositionValues;
-    const AFTER: &'static [PhaseName] = &[PhaseName::MarketData];
+    // Profiles tell the dividend yields that options are priced with.
+    const AFTER: &'static [PhaseName] = &[PhaseName::MarketData, PhaseName::CompanyProfiles];
     const TIMEOUT: Duration = Duration::from_mins(2);
     type Input = Input;
     type Loaded = Books;

@@ -10,7 +10,7 @@ use crate::store::ReadTx;
 use crate::store::market::{self, Action, Series};
 
 /// Consecutive sessions, ascending.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Window {
     pub(super) sessions: Vec<TradingDate>,
 }

@@ -25,8 +25,10 @@ pub enum Changed {
     ProxyPrices,
     /// Factor or scenario definitions.
     Definitions,
-    /// The risk-free rate: options are priced with it.
+    /// The risk-free rate: analytics are made with it.
     RiskFreeRate,
+    /// The same, for a portfolio with options: they are valued with it.
+    RateOfOptions(PortfolioId),
 }
 
 impl Changed {
@@ -41,6 +43,7 @@ impl Changed {
             Self::ProxyPrices => ("all", String::new(), "prices"),
             Self::Definitions => ("all", String::new(), "definitions"),
             Self::RiskFreeRate => ("all", String::new(), "rate"),
+            Self::RateOfOptions(id) => ("portfolio", id.to_string(), "rate"),
         }
     }
 }

@@ -277,6 +277,7 @@ pub async fn books(
             lots: Vec::new(),
             flows: Vec::new(),
             marks: BTreeMap::new(),
+            models: BTreeMap::new(),
         };
         books.insert(PortfolioId(head.id), book);
     }
@@ -296,6 +297,22 @@ pub async fn books(
         }
     }
     Ok(books)
+}
+
+/// Portfolios with options, and the first day of each that has one.
+pub async fn with_options(
+    db: &mut ReadTx<'_>,
+) -> Result<impl Iterator<Item = (PortfolioId, NaiveDate)> + use<>> {
+    let rows = sqlx::query!(
+        r#"select portfolio_id, min(entry_date) as "since!" from positions
+           where underlying is not null and deleted_at is null group by portfolio_id order by portfolio_id"#
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading which portfolios have options")?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (PortfolioId(row.portfolio_id), row.since)))
 }
 
 /// Every lot of a portfolio that is not deleted.

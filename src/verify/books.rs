@@ -55,6 +55,7 @@ pub(super) fn book(
         lots,
         flows,
         marks: BTreeMap::new(),
+        models: BTreeMap::new(),
     })
 }
 

@@ -47,6 +47,7 @@ impl LongBook {
             lots: Vec::with_capacity(lots),
             flows: Vec::new(),
             marks: BTreeMap::new(),
+            models: BTreeMap::new(),
         };
         for at in 0..lots {
             let entry_date = from.date() + Days::new((at as u64 * 7) % 300);

@@ -142,12 +142,23 @@ async fn books_without_market_prices_are_valued_and_say_why_they_have_no_statist
     cash.assert(&MARKET, "not_applicable", "no positions");
     cash.assert(&["concentration"], "not_applicable", "no positions");
 
-    // 3 contracts of 100 at 4.25: carried at cost, never at the price of the underlying.
+    // 3 contracts of 100: at the model's price, to a millionth, never at the price of the underlying.
+    let modelled: Decimal = sqlx::query_scalar(
+        "select round(price::numeric, 6) * 300 from option_valuations where portfolio_id = $1 and as_of = '2016-12-22'",
+    )
+    .bind(option.0)
+    .fetch_one(&world.db)
+    .await
+    .unwrap();
     let contracts = ended(&world, option, "2016-12-22").await;
-    assert_eq!((contracts.nav, contracts.cash), (dec("10000"), dec("8725")));
+    assert_eq!(
+        (contracts.nav, contracts.cash),
+        (dec("8725") + modelled, dec("8725"))
+    );
     contracts.assert(&["betas", "factors", "volatility", "stress"], "done", "");
-    // What its underlying costs is all that a model needs; of one without closes nothing is known.
+    // What its underlying costs is all that a model needs; of one without closes nothing is known: it is carried at its cost.
     let unknown = ended(&world, nameless, "2016-12-22").await;
+    assert_eq!((unknown.nav, unknown.cash), (dec("10000"), dec("8725")));
     let why = "no symbol has a factor model; NOPE170616C00150000: underlying NOPE: the provider does not know the symbol";
     unknown.assert(
         &["betas", "factors", "volatility", "stress"],
@@ -176,19 +187,19 @@ async fn books_without_market_prices_are_valued_and_say_why_they_have_no_statist
     }
     let valued: Vec<(String, String, Decimal)> = sqlx::query_as(
         "select p.symbol, v.quality, v.market_value from position_values v join positions p on p.id = v.position_id
-         where v.portfolio_id = $1 and v.as_of = '2016-12-22'",
+         where v.portfolio_id = any($1) and v.as_of = '2016-12-22' order by 1",
     )
-    .bind(option.0)
+    .bind([option.0, nameless.0])
     .fetch_all(&world.db)
     .await
     .unwrap();
+    let row = |name: &str, quality: &str, value| (name.to_owned(), quality.to_owned(), value);
     assert_eq!(
         valued,
-        [(
-            "AAA170616C00150000".to_owned(),
-            "carried".to_owned(),
-            dec("1275")
-        )]
+        [
+            row("AAA170616C00150000", "model", modelled),
+            row("NOPE170616C00150000", "carried", dec("1275"))
+        ]
     );
 
     let all = ended(&world, mixed, "2016-12-22").await;
@@ -198,7 +209,7 @@ async fn books_without_market_prices_are_valued_and_say_why_they_have_no_statist
         "",
     );
     let value = dec(&close("AAA", "2016-12-22")) * dec("100");
-    assert_eq!(all.nav, all.cash + value + dec("1275") + dec("20000"));
+    assert_eq!(all.nav, all.cash + value + modelled + dec("20000"));
     let (missing, coverage): (serde_json::Value, f64) =
         sqlx::query_as("select missing, coverage from completeness where portfolio_id = $1 and as_of = '2016-12-22'")
             .bind(mixed.0)

@@ -109,6 +109,14 @@ impl Folder {
         self.put("prices/prices.csv", "date,AAA\n2016-12-22,much\n");
     }
 
+    /// What companies pay: a dividend yield a year, a fraction, of one symbol.
+    pub(crate) fn dividend_yield(&self, symbol: &str, value: &str) {
+        let text = format!(
+            "symbol,name,sector,quote_type,dividend_yield\n{symbol},{symbol},Energy,EQUITY,{value}\n"
+        );
+        self.put("profiles.csv", &text);
+    }
+
     /// What a world with this folder is told to do with questions; see `market_data/script.rs`.
     pub(crate) fn script(&self, rules: &str) {
         self.put("script.toml", rules);

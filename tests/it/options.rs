@@ -177,7 +177,13 @@ async fn an_option_counts_with_its_delta_and_is_repriced_in_full() {
         long,
     )
     .await;
-    assert!((beta - own * number(exposure) / 50000.0).abs() < 1e-9);
+    let (nav,): (Decimal,) = one(
+        &world,
+        "select nav from portfolio_snapshots where portfolio_id = $1",
+        long,
+    )
+    .await;
+    assert!((beta - own * number(exposure) / number(nav)).abs() < 1e-9);
 
     // A crash costs the buyer no more than the model's price, the writer far more; both together are stock.
     let crash = "select propagated_pnl, coverage from stress_test_results where portfolio_id = $1 and scenario_id = 'market_crash_35'";
@@ -305,7 +311,7 @@ async fn a_split_of_the_underlying_moves_no_value_of_a_contract() {
     assert!((moved - by_delta).abs() < 1.0, "{moved} {by_delta}");
     assert!((number(monday.7) / number(friday.7) - 1.0).abs() < 0.05);
 
-    // Carried at its cost, for it has no price of its own, across the split; then its intrinsic value.
+    // It has no price of its own: it is worth what the model says, to a millionth, across the split; then its intrinsic value.
     let values: Vec<(chrono::NaiveDate, Decimal, Decimal, Decimal, Decimal)> = sqlx::query_as(
         "select as_of, s.nav, s.cash, s.pnl_day, coalesce(v.quantity, 0) from portfolio_snapshots s
          left join position_values v using (portfolio_id, as_of) where portfolio_id = $1 order by 1",
@@ -314,9 +320,15 @@ async fn a_split_of_the_underlying_moves_no_value_of_a_contract() {
     .fetch_all(&world.db)
     .await
     .unwrap();
-    for row in values.iter().filter(|row| row.0 < day("2014-06-20")) {
-        assert_eq!((row.1, row.2), (dec("100000"), dec("94000")), "{row:?}");
-        assert_eq!((row.3, row.4), (Decimal::ZERO, dec("1")), "{row:?}");
+    let mut before = None;
+    for (row, model) in values.iter().zip(&rows) {
+        let worth = dec(&format!("{:.6}", model.4)) * dec("100");
+        assert_eq!((row.0, row.2, row.4), (model.0, dec("94000"), dec("1")));
+        assert_eq!(row.1, row.2 + worth, "{row:?}");
+        if let Some(before) = before {
+            assert_eq!(row.3, row.1 - before, "{row:?}");
+        }
+        before = Some(row.1);
     }
     let (spot,): (Decimal,) = sqlx::query_as(
         "select close from market_data_cache where symbol = 'AAPL' and date = '2014-06-20'",
@@ -330,7 +342,8 @@ async fn a_split_of_the_underlying_moves_no_value_of_a_contract() {
         .iter()
         .find(|row| row.0 == day("2014-06-20"))
         .unwrap();
-    assert_eq!((end.1, end.3), (dec("94000") + paid, paid - dec("6000")));
+    let worth = dec("94000") + paid;
+    assert_eq!((end.1, Some(end.3)), (worth, before.map(|nav| worth - nav)));
     assert_eq!(end.4, Decimal::ZERO);
 
     // Whoever bought after the split has new shares and a new strike.
@@ -342,4 +355,105 @@ async fn a_split_of_the_underlying_moves_no_value_of_a_contract() {
     .await;
     assert_eq!((strike, shares), (90.0, dec("700")));
     assert!((spot - 94.25).abs() < 1e-9, "{spot}");
+}
+
+/// Of a book: quality, price, value; net asset value and profit of the day.
+type Worth = (String, Decimal, Decimal, Decimal, Decimal);
+
+/// Rate and dividend yields are inputs of what options are worth: new ones make values and ledger stale where there are options, and nothing
+/// where there are none. What the analytics say is what the ledger says.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_rate_or_dividend_yield_values_options_again_and_nothing_else() {
+    let folder = crate::market::Folder::new();
+    folder.dividend_yield("AAA", "0.01");
+    let world = World::at("2016-12-31T12:00:00Z", folder.path()).await;
+    let strike = close("AAA", DATE).parse::<f64>().unwrap().round();
+    let call = format!(",-2,4.25,{DATE},OPTIONS,,AAA,{strike},2017-06-16,CALL");
+    let written = world.book("written", "50000", DATE, &[&call]).await;
+    let stock = format!("AAA,10,50,{DATE},PUBLIC");
+    world.book("stock", "50000", DATE, &[&stock]).await;
+    world.worker().await;
+    let asked = request(on(DATE));
+    world.run(&asked).await;
+    let worth = async |carry: (f64, f64)| -> f64 {
+        let sql = "select v.quality, v.price, v.market_value, s.nav, s.pnl_day
+                   from position_values v join portfolio_snapshots s using (portfolio_id, as_of) where portfolio_id = $1";
+        let (quality, price, value, nav, profit): Worth = one(&world, sql, written).await;
+        assert_eq!((quality.as_str(), value), ("model", price * dec("-200")));
+        assert_eq!(nav, dec("50000") + profit);
+        assert_eq!(profit, dec("850") + value);
+        let (model, rate, dividend_yield, source): (f64, f64, f64, String) = one(
+            &world,
+            "select price, rate, dividend_yield, source from option_valuations where portfolio_id = $1",
+            written,
+        )
+        .await;
+        assert_eq!(
+            (rate, dividend_yield, source.as_str()),
+            (carry.0, carry.1, "realised")
+        );
+        assert!((number(price) - model).abs() <= 5e-7, "{price} {model}");
+        model
+    };
+    let first = worth((0.04, 0.01)).await;
+    let stale = async || {
+        let sql = "select s.kind || ' ' || p.name from stale_result_sets s join portfolios p on p.id::text = s.owner
+                   where s.kind <> 'portfolio-analytics' order by 1";
+        world.texts(sql).await
+    };
+    assert_eq!(stale().await, Vec::<String>::new());
+
+    // The plan is looked at before anybody takes its tasks.
+    let hold = world.command(&[
+        "pause",
+        "lane",
+        "interactive",
+        "--reason",
+        "to look at the plan",
+    ]);
+    assert_eq!(hold.await.0, 0);
+    let dearer = world.engine.clone().with_risk_free_rate(Some(0.06));
+    let planned = sigmabatch::engine::plan(&dearer, &asked).await.unwrap();
+    let of_options = [
+        "pnl-snapshots written",
+        "position-updates written",
+        "position-values written",
+    ];
+    assert_eq!(stale().await, of_options);
+    let go_on = world.command(&["resume", "lane", "interactive", "--reason", "looked at"]);
+    assert_eq!(go_on.await.0, 0);
+    sigmabatch::engine::start(&dearer, planned.run).await;
+    assert_eq!(world.verdict(planned.run).await, "succeeded");
+    assert_eq!(stale().await, Vec::<String>::new());
+    let second = worth((0.06, 0.01)).await;
+    assert!(second > first, "a call gains by the rate: {second} {first}");
+
+    folder.dividend_yield("AAA", "0.05");
+    // A forced run of somebody else asks for the profile again.
+    let share = format!("AAA,1,50,{DATE},PUBLIC");
+    let other = world.book("other", "50000", DATE, &[&share]).await;
+    let forced = Request {
+        portfolios: sigmabatch::engine::Selection::Only(vec![other]),
+        force: true,
+        ..asked.clone()
+    };
+    world.run(&forced).await;
+    let stale_now = stale().await;
+    assert!(
+        of_options
+            .iter()
+            .all(|one| stale_now.contains(&(*one).to_owned())),
+        "{stale_now:?}"
+    );
+    assert!(
+        !stale_now.contains(&"position-values stock".to_owned()),
+        "{stale_now:?}"
+    );
+    world.run(&asked).await;
+    let third = worth((0.06, 0.05)).await;
+    assert!(
+        third < second,
+        "dividends go to the stock: {third} {second}"
+    );
+    assert_eq!(stale().await, Vec::<String>::new());
 }

@@ -83,6 +83,7 @@ pub fn contributions(
 
 fn alone(book: &Book, lot: &Lot) -> Book {
     let marks = book.marks.get_key_value(&lot.symbol);
+    let models = book.models.get_key_value(&lot.id);
     Book {
         opening_equity: Decimal::ZERO,
         inception: book.inception,
@@ -90,6 +91,10 @@ fn alone(book: &Book, lot: &Lot) -> Book {
         flows: Vec::new(),
         marks: marks
             .map(|(symbol, marks)| (symbol.clone(), marks.clone()))
+            .into_iter()
+            .collect(),
+        models: models
+            .map(|(id, models)| (*id, models.clone()))
             .into_iter()
             .collect(),
     }

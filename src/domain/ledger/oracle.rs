@@ -153,15 +153,21 @@ fn simulate(world: &World) -> Vec<Expected> {
             }
             // 4. valued at the close
             let marks = book.marks.get(&lot.symbol).map(Vec::as_slice);
+            let mut models = book.models.get(&lot.id).into_iter().flatten();
+            let model = models.find(|model| model.session == today);
             let (price, quality) = match (lot.class, price(own, today)) {
                 (AssetClass::Private, _) => (mark(marks, today), Quality::Manual),
-                (_, None) => (None, Quality::Carried),
-                (_, Some((_, date)))
-                    if quality(date, today) == Quality::Carried && date.date() < lot.entry_date =>
-                {
-                    (None, Quality::Carried)
+                (_, Some((price, date))) if quality(date, today) != Quality::Carried => {
+                    (Some(price), quality(date, today))
                 }
-                (_, Some((price, date))) => (Some(price), quality(date, today)),
+                (_, quoted) if model.is_some() => {
+                    // In units of the entry, whatever the splits of the contract itself.
+                    let since = quoted.map_or(Decimal::ONE, |_| holding.shares / lot.quantity);
+                    (model.map(|model| model.price / since), Quality::Model)
+                }
+                (_, None) => (None, Quality::Carried),
+                (_, Some((_, date))) if date.date() < lot.entry_date => (None, Quality::Carried),
+                (_, Some((price, _))) => (Some(price), Quality::Carried),
             };
             let value = price.map_or(cost, |price| holding.shares * price * size);
             let side = if lot.quantity > Decimal::ZERO {

@@ -78,6 +78,7 @@ fn book(equity: &str, inception: &str, lots: Vec<Lot>, flows: Vec<CashFlow>) -> 
         lots,
         flows,
         marks: BTreeMap::new(),
+        models: BTreeMap::new(),
     }
 }
 

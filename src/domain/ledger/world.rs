@@ -99,6 +99,29 @@ fn lot(dice: &mut Dice, number: u128) -> Lot {
     }
 }
 
+/// Model prices of options on most sessions.
+fn models(
+    dice: &mut Dice,
+    lots: &[Lot],
+    sessions: &[TradingDate],
+) -> BTreeMap<PositionId, Vec<ModelPrice>> {
+    let mut models = BTreeMap::new();
+    for lot in lots.iter().filter(|lot| lot.option.is_some()) {
+        let mut known = Vec::new();
+        for &session in sessions {
+            if dice.below(4) > 0 {
+                known.push(ModelPrice {
+                    session,
+                    price: dice.money(3_000, 2),
+                    spot_date: session,
+                });
+            }
+        }
+        models.insert(lot.id, known);
+    }
+    models
+}
+
 pub(super) struct World {
     pub(super) book: Book,
     pub(super) histories: BTreeMap<Symbol, PriceHistory>,
@@ -113,7 +136,7 @@ pub(super) fn world(seed: u64) -> World {
     for symbol in ["AA", "BB", "CC", "OPT0", "OPT1", "FUND"] {
         histories.insert(symbol.parse().unwrap(), history(&mut dice, &known));
     }
-    let lots = (0..14).map(|number| lot(&mut dice, number)).collect();
+    let lots: Vec<Lot> = (0..14).map(|number| lot(&mut dice, number)).collect();
     let flows = (0..8)
         .map(|_| {
             let kind = FlowKind::ALL[usize::try_from(dice.below(5)).unwrap()];
@@ -132,6 +155,8 @@ pub(super) fn world(seed: u64) -> World {
         .collect();
     marks.sort_unstable();
     let marks = BTreeMap::from([("FUND".parse().unwrap(), marks)]);
+    let sessions = NYSE.sessions(day(INCEPTION), day("2024-06-28")).unwrap();
+    let models = models(&mut dice, &lots, &sessions);
     let inception = day(INCEPTION);
     let opening_equity = Decimal::from(dice.below(2_000_000));
     World {
@@ -141,8 +166,9 @@ pub(super) fn world(seed: u64) -> World {
             lots,
             flows,
             marks,
+            models,
         },
         histories,
-        sessions: NYSE.sessions(inception, day("2024-06-28")).unwrap(),
+        sessions,
     }
 }

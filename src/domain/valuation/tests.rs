@@ -34,9 +34,16 @@ fn lot(class: AssetClass, quantity: &str, price: &str, entry: &str) -> Lot {
     }
 }
 
+fn of(history: &PriceHistory) -> Known<'_> {
+    Known {
+        history: Some(history),
+        ..Known::default()
+    }
+}
+
 fn value(lot: &Lot, history: &PriceHistory, on: &str) -> LotValue {
     let entry = lot.life(NYSE).unwrap().entry;
-    value_lot(lot, entry, Some(history), &[], session(on), NYSE)
+    value_lot(lot, entry, of(history), session(on), NYSE)
 }
 
 fn seen(value: &LotValue) -> (String, String, Option<String>) {
@@ -73,8 +80,7 @@ fn the_close_then_a_recent_one_then_the_last_then_the_cost() {
     let none = value_lot(
         &stock,
         session("2026-01-05"),
-        None,
-        &[],
+        Known::default(),
         session("2026-01-06"),
         NYSE,
     );
@@ -142,8 +148,10 @@ fn a_private_asset_has_its_last_mark_or_its_cost_and_no_market_price() {
         seen(&value_lot(
             &fund,
             entry,
-            Some(&history),
-            &marks,
+            Known {
+                marks: &marks,
+                ..of(&history)
+            },
             session(date),
             NYSE,
         ))
@@ -184,12 +192,48 @@ fn a_contract_is_worth_its_own_price_or_its_cost() {
     let none = value_lot(
         &call,
         session("2025-06-30"),
-        None,
-        &[],
+        Known::default(),
         session("2025-07-01"),
         NYSE,
     );
     assert_eq!(seen(&none), expected("carried", "2500", ""));
+}
+
+#[test]
+fn a_contract_without_a_recent_price_is_worth_what_the_model_says() {
+    let put = option("-3", OptionRight::Put);
+    let closes = dated(&[("2025-07-01", "13.10")]);
+    let own = PriceHistory {
+        closes,
+        ..PriceHistory::default()
+    };
+    let at = |history, on: &str| {
+        let model = ModelPrice {
+            session: session(on),
+            price: decimal("11.25"),
+            spot_date: session("2025-07-07"),
+        };
+        let known = Known {
+            history,
+            model: Some(&model),
+            ..Known::default()
+        };
+        value_lot(&put, session("2025-06-30"), known, session(on), NYSE)
+    };
+    let modelled = at(None, "2025-07-09");
+    assert_eq!(seen(&modelled), expected("model", "-3375", "2025-07-07"));
+    assert_eq!(modelled.price, decimal("11.25"));
+    assert_eq!(modelled.unrealised, decimal("375"), "a written one gains");
+    // Its own close is better for a week, and no longer than that.
+    let seen_at = |on| seen(&at(Some(&own), on));
+    assert_eq!(
+        seen_at("2025-07-09"),
+        expected("stale", "-3930", "2025-07-01")
+    );
+    assert_eq!(
+        seen_at("2025-07-10"),
+        expected("model", "-3375", "2025-07-07")
+    );
 }
 
 #[test]

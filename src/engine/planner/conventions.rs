@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use crate::engine::Engine;
 use crate::phases::RISK_FREE_RATE;
 use crate::store::inputs::{self, Changed};
-use crate::store::{Result, WriteTx, definitions};
+use crate::store::{Result, WriteTx, definitions, portfolios};
 
 /// Before every result.
 const FIRST_DATE: NaiveDate = match NaiveDate::from_ymd_opt(1990, 1, 1) {
@@ -33,5 +33,8 @@ pub(super) async fn settle(engine: &Engine, tx: &mut WriteTx) -> Result<()> {
     definitions::set_risk_free_rate(tx, rate).await?;
     let known = known.unwrap_or(RISK_FREE_RATE);
     let reason = format!("risk-free rate {rate} after {known}");
-    inputs::changed(tx, &[(Changed::RiskFreeRate, FIRST_DATE)], &reason).await
+    let mut changes = vec![(Changed::RiskFreeRate, FIRST_DATE)];
+    let optioned = portfolios::with_options(&mut tx.reader()).await?;
+    changes.extend(optioned.map(|(portfolio, since)| (Changed::RateOfOptions(portfolio), since)));
+    inputs::changed(tx, &changes, &reason).await
 }

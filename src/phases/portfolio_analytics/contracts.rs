@@ -4,26 +4,19 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::Loaded;
 use super::risk::amount;
-use crate::analytics::conventions::{DAYS_PER_YEAR, RISK_FREE_RATE};
 use crate::analytics::implied_volatility::{Unimplied, implied_volatility};
 use crate::analytics::option_leg::Leg;
-use crate::analytics::options::{Right, Terms, Valuation};
-use crate::analytics::volatility::realised;
-use crate::domain::{
-    Calendar, OptionRight, OptionTerms, PositionId, Quality, STALE_SESSIONS, Symbol, TradingDate,
-    money,
-};
+use crate::analytics::options::{Terms, Valuation};
+use crate::domain::{Calendar, OptionTerms, PositionId, Quality, Symbol, TradingDate, money};
+use crate::phases::option_market::{Carry, Underlying, volatility_at};
 use crate::store::portfolio_results::{OptionRow, Valued};
 
 /// Shares per contract.
 const CONTRACT_SIZE: Decimal = Decimal::ONE_HUNDRED;
-/// Sessions of the realised volatility that stands in for an implied one.
-const REALISED_WINDOW: usize = 63;
 
 /// Lots of one contract with the same splits of the underlying since their entries.
 pub(super) struct Contract<'a> {
@@ -157,86 +150,66 @@ pub(super) fn contracts(
 }
 
 /// The underlying as a lot sees it: per share at the entry, for strikes are of then.
-struct Market {
-    closes: Vec<f64>,
+struct Market<'a> {
+    underlying: Underlying<'a>,
     entry: TradingDate,
     /// What a share of the entry has become.
     split: f64,
     spot: f64,
+    carry: Carry,
 }
 
-impl Market {
+impl<'a> Market<'a> {
     fn new(
-        loaded: &Loaded,
+        loaded: &'a Loaded,
         calendar: Calendar,
         valued: &Valued,
-        terms: &OptionTerms,
+        terms: &'a OptionTerms,
     ) -> Result<Self, String> {
         let entry = calendar.on_or_after(valued.entry_date);
         let entry = entry.map_err(|error| error.to_string())?;
-        let closes = loaded.window.closes(&loaded.prices, &terms.underlying);
-        let last = closes.len().saturating_sub(STALE_SESSIONS + 1)..closes.len();
-        let newest = last.rev().find(|at| closes[*at] > 0.0);
+        let underlying = Underlying::new(&terms.underlying, &loaded.window, &loaded.prices);
+        let newest = underlying.newest(loaded.window.sessions.len() - 1);
         let Some(newest) = newest else {
             let reason = loaded.reasons.get(&terms.underlying);
             let why = reason.map_or("no recent close", String::as_str);
             return Err(format!("underlying {}: {why}", terms.underlying));
         };
-        let mut market = Self {
-            closes,
+        let profile = loaded.profiles.get(&terms.underlying);
+        let dividend_yield = profile.and_then(|profile| profile.dividend_yield);
+        Ok(Self {
+            split: underlying.split_factor(entry, loaded.as_of),
+            spot: underlying.spot(newest, entry),
+            carry: Carry::new(loaded.definitions.risk_free_rate, dividend_yield),
+            underlying,
             entry,
-            split: loaded
-                .prices
-                .split_factor(&terms.underlying, entry, loaded.as_of),
-            spot: 0.0,
-        };
-        market.spot = market.worth(loaded, &terms.underlying, newest);
-        Ok(market)
+        })
     }
 
-    /// Close of a session times what a share of the entry had become by then.
-    fn worth(&self, loaded: &Loaded, underlying: &Symbol, at: usize) -> f64 {
-        let date = loaded.window.sessions[at];
-        self.closes[at] * loaded.prices.split_factor(underlying, self.entry, date)
-    }
-
-    fn contract<'a>(
+    fn contract(
         &self,
-        loaded: &'a Loaded,
+        loaded: &Loaded,
         valued: &'a Valued,
         terms: &'a OptionTerms,
     ) -> Result<Contract<'a>, String> {
-        let profile = loaded.profiles.get(&terms.underlying);
-        let on = |date: NaiveDate, spot: f64| Terms {
-            right: match terms.right {
-                OptionRight::Call => Right::Call,
-                OptionRight::Put => Right::Put,
-            },
-            spot,
-            strike: money::to_f64(terms.strike),
-            years: (terms.expiry - date).num_days() as f64 / DAYS_PER_YEAR,
-            rate: loaded.definitions.risk_free_rate.unwrap_or(RISK_FREE_RATE),
-            dividend_yield: profile.and_then(|p| p.dividend_yield).unwrap_or(0.0),
-        };
-        let (volatility, note) = match self.implied(loaded, valued, terms, on) {
+        let (volatility, note) = match self.implied(loaded, valued, terms) {
             Ok(volatility) => (volatility, None),
             Err(why) => {
-                let returns = loaded.window.returns(&loaded.prices, &terms.underlying);
-                let mut returns = returns.map_err(|error| error.to_string())?;
-                returns.retain(|value| !value.is_nan());
-                let volatility = realised(&returns, REALISED_WINDOW)
+                let returns = self.underlying.returns();
+                let returns = returns.map_err(|error| error.to_string())?;
+                let volatility = volatility_at(&returns, returns.len() - 1)
                     .map_err(|error| format!("no volatility of {}: {error}", terms.underlying))?;
                 (volatility, Some(why))
             }
         };
-        let terms_now = on(loaded.as_of.date(), self.spot);
-        let valuation = terms_now.value(volatility).map_err(|e| e.to_string())?;
+        let now = self.carry.terms(terms, loaded.as_of.date(), self.spot);
+        let valuation = now.value(volatility).map_err(|error| error.to_string())?;
         Ok(Contract {
             symbol: &valued.symbol,
             underlying: &terms.underlying,
             long: Decimal::ZERO,
             short: Decimal::ZERO,
-            terms: terms_now,
+            terms: now,
             volatility,
             note,
             valuation,
@@ -251,7 +224,6 @@ impl Market {
         loaded: &Loaded,
         valued: &Valued,
         terms: &OptionTerms,
-        on: impl Fn(NaiveDate, f64) -> Terms,
     ) -> Result<f64, String> {
         let shares = valued.quantity.saturating_mul(CONTRACT_SIZE);
         let date = match (valued.quality, valued.price_date) {
@@ -259,9 +231,10 @@ impl Market {
             _ => return Err("the contract has no price of its own".to_owned()),
         };
         let at = loaded.window.position(TradingDate::trusted(date));
-        let at = at.filter(|at| self.closes[*at] > 0.0);
+        let at = at.filter(|at| self.underlying.has_close(*at));
         let at = at.ok_or_else(|| format!("no close of {} on {date}", terms.underlying))?;
-        let market = on(date, self.worth(loaded, &terms.underlying, at));
+        let spot = self.underlying.spot(at, self.entry);
+        let market = self.carry.terms(terms, date, spot);
         let price = money::to_f64(valued.market_value) / money::to_f64(shares);
         match implied_volatility(&market, price).map_err(|error| error.to_string())? {
             Ok(volatility) => Ok(volatility),
