@@ -141,14 +141,9 @@ pub struct DemoArgs {
     /// The API of the undisturbed night stays up until Ctrl-C; the last lines are its address and a token.
     #[arg(long)]
     pub serve: bool,
-    /// Where it listens; port 0 is any free one.
-    #[arg(
-        long,
-        default_value = "127.0.0.1:8080",
-        value_name = "ADDRESS",
-        requires = "serve"
-    )]
-    pub listen: std::net::SocketAddr,
+    /// Where it listens; port 0 is any free one. Without it, 127.0.0.1:8080, or any free port where that is taken.
+    #[arg(long, value_name = "ADDRESS", requires = "serve")]
+    pub listen: Option<std::net::SocketAddr>,
     /// The night's Postgres and Redis stay in this folder, to look further afterwards.
     #[arg(long, default_value = ".demo", value_name = "DIR")]
     pub keep: PathBuf,

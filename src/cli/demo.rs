@@ -12,6 +12,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use tokio::process::{Child, Command};
 
+pub use self::serving::serve;
 use self::summary::Summary;
 use super::{DemoArgs, Error, GlobalSettings, Output, exit, run};
 use crate::clock::Clock;

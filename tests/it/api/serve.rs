@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use nix::sys::signal::Signal;
 use serde_json::json;
+use sigmabatch::cli::demo;
 
 use super::client::Client;
 use super::{Served, book};
@@ -223,4 +224,48 @@ async fn one_process_is_api_worker_and_scheduler() {
         0,
         "it has left"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_serves_on_a_free_port_until_it_is_asked_to_stop() {
+    let world = World::new().await;
+    // Taken by us, or by somebody else on this machine: taken.
+    let taken = std::net::TcpListener::bind("127.0.0.1:8080");
+    let (output, ours) = std::io::pipe().unwrap();
+    let mut program = world.program("sigmabatch");
+    program.stdout(ours).stderr(Stdio::null());
+    let (stop, asked) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(demo::serve(program.into(), None, async {
+        let _ = asked.await;
+    }));
+    let said = tokio::task::spawn_blocking(move || {
+        let lines = BufReader::new(output).lines().take(2);
+        lines.collect::<Result<Vec<_>, _>>().unwrap()
+    });
+    let said = said.await.unwrap();
+    assert!(!said[0].ends_with(":8080"), "{said:?}");
+    let token = said[1].rsplit(' ').next().unwrap();
+    let operator = client(&said, Some(token));
+    operator.get("/api/v1/portfolios").await.expect(200);
+    client(&said, None)
+        .get("/api/v1/portfolios")
+        .await
+        .expect(401);
+    let _ = stop.send(());
+    serving.await.unwrap().unwrap();
+    let address = said[0].strip_prefix("listening on http://").unwrap();
+    assert!(
+        std::net::TcpStream::connect(address).is_err(),
+        "it has ended"
+    );
+    drop(taken);
+
+    // An address that was asked for is not exchanged for another.
+    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut program = world.program("sigmabatch");
+    program.stdout(Stdio::null()).stderr(Stdio::null());
+    let never = std::future::pending();
+    let refused = demo::serve(program.into(), held.local_addr().ok(), never).await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("the API ended"), "{refused}");
 }
