@@ -21,6 +21,7 @@ pub(crate) mod problem;
 pub(crate) mod results;
 mod routes;
 pub(crate) mod runs;
+pub mod shapes;
 pub(crate) mod start;
 mod symbols;
 mod table;

@@ -13,6 +13,7 @@ use super::auth::Caller;
 use super::params::{Params, id};
 use super::problem::Problem;
 use super::results::find;
+use super::shapes::Explained;
 use crate::documents::explain as documents;
 use crate::domain::PortfolioId;
 use crate::engine::{self, ExplainError};
@@ -24,12 +25,14 @@ const CHOICES: usize = 40;
 
 /// The metrics that can be explained.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExplainableMetrics)]
 pub(super) struct Metrics {
     metrics: Vec<Metric>,
 }
 
 /// A metric.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExplainableMetric)]
 pub(super) struct Metric {
     name: &'static str,
     /// What follows the name after a colon, where something must.
@@ -72,7 +75,7 @@ pub(super) async fn metrics(_caller: Caller, params: Params) -> Result<Json<Metr
         ("date" = Option<NaiveDate>, Query, description = "The session; without it, the newest that is published"),
         ("strict" = Option<bool>, Query, description = "Only a date of which nothing failed")),
     responses(
-        (status = 200, description = "How it is made, or why it is not there", body = Value),
+        (status = 200, description = "How it is made, or why it is not there", body = Explained),
         (status = 400, description = "The metric needs another argument"),
         (status = 404, description = "No such portfolio or metric")))]
 pub(crate) async fn one(
@@ -91,9 +94,17 @@ pub(crate) async fn one(
         "metric": metric,
         "available": false,
         "reason": null,
+        "reason_text": null,
         "as_of": null,
         "calculation_date": date,
         "run_id": null,
+        "quality": null,
+        "coverage": null,
+        "convention_id": null,
+        "model_version": null,
+        "provider_basis": null,
+        "definitions": null,
+        "computed_at": null,
         "data": null,
         "recompute": format!("sigmabatch explain {} {metric}", portfolio.id),
     });

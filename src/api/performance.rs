@@ -10,6 +10,7 @@ use super::Api;
 use super::auth::Caller;
 use super::params::{Params, id};
 use super::problem::{Kind, Problem};
+use super::shapes::{DrawdownsAnswer, PerformanceAnswer};
 use crate::documents::performance as documents;
 use crate::domain::{Portfolio, PortfolioId};
 use crate::engine::performance::{self as engine, Performance, PerformanceError, Question};
@@ -22,7 +23,7 @@ use crate::store::reports::{self, Days, PublishedDay};
            ("from" = Option<NaiveDate>, Query, description = "First session; without it, that of the first snapshot"),
            ("to" = Option<NaiveDate>, Query, description = "Last session; without it, the newest that is published"),
            ("benchmark" = Option<String>, Query, description = "A symbol to compare with")),
-    responses((status = 200, description = "The figures, or why there are none", body = Value),
+    responses((status = 200, description = "The figures, or why there are none", body = PerformanceAnswer),
               (status = 404, description = "No such portfolio")))]
 pub(super) async fn performance(
     caller: Caller,
@@ -41,7 +42,7 @@ pub(super) async fn performance(
     params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
            ("from" = Option<NaiveDate>, Query, description = "First session; without it, that of the first snapshot"),
            ("to" = Option<NaiveDate>, Query, description = "Last session; without it, the newest that is published")),
-    responses((status = 200, description = "The drawdowns, or why there are none", body = Value),
+    responses((status = 200, description = "The drawdowns, or why there are none", body = DrawdownsAnswer),
               (status = 404, description = "No such portfolio")))]
 pub(super) async fn drawdowns(
     caller: Caller,

@@ -13,6 +13,7 @@ use super::auth::Caller;
 use super::params::{Params, id};
 use super::problem::Problem;
 use super::results::wants_csv;
+use super::shapes::{Flows, Marks, Portfolios, Snapshots, Terms};
 use super::table;
 use crate::domain::{CashFlow, Portfolio, PortfolioId, Symbol};
 use crate::engine;
@@ -28,7 +29,7 @@ const YEAR: u16 = 252;
 #[utoipa::path(get, path = "/api/v1/portfolios", tag = "portfolios",
     params(("limit" = Option<u16>, Query, description = "Rows of a page, 1 to 500"),
            ("cursor" = Option<uuid::Uuid>, Query, description = "`next` of the page before")),
-    responses((status = 200, description = "A page of portfolios", body = Value)))]
+    responses((status = 200, description = "A page of portfolios", body = Portfolios)))]
 pub(super) async fn list(
     caller: Caller,
     State(api): State<Api>,
@@ -93,7 +94,7 @@ fn head(portfolio: &Portfolio) -> Value {
 /// A portfolio's terms.
 #[utoipa::path(get, path = "/api/v1/portfolios/{portfolio_id}", tag = "portfolios",
     params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio")),
-    responses((status = 200, description = "Its terms", body = Value), (status = 404, description = "No such portfolio")))]
+    responses((status = 200, description = "Its terms", body = Terms), (status = 404, description = "No such portfolio")))]
 pub(super) async fn one(
     caller: Caller,
     State(api): State<Api>,
@@ -143,7 +144,7 @@ pub(super) async fn delete(
            ("limit" = Option<u16>, Query, description = "Sessions of a page, 1 to 500"),
            ("cursor" = Option<chrono::NaiveDate>, Query, description = "`next` of the page before"),
            ("Accept" = Option<String>, Header, description = "text/csv for a table")),
-    responses((status = 200, description = "A page of sessions", body = Value), (status = 404, description = "No such portfolio")))]
+    responses((status = 200, description = "A page of sessions", body = Snapshots), (status = 404, description = "No such portfolio")))]
 pub(super) async fn snapshots(
     caller: Caller,
     State(api): State<Api>,
@@ -211,7 +212,7 @@ fn day(day: &PublishedDay) -> Value {
 #[utoipa::path(get, path = "/api/v1/portfolios/{portfolio_id}/flows", tag = "portfolios",
     params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
            ("Accept" = Option<String>, Header, description = "text/csv for a table")),
-    responses((status = 200, description = "Its flows", body = Value), (status = 404, description = "No such portfolio")))]
+    responses((status = 200, description = "Its flows", body = Flows), (status = 404, description = "No such portfolio")))]
 pub(super) async fn flows(
     caller: Caller,
     State(api): State<Api>,
@@ -245,7 +246,7 @@ pub(super) fn flow(flow: &CashFlow) -> Value {
 #[utoipa::path(get, path = "/api/v1/portfolios/{portfolio_id}/marks", tag = "portfolios",
     params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
            ("Accept" = Option<String>, Header, description = "text/csv for a table")),
-    responses((status = 200, description = "Its marks", body = Value), (status = 404, description = "No such portfolio")))]
+    responses((status = 200, description = "Its marks", body = Marks), (status = 404, description = "No such portfolio")))]
 pub(super) async fn marks(
     caller: Caller,
     State(api): State<Api>,

@@ -14,6 +14,7 @@ use super::Api;
 use super::auth::Caller;
 use super::params::{Params, id};
 use super::problem::Problem;
+use super::shapes::SectionAnswer;
 use super::table;
 use crate::clock::Clock;
 use crate::documents::portfolio::{self, Section};
@@ -32,7 +33,7 @@ use crate::store::reports::{self, Bias, Part, Published, Report, Unpublished};
         ("If-None-Match" = Option<String>, Header, description = "The ETag of an earlier answer"),
         ("Accept" = Option<String>, Header, description = "text/csv for sections that are lists")),
     responses(
-        (status = 200, description = "The section, or why it is not there", body = Value),
+        (status = 200, description = "The section, or why it is not there", body = SectionAnswer),
         (status = 304, description = "As it was"),
         (status = 404, description = "No such portfolio or section")))]
 pub(super) async fn section(
@@ -186,11 +187,14 @@ fn missing(portfolio: &Portfolio, section: &str, date: Option<NaiveDate>, reason
         "section": section,
         "available": false,
         "reason": reason,
+        "reason_text": null,
         "as_of": null,
         "calculation_date": date,
         "run_id": null,
+        "computed_at": null,
         "quality": null,
         "coverage": null,
+        "coverage_reason": reason,
         "data": null,
     })
 }

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use super::problem::{Kind, Problem};
 use super::{
     Api, Limits, alerts, calendar, control, docs, events, explain, health, import, metrics,
-    performance, portfolios, results, runs, start, symbols, trace,
+    performance, portfolios, results, runs, shapes, start, symbols, trace,
 };
 
 /// Largest body: a file of a portfolio.
@@ -26,6 +26,7 @@ pub fn openapi() -> OpenApi {
     let (_, mut document) = described();
     let (_, streams) = streaming();
     document.merge(streams);
+    shapes::require_all_keys(&mut document);
     document
 }
 

@@ -106,6 +106,7 @@ pub(super) async fn list(
 
 /// The sessions of a symbol: each with a close, or with the reason why it has none.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SymbolPrices)]
 pub(super) struct Prices {
     symbol: String,
     available: bool,
@@ -122,6 +123,7 @@ pub(super) struct Prices {
 
 /// A session of a symbol.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SymbolPrice)]
 pub(super) struct Price {
     date: NaiveDate,
     /// Decimal text; null where there is none, or where the series is one of yields.
@@ -202,6 +204,7 @@ pub(super) async fn prices(
 
 /// A result of a symbol: what is there, or why not.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SymbolFactors)]
 pub(super) struct Factors {
     #[serde(flatten)]
     head: Head,
@@ -211,6 +214,7 @@ pub(super) struct Factors {
 
 /// Where a result is from.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SymbolHead)]
 pub(super) struct Head {
     symbol: String,
     available: bool,
@@ -227,6 +231,7 @@ pub(super) struct Head {
 
 /// A factor model of a symbol.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SymbolFit)]
 pub(super) struct Fit {
     /// Returns that there are.
     have: i32,
@@ -244,6 +249,7 @@ pub(super) struct Fit {
 
 /// A slope.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SymbolSlope)]
 pub(super) struct Slope {
     /// joint feeds risk and stress; market, spread and provider are for display.
     model: String,
@@ -313,6 +319,7 @@ impl From<store::SlopeRow> for Slope {
 
 /// Metrics of a symbol.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SymbolMetrics)]
 pub(super) struct Metrics {
     #[serde(flatten)]
     head: Head,
@@ -321,6 +328,7 @@ pub(super) struct Metrics {
 
 /// The close and total returns up to it, fractions; null where the price that they begin with is missing.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SymbolReturns)]
 pub(super) struct Returns {
     /// Decimal text.
     close: Option<String>,

@@ -14,6 +14,7 @@ mod results;
 mod roles;
 mod runs;
 mod serve;
+mod shapes;
 
 use std::net::SocketAddr;
 
