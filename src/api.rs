@@ -25,6 +25,7 @@ pub mod shapes;
 pub(crate) mod start;
 mod symbols;
 mod table;
+mod tagged;
 mod tls;
 mod trace;
 pub(crate) mod upload;

@@ -1,7 +1,8 @@
 //! The calendar: sessions with their closes, and the weekdays on which the exchange is closed.
 
-use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -10,6 +11,7 @@ use super::Api;
 use super::auth::Caller;
 use super::params::Params;
 use super::problem::Problem;
+use super::tagged::tagged;
 use crate::domain::{Calendar, CalendarError, TradingDate};
 
 /// Sessions of a page: a year.
@@ -47,14 +49,18 @@ pub(super) struct Session {
     params(("from" = Option<NaiveDate>, Query, description = "Not before"),
            ("to" = Option<NaiveDate>, Query, description = "Not after"),
            ("limit" = Option<u16>, Query, description = "Sessions of a page, 1 to 500"),
-           ("cursor" = Option<NaiveDate>, Query, description = "`next` of the page before")),
+           ("cursor" = Option<NaiveDate>, Query, description = "`next` of the page before"),
+           ("If-None-Match" = Option<String>, Header, description = "The ETag of an earlier answer"),
+           ("Accept" = Option<String>, Header, description = "text/csv for a table")),
     responses((status = 200, description = "A page of sessions", body = CalendarPage),
+              (status = 304, description = "As it was"),
               (status = 400, description = "A date beyond the years that the calendar knows")))]
 pub(super) async fn sessions(
     _caller: Caller,
     State(api): State<Api>,
+    headers: HeaderMap,
     params: Params,
-) -> Result<Json<CalendarPage>, Problem> {
+) -> Result<Response, Problem> {
     let params = params.only(&["from", "to", "limit", "cursor"])?;
     let range = Range::of(params, &api, None)?;
     let calendar = Calendar::nyse();
@@ -74,13 +80,14 @@ pub(super) async fn sessions(
     let end = next.unwrap_or(range.to);
     let holidays = calendar.holidays(range.from, end);
     let holidays = holidays.map_err(|error| Problem::field("to", error.to_string()))?;
-    Ok(Json(CalendarPage {
+    let page = CalendarPage {
         exchange: "NYSE",
         zone: "America/New_York",
         sessions,
         holidays,
         next,
-    }))
+    };
+    tagged(&headers, &page, |page| page["sessions"].clone())
 }
 
 /// A range of dates of a request; a cursor moves its beginning.

@@ -1,8 +1,9 @@
 //! What a portfolio made over a range. The one answer that is computed on request, as `sigmabatch performance` does, from
 //! stored snapshots: reading ends first, and then a thread that may block computes without a connection.
 
-use axum::Json;
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
@@ -11,6 +12,7 @@ use super::auth::Caller;
 use super::params::{Params, id};
 use super::problem::{Kind, Problem};
 use super::shapes::{DrawdownsAnswer, PerformanceAnswer};
+use super::tagged::tagged;
 use crate::documents::performance as documents;
 use crate::domain::{Portfolio, PortfolioId};
 use crate::engine::performance::{self as engine, Performance, PerformanceError, Question};
@@ -22,39 +24,65 @@ use crate::store::reports::{self, Days, PublishedDay};
     params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
            ("from" = Option<NaiveDate>, Query, description = "First session; without it, that of the first snapshot"),
            ("to" = Option<NaiveDate>, Query, description = "Last session; without it, the newest that is published"),
-           ("benchmark" = Option<String>, Query, description = "A symbol to compare with")),
+           ("benchmark" = Option<String>, Query, description = "A symbol to compare with"),
+           ("If-None-Match" = Option<String>, Header, description = "The ETag of an earlier answer"),
+           ("Accept" = Option<String>, Header, description = "text/csv for a table of the figures")),
     responses((status = 200, description = "The figures, or why there are none", body = PerformanceAnswer),
+              (status = 304, description = "As it was"),
               (status = 404, description = "No such portfolio")))]
 pub(super) async fn performance(
     caller: Caller,
     State(api): State<Api>,
     Path(portfolio): Path<String>,
+    headers: HeaderMap,
     params: Params,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Response, Problem> {
     let params = params.only(&["from", "to", "benchmark"])?;
     let benchmark = params.one("benchmark")?;
     let found = find(&caller, &api, &portfolio, params, benchmark).await?;
-    Ok(Json(found.envelope("performance", documents::document)))
+    let answer = found.envelope("performance", documents::document);
+    tagged(&headers, &answer, |answer| figures(&answer["data"]))
 }
 
 /// Falls of the value from its peaks, without flows, deepest first: peak, trough and recovery.
 #[utoipa::path(get, path = "/api/v1/portfolios/{portfolio_id}/drawdowns", tag = "results",
     params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
            ("from" = Option<NaiveDate>, Query, description = "First session; without it, that of the first snapshot"),
-           ("to" = Option<NaiveDate>, Query, description = "Last session; without it, the newest that is published")),
+           ("to" = Option<NaiveDate>, Query, description = "Last session; without it, the newest that is published"),
+           ("If-None-Match" = Option<String>, Header, description = "The ETag of an earlier answer"),
+           ("Accept" = Option<String>, Header, description = "text/csv for a table")),
     responses((status = 200, description = "The drawdowns, or why there are none", body = DrawdownsAnswer),
+              (status = 304, description = "As it was"),
               (status = 404, description = "No such portfolio")))]
 pub(super) async fn drawdowns(
     caller: Caller,
     State(api): State<Api>,
     Path(portfolio): Path<String>,
+    headers: HeaderMap,
     params: Params,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Response, Problem> {
     let params = params.only(&["from", "to"])?;
     let found = find(&caller, &api, &portfolio, params, None).await?;
-    Ok(Json(found.envelope("drawdowns", |_, found| {
-        documents::drawdowns(found)
-    })))
+    let answer = found.envelope("drawdowns", |_, found| documents::drawdowns(found));
+    tagged(&headers, &answer, |answer| match &answer["data"] {
+        Value::Null => json!([]),
+        data => data["drawdowns"].clone(),
+    })
+}
+
+/// The figures of a document as rows: everything in it that has a value or a reason.
+fn figures(data: &Value) -> Value {
+    let all = data.as_object().into_iter().flatten();
+    let figures = all.filter(|(_, figure)| figure.get("unit").is_some());
+    let rows = figures.map(|(name, figure)| {
+        json!({
+            "figure": name,
+            "value": figure["value"],
+            "unit": figure["unit"],
+            "reason": figure["reason"],
+        })
+    });
+    rows.collect()
 }
 
 /// What was found.

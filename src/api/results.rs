@@ -90,11 +90,11 @@ pub(super) async fn section(
 }
 
 /// Weak: whether it is compressed is no difference.
-fn weak(version: &str) -> String {
+pub(super) fn weak(version: &str) -> String {
     format!("W/\"{version}\"")
 }
 
-fn not_modified(tag: String) -> Response {
+pub(super) fn not_modified(tag: String) -> Response {
     (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response()
 }
 
@@ -120,7 +120,7 @@ pub(super) fn wants_csv(headers: &HeaderMap) -> bool {
     })
 }
 
-fn matches(headers: &HeaderMap, tag: &str) -> bool {
+pub(super) fn matches(headers: &HeaderMap, tag: &str) -> bool {
     let wanted = headers
         .get(header::IF_NONE_MATCH)
         .and_then(|value| value.to_str().ok());

@@ -1,8 +1,9 @@
 //! Symbols: the universe, closes with their gaps, factor models, metrics. An owner sees the symbols of own portfolios
 //! and the proxies of the factors.
 
-use axum::Json;
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use chrono::NaiveDate;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -12,6 +13,7 @@ use super::auth::Caller;
 use super::calendar::Range;
 use super::params::{Params, id};
 use super::problem::Problem;
+use super::tagged::tagged;
 use crate::domain::Symbol;
 use crate::engine::MINIMUM_OBSERVATIONS;
 use crate::store::ReadTx;
@@ -75,13 +77,17 @@ impl From<UniverseRow> for Known {
 /// The universe by symbol: class, whether it is active, when it was needed, and how many sessions have a price.
 #[utoipa::path(get, path = "/api/v1/symbols", tag = "symbols",
     params(("limit" = Option<u16>, Query, description = "Rows of a page, 1 to 500"),
-           ("cursor" = Option<String>, Query, description = "`next` of the page before")),
-    responses((status = 200, description = "A page of symbols", body = Universe)))]
+           ("cursor" = Option<String>, Query, description = "`next` of the page before"),
+           ("If-None-Match" = Option<String>, Header, description = "The ETag of an earlier answer"),
+           ("Accept" = Option<String>, Header, description = "text/csv for a table")),
+    responses((status = 200, description = "A page of symbols", body = Universe),
+              (status = 304, description = "As it was")))]
 pub(super) async fn list(
     caller: Caller,
     State(api): State<Api>,
+    headers: HeaderMap,
     params: Params,
-) -> Result<Json<Universe>, Problem> {
+) -> Result<Response, Problem> {
     let params = params.only(&["limit", "cursor"])?;
     let limit = params.limit(PAGE)?;
     let after: Option<String> = params.one("cursor")?;
@@ -98,10 +104,11 @@ pub(super) async fn list(
     let more = rows.len() > usize::from(limit);
     rows.truncate(usize::from(limit));
     let next = rows.last().filter(|_| more).map(|row| row.symbol.clone());
-    Ok(Json(Universe {
+    let answer = Universe {
         symbols: rows.into_iter().map(Known::from).collect(),
         next,
-    }))
+    };
+    tagged(&headers, &answer, |page| page["symbols"].clone())
 }
 
 /// The sessions of a symbol: each with a close, or with the reason why it has none.
@@ -166,15 +173,19 @@ impl From<store::PriceRow> for Price {
            ("from" = Option<NaiveDate>, Query, description = "Not before; without it, a year before the end"),
            ("to" = Option<NaiveDate>, Query, description = "Not after; without it, the newest session whose closes are final"),
            ("limit" = Option<u16>, Query, description = "Sessions of a page, 1 to 500"),
-           ("cursor" = Option<NaiveDate>, Query, description = "`next` of the page before")),
+           ("cursor" = Option<NaiveDate>, Query, description = "`next` of the page before"),
+           ("If-None-Match" = Option<String>, Header, description = "The ETag of an earlier answer"),
+           ("Accept" = Option<String>, Header, description = "text/csv for a table")),
     responses((status = 200, description = "A page of sessions", body = Prices),
+              (status = 304, description = "As it was"),
               (status = 404, description = "No such symbol")))]
 pub(super) async fn prices(
     caller: Caller,
     State(api): State<Api>,
     Path(symbol): Path<String>,
+    headers: HeaderMap,
     params: Params,
-) -> Result<Json<Prices>, Problem> {
+) -> Result<Response, Problem> {
     let params = params.only(&["from", "to", "limit", "cursor"])?;
     let limit = params.limit(YEAR)?;
     let range = Range::of(params, &api, None)?;
@@ -187,7 +198,7 @@ pub(super) async fn prices(
     let data: Vec<Price> = rows.into_iter().map(Price::from).collect();
     let priced = |price: &&Price| price.reason.is_none();
     let as_of = data.iter().rev().find(priced).map(|price| price.date);
-    Ok(Json(Prices {
+    let answer = Prices {
         symbol: known.symbol,
         available: as_of.is_some(),
         reason: match (as_of, data.is_empty()) {
@@ -199,7 +210,8 @@ pub(super) async fn prices(
         gaps: data.iter().filter(|price| price.reason.is_some()).count(),
         data,
         next,
-    }))
+    };
+    tagged(&headers, &answer, |page| page["data"].clone())
 }
 
 /// A result of a symbol: what is there, or why not.
@@ -267,15 +279,19 @@ pub(super) struct Slope {
 /// The factor model of a symbol; with too few returns there is none, and `have` and `need` say by how many.
 #[utoipa::path(get, path = "/api/v1/symbols/{symbol}/factors", tag = "symbols",
     params(("symbol" = String, Path, description = "The symbol"),
-           ("date" = Option<NaiveDate>, Query, description = "The session; without it, the newest that is not stale")),
+           ("date" = Option<NaiveDate>, Query, description = "The session; without it, the newest that is not stale"),
+           ("If-None-Match" = Option<String>, Header, description = "The ETag of an earlier answer"),
+           ("Accept" = Option<String>, Header, description = "text/csv for a table")),
     responses((status = 200, description = "The model, or why there is none", body = Factors),
+              (status = 304, description = "As it was"),
               (status = 404, description = "No such symbol")))]
 pub(super) async fn factors(
     caller: Caller,
     State(api): State<Api>,
     Path(symbol): Path<String>,
+    headers: HeaderMap,
     params: Params,
-) -> Result<Json<Factors>, Problem> {
+) -> Result<Response, Problem> {
     let date = params.only(&["date"])?.one("date")?;
     let mut db = ReadTx::lazy(&api.pools().load);
     let known = known(&caller, &mut db, &symbol).await?;
@@ -299,7 +315,8 @@ pub(super) async fn factors(
         flags: fit.flags,
         exposures: slopes.into_iter().map(Slope::from).collect(),
     });
-    Ok(Json(Factors { head, data }))
+    let answer = Factors { head, data };
+    tagged(&headers, &answer, |page| page["data"]["exposures"].clone())
 }
 
 impl From<store::SlopeRow> for Slope {
@@ -345,15 +362,19 @@ pub(super) struct Returns {
 /// The close of a symbol and its returns.
 #[utoipa::path(get, path = "/api/v1/symbols/{symbol}/metrics", tag = "symbols",
     params(("symbol" = String, Path, description = "The symbol"),
-           ("date" = Option<NaiveDate>, Query, description = "The session; without it, the newest that is not stale")),
+           ("date" = Option<NaiveDate>, Query, description = "The session; without it, the newest that is not stale"),
+           ("If-None-Match" = Option<String>, Header, description = "The ETag of an earlier answer"),
+           ("Accept" = Option<String>, Header, description = "text/csv for a table")),
     responses((status = 200, description = "The metrics, or why there are none", body = Metrics),
+              (status = 304, description = "As it was"),
               (status = 404, description = "No such symbol")))]
 pub(super) async fn metrics(
     caller: Caller,
     State(api): State<Api>,
     Path(symbol): Path<String>,
+    headers: HeaderMap,
     params: Params,
-) -> Result<Json<Metrics>, Problem> {
+) -> Result<Response, Problem> {
     let date = params.only(&["date"])?.one("date")?;
     let mut db = ReadTx::lazy(&api.pools().load);
     let known = known(&caller, &mut db, &symbol).await?;
@@ -367,10 +388,11 @@ pub(super) async fn metrics(
     if let Some(row) = &row {
         head.refuse("no_price", row.reason.as_ref());
     }
-    Ok(Json(Metrics {
+    let answer = Metrics {
         head,
         data: row.map(Returns::from),
-    }))
+    };
+    tagged(&headers, &answer, |page| serde_json::json!([page["data"]]))
 }
 
 impl From<store::MetricRow> for Returns {

@@ -8,6 +8,12 @@ use super::problem::{Kind, Problem};
 
 /// A list of objects, with the keys of the first one as its header.
 pub(super) fn csv(list: &Value) -> Result<Response, Problem> {
+    let kind = [(header::CONTENT_TYPE, "text/csv; charset=utf-8")];
+    Ok((kind, bytes(list)?).into_response())
+}
+
+/// The bytes of the table.
+pub(super) fn bytes(list: &Value) -> Result<Vec<u8>, Problem> {
     let rows = list
         .as_array()
         .ok_or_else(|| Problem::new(Kind::NotAcceptable, "this is no list: ask for JSON"))?;
@@ -27,10 +33,9 @@ pub(super) fn csv(list: &Value) -> Result<Response, Problem> {
         });
         writer.write_record(cells).map_err(failed)?;
     }
-    let bytes = writer
+    writer
         .into_inner()
-        .map_err(|_| Problem::new(Kind::Internal, "the table could not be written"))?;
-    Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], bytes).into_response())
+        .map_err(|_| Problem::new(Kind::Internal, "the table could not be written"))
 }
 
 /// A text that a spreadsheet would take for a formula is none; numbers stay numbers.

@@ -15,6 +15,7 @@ mod roles;
 mod runs;
 mod serve;
 mod shapes;
+mod tagged;
 
 use std::net::SocketAddr;
 
