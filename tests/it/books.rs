@@ -401,3 +401,44 @@ async fn a_book_whose_ledger_failed_does_not_look_like_an_empty_one() {
     let left = world.count("select count(*) from sector_exposures").await;
     assert_eq!(left, 0, "a bucket of nothing would be all of it");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_book_on_its_first_day_has_the_numbers_of_its_symbols_and_says_what_takes_time() {
+    let world = World::new().await;
+    let lots = ["AAA", "BBB"].map(|symbol| {
+        let price = close(symbol, "2016-12-22");
+        format!("{symbol},100,{price},2016-12-22,PUBLIC")
+    });
+    let lots = lots.each_ref().map(String::as_str);
+    let id = world.book("young", "100000", "2016-12-22", &lots).await;
+    world.worker().await;
+    world.run(&request(on("2016-12-22"))).await;
+
+    let young = ended(&world, id, "2016-12-22").await;
+    for (entry, outcome) in &young.outcomes {
+        // The crises of the past lie before the prices of the test's market.
+        let expected = if *entry == "replay" {
+            "insufficient_data"
+        } else {
+            "done"
+        };
+        assert_eq!(outcome, expected, "{entry}: {:?}", young.reasons);
+        let why = young.reasons[entry].as_str().unwrap_or("");
+        assert_eq!(why.is_empty(), outcome == "done", "{entry}: {why}");
+    }
+    assert_eq!(young.nav, dec("100000"));
+    let (code, shown) = world.command(&["show", "young"]).await;
+    assert_eq!(code, 0, "{shown}");
+    let bias = &shown["risk"]["bias"];
+    assert!(bias["statistic"].is_null(), "{bias}");
+    let why = bias["reason"].as_str().unwrap();
+    assert!(why.starts_with("insufficient history: 0 of "), "{why}");
+    let (_, performance) = world.command(&["performance", &id.to_string()]).await;
+    for ratio in ["sharpe", "sortino", "annual_return", "volatility"] {
+        let why = performance[ratio]["reason"].as_str();
+        assert!(
+            performance[ratio]["value"].is_null() && why.is_some(),
+            "{performance}"
+        );
+    }
+}

@@ -114,3 +114,25 @@ async fn errors_tests_and_intervals_of_betas_are_stored_from_the_fit_to_the_book
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_asset_with_the_name_of_a_stock_has_not_its_fit() {
+    let world = World::new().await;
+    let public = "AAA,100,50,2016-12-22,PUBLIC";
+    let named_alike = [
+        "AAA,1,20000,2016-12-22,PRIVATE",
+        "BBB,10,50,2016-12-22,PUBLIC",
+    ];
+    world.book("stock", "10000", "2016-12-22", &[public]).await;
+    world
+        .book("cabin", "50000", "2016-12-22", &named_alike)
+        .await;
+    world.worker().await;
+    world.run(&request(on("2016-12-22"))).await;
+    for (book, expected) in [("stock", "AAA"), ("cabin", "BBB")] {
+        let (code, shown) = world.command(&["show", book]).await;
+        assert_eq!(code, 0, "{shown}");
+        let fits: Vec<&String> = shown["fits"].as_object().unwrap().keys().collect();
+        assert_eq!(fits, [expected], "{book}");
+    }
+}
