@@ -7,7 +7,7 @@ use sigmabatch::store::ReadTx;
 use sigmabatch::store::digest::{self, Digest};
 
 use crate::market::{Folder, close};
-use crate::world::{World, day, on, range, request};
+use crate::world::{World, day, dec, on, range, request};
 
 const NOW: &str = "2016-12-30T23:00:00Z";
 /// A long and short book on the small market: symbol and shares.
@@ -159,19 +159,30 @@ async fn prices_of_the_future_change_no_result_of_the_past() {
     }
 }
 
-/// Twice or eight times everything is exact in binary: every ratio is the same to the last bit, every amount is as much more.
+/// Half, twice or eight times everything is exact in binary: every ratio is the same to the last bit, every amount is as much
+/// more. A thousand times is not: there the last digits may differ.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_book_of_a_multiple_of_the_size_has_the_same_ratios() {
     let world = World::new().await;
-    for (name, k) in [("one", 1.0), ("two", 2.0), ("eight", 8.0)] {
+    for (name, k) in SIZES {
         let lots = LOTS.map(|(symbol, shares)| {
             let shares: f64 = shares.parse().unwrap();
             (symbol, (k * shares).to_string())
         });
-        let rows: Vec<String> = lots
+        let mut rows: Vec<String> = lots
             .iter()
             .map(|(symbol, shares)| row((symbol, shares)))
             .collect();
+        // A call that is held beside the stock, a put that is written alone.
+        for (contracts, terms) in [
+            (4.0, "AAA,150,2017-06-16,CALL"),
+            (-2.0, "DDD,150,2017-03-17,PUT"),
+        ] {
+            rows.push(format!(
+                ",{},4.25,2016-12-20,OPTIONS,,{terms}",
+                k * contracts
+            ));
+        }
         let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
         let opening = (k * 100_000.0).to_string();
         world.book(name, &opening, "2016-12-20", &rows).await;
@@ -201,7 +212,7 @@ async fn a_book_of_a_multiple_of_the_size_has_the_same_ratios() {
          group by p.name order by p.name",
         "select row(symbols, correlations, lower_95, upper_95, n, clusters, average, shrinkage)::text
          from correlation_calculations join portfolios p on p.id = portfolio_id order by p.name",
-        "select string_agg(sector || net_weight::text, ',' order by sector)
+        "select string_agg(row(sector, net_weight)::text, ',' order by sector)
          from sector_exposures join portfolios p on p.id = portfolio_id group by p.name order by p.name",
         "select string_agg(row(confidence, outcome, reason, historical_1, historical_1_shortfall, historical_10, parametric_1,
                                parametric_10, exceptions, kupiec, n, coverage)::text, ',' order by confidence)
@@ -210,15 +221,60 @@ async fn a_book_of_a_multiple_of_the_size_has_the_same_ratios() {
          from historical_replays join portfolios p on p.id = portfolio_id group by p.name order by p.name",
         "select string_agg(row(loss, outcome, mahalanobis, tail_p, moves, coverage)::text, ',' order by loss)
          from reverse_stress join portfolios p on p.id = portfolio_id group by p.name order by p.name",
+        "select string_agg(row(o.symbol, price, delta, gamma, vega, theta, rho, volatility)::text, ',' order by o.symbol)
+         from option_valuations o join portfolios p on p.id = portfolio_id group by p.name order by p.name",
         "select return_day::text from portfolio_snapshots join portfolios p on p.id = portfolio_id order by p.name",
     ] {
-        let both = world.texts(sql).await;
-        assert_eq!(both.len(), 3, "{sql}");
-        assert!(both.iter().all(|other| *other == both[0]), "{sql}: {both:?}");
+        let all = world.texts(sql).await;
+        assert_eq!(all.len(), SIZES.len(), "{sql}");
+        let mut sorted = SIZES;
+        sorted.sort_by_key(|(name, _)| *name);
+        let one = sorted.iter().position(|(name, _)| *name == "one").unwrap();
+        for ((name, _), found) in sorted.iter().zip(&all) {
+            if *name == "thousand" {
+                // The search for a reverse stress ends where it gains nothing more: not at the same last digits.
+                let tolerance = if sql.contains("reverse_stress") { 1e-6 } else { 1e-9 };
+                assert!(alike(found, &all[one], tolerance), "{sql}: {found} {}", all[one]);
+            } else {
+                assert_eq!(*found, all[one], "{name}: {sql}");
+            }
+        }
     }
-    let twice = "select count(*) from portfolio_snapshots a
-                 join portfolios p on p.id = a.portfolio_id and p.name = 'one'
-                 join portfolio_snapshots b using (as_of) join portfolios q on q.id = b.portfolio_id and q.name = 'two'
-                 where b.nav = 2 * a.nav and b.pnl_day = 2 * a.pnl_day and b.cash = 2 * a.cash";
-    assert_eq!(world.count(twice).await, 1);
+    // Amounts are as much more; of the thousandfold to the cent of what is rounded.
+    for (name, k) in SIZES {
+        let times = "select count(*) from portfolio_snapshots a
+                     join portfolios p on p.id = a.portfolio_id and p.name = 'one'
+                     join portfolio_snapshots b using (as_of) join portfolios q on q.id = b.portfolio_id and q.name = $1
+                     where b.nav = $2 * a.nav and b.pnl_day = $2 * a.pnl_day and b.cash = $2 * a.cash";
+        let found: i64 = sqlx::query_scalar(times)
+            .bind(name)
+            .bind(dec(&k.to_string()))
+            .fetch_one(&world.db)
+            .await
+            .unwrap();
+        assert_eq!(found, 1, "{name}");
+    }
+}
+
+/// The books of one shape, by name and size.
+const SIZES: [(&str, f64); 5] = [
+    ("half", 0.5),
+    ("one", 1.0),
+    ("two", 2.0),
+    ("eight", 8.0),
+    ("thousand", 1000.0),
+];
+
+/// The same words, and numbers that differ by rounding alone.
+fn alike(a: &str, b: &str, tolerance: f64) -> bool {
+    let words = |text: &str| -> Vec<String> {
+        let words = text.split(|c: char| "(),:{} \"".contains(c));
+        words.map(str::to_owned).collect()
+    };
+    let same = |(a, b): (&String, &String)| match (a.parse::<f64>(), b.parse::<f64>()) {
+        (Ok(a), Ok(b)) => (a - b).abs() <= tolerance * a.abs().max(b.abs()).max(1e-3),
+        _ => a == b,
+    };
+    let (a, b) = (words(a), words(b));
+    a.len() == b.len() && a.iter().zip(&b).all(same)
 }

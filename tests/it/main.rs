@@ -20,6 +20,7 @@ mod books;
 mod control;
 mod dashboard;
 mod data_quality;
+mod degenerate;
 mod digest;
 mod explain;
 mod faults;

@@ -90,6 +90,16 @@ impl Folder {
         self.replace();
     }
 
+    /// Gives one symbol the closes of another.
+    pub(crate) fn copy(&mut self, from: &str, to: &str) {
+        let column = |symbol| SYMBOLS.iter().position(|(name, _)| *name == symbol);
+        let (from, to) = (column(from).unwrap(), column(to).unwrap());
+        for (_, row) in &mut self.closes {
+            row[to] = row[from];
+        }
+        self.replace();
+    }
+
     /// Takes closes away.
     pub(crate) fn remove(&mut self, symbol: &str, on: impl Fn(&str) -> bool) {
         let column = SYMBOLS

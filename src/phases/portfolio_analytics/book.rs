@@ -10,6 +10,7 @@ use crate::analytics::Error as NumericError;
 use crate::analytics::concentration::{Exposure, concentration as concentrate};
 use crate::analytics::option_leg::Leg;
 use crate::analytics::replay::Held;
+use crate::analytics::risk;
 use crate::domain::{AssetClass, Calendar, PositionId, Quality, Symbol, UNCLASSIFIED, money};
 use crate::phases::sector_tags::sector_of;
 use crate::store::portfolio_results::{SectorRow, Valued};
@@ -51,7 +52,7 @@ pub(super) struct Modelled<'a> {
     pub(super) options: Vec<Leg>,
     /// X over net asset value; zero where that is not positive.
     pub(super) weight: f64,
-    pub(super) gross: f64,
+    pub(super) gross: Decimal,
     pub(super) model: &'a JointModel,
     /// Slopes in the order of the covariance's factors.
     pub(super) betas: Vec<f64>,
@@ -81,7 +82,7 @@ pub(super) struct Unmodelled<'a> {
     pub(super) symbol: &'a Symbol,
     linear: f64,
     options: Vec<Leg>,
-    pub(super) gross: f64,
+    pub(super) gross: Decimal,
 }
 
 impl Unmodelled<'_> {
@@ -121,8 +122,8 @@ pub(super) struct BookView<'a> {
     pub(super) lots: Vec<(PositionId, &'a Symbol, f64)>,
     pub(super) modelled: Vec<Modelled<'a>>,
     pub(super) unmodelled: Vec<Unmodelled<'a>>,
-    /// Gross of everything, as a number.
-    pub(super) gross: f64,
+    /// Gross of everything.
+    pub(super) gross: Decimal,
     /// Modelled gross over gross.
     pub(super) coverage: Option<f64>,
     /// Symbol → why it is left out.
@@ -217,6 +218,7 @@ impl<'a> BookView<'a> {
             .as_ref()
             .map_or(&[][..], |row| &row.factors[..]);
         let (mut modelled, mut unmodelled) = (Vec::new(), Vec::new());
+        let mut covered = Decimal::ZERO;
         for (&symbol, &sides) in &priced {
             let Some(model) = loaded.models.get(symbol) else {
                 continue;
@@ -225,7 +227,7 @@ impl<'a> BookView<'a> {
                 .get(symbol)
                 .map_or(0.0, |own| money::to_f64(own.net()));
             let options = legs.remove(symbol).unwrap_or_default();
-            let gross = money::to_f64(sides.gross());
+            let gross = sides.gross();
             if let Some(why) = &model.reason {
                 unmodelled.push(Unmodelled {
                     symbol,
@@ -240,6 +242,7 @@ impl<'a> BookView<'a> {
             }
             let of = |factor: &String| model.betas.get(factor).copied().unwrap_or_default();
             let slopes: Vec<Slope> = factors.iter().map(of).collect();
+            covered += gross;
             let exposure = money::to_f64(sides.net());
             modelled.push(Modelled {
                 symbol,
@@ -255,8 +258,6 @@ impl<'a> BookView<'a> {
             });
         }
         let gross: Decimal = instruments.values().map(|sides| sides.gross()).sum();
-        let gross = money::to_f64(gross);
-        let covered: f64 = modelled.iter().map(|one| one.gross).sum();
         Self {
             nav: positive,
             no_ratios: match nav {
@@ -273,7 +274,7 @@ impl<'a> BookView<'a> {
                 .map_or(Decimal::ZERO, |(_, cash)| cash),
             values: &loaded.values,
             market_positions: loaded.values.iter().any(|v| v.class != AssetClass::Private),
-            coverage: crate::analytics::risk::coverage(covered, gross).map(|c| c.clamp(0.0, 1.0)),
+            coverage: coverage(covered, gross),
             instruments,
             priced: priced.into_iter().collect(),
             contracts,
@@ -328,6 +329,12 @@ impl<'a> BookView<'a> {
         }
         Outcome::Insufficient(format!("no factor model for {}", without.join(", ")))
     }
+}
+
+/// Part of the gross that a number rests on. Both are exact sums: what is covered as a whole is covered to 1, not nearly.
+pub(super) fn coverage(covered: Decimal, gross: Decimal) -> Option<f64> {
+    let part = risk::coverage(money::to_f64(covered), money::to_f64(gross));
+    part.map(|part| part.clamp(0.0, 1.0))
 }
 
 /// Why market analytics leave a position out; `None` for one with prices.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::book::{BookView, Modelled};
+use rust_decimal::Decimal;
+
+use super::book::{BookView, Modelled, coverage};
 use super::risk::amount;
 use super::{Loaded, Outcome};
 use crate::analytics::replay::{self as kernels, Held};
-use crate::analytics::risk::coverage;
 use crate::analytics::stress_pnl::instrument_move;
 use crate::analytics::{Error as NumericError, returns::bond_return};
 use crate::domain::{Factor, Replay, SeriesKind, Symbol, TradingDate, money};
@@ -75,7 +76,7 @@ fn one(
     window: [TradingDate; 2],
 ) -> Result<Through, Outcome> {
     let failed = |error: NumericError| Outcome::Failed(error.to_string());
-    let (mut profit, mut covered) = (0.0, 0.0);
+    let (mut profit, mut covered) = (0.0, Decimal::ZERO);
     let mut approximated = Vec::new();
     let mut moves = None;
     for one in &view.modelled {
@@ -104,12 +105,12 @@ fn one(
             covered += one.gross;
         }
     }
-    if covered == 0.0
+    if covered.is_zero()
         && let Some(nothing) = view.nothing_to_model()
     {
         return Err(nothing);
     }
-    let coverage = coverage(covered, view.gross).map(|part| part.clamp(0.0, 1.0));
+    let coverage = coverage(covered, view.gross);
     Ok(Through {
         profit,
         approximated,

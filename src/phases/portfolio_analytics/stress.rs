@@ -133,6 +133,11 @@ fn one(
                 coverage: view.coverage,
             }
         }
+        // Two proxies that are one, or one that stands still: how far out such shocks are cannot be said, however often it is tried.
+        Err(crate::analytics::Error::NotPositiveDefinite { .. }) => {
+            let why = "the covariance of the shocked factors is singular: one of them says nothing of its own";
+            left_out(scenario, &Outcome::Insufficient(why.to_owned()))
+        }
         Err(error) => left_out(scenario, &Outcome::Failed(error.to_string())),
     }
 }

@@ -222,10 +222,11 @@ fn pairs(view: &BookView<'_>, loaded: &Loaded) -> Result<CorrelationRow, String>
     let shrinkage = ledoit_wolf(&complete)
         .ok()
         .map(|estimate| estimate.shrinkage);
+    let gross = money::to_f64(view.gross);
     let weights: Vec<f64> = view
         .priced
         .iter()
-        .map(|(_, sides)| money::to_f64(sides.net()) / view.gross)
+        .map(|(_, sides)| money::to_f64(sides.net()) / gross)
         .collect();
     Ok(CorrelationRow {
         symbols: view
