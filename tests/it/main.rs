@@ -34,6 +34,7 @@ mod links;
 mod look;
 mod options;
 mod performance;
+mod questions;
 mod rate;
 mod repair;
 mod replay;

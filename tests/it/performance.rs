@@ -28,6 +28,115 @@ fn amount(value: &Value) -> Decimal {
     dec(value.as_str().unwrap())
 }
 
+/// The stored returns of the book, and those of the market over the same sessions.
+async fn returns(world: &World, before: &str) -> (Vec<f64>, Vec<f64>) {
+    let stored: Vec<(String, f64)> =
+        sqlx::query_as("select as_of::text, return_day from portfolio_snapshots order by as_of")
+            .fetch_all(&world.db)
+            .await
+            .unwrap();
+    let price = |date: &str| -> f64 { close("SP500", date).parse().unwrap() };
+    let mut last = price(before);
+    let market = stored.iter().map(|(date, _)| {
+        let made = price(date) / last - 1.0;
+        last = price(date);
+        made
+    });
+    let market = market.collect();
+    (stored.into_iter().map(|(_, own)| own).collect(), market)
+}
+
+/// The ratios from returns: a rate of a year, continuous, is the return of money; 252 sessions a year.
+fn assert_by_hand(answer: &Value, own: &[f64], market: &[f64], rate: f64) {
+    let n = own.len() as f64;
+    let risk_free = (rate / 252.0).exp_m1();
+    let excess = |of: &[f64]| of.iter().map(|r| r - risk_free).collect::<Vec<f64>>();
+    let mean = |of: &[f64]| of.iter().sum::<f64>() / n;
+    let (ours, theirs) = (excess(own), excess(market));
+    let product = |a: &[f64], b: &[f64]| {
+        let (x, y) = (mean(a), mean(b));
+        let parts = a.iter().zip(b).map(|(a, b)| (a - x) * (b - y));
+        parts.sum::<f64>() / (n - 1.0)
+    };
+    let volatility = (product(own, own) * 252.0).sqrt();
+    let below: f64 = ours.iter().map(|e| e.min(0.0) * e.min(0.0)).sum();
+    let beta = product(&ours, &theirs) / product(&theirs, &theirs);
+    let sharpe = mean(&ours) * 252.0 / volatility;
+    let sortino = mean(&ours) * 252.0 / (below / n * 252.0).sqrt();
+    let alpha = (mean(&ours) - beta * mean(&theirs)) * 252.0;
+    let benchmark = &answer["benchmark"];
+    for (key, of, expected) in [
+        ("volatility", answer, volatility),
+        ("sharpe", answer, sharpe),
+        ("sortino", answer, sortino),
+        ("beta", benchmark, beta),
+        ("alpha", benchmark, alpha),
+    ] {
+        let have = number(&of[key]);
+        assert!((have - expected).abs() < 1e-9, "{key}: {have} {expected}");
+    }
+    assert_eq!(answer["conventions"]["risk_free_rate"], rate);
+}
+
+/// The rate of a run is the setting of who plans it; from then on every answer is made with it, also one about dates before.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_risk_free_rate_changes_the_ratios_as_their_formulas_say() {
+    let world = World::new().await;
+    let rows = [
+        format!("AAA,300,{},2016-06-01,PUBLIC", close("AAA", "2016-06-01")),
+        format!("BBB,-100,{},2016-06-01,PUBLIC", close("BBB", "2016-06-01")),
+    ];
+    let rows = rows.each_ref().map(String::as_str);
+    world.book("book", "60000", "2016-06-01", &rows).await;
+    world.worker().await;
+    let ask = async || {
+        let question = ["performance", "book", "--benchmark", "SP500"];
+        let (code, answer) = world.command(&question).await;
+        assert_eq!(code, 0, "{answer}");
+        answer
+    };
+    let mut answers = Vec::new();
+    for rate in [0.04, 0.015, -0.005] {
+        let mut command = world.program("sigmabatch");
+        command.args([
+            "run",
+            "--from",
+            "2016-06-01",
+            "--to",
+            "2016-12-30",
+            "--wait",
+        ]);
+        command.env("RISK_FREE_RATE", rate.to_string());
+        let output = tokio::process::Command::from(command).output().await;
+        let output = output.unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let (own, market) = returns(&world, "2016-05-31").await;
+        assert_eq!(own.len(), 149);
+        let answer = ask().await;
+        assert_by_hand(&answer, &own, &market, rate);
+        answers.push(answer);
+    }
+    let [first, second, third] = [0, 1, 2].map(|n| &answers[n]);
+    for (a, b) in [(first, second), (second, third)] {
+        // Less for the money is more for the risk; what does not rest on the rate is the same to the last bit.
+        assert!(number(&a["sharpe"]) < number(&b["sharpe"]));
+        assert!(number(&a["sortino"]) < number(&b["sortino"]));
+        for key in [
+            "total_return",
+            "annual_return",
+            "xirr",
+            "volatility",
+            "calmar",
+            "max_drawdown",
+        ] {
+            assert_eq!(a[key], b[key], "{key}");
+        }
+        for key in ["total_return", "tracking_error", "information_ratio"] {
+            assert_eq!(a["benchmark"][key], b["benchmark"][key], "{key}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[expect(
     clippy::too_many_lines,
@@ -114,52 +223,8 @@ async fn performance_is_what_the_snapshots_say_to_the_last_cent() {
         "{total}"
     );
 
-    // The ratios from the stored returns: 4 % a year, continuous, is the return of money; 252 sessions a year.
-    let own: Vec<f64> = stored.iter().map(|day| day.3.unwrap()).collect();
-    let dates: Vec<String> = world
-        .texts("select as_of::text from portfolio_snapshots order by as_of")
-        .await;
-    let mut before = closes[0];
-    let market: Vec<f64> = dates
-        .iter()
-        .map(|date| {
-            let now: f64 = close("SP500", date).parse().unwrap();
-            let made = now / before - 1.0;
-            before = now;
-            made
-        })
-        .collect();
-    let n = own.len() as f64;
-    let risk_free = (0.04_f64 / 252.0).exp_m1();
-    let excess = |of: &[f64]| of.iter().map(|r| r - risk_free).collect::<Vec<f64>>();
-    let mean = |of: &[f64]| of.iter().sum::<f64>() / n;
-    let (ours, theirs) = (excess(&own), excess(&market));
-    let product = |a: &[f64], b: &[f64]| {
-        let (x, y) = (mean(a), mean(b));
-        let parts = a.iter().zip(b).map(|(a, b)| (a - x) * (b - y));
-        parts.sum::<f64>() / (n - 1.0)
-    };
-    let volatility = (product(&own, &own) * 252.0).sqrt();
-    let below: f64 = ours.iter().map(|e| e.min(0.0) * e.min(0.0)).sum();
-    let beta = product(&ours, &theirs) / product(&theirs, &theirs);
-    for (key, of, expected) in [
-        ("volatility", &all, volatility),
-        ("sharpe", &all, mean(&ours) * 252.0 / volatility),
-        (
-            "sortino",
-            &all,
-            mean(&ours) * 252.0 / (below / n * 252.0).sqrt(),
-        ),
-        ("beta", benchmark, beta),
-        (
-            "alpha",
-            benchmark,
-            (mean(&ours) - beta * mean(&theirs)) * 252.0,
-        ),
-    ] {
-        let have = number(&of[key]);
-        assert!((have - expected).abs() < 1e-9, "{key}: {have} {expected}");
-    }
+    let (own, market) = returns(&world, "2016-05-31").await;
+    assert_by_hand(&all, &own, &market, 0.04);
 
     // Two parts of a range are the range; a short one is never made annual.
     let first = asked(&world, None, Some("2016-07-29")).await;
