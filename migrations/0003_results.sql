@@ -475,13 +475,14 @@ create table reverse_stress (
     check ((outcome = 'done') = (pnl is not null))
 );
 
--- The bias statistic's parts: the return of a date in daily deviations of the newest model before it. Nothing writes it and no phase reads
+-- The bias statistic's parts: the return of a date in daily deviations of the newest model before it, and the part of the book that the model
+-- covered. Nothing writes it and no phase reads
 -- it. Which pairs are one session apart is for the reader to say, who has the calendar.
 create view risk_forecasts as
-select s.portfolio_id, s.as_of, model.as_of as forecast_of, s.return_day / (model.volatility / sqrt(252)) as z
+select s.portfolio_id, s.as_of, model.as_of as forecast_of, model.coverage, s.return_day / (model.volatility / sqrt(252)) as z
 from portfolio_snapshots s
 cross join lateral (
-    select r.as_of, r.volatility from portfolio_risk r
+    select r.as_of, r.volatility, r.coverage from portfolio_risk r
     where r.portfolio_id = s.portfolio_id and r.as_of < s.as_of
     order by r.as_of desc limit 1
 ) model

@@ -10,7 +10,7 @@ use super::Api;
 use super::auth::Caller;
 use super::problem::Problem;
 use crate::domain::Calendar;
-use crate::store::reports::{self, BUCKETS, Distribution, Gauges, WorkerRow};
+use crate::store::reports::{self, Gauges, QUANTILES, WorkerRow};
 use crate::store::{Pools, ReadTx, alerts};
 
 /// Counters of workers' heartbeats that add up.
@@ -87,16 +87,11 @@ impl Text {
         );
     }
 
-    fn histogram(&mut self, name: &str, help: &str, all: &Distribution) {
-        let _ = writeln!(self.0, "# HELP sigmabatch_{name} {help}");
-        let _ = writeln!(self.0, "# TYPE sigmabatch_{name} histogram");
-        for (bound, n) in BUCKETS.iter().zip(&all.below) {
-            let _ = writeln!(self.0, "sigmabatch_{name}_bucket{{le=\"{bound}\"}} {n}");
-        }
-        let Distribution { count, sum, .. } = all;
-        let _ = writeln!(self.0, "sigmabatch_{name}_bucket{{le=\"+Inf\"}} {count}");
-        let _ = writeln!(self.0, "sigmabatch_{name}_sum {sum}");
-        let _ = writeln!(self.0, "sigmabatch_{name}_count {count}");
+    /// Gauges, for the next run begins from nothing: no buckets of a histogram, which only grow.
+    fn quantiles(&mut self, name: &str, help: &str, seconds: &[f64]) {
+        let samples = QUANTILES.iter().zip(seconds);
+        let samples = samples.map(|(of, value)| (label("quantile", &of.to_string()), *value));
+        self.metric(name, "gauge", help, samples);
     }
 
     fn gauges(&mut self, gauges: &Gauges, lag: Option<usize>) {
@@ -120,10 +115,10 @@ impl Text {
         let phases = phases.map(|(phase, seconds)| (label("phase", phase), *seconds));
         let help = "Seconds that the phases of the newest finished run took.";
         self.metric("phase_seconds", "gauge", help, phases);
-        let help = "Seconds until tasks of the newest finished run were claimed.";
-        self.histogram("pickup_seconds", help, &gauges.pickup);
-        let help = "Seconds that tasks of phase 6 of the newest finished run took.";
-        self.histogram("phase6_task_seconds", help, &gauges.analytics);
+        let help = "Seconds until tasks of the newest finished run were claimed, by quantile.";
+        self.quantiles("last_run_pickup_seconds", help, &gauges.pickup);
+        let help = "Seconds that tasks of phase 6 of the newest finished run took, by quantile.";
+        self.quantiles("last_run_phase6_task_seconds", help, &gauges.analytics);
         let help = "Seconds of the longest transaction on the server.";
         self.one(
             "longest_transaction_seconds",

@@ -27,7 +27,7 @@ pub use compare::{CompleteRow, ScopeRow, completeness, scope};
 pub use fits::{Fit, FitSlope};
 pub use history::{Ended, Past, PastRun, past, sees_run, summary};
 pub use losses::{Contract, Losses, Replay, Reverse, ValueAtRisk};
-pub use metrics::{BUCKETS, Distribution, Gauges, gauges};
+pub use metrics::{Gauges, QUANTILES, gauges};
 pub use pages::{
     MonthCloses, OutcomeCount, SessionPhase, SlowTask, SymbolRow, month_closes, newest_events,
     outcomes, pickup, sessions, slowest, universe,

@@ -486,6 +486,10 @@ async fn the_risk_model_is_checked_against_the_returns_that_followed() {
     // The view itself knows no calendar: it pairs with the newest model before.
     let pairs = "select count(*) from risk_forecasts where as_of > '2016-12-15' and forecast_of < '2016-12-15'";
     assert_eq!(world.count(pairs).await, 0);
+    let uncovered = "select count(*) from risk_forecasts f join portfolio_risk r
+                         on r.portfolio_id = f.portfolio_id and r.as_of = f.forecast_of
+                     where f.coverage is distinct from r.coverage or f.coverage is null";
+    assert_eq!(world.count(uncovered).await, 0);
     sqlx::query("delete from portfolio_risk where as_of = '2016-12-15'")
         .execute(&world.db)
         .await

@@ -23,27 +23,15 @@ pub struct Gauges {
     pub coverage: Option<f64>,
     /// The newest date for which there are results.
     pub newest_date: Option<NaiveDate>,
-    /// Tasks of the newest finished run, from when they could be claimed until they were.
-    pub pickup: Distribution,
-    /// Its tasks of phase 6, from their beginning to their commit.
-    pub analytics: Distribution,
+    /// Seconds that tasks of the newest finished run waited, from when they could be claimed until they were, for each of [`QUANTILES`]; nothing
+    /// without such tasks.
+    pub pickup: Vec<f64>,
+    /// The same of its tasks of phase 6, from their beginning to their commit.
+    pub analytics: Vec<f64>,
 }
 
-/// Durations, as Prometheus counts them.
-#[derive(Debug, Clone, Default)]
-pub struct Distribution {
-    /// How many took at most the seconds of each of [`BUCKETS`].
-    pub below: Vec<i64>,
-    /// How many there are.
-    pub count: i64,
-    /// Their sum, seconds.
-    pub sum: f64,
-}
-
-/// Upper bounds, seconds.
-pub const BUCKETS: [f64; 12] = [
-    0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
-];
+/// Which durations are told: the one in the middle, the one that 99 of 100 do not exceed, the longest.
+pub const QUANTILES: [f64; 3] = [0.5, 0.99, 1.0];
 /// Tasks that are looked at.
 const LOOKED_AT: i64 = 20_000;
 
@@ -107,54 +95,42 @@ pub async fn gauges(db: &mut ReadTx<'_>) -> Result<Gauges> {
     })
 }
 
-async fn pickup(db: &mut ReadTx<'_>) -> Result<Distribution> {
-    let row = sqlx::query!(
-        r#"with took as materialized (
-               select extract(epoch from a.started_at - greatest(t.ready_at, p.opened_at))::float8 as s
+async fn pickup(db: &mut ReadTx<'_>) -> Result<Vec<f64>> {
+    let seconds = sqlx::query_scalar!(
+        r#"select percentile_cont($1::float8[]) within group (order by s)
+           from (
+               select greatest(extract(epoch from a.started_at - greatest(t.ready_at, p.opened_at)), 0)::float8 as s
                from task t
                join run_phase p on p.run_id = t.run_id and p.phase = t.phase
                join attempt a on a.task_id = t.id and a.outcome = 'committed'
                where t.run_id = (select id from run where verdict is not null and pruned_at is null order by run_seq desc limit 1)
                limit $2
-           )
-           select (select array_agg((select count(*) from took where s <= bound) order by bound)
-                   from unnest($1::float8[]) b(bound)) as below,
-                  (select count(*) from took) as "count!", (select coalesce(sum(greatest(s, 0)), 0) from took) as "sum!""#,
-        &BUCKETS[..],
+           ) took"#,
+        &QUANTILES[..],
         LOOKED_AT
     )
     .fetch_one(db.connection().await?)
     .await
     .attempt("measuring how soon tasks were claimed")?;
-    Ok(Distribution {
-        below: row.below.unwrap_or_default(),
-        count: row.count,
-        sum: row.sum,
-    })
+    Ok(seconds.unwrap_or_default())
 }
 
-async fn analytics(db: &mut ReadTx<'_>) -> Result<Distribution> {
-    let row = sqlx::query!(
-        r#"with took as materialized (
+async fn analytics(db: &mut ReadTx<'_>) -> Result<Vec<f64>> {
+    let seconds = sqlx::query_scalar!(
+        r#"select percentile_cont($1::float8[]) within group (order by s)
+           from (
                select (coalesce(a.load_ms, 0) + coalesce(a.fetch_ms, 0) + coalesce(a.compute_ms, 0)
                        + coalesce(a.commit_ms, 0))::float8 / 1000 as s
                from task t join attempt a on a.task_id = t.id and a.outcome = 'committed'
                where t.run_id = (select id from run where verdict is not null and pruned_at is null order by run_seq desc limit 1)
                  and t.phase = 'portfolio-analytics'
                limit $2
-           )
-           select (select array_agg((select count(*) from took where s <= bound) order by bound)
-                   from unnest($1::float8[]) b(bound)) as below,
-                  (select count(*) from took) as "count!", (select coalesce(sum(s), 0) from took) as "sum!""#,
-        &BUCKETS[..],
+           ) took"#,
+        &QUANTILES[..],
         LOOKED_AT
     )
     .fetch_one(db.connection().await?)
     .await
     .attempt("measuring phase 6")?;
-    Ok(Distribution {
-        below: row.below.unwrap_or_default(),
-        count: row.count,
-        sum: row.sum,
-    })
+    Ok(seconds.unwrap_or_default())
 }

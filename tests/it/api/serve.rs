@@ -195,6 +195,22 @@ async fn metrics_are_prometheus_text() {
         "{text}"
     );
     assert!(text.contains("sigmabatch_workers 0"), "{text}");
+    assert!(!text.contains("sigmabatch_last_run"), "no run is over");
+    world.worker().await;
+    let over = eventually(async || {
+        let text = served.viewer.get("/metrics").await.text();
+        text.contains("sigmabatch_runs{status=\"succeeded\"} 1")
+            .then_some(text)
+    });
+    let text = over.await.expect("the run ends");
+    for what in ["pickup", "phase6_task"] {
+        let told = ["0.5", "0.99", "1"].map(|of| {
+            let name = format!("sigmabatch_last_run_{what}_seconds{{quantile=\"{of}\"}} ");
+            let line = text.lines().find_map(|line| line.strip_prefix(&name));
+            line.unwrap().parse::<f64>().unwrap()
+        });
+        assert!(told.is_sorted() && told[2] < 60.0, "{what}: {told:?}");
+    }
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let (_, value) = line.rsplit_once(' ').unwrap();
         assert!(value.parse::<f64>().is_ok(), "{line}");

@@ -84,8 +84,19 @@ impl Seed {
         };
         let planned = engine::plan(&world.engine, &request).await?;
         engine::start(&world.engine, planned.run).await;
-        let verdict = run::wait_for(&world.engine, planned.run, false).await?;
-        drop(worker.stdin.take());
+        // Waiting closes a standard input that is still there, and then the worker goes.
+        let input = worker.stdin.take();
+        let verdict = tokio::select! {
+            verdict = run::wait_for(&world.engine, planned.run, false) => verdict?,
+            ended = worker.wait() => {
+                let status = ended.map_err(|source| Error::Start { program, source })?;
+                return Err(Error::not_there(
+                    format!("{program} ended before its run did: {status}"),
+                    "build all programs alike: cargo build --release --workspace",
+                ));
+            }
+        };
+        drop(input);
         let ended = worker.wait().await;
         ended.map_err(|source| Error::Start { program, source })?;
         if verdict == Verdict::Failed {
