@@ -282,6 +282,7 @@ create table portfolio_volatility (
     trend        text check (trend in ('rising', 'falling', 'steady')),
     n            integer not null,
     filled       integer not null,
+    dropped      integer not null, -- sessions left out, for a hole that nothing could fill
     coverage     double precision,
     flags        text[] not null default '{}',
     reasons      jsonb not null default '{}',

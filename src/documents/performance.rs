@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::domain::Portfolio;
-use crate::engine::performance::{CONVENTION_ID, DatedDrawdown, Figure, Performance};
+use crate::engine::performance::{
+    CONVENTION_ID, DatedDrawdown, Figure, LotContribution, Performance,
+};
 
 /// The document: every figure has a value or a reason, its unit, and the convention it was made with.
 pub fn document(portfolio: &Portfolio, found: &Performance) -> Value {
@@ -23,6 +25,7 @@ pub fn document(portfolio: &Portfolio, found: &Performance) -> Value {
             "name": part.name,
             "profit": part.profit.normalize().to_string(),
             "fraction": part.fraction,
+            "lots": part.lots.iter().map(lot).collect::<Vec<_>>(),
         })
     });
     json!({
@@ -73,6 +76,14 @@ fn figure(figure: &Figure, unit: &str) -> Value {
         "reason": figure.as_ref().err(),
         "unit": unit,
         "convention_id": CONVENTION_ID,
+    })
+}
+
+fn lot(part: &LotContribution) -> Value {
+    json!({
+        "position_id": part.position,
+        "profit": part.profit.normalize().to_string(),
+        "fraction": part.fraction,
     })
 }
 

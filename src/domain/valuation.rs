@@ -206,16 +206,14 @@ impl<'a> Holding<'a> {
             let mark = latest_mark(known.marks, on);
             return mark.map_or(Source::Cost, |(date, price)| Source::Mark(date, price));
         }
+        let recent = quote.is_some_and(|quote| quote.quality != Quality::Carried);
         let quoted = known.history.zip(quote);
-        let recent = |(_, quote): &(&PriceHistory, Quote)| quote.quality != Quality::Carried;
-        match (quoted, known.model) {
-            (Some(quoted), Some(model)) if !recent(&quoted) => Source::Model(model),
-            // An old close from before the entry says less than the price that was paid.
-            (Some(quoted), _) if !recent(&quoted) && quoted.1.date < self.entry => Source::Cost,
-            (Some((history, quote)), _) => Source::Close(history, quote),
-            (None, Some(model)) => Source::Model(model),
-            (None, None) => Source::Cost,
-        }
+        // An old close from before the entry says less than the price that was paid.
+        let quoted = quoted.filter(|(_, quote)| recent || quote.date >= self.entry);
+        let close = quoted.map(|(history, quote)| Source::Close(history, quote));
+        let model = known.model.map(Source::Model);
+        let found = if recent { close } else { model.or(close) };
+        found.unwrap_or(Source::Cost)
     }
 
     /// The value at the close of `on`, from the close that was found for it.

@@ -3,6 +3,8 @@
 
 mod figures;
 
+use std::collections::BTreeMap;
+
 use chrono::{Datelike, NaiveDate};
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -12,7 +14,7 @@ use super::books::{self, Books};
 use super::series::{self, Prices, Window};
 use super::{Error, Result};
 use crate::analytics::conventions;
-use crate::domain::{Calendar, Portfolio, Symbol, TradingDate, money};
+use crate::domain::{Calendar, Portfolio, PositionId, Symbol, TradingDate, money};
 use crate::store::reports::{self, SnapshotDay};
 use crate::store::{ReadTx, definitions};
 
@@ -62,6 +64,19 @@ pub struct Question {
 pub struct Contribution {
     /// The symbol, or `income`.
     pub name: String,
+    /// In the portfolio's currency.
+    pub profit: Decimal,
+    /// Of the net asset value before the range; null where that was not positive.
+    pub fraction: Option<f64>,
+    /// Its lots in the order of the book; they add up to the profit.
+    pub lots: Vec<LotContribution>,
+}
+
+/// Profit of one lot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LotContribution {
+    /// Which.
+    pub position: PositionId,
     /// In the portfolio's currency.
     pub profit: Decimal,
     /// Of the net asset value before the range; null where that was not positive.
@@ -226,7 +241,7 @@ pub(super) fn day(date: TradingDate) -> i32 {
 
 /// The first session that cannot be chained, if any.
 fn gap(stored: &[SnapshotDay], sessions: &[TradingDate]) -> Option<String> {
-    let known: std::collections::BTreeMap<NaiveDate, bool> =
+    let known: BTreeMap<NaiveDate, bool> =
         stored.iter().map(|day| (day.as_of, day.current)).collect();
     sessions.iter().find_map(|session| {
         let why = match known.get(&session.date()) {
@@ -274,24 +289,34 @@ impl Sources {
             );
             return Ok((Vec::new(), Some(why)));
         }
-        let mut by_name: std::collections::BTreeMap<String, Decimal> =
-            std::collections::BTreeMap::new();
-        for (_, symbol, made) in &parts.lots {
-            *by_name.entry(symbol.to_string()).or_default() += *made;
-        }
-        if !parts.income.is_zero() {
-            by_name.insert("income".to_owned(), parts.income);
-        }
         let part = |made: Decimal| {
             (opening > Decimal::ZERO).then(|| money::to_f64(made) / money::to_f64(opening))
         };
-        let mut rows: Vec<Contribution> = by_name
-            .into_iter()
-            .filter(|(_, made)| !made.is_zero())
-            .map(|(name, profit)| Contribution {
+        let mut by_symbol: BTreeMap<&Symbol, Vec<LotContribution>> = BTreeMap::new();
+        for (position, symbol, profit) in &parts.lots {
+            let (position, profit) = (*position, *profit);
+            // Of a lot that ended before the range nothing is to be said.
+            if !profit.is_zero() {
+                by_symbol.entry(symbol).or_default().push(LotContribution {
+                    position,
+                    profit,
+                    fraction: part(profit),
+                });
+            }
+        }
+        let of_symbols = by_symbol.into_iter().map(|(symbol, lots)| {
+            let profit = lots.iter().map(|lot| lot.profit).sum();
+            (symbol.to_string(), profit, lots)
+        });
+        let income = std::iter::once(("income".to_owned(), parts.income, Vec::new()));
+        let mut rows: Vec<Contribution> = of_symbols
+            .chain(income)
+            .filter(|(_, profit, lots)| !(profit.is_zero() && lots.is_empty()))
+            .map(|(name, profit, lots)| Contribution {
                 name,
                 profit,
                 fraction: part(profit),
+                lots,
             })
             .collect();
         rows.sort_by(|a, b| {

@@ -17,6 +17,7 @@ mod stress;
 mod volatility;
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -303,25 +304,12 @@ fn safety_net(loaded: &mut Loaded) -> Result<Vec<ModelRow>> {
     if missing.is_empty() {
         return Ok(Vec::new());
     }
-    let factors = &loaded.definitions.factors;
-    let mut proxies = Vec::with_capacity(factors.len());
-    for factor in factors {
-        proxies.push(loaded.window.proxy_returns(&loaded.prices, factor)?);
-    }
-    let last = loaded.window.sessions.len() - 1;
-    let span = last + 1 - WINDOW..=last;
-    let dated = DateModel::new(factors, &proxies, span.clone());
     let mut rows = Vec::new();
-    for symbol in missing {
-        let returns = loaded.window.returns(&loaded.prices, &symbol)?;
-        let profile = loaded.profiles.get(&symbol);
-        let row = symbol_factors::fit(
-            &dated,
-            &symbol,
-            loaded.as_of,
-            &returns[span.clone()],
-            profile,
-        );
+    let fits = Fits::new(loaded)?;
+    for symbol in &missing {
+        rows.push(fits.fit(loaded, symbol)?);
+    }
+    for (symbol, row) in missing.into_iter().zip(&rows) {
         let betas = row
             .exposures
             .iter()
@@ -341,9 +329,44 @@ fn safety_net(loaded: &mut Loaded) -> Result<Vec<ModelRow>> {
             betas: betas.collect(),
         };
         loaded.models.insert(symbol, model);
-        rows.push(row);
     }
     Ok(rows)
+}
+
+/// The factor model of the date, to fit symbols under.
+struct Fits<'a> {
+    dated: DateModel<'a>,
+    span: RangeInclusive<usize>,
+}
+
+impl<'a> Fits<'a> {
+    fn new(loaded: &'a Loaded) -> Result<Self> {
+        let factors = &loaded.definitions.factors;
+        let mut proxies = Vec::with_capacity(factors.len());
+        for factor in factors {
+            proxies.push(loaded.window.proxy_returns(&loaded.prices, factor)?);
+        }
+        let last = loaded.window.sessions.len() - 1;
+        let span = last + 1 - WINDOW..=last;
+        Ok(Self {
+            dated: DateModel::new(factors, &proxies, span.clone()),
+            span,
+        })
+    }
+
+    /// What phase 1.5 makes of a symbol.
+    fn fit(&self, loaded: &Loaded, symbol: &Symbol) -> Result<ModelRow> {
+        let returns = loaded.window.returns(&loaded.prices, symbol)?;
+        let profile = loaded.profiles.get(symbol);
+        let returns = &returns[self.span.clone()];
+        Ok(symbol_factors::fit(
+            &self.dated,
+            symbol,
+            loaded.as_of,
+            returns,
+            profile,
+        ))
+    }
 }
 
 /// Stores what the safety net caught: the symbol in the universe, its model under its own header.

@@ -139,6 +139,12 @@ def joint_model():
     centred = f - w @ f
     gram = centred.T @ (w[:, None] * centred)
     style = np.diag([0.0, 1, 1, 1, 1, 1, 0])
+    exog = sm.add_constant(f)
+    inflation = [
+        1 / (1 - sm.WLS(f[:, k], np.delete(exog, k + 1, axis=1), weights=w).fit().rsquared) for k in range(size)
+    ]
+    whitened = np.sqrt(w)[:, None] * exog
+    condition = np.linalg.cond(whitened / np.sqrt((whitened**2).sum(axis=0)))
     for name in STOCKS:
         y = returns[name].iloc[end - 252 : end].to_numpy()[complete]
         target = y - w @ y
@@ -156,20 +162,44 @@ def joint_model():
         # Lags are counted in sessions, so the scores sit on the window with zeros where a row is missing.
         scores = np.zeros((252, size))
         scores[complete] = (w * e)[:, None] * centred
-        meat = scores.T @ scores
-        for lag in range(1, 6):
-            cross = scores[lag:].T @ scores[:-lag]
-            meat += (1 - lag / 6) * (cross + cross.T)
+
+        def newey_west(scores):
+            meat = scores.T @ scores
+            for lag in range(1, 6):
+                cross = scores[lag:].T @ scores[:-lag]
+                meat += (1 - lag / 6) * (cross + cross.T)
+            return meat
+
+        errors = np.sqrt(np.diag(bread @ newey_west(scores) @ bread))
+        # The intercept is the mean less what the slopes explain of it, so a session moves it by its own residual and through them.
+        of_alpha = np.zeros((252, 1))
+        of_alpha[complete, 0] = w * e * (1 - centred @ bread @ (w @ f))
+        alpha = w @ y - (w @ f) @ b
+        alpha_error = math.sqrt(newey_west(of_alpha)[0, 0])
+        left = n_eff - edf
+        half = stats.t.ppf(0.975, left) * errors
         case = f"joint {name}"
         vector(case, "beta", b)
-        vector(case, "error", np.sqrt(np.diag(bread @ meat @ bread)))
+        vector(case, "error", errors)
+        vector(case, "t", b / errors)
+        vector(case, "p", 2 * stats.t.sf(np.abs(b / errors), left))
+        vector(case, "low", b - half)
+        vector(case, "high", b + half)
+        vector(case, "vif", inflation)
+        r_squared = 1 - (w * e**2).sum() / (w * target**2).sum()
         put(
             case,
-            alpha=w @ y - (w @ f) @ b,
+            alpha=alpha,
+            alpha_error=alpha_error,
+            alpha_t=alpha / alpha_error,
+            alpha_p=2 * stats.t.sf(abs(alpha / alpha_error), left),
             penalty=penalty,
             edf=edf,
             specific=252 * variance(b, edf),
-            r_squared=1 - (w * e**2).sum() / (w * target**2).sum(),
+            r_squared=r_squared,
+            adjusted=1 - (1 - r_squared) * (n_eff - 1) / left,
+            durbin_watson=durbin_watson(e),
+            condition=condition,
         )
 
 

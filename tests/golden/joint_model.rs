@@ -42,9 +42,23 @@ fn the_factor_model_and_the_prior_ridge_of_every_stock() {
             .joint_fit(&table.returns(name)[end - 252..end])
             .unwrap();
         let case = format!("joint {name}");
-        numbers.check_all(&case, "beta", fit.betas);
-        numbers.check_all(&case, "error", fit.standard_errors);
+        numbers.check_all(&case, "beta", fit.betas.iter().copied());
+        numbers.check_all(&case, "error", fit.standard_errors.iter().copied());
+        let inference = || fit.inference.iter();
+        let ends = || inference().map(|of| of.interval.unwrap());
+        numbers.check_all(&case, "t", inference().map(|of| of.t.unwrap()));
+        numbers.check_all(&case, "p", inference().map(|of| of.p.unwrap()));
+        numbers.check_all(&case, "low", ends().map(|(low, _)| low));
+        numbers.check_all(&case, "high", ends().map(|(_, high)| high));
+        let inflation = fit.variance_inflation.iter().map(|vif| vif.unwrap());
+        numbers.check_all(&case, "vif", inflation);
         numbers.check(&case, "alpha", fit.alpha);
+        numbers.check(&case, "alpha_error", fit.alpha_error);
+        numbers.check(&case, "alpha_t", fit.alpha_inference.t.unwrap());
+        numbers.check(&case, "alpha_p", fit.alpha_inference.p.unwrap());
+        numbers.check(&case, "adjusted", fit.adjusted_r_squared.unwrap());
+        numbers.check(&case, "durbin_watson", fit.durbin_watson.unwrap());
+        numbers.check(&case, "condition", fit.condition.unwrap());
         numbers.check(&case, "penalty", fit.penalty);
         numbers.check(&case, "edf", fit.edf);
         numbers.check(&case, "specific", fit.specific_variance);

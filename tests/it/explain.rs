@@ -1,6 +1,8 @@
 //! `explain` on stored numbers: every metric is made again to the last bit, and one whose inputs changed says so.
 
 use serde_json::Value;
+use sigmabatch::domain::PortfolioId;
+use sigmabatch::engine::{self, ExplainError, Metric};
 
 use crate::market::{Folder, close};
 use crate::world::{World, on, request};
@@ -97,6 +99,85 @@ async fn every_number_that_can_be_explained_is_made_again_to_the_last_bit() {
     let (code, page) = world.page(&["explain", "long_short", "beta:Market"]).await;
     assert_eq!(code, 0);
     assert!(page.contains("the same to the last bit"), "{page}");
+}
+
+/// Choices of a metric that are looked at, spread over all of them.
+const LOOKED_AT: usize = 24;
+
+/// Whatever the registry holds: made again to the last bit, and told alike without making it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_choice_of_every_metric_is_made_again_and_told_alike() {
+    let world = World::shipped_at("2023-01-03T22:30:00Z").await;
+    let stocks = world.shipped_book("long_short").await;
+    let rows = [
+        "AAPL,100,116.52,2022-12-19,PUBLIC",
+        "XOM,-50,90.42,2022-12-19,PUBLIC",
+        "MSFT,80,63.62,2022-12-19,PUBLIC",
+        "MSFT,20,63.62,2022-12-20,PUBLIC",
+        ",-2,4.25,2022-12-19,OPTIONS,,AAPL,120,2023-06-16,CALL",
+        "HOUSE,1,20000,2022-12-19,PRIVATE",
+    ];
+    let mixed = world.book("mixed", "60000", "2022-12-19", &rows).await;
+    world.worker().await;
+    world.run(&request(on("2022-12-28"))).await;
+
+    let mut seen: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
+    for book in [stocks, mixed] {
+        for metric in engine::registry() {
+            for asked in choices(&world, book, metric).await {
+                let made = engine::explain(&world.engine.pools, book, None, &asked).await;
+                let made = match made {
+                    Ok(made) => made,
+                    Err(ExplainError::NotStored { reason, .. }) => {
+                        assert!(!reason.is_empty(), "{asked}");
+                        continue;
+                    }
+                    Err(error) => panic!("{asked}: {error}"),
+                };
+                let explained = &made.explained;
+                assert!(made.holds(), "{asked}: {explained:?}");
+                let told = engine::told(&made.report, &asked).unwrap();
+                assert!(told.value.same(explained.stored), "{asked}");
+                assert_eq!(
+                    (told.formula, told.unit, told.source, &told.window),
+                    (
+                        explained.formula,
+                        explained.unit,
+                        explained.source,
+                        &explained.window
+                    ),
+                    "{asked}"
+                );
+                assert!(told.n.is_none_or(|n| n == explained.n), "{asked}");
+                assert!(
+                    !explained.inputs.is_empty() && !explained.steps.is_empty(),
+                    "{asked}"
+                );
+                *seen.entry(metric.name).or_default() += 1;
+            }
+        }
+    }
+    let unseen = engine::registry().iter().map(|metric| metric.name);
+    let unseen: Vec<&str> = unseen.filter(|name| !seen.contains_key(name)).collect();
+    assert!(unseen.is_empty(), "{unseen:?} of {seen:?}");
+}
+
+/// What can be asked of a metric of a book; a wrong argument lists it.
+async fn choices(world: &World, book: PortfolioId, metric: &Metric) -> Vec<String> {
+    if metric.argument.is_none() {
+        return vec![metric.name.to_owned()];
+    }
+    let wrong = format!("{}:?", metric.name);
+    match engine::explain(&world.engine.pools, book, None, &wrong).await {
+        Err(ExplainError::Argument { choices, .. }) => {
+            let step = choices.len().div_ceil(LOOKED_AT).max(1);
+            let some = choices.iter().step_by(step);
+            some.map(|choice| format!("{}:{choice}", metric.name))
+                .collect()
+        }
+        Err(ExplainError::NotStored { .. }) => Vec::new(),
+        other => panic!("{wrong}: {other:?}"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -197,7 +197,20 @@ async fn performance_is_what_the_snapshots_say_to_the_last_cent() {
     assert_eq!(names.len(), 4);
     let sum: Decimal = parts.iter().map(|part| amount(&part["profit"])).sum();
     assert_eq!(sum, profit, "{names:?}");
+    // Every lot by itself: each of the book once, and those of a symbol are its profit.
+    let lots = |part: &Value| part["lots"].as_array().unwrap().clone();
+    let own: Vec<Value> = parts.iter().flat_map(lots).collect();
+    let ids: std::collections::BTreeSet<&str> = own
+        .iter()
+        .map(|lot| lot["position_id"].as_str().unwrap())
+        .collect();
+    assert_eq!((own.len(), ids.len()), (rows.len(), rows.len()));
+    for part in parts.iter().filter(|part| part["name"] != "income") {
+        let sum: Decimal = lots(part).iter().map(|lot| amount(&lot["profit"])).sum();
+        assert_eq!(sum, amount(&part["profit"]), "{part}");
+    }
     let fee = parts.iter().find(|part| part["name"] == "income").unwrap();
+    assert!(lots(fee).is_empty());
     assert_eq!(amount(&fee["profit"]), dec("-12.5"));
     // Seven months are enough for everything, and everything names its convention.
     for key in [

@@ -180,6 +180,19 @@ pub struct PerformanceContribution {
     pub profit: Money,
     /// Of the net asset value before the range; null where that was not positive.
     pub fraction: Option<f64>,
+    /// Its lots; they add up to the profit. Income has none.
+    pub lots: Vec<PerformanceLot>,
+}
+
+/// Profit of one lot.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct PerformanceLot {
+    /// Which.
+    pub position_id: uuid::Uuid,
+    /// What it made.
+    pub profit: Money,
+    /// Of the net asset value before the range; null where that was not positive.
+    pub fraction: Option<f64>,
 }
 
 /// The conventions behind figures.

@@ -28,6 +28,8 @@ pub struct Volatility {
     pub n: Option<i32>,
     /// Holes that the factor model filled.
     pub filled: Option<i32>,
+    /// Sessions left out, for a hole that nothing could fill.
+    pub dropped: Option<i32>,
     /// Modelled gross over gross, a fraction.
     pub coverage: Option<f64>,
     /// What to know about it.

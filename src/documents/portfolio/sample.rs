@@ -241,6 +241,7 @@ pub(crate) fn report() -> Report {
             trend: Some("falling".into()),
             n: 251,
             filled: 0,
+            dropped: 0,
             coverage: Some(0.965),
             flags: Vec::new(),
             reasons: [("forecast_21".into(), "have 20, need 60".into())].into(),

@@ -18,6 +18,7 @@ pub(super) fn volatility(report: &Report) -> Value {
         "trend": row.and_then(|row| row.trend.clone()),
         "n": row.map(|row| row.n),
         "filled": row.map(|row| row.filled),
+        "dropped": row.map(|row| row.dropped),
         "coverage": row.and_then(|row| row.coverage),
         "flags": row.map(|row| row.flags.clone()).unwrap_or_default(),
         "reasons": row.map(trends).unwrap_or_default(),

@@ -387,6 +387,9 @@ pub(super) fn concentration(view: &BookView<'_>) -> (Option<ConcentrationRow>, O
     }
 }
 
+/// The bucket of cash.
+pub(super) const CASH: &str = "Cash";
+
 /// Sector buckets by market value; net weights and cash add up to the net asset value.
 pub(super) fn sectors(view: &BookView<'_>, loaded: &Loaded) -> Vec<SectorRow> {
     if !view.valued {
@@ -405,7 +408,7 @@ pub(super) fn sectors(view: &BookView<'_>, loaded: &Loaded) -> Vec<SectorRow> {
             .add(valued.market_value);
     }
     if loaded.accounts.money.is_some() {
-        buckets.entry("Cash".to_owned()).or_default().add(view.cash);
+        buckets.entry(CASH.to_owned()).or_default().add(view.cash);
     }
     let weight = |sides: Sides| view.nav.map(|nav| money::to_f64(sides.net()) / nav);
     buckets

@@ -6,7 +6,11 @@
 
 mod book;
 mod correlation;
+mod crises;
 mod factors;
+mod fields;
+mod fits;
+mod ledger;
 mod losses;
 mod stress;
 mod told;
@@ -116,7 +120,7 @@ pub struct Metric {
     pub argument: Option<&'static str>,
     /// What it is.
     pub about: &'static str,
-    /// In words and signs; where variants have formulas of their own, all of them.
+    /// In words and signs; where variants have formulas of their own, what they have in common.
     pub formula: &'static str,
     /// Where its inputs are stored.
     pub source: &'static str,
@@ -140,18 +144,31 @@ impl Metric {
 pub const METRICS: &[Metric] = &[
     book::NAV,
     book::PNL_DAY,
+    ledger::SNAPSHOT,
+    ledger::LOT,
     book::HHI,
+    book::CONCENTRATION,
+    book::SECTOR,
+    fits::FIT,
     factors::BETA,
     factors::VOLATILITY,
     factors::SYSTEMATIC_SHARE,
+    factors::RISK,
     factors::CONTRIBUTION,
     volatility::REALISED_21,
     volatility::REALISED_63,
     volatility::FORECAST_21,
+    volatility::PERCENTILE,
+    volatility::TREND,
     correlation::CORRELATION,
+    correlation::AVERAGE,
+    correlation::SHRINKAGE,
     stress::STRESS,
+    crises::REPLAY,
+    crises::REVERSE,
     losses::VALUE_AT_RISK,
     losses::EXPECTED_SHORTFALL,
+    losses::BACKTEST,
     losses::OPTION,
 ];
 

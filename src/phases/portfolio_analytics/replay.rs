@@ -75,19 +75,64 @@ fn one(
     replay: &Replay,
     window: [TradingDate; 2],
 ) -> Result<Through, Outcome> {
+    let ways = through(view, loaded, replay, window)?;
+    let covered: Decimal = ways.iter().map(|way| way.gross).sum();
+    if covered.is_zero()
+        && let Some(nothing) = view.nothing_to_model()
+    {
+        return Err(nothing);
+    }
+    let approximated = ways.iter().filter(|way| way.approximated);
+    Ok(Through {
+        profit: ways.iter().fold(0.0, |sum, way| sum + way.profit),
+        approximated: approximated.map(|way| way.symbol.to_string()).collect(),
+        coverage: coverage(covered, view.gross),
+    })
+}
+
+/// What a window did to an underlying.
+pub(super) struct Way<'a> {
+    pub(super) symbol: &'a Symbol,
+    /// Its returns, bought and held.
+    pub(super) held: Held,
+    /// Of the book's stock and options on it.
+    pub(super) profit: f64,
+    /// Without a path of its own, it moved by its betas.
+    pub(super) approximated: bool,
+    gross: Decimal,
+}
+
+/// What the window of a crisis did to each underlying that has a way through it.
+pub(super) fn ways<'a>(
+    view: &'a BookView<'a>,
+    loaded: &Loaded,
+    id: &str,
+) -> Result<Vec<Way<'a>>, Outcome> {
+    let mut known = loaded.past.windows.iter();
+    let Some((replay, window)) = known.find(|(replay, _)| replay.id == id) else {
+        return Err(Outcome::Failed(format!("no crisis {id}")));
+    };
+    through(view, loaded, replay, *window)
+}
+
+fn through<'a>(
+    view: &'a BookView<'a>,
+    loaded: &Loaded,
+    replay: &Replay,
+    window: [TradingDate; 2],
+) -> Result<Vec<Way<'a>>, Outcome> {
     let failed = |error: NumericError| Outcome::Failed(error.to_string());
-    let (mut profit, mut covered) = (0.0, Decimal::ZERO);
-    let mut approximated = Vec::new();
+    let mut ways = Vec::new();
     let mut moves = None;
     for one in &view.modelled {
-        let by = if let Some(own) = path(loaded, one.symbol, replay).map_err(failed)? {
+        let own = path(loaded, one.symbol, replay).map_err(failed)?;
+        let held = if let Some(own) = own {
             own
         } else {
             let moves = match &moves {
                 Some(known) => known,
                 None => moves.insert(factor_moves(loaded, replay, window)?),
             };
-            approximated.push(one.symbol.to_string());
             // Of dividends betas know nothing.
             let by = by_betas(one, moves)?;
             Held {
@@ -95,27 +140,27 @@ fn one(
                 price: by,
             }
         };
-        profit += one.through(by).map_err(failed)?;
-        covered += one.gross;
+        ways.push(Way {
+            symbol: one.symbol,
+            held,
+            profit: one.through(held).map_err(failed)?,
+            approximated: own.is_none(),
+            gross: one.gross,
+        });
     }
     // A path of its own needs no model.
     for one in &view.unmodelled {
-        if let Some(own) = path(loaded, one.symbol, replay).map_err(failed)? {
-            profit += one.through(own).map_err(failed)?;
-            covered += one.gross;
+        if let Some(held) = path(loaded, one.symbol, replay).map_err(failed)? {
+            ways.push(Way {
+                symbol: one.symbol,
+                held,
+                profit: one.through(held).map_err(failed)?,
+                approximated: false,
+                gross: one.gross,
+            });
         }
     }
-    if covered.is_zero()
-        && let Some(nothing) = view.nothing_to_model()
-    {
-        return Err(nothing);
-    }
-    let coverage = coverage(covered, view.gross);
-    Ok(Through {
-        profit,
-        approximated,
-        coverage,
-    })
+    Ok(ways)
 }
 
 /// Move of each factor over a window, or why it has none.

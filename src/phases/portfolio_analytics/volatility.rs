@@ -66,6 +66,7 @@ fn row(view: &BookView<'_>, series: &PortfolioReturns) -> (Option<VolatilityRow>
     let mut row = VolatilityRow {
         n: i32::try_from(values.len()).unwrap_or(i32::MAX),
         filled: i32::try_from(series.filled).unwrap_or(i32::MAX),
+        dropped: i32::try_from(series.dropped).unwrap_or(i32::MAX),
         coverage: view.coverage,
         flags: coverage_flags(view.coverage),
         ..VolatilityRow::default()

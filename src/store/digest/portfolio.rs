@@ -176,7 +176,7 @@ async fn series(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>> {
         only,
         "portfolio_volatility",
         r#"select sha256(string_agg(record_send(row(portfolio_id, as_of, realised_21, realised_63, forecast_21, percentile,
-                                                    trend_ratio, trend, n, filled, coverage, flags, reasons)),
+                                                    trend_ratio, trend, n, filled, dropped, coverage, flags, reasons)),
                                     ''::bytea order by as_of)) as "hash!",
                   count(*) as "rows!"
            from portfolio_volatility

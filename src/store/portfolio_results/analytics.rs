@@ -147,6 +147,8 @@ pub struct VolatilityRow {
     pub n: i32,
     /// Holes filled by the factor model.
     pub filled: i32,
+    /// Sessions left out, for a hole that nothing could fill.
+    pub dropped: i32,
     /// Modelled gross over gross; null where that is zero.
     pub coverage: Option<f64>,
     /// Remarks on quality.
@@ -439,11 +441,11 @@ async fn series(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Result<()> {
     let (portfolios, dates) = owners(&rows);
     sqlx::query!(
         "insert into portfolio_volatility (portfolio_id, as_of, realised_21, realised_63, forecast_21, percentile,
-                                           trend_ratio, trend, n, filled, coverage, flags, reasons)
-         select p, d, r21, r63, f21, pc, tr, t, n, fl, c, f::text[], rs
+                                           trend_ratio, trend, n, filled, dropped, coverage, flags, reasons)
+         select p, d, r21, r63, f21, pc, tr, t, n, fl, dr, c, f::text[], rs
          from unnest($1::uuid[], $2::date[], $3::float8[], $4::float8[], $5::float8[], $6::float8[], $7::float8[],
-                     $8::text[], $9::integer[], $10::integer[], $11::float8[], $12::text[], $13::jsonb[])
-              as v(p, d, r21, r63, f21, pc, tr, t, n, fl, c, f, rs)",
+                     $8::text[], $9::integer[], $10::integer[], $11::integer[], $12::float8[], $13::text[], $14::jsonb[])
+              as v(p, d, r21, r63, f21, pc, tr, t, n, fl, dr, c, f, rs)",
         &portfolios,
         &dates,
         &rows.iter().map(|(_, row)| row.realised_21).collect::<Vec<_>>() as &[Option<f64>],
@@ -454,6 +456,7 @@ async fn series(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Result<()> {
         &rows.iter().map(|(_, row)| row.trend.clone()).collect::<Vec<_>>() as &[Option<String>],
         &rows.iter().map(|(_, row)| row.n).collect::<Vec<_>>(),
         &rows.iter().map(|(_, row)| row.filled).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, row)| row.dropped).collect::<Vec<_>>(),
         &rows.iter().map(|(_, row)| row.coverage).collect::<Vec<_>>() as &[Option<f64>],
         &rows.iter().map(|(_, row)| words(&row.flags)).collect::<Vec<_>>(),
         &rows.iter().map(|(_, row)| row.reasons.clone()).collect::<Vec<_>>()

@@ -88,6 +88,8 @@ pub struct Volatility {
     pub n: i32,
     /// Holes that the factor model filled.
     pub filled: i32,
+    /// Sessions left out, for a hole that nothing could fill.
+    pub dropped: i32,
     /// Modelled gross over gross; null where that is zero.
     pub coverage: Option<f64>,
     /// What to know about it.
@@ -242,8 +244,8 @@ pub(super) async fn volatility(
     as_of: NaiveDate,
 ) -> Result<Option<Volatility>> {
     let row = sqlx::query!(
-        "select realised_21, realised_63, forecast_21, percentile, trend_ratio, trend, n, filled, coverage, flags,
-                reasons
+        "select realised_21, realised_63, forecast_21, percentile, trend_ratio, trend, n, filled, dropped, coverage,
+                flags, reasons
          from portfolio_volatility where portfolio_id = $1 and as_of = $2",
         id.0,
         as_of
@@ -260,6 +262,7 @@ pub(super) async fn volatility(
         trend: row.trend,
         n: row.n,
         filled: row.filled,
+        dropped: row.dropped,
         coverage: row.coverage,
         flags: row.flags,
         reasons: texts(&row.reasons),

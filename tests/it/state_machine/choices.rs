@@ -66,7 +66,11 @@ impl Machine {
                 lost,
             } => {
                 let worker = self.worker(*worker)?;
-                let hints = self.hints(worker, hints);
+                let mut hints = self.hints(worker, hints);
+                let hands = self.hands.get_mut(&worker)?;
+                // A worker asks for what it doubts alone and first, never beside a claim of the same.
+                hints.retain(|hint| !hands.doubtful.contains(hint));
+                hands.asking |= !lost && !hints.is_empty();
                 let doubtful = BTreeSet::new();
                 self.claim(worker, hints, doubtful, *alone, *lost)?
             }

@@ -22,7 +22,7 @@ pub(super) struct Hands {
     pub(super) claims: BTreeMap<TaskEpoch, Grip>,
     /// Hints of a claim whose answer was lost.
     pub(super) doubtful: BTreeSet<TaskEpoch>,
-    /// It asks again at the moment, and hears the answer before it does once more.
+    /// It asks at the moment; what it doubts it asks again only when the answer was heard.
     pub(super) asking: bool,
     /// Hints that were read and not claimed yet, with the entries that carry them.
     pub(super) read: BTreeMap<TaskEpoch, Vec<Entry>>,

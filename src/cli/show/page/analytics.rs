@@ -126,12 +126,14 @@ pub(super) fn volatility(page: &mut String, report: &Report) {
     ]);
     let mut text = table(&[left(""), right(""), left("")], rows);
     flags(&mut text, &row.flags);
-    let filled = if row.filled > 0 {
-        format!(", {} of them filled", row.filled)
-    } else {
-        String::new()
-    };
-    let _ = writeln!(text, "{} returns{filled}", row.n);
+    let _ = write!(text, "{} returns", row.n);
+    if row.filled > 0 {
+        let _ = write!(text, ", {} holes filled", row.filled);
+    }
+    if row.dropped > 0 {
+        let _ = write!(text, ", {} sessions left out", row.dropped);
+    }
+    text.push('\n');
     section(page, "Volatility of the return series", &text);
 }
 

@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
-use super::{Explained, Metric, Number, Refusal, Sources, line, told};
+use super::{Explained, Metric, Number, Refusal, Sources, Told, line, money, not_stored, told};
 use crate::analytics::MINIMUM_OBSERVATIONS;
 use crate::analytics::correlation::pearson;
 use crate::phases::portfolio_analytics::volatility::correlation;
 use crate::phases::symbol_factors::WINDOW;
-use crate::store::reports::Correlation;
+use crate::store::portfolio_results::CorrelationRow;
+use crate::store::reports::{Correlation, Report};
 
 pub(super) const CORRELATION: Metric = Metric {
     name: "correlation",
@@ -19,6 +20,99 @@ pub(super) const CORRELATION: Metric = Metric {
     explain: pair,
     told: told::correlation,
 };
+
+pub(super) const AVERAGE: Metric = Metric {
+    name: "mean_correlation",
+    argument: None,
+    about: "mean of all pairs",
+    formula: "Σ |weight × weight'| × ρ / Σ |weight × weight'| over the pairs with a correlation",
+    source: CORRELATION.source,
+    unit: CORRELATION.unit,
+    explain: |sources, _| of_matrix(sources, &AVERAGE, |row| row.average, |row| row.average),
+    told: |report, _| told_of_matrix(report, &AVERAGE, |row| row.average),
+};
+
+pub(super) const SHRINKAGE: Metric = Metric {
+    name: "ledoit_wolf_shrinkage",
+    argument: None,
+    about: "how far the covariance of the returns is to be shrunk, a check",
+    formula: "intensity of Ledoit and Wolf (2004) towards a scaled identity, on the symbols with all returns",
+    source: CORRELATION.source,
+    unit: "0 to 1",
+    explain: |sources, _| {
+        of_matrix(
+            sources,
+            &SHRINKAGE,
+            |row| row.shrinkage,
+            |row| row.shrinkage,
+        )
+    },
+    told: |report, _| told_of_matrix(report, &SHRINKAGE, |row| row.shrinkage),
+};
+
+/// A number of the whole matrix.
+fn of_matrix(
+    sources: &Sources<'_>,
+    metric: &Metric,
+    stored: fn(&Correlation) -> Option<f64>,
+    made: fn(&CorrelationRow) -> Option<f64>,
+) -> Result<Explained, Refusal> {
+    let Some(row) = &sources.report.correlation else {
+        return Err(sources.not_stored("correlation"));
+    };
+    let none = || Refusal::NotStored("no pair has a correlation".to_owned());
+    let stored = stored(row).ok_or_else(none)?;
+    let (row, outcome) = correlation(&sources.view, sources.loaded);
+    let gone = || Refusal::NotMade(outcome.reason().unwrap_or("no matrix").to_owned());
+    let row = row.ok_or_else(gone)?;
+    let computed = made(&row).ok_or_else(gone)?;
+    let symbols = sources.view.priced.iter().map(|(symbol, sides)| {
+        let value = json!({ "net": money(sides.net()), "gross": money(sides.gross()) });
+        line(symbol.to_string(), value)
+    });
+    let known = row.correlations.iter().flatten().count();
+    Ok(Explained {
+        formula: metric.formula,
+        source: metric.source,
+        unit: metric.unit,
+        window: format!("252 sessions to {}", sources.loaded.as_of),
+        n: row.symbols.len(),
+        inputs: symbols.collect(),
+        steps: vec![
+            line("pairs with a correlation", known),
+            line("pairs", row.correlations.len()),
+            line("correlations, row by row", json!(row.correlations)),
+        ],
+        computed: Number::Statistic(computed),
+        stored: Number::Statistic(stored),
+    })
+}
+
+fn told_of_matrix(
+    report: &Report,
+    metric: &Metric,
+    pick: fn(&Correlation) -> Option<f64>,
+) -> Result<Told, Refusal> {
+    let row = report.correlation.as_ref();
+    let row = row.ok_or_else(|| not_stored(report, "correlation"))?;
+    let none = || Refusal::NotStored("no pair has a correlation".to_owned());
+    let value = pick(row).ok_or_else(none)?;
+    let known = row.upper.iter().flatten().count();
+    Ok(Told {
+        formula: metric.formula,
+        source: metric.source,
+        unit: metric.unit,
+        window: format!("252 sessions to {}", report.published.as_of),
+        n: Some(row.symbols.len()),
+        inputs: vec![line("symbols", json!(row.symbols))],
+        steps: vec![
+            line("pairs with a correlation", known),
+            line("pairs", row.upper.len()),
+            line("correlations, row by row", json!(row.upper)),
+        ],
+        value: Number::Statistic(value),
+    })
+}
 
 /// Where a pair stands in an upper triangle without its diagonal.
 pub(super) fn place(size: usize, i: usize, j: usize) -> usize {

@@ -2,14 +2,17 @@
 
 use serde_json::json;
 
-use super::{Explained, Line, Metric, Number, Refusal, Sources, line, money, told};
+use super::fields::{Field, amount, field, statistic};
+use super::{Explained, Line, Metric, Refusal, Sources, line, money, not_stored, told};
 use crate::phases::portfolio_analytics::risk::{Exposures, exposures};
+use crate::store::portfolio_results::{ContributionRow, FactorRow, RiskRow};
+use crate::store::reports::{Contribution, Factor, Report, Risk};
 use crate::store::symbol_results::CovarianceRow;
 
 pub(super) const BETA: Metric = Metric {
     name: "beta",
     argument: Some("FACTOR"),
-    about: "slope of the portfolio on a factor",
+    about: "slope of the portfolio on a factor; with :std_error or :dollar another number of it",
     formula: "Σ weight × beta, weight = X / NAV, betas of the joint model",
     source: SOURCE,
     unit: "return of the portfolio per return of the factor",
@@ -24,8 +27,8 @@ pub(super) const VOLATILITY: Metric = Metric {
     formula: "√(b'Fb + Σ weight² × specific_variance), b = Σ weight × betas, F the factor covariance",
     source: SOURCE,
     unit: "a fraction of NAV per year",
-    explain: volatility,
-    told: told::volatility,
+    explain: |sources, _| of_risk(sources, "volatility"),
+    told: |report, _| told::of_risk(report, &VOLATILITY, "volatility"),
 };
 
 pub(super) const SYSTEMATIC_SHARE: Metric = Metric {
@@ -35,14 +38,25 @@ pub(super) const SYSTEMATIC_SHARE: Metric = Metric {
     formula: "b'Fb / σ²",
     source: SOURCE,
     unit: "a fraction of the variance",
-    explain: systematic_share,
-    told: told::systematic_share,
+    explain: |sources, _| of_risk(sources, "systematic_share"),
+    told: |report, _| told::of_risk(report, &SYSTEMATIC_SHARE, "systematic_share"),
+};
+
+pub(super) const RISK: Metric = Metric {
+    name: "risk",
+    argument: Some("NUMBER"),
+    about: "another number of the risk model",
+    formula: "σ² = b'Fb + Σ weight² × specific_variance",
+    source: SOURCE,
+    unit: "a fraction",
+    explain: of_risk,
+    told: |report, name| told::of_risk(report, &RISK, name),
 };
 
 pub(super) const CONTRIBUTION: Metric = Metric {
     name: "contribution",
     argument: Some("POSITION or FACTOR"),
-    about: "part of σ that a position or a factor has",
+    about: "part of σ that a position or a factor has; with :exposure, :marginal or :share another number of it",
     formula: "of a factor: b × (Fb) / σ; of a position: weight × (betas'Fb + weight × specific_variance) / σ",
     source: SOURCE,
     unit: "a fraction of NAV per year; all of them and the specific part of factors add up to σ",
@@ -72,28 +86,57 @@ pub(super) fn window_of_risk(as_of: impl std::fmt::Display) -> String {
     )
 }
 
-fn beta(sources: &Sources<'_>, factor: &str) -> Result<Explained, Refusal> {
-    let report = sources.report;
-    let Some(stored) = report.factors.iter().find(|row| row.factor == factor) else {
+pub(super) const OF_EXPOSURE: &[Field<Factor, FactorRow>] = &[
+    Field {
+        name: "beta",
+        formula: "Σ weight × beta",
+        unit: "return of the portfolio per return of the factor",
+        stored: |row| statistic(row.beta),
+        made: |row| statistic(row.beta),
+    },
+    Field {
+        name: "std_error",
+        formula: "√Σ (weight × std_error)²",
+        unit: "of the beta",
+        stored: |row| statistic(row.std_error),
+        made: |row| statistic(row.std_error),
+    },
+    Field {
+        name: "dollar",
+        formula: "Σ exposure × beta, exposure the value of stock and the delta equivalent of options",
+        unit: "currency of the portfolio",
+        stored: |row| amount(row.dollar),
+        made: |row| amount(row.dollar),
+    },
+];
+
+/// The exposure that is meant, and the number of it.
+pub(super) fn exposure<'a>(
+    report: &'a Report,
+    argument: &str,
+) -> Result<(&'a Factor, &'static Field<Factor, FactorRow>), Refusal> {
+    let (name, of) = argument.split_once(':').unwrap_or((argument, "beta"));
+    let Some(row) = report.factors.iter().find(|row| row.factor == name) else {
         if report.factors.is_empty() {
-            return Err(sources.not_stored("factors"));
+            return Err(not_stored(report, "factors"));
         }
         let names = report.factors.iter().map(|row| row.factor.clone());
         return Err(Refusal::Argument(names.collect()));
     };
-    let Some(beta) = stored.beta else {
-        let reason = stored.reason.clone();
-        return Err(Refusal::NotStored(
-            reason.unwrap_or_else(|| "no slope".to_owned()),
-        ));
-    };
+    Ok((row, field(OF_EXPOSURE, of, &format!("{name}:"))?))
+}
+
+fn beta(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
+    let (stored, of) = exposure(sources.report, argument)?;
+    let factor = stored.factor.as_str();
+    let value = of.stored(stored, stored.reason.as_ref())?;
     let rows = exposures(&sources.view, sources.loaded).factors;
     let made = rows.iter().find(|row| row.factor == factor);
-    let (Some(row), Some(computed)) = (made, made.and_then(|row| row.beta)) else {
-        let why = made.and_then(|row| row.reason.clone());
-        return Err(Refusal::NotMade(
-            why.unwrap_or_else(|| "no slope".to_owned()),
-        ));
+    let row = made.ok_or_else(|| Refusal::NotMade("no slope".to_owned()))?;
+    let computed = match (&row.reason, (of.made)(row)) {
+        (_, Some(value)) => value,
+        (Some(why), None) => return Err(Refusal::NotMade(why.clone())),
+        (None, None) => return Err(Refusal::NotMade("no slope".to_owned())),
     };
     let covariance = covariance(sources)?;
     let at = covariance.factors.iter().position(|name| name == factor);
@@ -126,15 +169,15 @@ fn beta(sources: &Sources<'_>, factor: &str) -> Result<Explained, Refusal> {
         steps.push(line("exposure, Σ X × beta", money(dollar)));
     }
     Ok(Explained {
-        formula: BETA.formula,
+        formula: of.formula,
         source: BETA.source,
-        unit: BETA.unit,
+        unit: of.unit,
         window: window(covariance),
         n: inputs.len(),
         inputs,
         steps,
-        computed: Number::Statistic(computed),
-        stored: Number::Statistic(beta),
+        computed,
+        stored: value,
     })
 }
 
@@ -175,25 +218,72 @@ fn risk<'a>(sources: &Sources<'a>) -> Result<(Exposures, &'a CovarianceRow), Ref
     Ok((all, covariance(sources)?))
 }
 
-fn of_risk(
-    sources: &Sources<'_>,
-    metric: &Metric,
-    pick: fn(f64, Option<f64>) -> Option<f64>,
-) -> Result<Explained, Refusal> {
+/// Numbers of the risk model's view, other than σ and the systematic share.
+pub(super) const OF_RISK: &[Field<Risk, RiskRow>] = &[
+    Field {
+        name: "volatility",
+        formula: VOLATILITY.formula,
+        unit: VOLATILITY.unit,
+        stored: |row| statistic(row.volatility),
+        made: |row| statistic(row.volatility),
+    },
+    Field {
+        name: "systematic_share",
+        formula: SYSTEMATIC_SHARE.formula,
+        unit: SYSTEMATIC_SHARE.unit,
+        stored: |row| statistic(row.systematic_share),
+        made: |row| statistic(row.systematic_share),
+    },
+    Field {
+        name: "factor_variance",
+        formula: "b'Fb",
+        unit: VARIANCE,
+        stored: |row| statistic(row.factor_variance),
+        made: |row| statistic(row.factor_variance),
+    },
+    Field {
+        name: "specific_variance",
+        formula: "Σ weight² × specific_variance",
+        unit: VARIANCE,
+        stored: |row| statistic(row.specific_variance),
+        made: |row| statistic(row.specific_variance),
+    },
+    Field {
+        name: "diversification_ratio",
+        formula: "Σ |weight| × σ of the underlying / σ",
+        unit: "1 or more",
+        stored: |row| statistic(row.diversification_ratio),
+        made: |row| statistic(row.diversification_ratio),
+    },
+    Field {
+        name: "effective_bets",
+        formula: "1 / Σ (share of σ)² over underlyings",
+        unit: "a number of bets of equal size",
+        stored: |row| statistic(row.effective_bets),
+        made: |row| statistic(row.effective_bets),
+    },
+    Field {
+        name: "coverage",
+        formula: "modelled gross / gross",
+        unit: "a fraction of gross",
+        stored: |row| statistic(row.coverage),
+        made: |row| statistic(row.coverage),
+    },
+];
+
+const VARIANCE: &str = "a fraction of NAV, squared, per year";
+
+fn of_risk(sources: &Sources<'_>, name: &str) -> Result<Explained, Refusal> {
+    let of = field(OF_RISK, name, "")?;
     let (all, covariance) = risk(sources)?;
     let gone = || Refusal::NotMade("no risk".to_owned());
     let made = all.risk.as_ref().ok_or_else(gone)?;
     let stored = sources.report.risk.as_ref().ok_or_else(gone)?;
-    let none = || Refusal::NotStored("no_variance".to_owned());
-    let number = |volatility, share| {
-        let value = pick(volatility, share);
-        value.map(Number::Statistic).ok_or_else(none)
-    };
     let variance = made.factor_variance + made.specific_variance;
     Ok(Explained {
-        formula: metric.formula,
-        source: metric.source,
-        unit: metric.unit,
+        formula: of.formula,
+        source: SOURCE,
+        unit: of.unit,
         window: window_of_risk(covariance.as_of),
         n: usize::try_from(covariance.n).unwrap_or(0),
         inputs: parts(sources, &all, covariance),
@@ -207,17 +297,9 @@ fn of_risk(
             line("σ", made.volatility),
             line("coverage, modelled gross over gross", made.coverage),
         ],
-        computed: number(made.volatility, made.systematic_share)?,
-        stored: number(stored.volatility, stored.systematic_share)?,
+        computed: of.made(made)?,
+        stored: of.stored(stored, Some(&"no_variance".to_owned()))?,
     })
-}
-
-fn volatility(sources: &Sources<'_>, _: &str) -> Result<Explained, Refusal> {
-    of_risk(sources, &VOLATILITY, |sigma, _| Some(sigma))
-}
-
-fn systematic_share(sources: &Sources<'_>, _: &str) -> Result<Explained, Refusal> {
-    of_risk(sources, &SYSTEMATIC_SHARE, |_, share| share)
 }
 
 /// How a part of the risk is made.
@@ -229,35 +311,91 @@ pub(super) fn part(kind: &str) -> &'static str {
     }
 }
 
-fn contribution(sources: &Sources<'_>, name: &str) -> Result<Explained, Refusal> {
-    let (all, covariance) = risk(sources)?;
-    let mut stored = sources.report.contributions.iter();
-    let Some(stored) = stored.find(|row| row.name == name) else {
-        let names = sources
-            .report
-            .contributions
-            .iter()
-            .map(|row| row.name.clone());
+pub(super) const OF_CONTRIBUTION: &[Field<Contribution, ContributionRow>] = &[
+    Field {
+        name: "contribution",
+        formula: CONTRIBUTION.formula,
+        unit: CONTRIBUTION.unit,
+        stored: |row| statistic(row.contribution),
+        made: |row| statistic(row.contribution),
+    },
+    Field {
+        name: "exposure",
+        formula: "of a factor: b = Σ weight × beta; of a position: its weight, exposure / NAV",
+        unit: "a slope, or a fraction of NAV",
+        stored: |row| statistic(row.exposure),
+        made: |row| statistic(row.exposure),
+    },
+    Field {
+        name: "marginal",
+        formula: "contribution / exposure: of a factor (Fb) / σ; of a position (betas'Fb + weight × specific_variance) / σ",
+        unit: "change of σ per exposure",
+        stored: |row| statistic(row.marginal),
+        made: |row| statistic(row.marginal),
+    },
+    Field {
+        name: "share",
+        formula: "contribution / σ",
+        unit: "a fraction of σ",
+        stored: |row| statistic(row.share),
+        made: |row| statistic(row.share),
+    },
+];
+
+/// The part that is meant, and the number of it.
+pub(super) fn part_of<'a>(
+    report: &'a Report,
+    argument: &str,
+) -> Result<
+    (
+        &'a Contribution,
+        &'static Field<Contribution, ContributionRow>,
+    ),
+    Refusal,
+> {
+    let (name, of) = argument
+        .split_once(':')
+        .unwrap_or((argument, "contribution"));
+    let mut rows = report.contributions.iter();
+    let Some(row) = rows.find(|row| row.name == name) else {
+        let names = report.contributions.iter().map(|row| row.name.clone());
         return Err(Refusal::Argument(names.collect()));
     };
+    Ok((row, field(OF_CONTRIBUTION, of, &format!("{name}:"))?))
+}
+
+fn contribution(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
+    let (all, covariance) = risk(sources)?;
+    let (stored, of) = part_of(sources.report, argument)?;
     let mut made = all.contributions.iter();
-    let made = made.find(|row| row.name == name && row.kind == stored.kind);
-    let made = made.ok_or_else(|| Refusal::NotMade(format!("{name} is not modelled")))?;
+    let made = made.find(|row| row.name == stored.name && row.kind == stored.kind);
+    let gone = || Refusal::NotMade(format!("{} is not modelled", stored.name));
+    let made = made.ok_or_else(gone)?;
     let sigma = all.risk.as_ref().map(|risk| risk.volatility);
     Ok(Explained {
-        formula: part(made.kind),
+        formula: formula_of(of, made.kind),
         source: CONTRIBUTION.source,
-        unit: CONTRIBUTION.unit,
+        unit: of.unit,
         window: window_of_risk(covariance.as_of),
         n: usize::try_from(covariance.n).unwrap_or(0),
         inputs: parts(sources, &all, covariance),
         steps: vec![
             line("exposure", made.exposure),
             line("marginal, change of σ with the exposure", made.marginal),
+            line("contribution, exposure × marginal", made.contribution),
             line("σ", sigma),
             line("share of σ", made.share),
         ],
-        computed: Number::Statistic(made.contribution),
-        stored: Number::Statistic(stored.contribution),
+        computed: of.made(made)?,
+        stored: of.stored(stored, Some(&"no_variance".to_owned()))?,
     })
+}
+
+/// A contribution has a formula of its own for each kind.
+pub(super) fn formula_of(of: &Field<Contribution, ContributionRow>, kind: &str) -> &'static str {
+    if of.name == "contribution" {
+        part(kind)
+    } else {
+        of.formula
+    }
 }

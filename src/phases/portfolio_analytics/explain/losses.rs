@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
-use super::{Explained, Metric, Number, Refusal, Sources, line, money, told};
+use super::fields::{Field, counted, field, names, statistic};
+use super::{Explained, Metric, Number, Refusal, Sources, Told, line, money, not_stored, told};
 use crate::phases::portfolio_analytics::contracts::Contract;
 use crate::phases::portfolio_analytics::losses::value_at_risk;
 use crate::phases::portfolio_analytics::volatility::return_series;
-use crate::store::portfolio_results::{OptionRow, ValueAtRiskRow};
-use crate::store::reports::Contract as Stored;
+use crate::store::portfolio_results::{BacktestRow, OptionRow, ValueAtRiskRow};
+use crate::store::reports::{Contract as Stored, Report, ValueAtRisk};
 
 pub(super) const VALUE_AT_RISK: Metric = Metric {
     name: "value_at_risk",
@@ -29,6 +30,17 @@ pub(super) const EXPECTED_SHORTFALL: Metric = Metric {
     unit: LOSS,
     explain: |sources, argument| loss(sources, argument, 1),
     told: |report, argument| told::loss(report, argument, 1),
+};
+
+pub(super) const BACKTEST: Metric = Metric {
+    name: "backtest",
+    argument: Some("CONFIDENCE:NUMBER"),
+    about: "how often the historical value at risk was exceeded, and the tests of it",
+    formula: "Kupiec (1995), Christoffersen (1998): likelihood ratios of the exceptions",
+    source: RETURNS,
+    unit: "a count, a likelihood ratio, or its p-value",
+    explain: tested,
+    told: tested_told,
 };
 
 pub(super) const OPTION: Metric = Metric {
@@ -128,6 +140,150 @@ fn loss(sources: &Sources<'_>, argument: &str, of: usize) -> Result<Explained, R
         steps,
         computed: Number::Statistic(pair[of]),
         stored: Number::Statistic(value),
+    })
+}
+
+const OF_BACKTEST: &[Field<ValueAtRisk, BacktestRow>] = &[
+    Field {
+        name: "exceptions",
+        formula: "number of sessions whose return is below −VaR of the 252 returns before",
+        unit: "sessions",
+        stored: |row| counted(row.exceptions),
+        made: |row| counted(row.exceptions),
+    },
+    Field {
+        name: "expected",
+        formula: "(1 − confidence) × sessions",
+        unit: "sessions",
+        stored: |row| statistic(row.expected),
+        made: |row| statistic(row.expected),
+    },
+    Field {
+        name: "kupiec",
+        formula: "2 (ln L(x/n) − ln L(1 − confidence)), L(p) = pˣ (1 − p)ⁿ⁻ˣ",
+        unit: RATIO,
+        stored: |row| statistic(row.tests["kupiec"][0]),
+        made: |row| statistic(row.kupiec[0]),
+    },
+    Field {
+        name: "kupiec_p",
+        formula: "P(χ² of one degree of freedom > likelihood ratio)",
+        unit: P_VALUE,
+        stored: |row| statistic(row.tests["kupiec"][1]),
+        made: |row| statistic(row.kupiec[1]),
+    },
+    Field {
+        name: "independence",
+        formula: "2 (ln L of a Markov chain of exceptions − ln L of independent ones)",
+        unit: RATIO,
+        stored: |row| statistic(row.tests["independence"][0]),
+        made: |row| statistic(row.independence[0]),
+    },
+    Field {
+        name: "independence_p",
+        formula: "P(χ² of one degree of freedom > likelihood ratio)",
+        unit: P_VALUE,
+        stored: |row| statistic(row.tests["independence"][1]),
+        made: |row| statistic(row.independence[1]),
+    },
+    Field {
+        name: "conditional",
+        formula: "Kupiec's likelihood ratio + that of independence",
+        unit: RATIO,
+        stored: |row| statistic(row.tests["conditional"][0]),
+        made: |row| statistic(row.conditional[0]),
+    },
+    Field {
+        name: "conditional_p",
+        formula: "P(χ² of two degrees of freedom > likelihood ratio)",
+        unit: P_VALUE,
+        stored: |row| statistic(row.tests["conditional"][1]),
+        made: |row| statistic(row.conditional[1]),
+    },
+];
+
+const RATIO: &str = "a likelihood ratio, zero or more";
+const P_VALUE: &str = "a p-value, 0 to 1; a small one rejects the model";
+
+/// The row that is meant, the number of it, and why it has none.
+fn backtest<'a>(
+    report: &'a Report,
+    argument: &str,
+) -> Result<(&'a ValueAtRisk, &'static Field<ValueAtRisk, BacktestRow>), Refusal> {
+    let usual = OF_BACKTEST[0].name;
+    let (confidence, of) = argument.split_once(':').unwrap_or((argument, usual));
+    let level = CONFIDENCES.iter().find(|(text, _)| *text == confidence);
+    let Some((_, level)) = level else {
+        let each = CONFIDENCES
+            .iter()
+            .flat_map(|(text, _)| names(OF_BACKTEST, &format!("{text}:")));
+        return Err(Refusal::Argument(each.collect()));
+    };
+    let of = field(OF_BACKTEST, of, &format!("{confidence}:"))?;
+    let mut rows = report.losses.value_at_risk.iter();
+    let row = rows.find(|row| (row.confidence - level).abs() < 1e-9);
+    Ok((row.ok_or_else(|| not_stored(report, "value_at_risk"))?, of))
+}
+
+fn untested(row: &ValueAtRisk) -> Option<&String> {
+    row.reasons.get("backtest").or(row.reason.as_ref())
+}
+
+fn tested(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
+    let (stored, of) = backtest(sources.report, argument)?;
+    let value = of.stored(stored, untested(stored))?;
+    let series = return_series(&sources.view, sources.loaded);
+    let (made, outcome) = value_at_risk(&sources.view, &series);
+    let mut rows = made.iter();
+    let row = rows.find(|row| row.confidence.to_bits() == stored.confidence.to_bits());
+    let Some(test) = row.and_then(|row| row.backtest.as_ref()) else {
+        let why = outcome.reason().unwrap_or("too few returns");
+        return Err(Refusal::NotMade(why.to_owned()));
+    };
+    let returns = series.map_err(Refusal::NotMade)?.returns;
+    let numbers = OF_BACKTEST.iter();
+    let numbers = numbers.filter_map(|one| match (one.made)(test)? {
+        Number::Statistic(value) => Some(line(one.name, value)),
+        Number::Money(value) => Some(line(one.name, money(value))),
+    });
+    let n = usize::try_from(test.sessions).unwrap_or(0);
+    Ok(Explained {
+        formula: of.formula,
+        source: RETURNS,
+        unit: of.unit,
+        window: format!(
+            "the last {n} returns to {}, each against the 252 before",
+            sources.loaded.as_of
+        ),
+        n,
+        inputs: vec![line("returns, Σ weight × return", returns)],
+        steps: numbers.collect(),
+        computed: of.made(test)?,
+        stored: value,
+    })
+}
+
+fn tested_told(report: &Report, argument: &str) -> Result<Told, Refusal> {
+    let (row, of) = backtest(report, argument)?;
+    let value = of.stored(row, untested(row))?;
+    let numbers = OF_BACKTEST.iter();
+    let numbers = numbers.filter_map(|one| match (one.stored)(row)? {
+        Number::Statistic(value) => Some(line(one.name, value)),
+        Number::Money(value) => Some(line(one.name, money(value))),
+    });
+    let n = row.sessions.unwrap_or_default();
+    Ok(Told {
+        formula: of.formula,
+        source: RETURNS,
+        unit: of.unit,
+        window: format!(
+            "the last {n} returns to {}, each against the 252 before",
+            report.published.as_of
+        ),
+        n: usize::try_from(n).ok(),
+        inputs: vec![line("confidence", row.confidence)],
+        steps: numbers.collect(),
+        value,
     })
 }
 

@@ -3,15 +3,18 @@
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{Explained, Line, Metric, Number, Refusal, Sources, line, money, told};
+use super::fields::{Field, amount, names, statistic};
+use super::{Explained, Line, Metric, Refusal, Sources, line, money, not_stored, told};
 use crate::analytics::stress_pnl::instrument_move;
 use crate::domain::{Scenario, ShockKind};
 use crate::phases::portfolio_analytics::stress::{model, shocks, stress};
+use crate::store::portfolio_results::StressRow;
+use crate::store::reports::{Report, Stress};
 
 pub(super) const STRESS: Metric = Metric {
     name: "stress",
     argument: Some("SCENARIO:direct or SCENARIO:propagated"),
-    about: "profit or loss under a scenario",
+    about: "profit or loss under a scenario; with _pnl or _floored the amounts, with :mahalanobis or :tail_p how far out it is",
     formula: "Σ stock × max(Σ beta × factor move, −1) / NAV, options repriced in full",
     source: "stress_test_scenarios, stress_test_shocks, factor_covariance, symbol_factor_exposures, position_values",
     unit: "a fraction of NAV, a loss is negative",
@@ -20,7 +23,7 @@ pub(super) const STRESS: Metric = Metric {
 };
 
 /// How a leg is made.
-pub(super) fn formula(direct: bool) -> &'static str {
+const fn formula(direct: bool) -> &'static str {
     if direct {
         "Σ stock × max(Σ beta × factor move, −1) / NAV, options repriced in full; shocked rows hold, every other factor stands still"
     } else {
@@ -28,33 +31,99 @@ pub(super) fn formula(direct: bool) -> &'static str {
     }
 }
 
+pub(super) const OF_STRESS: &[Field<Stress, StressRow>] = &[
+    Field {
+        name: "direct",
+        formula: formula(true),
+        unit: STRESS.unit,
+        stored: |row| statistic(row.direct),
+        made: |row| statistic(row.fractions[0]),
+    },
+    Field {
+        name: "propagated",
+        formula: formula(false),
+        unit: STRESS.unit,
+        stored: |row| statistic(row.propagated),
+        made: |row| statistic(row.fractions[1]),
+    },
+    Field {
+        name: "direct_pnl",
+        formula: PNL,
+        unit: MONEY,
+        stored: |row| amount(row.direct_pnl),
+        made: |row| amount(row.pnl.map(|each| each[0])),
+    },
+    Field {
+        name: "propagated_pnl",
+        formula: PNL,
+        unit: MONEY,
+        stored: |row| amount(row.propagated_pnl),
+        made: |row| amount(row.pnl.map(|each| each[1])),
+    },
+    Field {
+        name: "direct_floored",
+        formula: FLOORED,
+        unit: MONEY,
+        stored: |row| amount(row.direct_floored),
+        made: |row| amount(row.floored.map(|each| each[0])),
+    },
+    Field {
+        name: "propagated_floored",
+        formula: FLOORED,
+        unit: MONEY,
+        stored: |row| amount(row.propagated_floored),
+        made: |row| amount(row.floored.map(|each| each[1])),
+    },
+    Field {
+        name: "mahalanobis",
+        formula: "√(s'(L 252 Σ L')⁻¹ s), s the shocks, L the rows of the proxies that they are of",
+        unit: "annual standard deviations",
+        stored: |row| statistic(row.mahalanobis),
+        made: |row| statistic(row.plausibility.map(|(distance, _)| distance)),
+    },
+    Field {
+        name: "tail_p",
+        formula: "P(χ² > distance²), as many degrees of freedom as shocks",
+        unit: "a probability",
+        stored: |row| statistic(row.tail_p),
+        made: |row| statistic(row.plausibility.map(|(_, tail)| tail)),
+    },
+];
+
+const PNL: &str = "Σ stock × max(Σ beta × factor move, −1), options repriced in full";
+const FLOORED: &str = "Σ stock × (max(Σ beta × factor move, −1) − Σ beta × factor move)";
+const MONEY: &str = "currency of the portfolio, a loss is negative";
+
+/// The scenario that is meant, and the number of it.
+pub(super) fn of_scenario<'a>(
+    report: &'a Report,
+    argument: &str,
+) -> Result<(&'a Stress, &'static Field<Stress, StressRow>), Refusal> {
+    let (id, of) = argument.split_once(':').unwrap_or((argument, "propagated"));
+    let mut rows = report.stress.iter();
+    let known = OF_STRESS.iter().find(|field| field.name == of);
+    if let (Some(row), Some(of)) = (rows.find(|row| row.scenario == id), known) {
+        return Ok((row, of));
+    }
+    if report.stress.is_empty() {
+        return Err(not_stored(report, "stress"));
+    }
+    let rows = report.stress.iter();
+    let each = rows.flat_map(|row| names(OF_STRESS, &format!("{}:", row.scenario)));
+    Err(Refusal::Argument(each.collect()))
+}
+
+/// Why a number of a scenario is missing.
+pub(super) fn missing(row: &Stress) -> String {
+    let reason = row.reason.clone();
+    reason.unwrap_or_else(|| "nonpositive_nav".to_owned())
+}
+
 fn scenario(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
-    let (id, leg) = argument.split_once(':').unwrap_or((argument, "propagated"));
-    let mut results = sources.report.stress.iter();
-    let (Some(stored), true) = (
-        results.find(|row| row.scenario == id),
-        ["direct", "propagated"].contains(&leg),
-    ) else {
-        if sources.report.stress.is_empty() {
-            return Err(sources.not_stored("stress"));
-        }
-        let rows = sources.report.stress.iter();
-        let both = rows
-            .flat_map(|row| ["direct", "propagated"].map(|leg| format!("{}:{leg}", row.scenario)));
-        return Err(Refusal::Argument(both.collect()));
-    };
-    let direct = leg == "direct";
-    let value = if direct {
-        stored.direct
-    } else {
-        stored.propagated
-    };
-    let Some(value) = value else {
-        let why = stored.reason.clone();
-        return Err(Refusal::NotStored(
-            why.unwrap_or_else(|| "nonpositive_nav".to_owned()),
-        ));
-    };
+    let (stored, of) = of_scenario(sources.report, argument)?;
+    let value = of.stored(stored, Some(&missing(stored)))?;
+    let id = stored.scenario.as_str();
+    let direct = of.name.starts_with("direct");
     let refuse = |why: String| Refusal::NotMade(why);
     let mut definitions = sources.loaded.definitions.scenarios.iter();
     let definition = definitions.find(|scenario| scenario.id == id);
@@ -64,12 +133,13 @@ fn scenario(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal>
     let row = rows.iter().find(|row| row.scenario == id);
     let row = row.ok_or_else(|| refuse("the scenario is not active any more".into()))?;
     let at = usize::from(!direct);
-    let Some(computed) = row.fractions[at] else {
-        return Err(refuse(
-            row.reason
-                .clone()
-                .unwrap_or_else(|| "nonpositive_nav".into()),
-        ));
+    let computed = match (&row.reason, (of.made)(row)) {
+        (_, Some(computed)) => computed,
+        (why, None) => {
+            return Err(refuse(
+                why.clone().unwrap_or_else(|| "nonpositive_nav".into()),
+            ));
+        }
     };
     let why = |outcome: crate::phases::portfolio_analytics::Outcome| {
         refuse(outcome.reason().unwrap_or("no model").to_owned())
@@ -103,15 +173,15 @@ fn scenario(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal>
     }
     steps.push(line("coverage, modelled gross over gross", row.coverage));
     Ok(Explained {
-        formula: formula(direct),
+        formula: of.formula,
         source: STRESS.source,
-        unit: STRESS.unit,
+        unit: of.unit,
         window: format!("covariance of 252 sessions to {}", covariance.as_of),
         n: usize::try_from(covariance.n).unwrap_or(0),
         inputs,
         steps,
-        computed: Number::Statistic(computed),
-        stored: Number::Statistic(value),
+        computed,
+        stored: value,
     })
 }
 
@@ -140,11 +210,10 @@ fn inputs(
         let repriced = one.profit(by.applied, definition.implied_vol_multiplier)?;
         let value = json!({
             "exposure": one.exposure,
-            "profit, options repriced": repriced,
             "betas": one.betas,
             "move": by.applied,
             "before the floor at −1": by.raw,
-            "profit": one.profit(by.applied, definition.implied_vol_multiplier)?,
+            "profit, options repriced": repriced,
         });
         inputs.push(line(one.symbol.to_string(), value));
     }

@@ -1,8 +1,11 @@
 //! What a stored report tells of a number: inputs and intermediate values as they are stored. Formula, source and unit are
 //! those of the registry.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
+use super::fields::field;
 use super::{Metric, Number, Refusal, Told, book, correlation as pairs, factors, line, losses};
 use super::{money, not_stored, stress as scenarios};
 use crate::store::reports::{Report, Risk, Volatility};
@@ -83,7 +86,9 @@ pub(super) fn pnl_day(report: &Report, _: &str) -> Result {
     })
 }
 
-pub(super) fn hhi(report: &Report, _: &str) -> Result {
+/// A number of the concentration.
+pub(super) fn concentrated(report: &Report, metric: &Metric, name: &str) -> Result {
+    let of_row = field(book::OF_CONCENTRATION, name, "")?;
     let row = report.concentration.as_ref();
     let row = row.ok_or_else(|| not_stored(report, "concentration"))?;
     let inputs = report
@@ -91,19 +96,18 @@ pub(super) fn hhi(report: &Report, _: &str) -> Result {
         .iter()
         .map(|lot| line(lot.symbol.to_string(), money(lot.market_value)));
     Ok(Told {
+        formula: of_row.formula,
+        unit: of_row.unit,
         n: count(row.instruments),
         inputs: inputs.collect(),
         steps: vec![
             line("gross", money(row.gross)),
+            line("HHI", row.hhi),
             line("effective names, 10,000 / HHI", row.effective_names),
             line("top 3", row.top_3),
             line("top 10", row.top_10),
         ],
-        ..of(
-            &book::HHI,
-            "the date".to_owned(),
-            Number::Statistic(row.hhi),
-        )
+        ..of(metric, "the date".to_owned(), of_row.stored(row, None)?)
     })
 }
 
@@ -125,19 +129,11 @@ fn slopes(report: &Report) -> Vec<super::Line> {
     report.factors.iter().map(one).collect()
 }
 
-pub(super) fn beta(report: &Report, factor: &str) -> Result {
-    let Some(row) = report.factors.iter().find(|row| row.factor == factor) else {
-        if report.factors.is_empty() {
-            return Err(not_stored(report, "factors"));
-        }
-        let names = report.factors.iter().map(|row| row.factor.clone());
-        return Err(Refusal::Argument(names.collect()));
-    };
-    let beta = row
-        .beta
-        .ok_or_else(|| unknown(row.reason.as_ref(), "no slope"))?;
+pub(super) fn beta(report: &Report, argument: &str) -> Result {
+    let (row, of_row) = factors::exposure(report, argument)?;
+    let value = of_row.stored(row, row.reason.as_ref())?;
     let inputs = report.positions.iter().map(|lot| {
-        let slope = lot.betas.get(factor);
+        let slope = lot.betas.get(&row.factor);
         let value = json!({
             "value": money(lot.market_value),
             "beta": slope.map(|slope| slope.beta),
@@ -145,8 +141,13 @@ pub(super) fn beta(report: &Report, factor: &str) -> Result {
         });
         line(lot.symbol.to_string(), value)
     });
+    let lots = report.positions.iter().filter(|lot| !lot.betas.is_empty());
+    let modelled: BTreeSet<&str> = lots
+        .map(|lot| lot.underlying.as_deref().unwrap_or(lot.symbol.as_str()))
+        .collect();
     let mut steps = vec![
         line("NAV", money(report.snapshot.nav)),
+        line("beta, Σ weight × beta", row.beta),
         line("standard error, √Σ (weight × std_error)²", row.std_error),
         line("coverage, modelled gross over gross", row.coverage),
     ];
@@ -154,10 +155,12 @@ pub(super) fn beta(report: &Report, factor: &str) -> Result {
         steps.push(line("exposure, Σ X × beta", money(dollar)));
     }
     Ok(Told {
-        n: Some(report.positions.len()),
+        formula: of_row.formula,
+        unit: of_row.unit,
+        n: Some(modelled.len()),
         inputs: inputs.collect(),
         steps,
-        ..of(&factors::BETA, window(report), Number::Statistic(beta))
+        ..of(&factors::BETA, window(report), value)
     })
 }
 
@@ -179,55 +182,38 @@ fn variances(row: &Risk) -> Vec<super::Line> {
     ]
 }
 
-pub(super) fn volatility(report: &Report, _: &str) -> Result {
+/// A number of the risk model.
+pub(super) fn of_risk(report: &Report, metric: &Metric, name: &str) -> Result {
+    let of_row = field(factors::OF_RISK, name, "")?;
     let row = risk(report)?;
-    let value = Number::Statistic(row.volatility);
+    let value = of_row.stored(row, Some(&"no_variance".to_owned()))?;
     Ok(Told {
+        formula: of_row.formula,
+        unit: of_row.unit,
         n: count(row.n),
         inputs: slopes(report),
         steps: variances(row),
-        ..of(&factors::VOLATILITY, window_of_risk(report), value)
+        ..of(metric, window_of_risk(report), value)
     })
 }
 
-pub(super) fn systematic_share(report: &Report, _: &str) -> Result {
-    let row = risk(report)?;
-    let share = row.systematic_share;
-    let share = share.ok_or_else(|| unknown(None, "no_variance"))?;
-    Ok(Told {
-        n: count(row.n),
-        inputs: slopes(report),
-        steps: variances(row),
-        ..of(
-            &factors::SYSTEMATIC_SHARE,
-            window_of_risk(report),
-            Number::Statistic(share),
-        )
-    })
-}
-
-pub(super) fn contribution(report: &Report, name: &str) -> Result {
+pub(super) fn contribution(report: &Report, argument: &str) -> Result {
     let risk = risk(report)?;
-    let mut rows = report.contributions.iter();
-    let Some(row) = rows.find(|row| row.name == name) else {
-        let names = report.contributions.iter().map(|row| row.name.clone());
-        return Err(Refusal::Argument(names.collect()));
-    };
+    let (row, of_row) = factors::part_of(report, argument)?;
+    let value = of_row.stored(row, Some(&"no_variance".to_owned()))?;
     Ok(Told {
-        formula: factors::part(&row.kind),
+        formula: factors::formula_of(of_row, &row.kind),
+        unit: of_row.unit,
         n: count(risk.n),
         inputs: slopes(report),
         steps: vec![
             line("exposure", row.exposure),
             line("marginal, change of σ with the exposure", row.marginal),
+            line("contribution, exposure × marginal", row.contribution),
             line("σ", risk.volatility),
             line("share of σ", row.share),
         ],
-        ..of(
-            &factors::CONTRIBUTION,
-            window_of_risk(report),
-            Number::Statistic(row.contribution),
-        )
+        ..of(&factors::CONTRIBUTION, window_of_risk(report), value)
     })
 }
 
@@ -235,13 +221,14 @@ pub(super) fn contribution(report: &Report, name: &str) -> Result {
 pub(super) fn series(
     report: &Report,
     metric: &Metric,
+    key: &str,
     sessions: usize,
     pick: fn(&Volatility) -> Option<f64>,
 ) -> Result {
     let row = report.volatility.as_ref();
     let row = row.ok_or_else(|| not_stored(report, "volatility"))?;
     let value = pick(row);
-    let value = value.ok_or_else(|| unknown(row.reasons.get(metric.name), "not computed"))?;
+    let value = value.ok_or_else(|| unknown(row.reasons.get(key), "not computed"))?;
     let n = count(row.n).map_or(sessions, |n| n.min(sessions));
     let inputs = report
         .positions
@@ -253,6 +240,7 @@ pub(super) fn series(
         steps: vec![
             line("returns in the series", row.n),
             line("holes filled by the factor model", row.filled),
+            line("sessions left out", row.dropped),
             line("coverage, modelled gross over gross", row.coverage),
             line("realised, 21 sessions", row.realised_21),
             line("realised, 63 sessions", row.realised_63),
@@ -291,27 +279,18 @@ pub(super) fn correlation(report: &Report, argument: &str) -> Result {
 }
 
 pub(super) fn stress(report: &Report, argument: &str) -> Result {
-    let (id, leg) = argument.split_once(':').unwrap_or((argument, "propagated"));
-    let legs = ["direct", "propagated"];
-    let mut rows = report.stress.iter();
-    let (Some(row), true) = (rows.find(|row| row.scenario == id), legs.contains(&leg)) else {
-        if report.stress.is_empty() {
-            return Err(not_stored(report, "stress"));
-        }
-        let rows = report.stress.iter();
-        let both = rows.flat_map(|row| legs.map(|leg| format!("{}:{leg}", row.scenario)));
-        return Err(Refusal::Argument(both.collect()));
-    };
-    let direct = leg == "direct";
-    let (value, pnl, floored) = if direct {
-        (row.direct, row.direct_pnl, row.direct_floored)
+    let (row, of_row) = scenarios::of_scenario(report, argument)?;
+    let value = of_row.stored(row, Some(&scenarios::missing(row)))?;
+    let direct = of_row.name.starts_with("direct");
+    let (pnl, floored) = if direct {
+        (row.direct_pnl, row.direct_floored)
     } else {
-        (row.propagated, row.propagated_pnl, row.propagated_floored)
+        (row.propagated_pnl, row.propagated_floored)
     };
-    let value = value.ok_or_else(|| unknown(row.reason.as_ref(), "nonpositive_nav"))?;
     let amount = |value: Option<rust_decimal::Decimal>| value.map_or(Value::Null, money);
     Ok(Told {
-        formula: scenarios::formula(direct),
+        formula: of_row.formula,
+        unit: of_row.unit,
         n: report.risk.as_ref().and_then(|risk| count(risk.n)),
         inputs: slopes(report),
         steps: vec![
@@ -328,7 +307,7 @@ pub(super) fn stress(report: &Report, argument: &str) -> Result {
         ..of(
             &scenarios::STRESS,
             format!("covariance of 252 sessions to {}", report.published.as_of),
-            Number::Statistic(value),
+            value,
         )
     })
 }

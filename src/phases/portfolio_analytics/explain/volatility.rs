@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Explained, Line, Metric, Number, Refusal, Sources, line, told};
 use crate::analytics::portfolio_returns::PortfolioReturns;
-use crate::analytics::{SESSIONS_PER_YEAR, forecast};
+use crate::analytics::{SESSIONS_PER_YEAR, forecast, volatility as kernels};
 use crate::phases::portfolio_analytics::volatility::{return_series, volatility};
 use crate::store::portfolio_results::VolatilityRow;
 use crate::store::reports::Volatility;
@@ -16,7 +16,11 @@ pub(super) const REALISED_21: Metric = Metric {
     formula: REALISED,
     source: SOURCE,
     unit: UNIT,
-    told: |report, _| told::series(report, &REALISED_21, 21, |row| row.realised_21),
+    told: |report, _| {
+        told::series(report, &REALISED_21, "realised_21", 21, |row| {
+            row.realised_21
+        })
+    },
     explain: |sources, _| realised(sources, 21, |row| row.realised_21, |row| row.realised_21),
 };
 
@@ -27,7 +31,11 @@ pub(super) const REALISED_63: Metric = Metric {
     formula: REALISED,
     source: SOURCE,
     unit: UNIT,
-    told: |report, _| told::series(report, &REALISED_63, 63, |row| row.realised_63),
+    told: |report, _| {
+        told::series(report, &REALISED_63, "realised_63", 63, |row| {
+            row.realised_63
+        })
+    },
     explain: |sources, _| realised(sources, 63, |row| row.realised_63, |row| row.realised_63),
 };
 
@@ -40,7 +48,47 @@ pub(super) const FORECAST_21: Metric = Metric {
     source: SOURCE,
     unit: UNIT,
     explain: forecast_21,
-    told: |report, _| told::series(report, &FORECAST_21, 504, |row| row.forecast_21),
+    told: |report, _| {
+        told::series(report, &FORECAST_21, "forecast_21", 504, |row| {
+            row.forecast_21
+        })
+    },
+};
+
+pub(super) const PERCENTILE: Metric = Metric {
+    name: "volatility_percentile",
+    argument: None,
+    about: "where the volatility of 21 sessions stands among its last 251 values",
+    formula: "share of the previous 251 realised volatilities of 21 sessions that are below today's",
+    source: SOURCE,
+    unit: "0 to 1",
+    told: |report, _| told::series(report, &PERCENTILE, "percentile", 272, |row| row.percentile),
+    explain: |sources, _| {
+        let picks = Picks {
+            key: "percentile",
+            stored: |row| row.percentile,
+            made: |row| row.percentile,
+        };
+        of_series(sources, &PERCENTILE, 272, &picks)
+    },
+};
+
+pub(super) const TREND: Metric = Metric {
+    name: "volatility_trend",
+    argument: None,
+    about: "short volatility over long",
+    formula: "zero-mean exponentially weighted volatility of half-life 21 / the same of half-life 126, both over at most 504 returns",
+    source: SOURCE,
+    unit: "a ratio: above 1.1 rising, below 0.9 falling",
+    told: |report, _| told::series(report, &TREND, "trend", 504, |row| row.trend_ratio),
+    explain: |sources, _| {
+        let picks = Picks {
+            key: "trend",
+            stored: |row| row.trend_ratio,
+            made: |row| row.trend_ratio,
+        };
+        of_series(sources, &TREND, 504, &picks)
+    },
 };
 
 const SOURCE: &str = "position_values, portfolio_snapshots, market_data_cache, corporate_actions, yields, symbol_factor_exposures, \
@@ -131,6 +179,7 @@ fn realised(
             line("sample variance of a session", variance),
             line("sample variance of a year", SESSIONS_PER_YEAR * variance),
             line("holes filled by the factor model", series.filled),
+            line("sessions left out", series.dropped),
         ],
         computed: Number::Statistic(computed),
         stored: Number::Statistic(stored),
@@ -161,6 +210,48 @@ fn forecast_21(sources: &Sources<'_>, _: &str) -> Result<Explained, Refusal> {
         n,
         inputs: inputs(sources, &series, n),
         steps,
+        computed: Number::Statistic(computed),
+        stored: Number::Statistic(stored),
+    })
+}
+
+/// A number of the row, as it is stored and as it is made.
+struct Picks {
+    /// Of its reason where it is missing.
+    key: &'static str,
+    stored: fn(&Volatility) -> Option<f64>,
+    made: fn(&VolatilityRow) -> Option<f64>,
+}
+
+/// A number of so many of the last returns at most.
+fn of_series(
+    sources: &Sources<'_>,
+    metric: &Metric,
+    sessions: usize,
+    picks: &Picks,
+) -> Result<Explained, Refusal> {
+    let stored = stored(sources, picks.key, picks.stored)?;
+    let series = series(sources)?;
+    let computed = made(sources, &series, picks.made)?;
+    let n = series.returns.len().min(sessions);
+    let last = &series.returns[series.returns.len() - n..];
+    let why = |error: crate::analytics::Error| Refusal::NotMade(error.to_string());
+    let today = kernels::realised(last, 21).map_err(why)?;
+    let weighted = |half_life| kernels::ewma(last, half_life).map_err(why);
+    Ok(Explained {
+        formula: metric.formula,
+        source: metric.source,
+        unit: metric.unit,
+        window: format!("the last {n} returns to {}", sources.loaded.as_of),
+        n,
+        inputs: inputs(sources, &series, n),
+        steps: vec![
+            line("realised, 21 sessions", today),
+            line("exponentially weighted, half-life 21", weighted(21.0)?),
+            line("exponentially weighted, half-life 126", weighted(126.0)?),
+            line("holes filled by the factor model", series.filled),
+            line("sessions left out", series.dropped),
+        ],
         computed: Number::Statistic(computed),
         stored: Number::Statistic(stored),
     })

@@ -1,0 +1,286 @@
+//! What a crisis of the past would cost, and the move that costs a given part.
+
+use serde_json::json;
+
+use super::fields::{Field, amount, field, names, statistic};
+use super::{Explained, Line, Metric, Number, Refusal, Sources, Told, line, money};
+use crate::phases::portfolio_analytics::replay::{Way, replays, ways};
+use crate::phases::portfolio_analytics::reverse::reverse;
+use crate::store::portfolio_results::{ReplayRow, ReverseRow};
+use crate::store::reports::{Replay, Report, Reverse};
+
+pub(super) const REPLAY: Metric = Metric {
+    name: "replay",
+    argument: Some("CRISIS"),
+    about: "profit or loss of today's book in a crisis of the past; with :pnl the amount",
+    formula: FRACTION,
+    source: "replay_paths, position_values, symbol_factor_exposures, factor_covariance",
+    unit: "a fraction of NAV, a loss is negative",
+    explain: replay,
+    told: replay_told,
+};
+
+pub(super) const REVERSE: Metric = Metric {
+    name: "reverse_stress",
+    argument: Some("PERCENT"),
+    about: "how far out the most plausible move is that loses so much of NAV; with :tail_p or :FACTOR another number of it",
+    formula: DISTANCE,
+    source: "factor_covariance, symbol_factor_exposures, position_values",
+    unit: "annual standard deviations",
+    explain: reverse_stress,
+    told: reverse_told,
+};
+
+const FRACTION: &str = "Σ value × total return over the window, bought and held, options repriced in full, / NAV; a symbol without \
+                        a path moves by its betas";
+const DISTANCE: &str = "min √(p'Σ⁻¹p) over returns p of the proxies with profit(p) = −loss × NAV, Σ their annual covariance";
+
+const OF_REPLAY: &[Field<Replay, ReplayRow>] = &[
+    Field {
+        name: "fraction",
+        formula: FRACTION,
+        unit: REPLAY.unit,
+        stored: |row| statistic(row.fraction),
+        made: |row| statistic(row.fraction),
+    },
+    Field {
+        name: "pnl",
+        formula: "Σ value × total return over the window, bought and held, options repriced in full",
+        unit: "currency of the portfolio, a loss is negative",
+        stored: |row| amount(row.pnl),
+        made: |row| amount(row.pnl),
+    },
+];
+
+/// The crisis that is meant, and the number of it.
+fn crisis<'a>(
+    report: &'a Report,
+    argument: &str,
+) -> Result<(&'a Replay, &'static Field<Replay, ReplayRow>), Refusal> {
+    let usual = OF_REPLAY[0].name;
+    let (id, of) = argument.split_once(':').unwrap_or((argument, usual));
+    let rows = &report.losses.replays;
+    let Some(row) = rows.iter().find(|row| row.replay == id) else {
+        if rows.is_empty() {
+            return Err(super::not_stored(report, "replay"));
+        }
+        let each = rows
+            .iter()
+            .flat_map(|row| names(OF_REPLAY, &format!("{}:", row.replay)));
+        return Err(Refusal::Argument(each.collect()));
+    };
+    Ok((row, field(OF_REPLAY, of, &format!("{id}:"))?))
+}
+
+fn replay(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
+    let (stored, of) = crisis(sources.report, argument)?;
+    let value = of.stored(stored, stored.reason.as_ref())?;
+    let (rows, _) = replays(&sources.view, sources.loaded);
+    let row = rows.iter().find(|row| row.replay == stored.replay);
+    let row = row.ok_or_else(|| Refusal::NotMade("the crisis is no longer defined".to_owned()))?;
+    if let Some(why) = &row.reason {
+        return Err(Refusal::NotMade(why.clone()));
+    }
+    let through = ways(&sources.view, sources.loaded, &stored.replay);
+    let through = through
+        .map_err(|outcome| Refusal::NotMade(outcome.reason().unwrap_or("no path").to_owned()))?;
+    let inputs: Vec<Line> = through.iter().map(way).collect();
+    Ok(Explained {
+        formula: of.formula,
+        source: REPLAY.source,
+        unit: of.unit,
+        window: format!("{} to {}", row.from, row.to),
+        n: inputs.len(),
+        inputs,
+        steps: vec![
+            line("P&L", json!(row.pnl.map(money))),
+            line("NAV", sources.view.nav),
+            line("moved by their betas", json!(row.approximated)),
+            line("coverage, modelled gross over gross", row.coverage),
+        ],
+        computed: of.made(row)?,
+        stored: value,
+    })
+}
+
+fn way(way: &Way<'_>) -> Line {
+    let value = json!({
+        "total return": way.held.total,
+        "return of the price": way.held.price,
+        "profit": way.profit,
+        "by its betas": way.approximated,
+    });
+    line(way.symbol.to_string(), value)
+}
+
+fn replay_told(report: &Report, argument: &str) -> Result<Told, Refusal> {
+    let (row, of) = crisis(report, argument)?;
+    let lots = report.positions.iter();
+    let lots = lots.map(|lot| line(lot.symbol.to_string(), money(lot.market_value)));
+    Ok(Told {
+        formula: of.formula,
+        source: REPLAY.source,
+        unit: of.unit,
+        window: format!("{} to {}", row.from, row.to),
+        n: None,
+        inputs: lots.collect(),
+        steps: vec![
+            line("P&L", json!(row.pnl.map(money))),
+            line("NAV", money(report.snapshot.nav)),
+            line("moved by their betas", json!(row.approximated)),
+            line("coverage, modelled gross over gross", row.coverage),
+        ],
+        value: of.stored(row, row.reason.as_ref())?,
+    })
+}
+
+/// What is asked of a reverse stress.
+enum Asked<'a> {
+    Distance,
+    Tail,
+    /// Move of the proxy of a factor.
+    Move(&'a str),
+}
+
+fn percent(loss: f64) -> String {
+    // Losses are whole percents.
+    format!("{:.0}", 100.0 * loss)
+}
+
+fn asked<'a>(report: &'a Report, argument: &'a str) -> Result<(&'a Reverse, Asked<'a>), Refusal> {
+    let (loss, of) = argument.split_once(':').unwrap_or((argument, "distance"));
+    let rows = &report.losses.reverse;
+    if rows.is_empty() {
+        return Err(super::not_stored(report, "reverse_stress"));
+    }
+    let found = rows.iter().find(|row| percent(row.loss) == loss);
+    let known = found.and_then(|row| match of {
+        "distance" => Some((row, Asked::Distance)),
+        "tail_p" => Some((row, Asked::Tail)),
+        factor => row
+            .moves
+            .contains_key(factor)
+            .then_some((row, Asked::Move(factor))),
+    });
+    known.ok_or_else(|| {
+        let each = rows.iter().flat_map(|row| {
+            let own = ["distance", "tail_p"].into_iter().map(str::to_owned);
+            let moves = row.moves.keys().cloned();
+            own.chain(moves)
+                .map(|name| format!("{}:{name}", percent(row.loss)))
+        });
+        Refusal::Argument(each.collect())
+    })
+}
+
+impl Asked<'_> {
+    fn formula(&self) -> &'static str {
+        match self {
+            Self::Distance => DISTANCE,
+            Self::Tail => "P(χ² of one degree of freedom > distance²)",
+            Self::Move(_) => "the return of the factor's proxy in the move of smallest distance",
+        }
+    }
+
+    fn unit(&self) -> &'static str {
+        match self {
+            Self::Distance => REVERSE.unit,
+            Self::Tail => "a probability",
+            Self::Move(_) => "a return",
+        }
+    }
+
+    fn stored(&self, row: &Reverse) -> Result<Number, Refusal> {
+        let value = match self {
+            Self::Distance => row.mahalanobis,
+            Self::Tail => row.tail_p,
+            Self::Move(factor) => row.moves.get(*factor).copied(),
+        };
+        let none = || {
+            let why = row.reason.clone();
+            Refusal::NotStored(why.unwrap_or_else(|| "not computed".to_owned()))
+        };
+        value.map(Number::Statistic).ok_or_else(none)
+    }
+
+    fn made(&self, row: &ReverseRow) -> Result<Number, Refusal> {
+        let value = match self {
+            Self::Distance => row.distance,
+            Self::Tail => row.tail,
+            Self::Move(factor) => row.moves.get(*factor).and_then(serde_json::Value::as_f64),
+        };
+        let none = || {
+            let why = row.reason.clone();
+            Refusal::NotMade(why.unwrap_or_else(|| "no such move".to_owned()))
+        };
+        value.map(Number::Statistic).ok_or_else(none)
+    }
+}
+
+fn reverse_stress(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
+    let (stored, asked) = asked(sources.report, argument)?;
+    let value = asked.stored(stored)?;
+    let (rows, _) = reverse(&sources.view, sources.loaded);
+    let row = rows
+        .iter()
+        .find(|row| row.loss.to_bits() == stored.loss.to_bits());
+    let row = row.ok_or_else(|| Refusal::NotMade("the loss is not asked for any more".into()))?;
+    let covariance = sources.loaded.covariance.as_ref();
+    let covariance = covariance.ok_or_else(|| Refusal::NotMade("no factor covariance".into()))?;
+    let size = covariance.factors.len();
+    let factors = covariance.factors.iter().enumerate().map(|(at, factor)| {
+        let own = &covariance.proxy_covariance[at * size..(at + 1) * size];
+        line(
+            format!("covariances of the proxy of {factor}"),
+            own.to_vec(),
+        )
+    });
+    let underlyings = sources.view.modelled.iter().map(|one| {
+        let value = json!({ "exposure": one.exposure, "betas": one.betas });
+        line(one.symbol.to_string(), value)
+    });
+    Ok(Explained {
+        formula: asked.formula(),
+        source: REVERSE.source,
+        unit: asked.unit(),
+        window: format!("covariance of 252 sessions to {}", covariance.as_of),
+        n: usize::try_from(covariance.n).unwrap_or(0),
+        inputs: factors.chain(underlyings).collect(),
+        steps: vec![
+            line("loss, a fraction of NAV", row.loss),
+            line("P&L", json!(row.pnl.map(money))),
+            line("NAV", sources.view.nav),
+            line("returns of the proxies", row.moves.clone()),
+            line("Mahalanobis distance", row.distance),
+            line("probability of a move at least as far out", row.tail),
+            line("coverage, modelled gross over gross", row.coverage),
+        ],
+        computed: asked.made(row)?,
+        stored: value,
+    })
+}
+
+fn reverse_told(report: &Report, argument: &str) -> Result<Told, Refusal> {
+    let (row, asked) = asked(report, argument)?;
+    let lots = report.positions.iter();
+    let lots = lots.map(|lot| line(lot.symbol.to_string(), money(lot.market_value)));
+    let n = report.risk.as_ref().map(|risk| risk.n);
+    Ok(Told {
+        formula: asked.formula(),
+        source: REVERSE.source,
+        unit: asked.unit(),
+        window: format!("covariance of 252 sessions to {}", report.published.as_of),
+        n: n.and_then(|n| usize::try_from(n).ok()),
+        inputs: lots.collect(),
+        steps: vec![
+            line("loss, a fraction of NAV", row.loss),
+            line("P&L", json!(row.pnl.map(money))),
+            line("NAV", money(report.snapshot.nav)),
+            line("returns of the proxies", json!(row.moves)),
+            line("Mahalanobis distance", row.mahalanobis),
+            line("probability of a move at least as far out", row.tail_p),
+            line("coverage, modelled gross over gross", row.coverage),
+        ],
+        value: asked.stored(row)?,
+    })
+}
