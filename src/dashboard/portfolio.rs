@@ -54,7 +54,7 @@ pub(super) async fn page(
         (history::charts(&days))
         (risk::sections(&report, &how))
         (losses::sections(&report, &how, &days))
-        (risk::correlation(&report))
+        (risk::correlation(&report, &how))
         (book::sections(&report, &how))
         (quality::section(&report))
     };
@@ -74,6 +74,11 @@ impl How<'_> {
         html! {
             a.how href=(format!("/portfolios/{id}/explain/{metric}?date={as_of}")) title=(title) { (shown) }
         }
+    }
+
+    /// The same for a number that may be missing; a note or the section says why.
+    fn of(&self, metric: &str, shown: Option<String>) -> Markup {
+        self.or_reason(metric, shown, Some("–"))
     }
 
     /// The same for a number that may be missing, with its reason.
@@ -138,7 +143,7 @@ fn head(report: &Report, how: &How<'_>) -> Markup {
         (facts(&[
             ("Net asset value", html! { span #nav { (how.link("nav", &money(snapshot.nav))) } " " (currency) }),
             ("P&L of the day", how.link("pnl_day", &money(snapshot.pnl_day))),
-            ("Return of the day", html! { (snapshot.return_day.map_or_else(|| "–".to_owned(), signed)) }),
+            ("Return of the day", how.of("snapshot:return_day", snapshot.return_day.map(signed))),
             ("Market beta", html! { span #beta { (market) } }),
             ("Volatility forecast", forecast),
             ("Worst plausible stress", html! { span #worst { (worst) } }),

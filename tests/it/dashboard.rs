@@ -2,6 +2,7 @@
 
 mod browser;
 mod forms;
+mod numbers;
 mod pages;
 mod session;
 

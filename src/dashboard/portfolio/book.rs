@@ -20,23 +20,36 @@ pub(super) fn sections(report: &Report, how: &How<'_>) -> Markup {
     html! {
         h2 #sectors { "Sectors" }
         (bars("Net value by sector", &["net value"], &sectors, amount))
+        div.scroll tabindex="0" { table {
+            thead { tr { th scope="col" { "Sector" } th.n scope="col" { "Net weight" } th.n scope="col" { "Net" } th.n scope="col" { "Long" }
+                th.n scope="col" { "Short" } } }
+            tbody { @for row in &report.sectors {
+                @let of = |number: &str| format!("sector:{}:{number}", row.sector);
+                tr {
+                    th scope="row" { (row.sector) }
+                    td.n { (how.of(&of("net_weight"), row.net_weight.map(percent))) }
+                    td.n { (how.link(&of("net_value"), &money(row.net_value))) }
+                    td.n { (how.link(&of("long_value"), &money(row.long_value))) }
+                    td.n { (how.link(&of("short_value"), &money(row.short_value))) }
+                } } }
+        } }
         h2 #concentration { "Concentration" }
         @match &report.concentration {
             Some(row) => (facts(&[
-                ("Gross", html! { (money(row.gross)) }),
+                ("Gross", how.link("concentration:gross", &money(row.gross))),
                 ("Herfindahl index", how.link("hhi", &format!("{:.3}", row.hhi))),
-                ("Effective names", html! { (format!("{:.1}", row.effective_names)) }),
-                ("Largest three", html! { (percent(row.top_3)) }),
-                ("Largest ten", html! { (percent(row.top_10)) }),
+                ("Effective names", how.link("concentration:effective_names", &format!("{:.1}", row.effective_names))),
+                ("Largest three", how.link("concentration:top_3", &percent(row.top_3))),
+                ("Largest ten", how.link("concentration:top_10", &percent(row.top_10))),
             ])),
             None => p.none { (report.completeness.reason("concentration").unwrap_or_else(|| "not computed".to_owned())) },
         }
         h2 #positions { "Positions" }
-        (positions(report))
+        (positions(report, how))
     }
 }
 
-fn positions(report: &Report) -> Markup {
+fn positions(report: &Report, how: &How<'_>) -> Markup {
     let nav = report.snapshot.nav;
     let market = report
         .factors
@@ -44,22 +57,23 @@ fn positions(report: &Report) -> Markup {
         .find(|one| one.role.as_deref() == Some("market"));
     let market = market.map_or("", |factor| factor.factor.as_str());
     html! {
-        p.soft { "Cash " (money(report.snapshot.cash)) " " (report.portfolio.currency) ", " (report.positions.len()) " lots." }
+        p.soft { "Cash " (how.link("snapshot:cash", &money(report.snapshot.cash))) " " (report.portfolio.currency) ", " (report.positions.len()) " lots." }
         div.scroll tabindex="0" { table {
             thead { tr { th scope="col" { "Symbol" } th scope="col" { "Type" } th.n scope="col" { "Quantity" } th.n scope="col" { "Price" }
                 th scope="col" { "Quality" } th.n scope="col" { "Value" } th.n scope="col" { "Weight" } th.n scope="col" { "Unrealised" }
                 th scope="col" { "Sector" } th.n scope="col" { "Market beta" } th scope="col" { "Note" } } }
             tbody { @for lot in &report.positions {
                 @let slope = lot.betas.get(market);
+                @let of = |number: &str| format!("lot:{}:{number}", lot.id);
                 tr {
                     th scope="row" { (lot.symbol) }
                     td { (lot.position_type) }
                     td.n { (lot.quantity.normalize()) }
-                    td.n { (lot.price.normalize()) }
+                    td.n { (how.link(&of("price"), &lot.price.normalize().to_string())) }
                     td { (lot.quality.as_str()) }
-                    td.n { (money(lot.market_value)) }
+                    td.n { (how.link(&of("value"), &money(lot.market_value))) }
                     td.n { (or_dash(documents::weight(lot.market_value, nav).map(percent))) }
-                    td.n { (money(lot.unrealised)) }
+                    td.n { (how.link(&of("unrealised"), &money(lot.unrealised))) }
                     td { (lot.sector) }
                     td.n { (or_dash(slope.map(|slope| match slope.interval {
                         Some((low, high)) => format!("{:.2} ({low:.2} to {high:.2})", slope.beta),
@@ -74,17 +88,19 @@ fn positions(report: &Report) -> Markup {
                 thead { tr { th scope="col" { "Contract" } th.n scope="col" { "Spot" } th.n scope="col" { "Volatility" } th.n scope="col" { "Model price" }
                     th.n scope="col" { "Delta" } th.n scope="col" { "Gamma" } th.n scope="col" { "Vega, per point" } th.n scope="col" { "Theta, per day" }
                     th.n scope="col" { "Exposure" } } }
-                tbody { @for one in &report.losses.options { tr {
-                    th scope="row" { (one.symbol) }
-                    td.n { (format!("{:.2}", one.spot)) }
-                    td.n { (percent(one.volatility)) " " span.soft { (one.source) } }
-                    td.n { (format!("{:.4}", one.price)) }
-                    td.n { (format!("{:.3}", one.delta)) }
-                    td.n { (format!("{:.4}", one.gamma)) }
-                    td.n { (format!("{:.4}", one.vega)) }
-                    td.n { (format!("{:.4}", one.theta)) }
-                    td.n { (money(one.exposure)) }
-                } } }
+                tbody { @for one in &report.losses.options {
+                    @let of = |greek: &str, shown: String| how.link(&format!("option:{}:{greek}", one.symbol), &shown);
+                    tr {
+                        th scope="row" { (one.symbol) }
+                        td.n { (format!("{:.2}", one.spot)) }
+                        td.n { (of("volatility", percent(one.volatility))) " " span.soft { (one.source) } }
+                        td.n { (of("price", format!("{:.4}", one.price))) }
+                        td.n { (of("delta", format!("{:.3}", one.delta))) }
+                        td.n { (of("gamma", format!("{:.4}", one.gamma))) }
+                        td.n { (of("vega", format!("{:.4}", one.vega))) }
+                        td.n { (of("theta", format!("{:.4}", one.theta))) }
+                        td.n { (money(one.exposure)) }
+                    } } }
             } }
         }
     }

@@ -16,9 +16,9 @@ pub(super) fn sections(report: &Report, how: &How<'_>, history: &History) -> Mar
         h2 #value-at-risk { "Value at risk" }
         (value_at_risk(report, how, history))
         h2 #replays { "Crises of the past" }
-        (replays(report))
+        (replays(report, how))
         h2 #reverse { "Reverse stress" }
-        (reverse(report))
+        (reverse(report, how))
     }
 }
 
@@ -59,11 +59,11 @@ fn stress(report: &Report, how: &How<'_>) -> Markup {
                 th.n scope="col" { "Coverage" } th scope="col" { "Note" } } }
             tbody { @for row in &report.stress { tr {
                 th scope="row" { (row.name) }
-                td.n { (how.or_reason(&format!("stress:{}", row.scenario), row.propagated_pnl.map(money), Some("–"))) }
-                td.n { (or_dash(row.propagated.map(signed))) }
-                td.n { (or_dash(row.direct_pnl.map(money))) }
-                td.n { (or_dash(row.propagated_floored.map(money))) }
-                td.n { (or_dash(row.tail_p.map(|p| format!("{p:.4}")))) }
+                td.n { (how.or_reason(&format!("stress:{}:propagated_pnl", row.scenario), row.propagated_pnl.map(money), Some("–"))) }
+                td.n { (how.of(&format!("stress:{}:propagated", row.scenario), row.propagated.map(signed))) }
+                td.n { (how.of(&format!("stress:{}:direct_pnl", row.scenario), row.direct_pnl.map(money))) }
+                td.n { (how.of(&format!("stress:{}:propagated_floored", row.scenario), row.propagated_floored.map(money))) }
+                td.n { (how.of(&format!("stress:{}:tail_p", row.scenario), row.tail_p.map(|p| format!("{p:.4}")))) }
                 td.n { (or_dash(row.coverage.map(percent))) }
                 td { @if row.implausible == Some(true) { "implausible" }
                     @if let Some(reason) = &row.reason { (reason) } }
@@ -85,9 +85,9 @@ fn value_at_risk(report: &Report, how: &How<'_>, days: &History) -> Markup {
                         th scope="row" { (percent(row.confidence)) }
                         td { (name.replace('_', " ")) }
                         td.n { (how.or_reason(&format!("value_at_risk:{:.0}:{name}", 100.0 * row.confidence), loss.map(percent), row.reason.as_deref())) }
-                        td.n { (or_dash(tail.map(percent))) }
+                        td.n { (how.of(&format!("expected_shortfall:{:.0}:{name}", 100.0 * row.confidence), tail.map(percent))) }
                         td { @if let (Some(found), Some(sessions)) = (row.exceptions, row.sessions) {
-                            (found) " exceptions in " (sessions) " sessions, expected "
+                            (how.link(&format!("backtest:{:.0}:exceptions", 100.0 * row.confidence), &found.to_string())) " exceptions in " (sessions) " sessions, expected "
                             (or_dash(row.expected.map(|expected| format!("{expected:.1}")))) } }
                     } } } }
             } }
@@ -96,7 +96,7 @@ fn value_at_risk(report: &Report, how: &How<'_>, days: &History) -> Markup {
     }
 }
 
-fn replays(report: &Report) -> Markup {
+fn replays(report: &Report, how: &How<'_>) -> Markup {
     if report.losses.replays.is_empty() {
         let why = report.completeness.reason("replay");
         return html! { p.none { (why.unwrap_or_else(|| "no crisis was over".to_owned())) } };
@@ -107,8 +107,8 @@ fn replays(report: &Report) -> Markup {
                 th.n scope="col" { "of NAV" } th scope="col" { "Note" } } }
             tbody { @for row in &report.losses.replays { tr {
                 th scope="row" { (row.name) } td { (row.from) } td { (row.to) }
-                td.n { (or_dash(row.pnl.map(money))) }
-                td.n { (or_dash(row.fraction.map(signed))) }
+                td.n { (how.of(&format!("replay:{}:pnl", row.replay), row.pnl.map(money))) }
+                td.n { (how.of(&format!("replay:{}", row.replay), row.fraction.map(signed))) }
                 td { @if let Some(reason) = &row.reason { (reason) }
                     @if !row.approximated.is_empty() { "by their betas: " (row.approximated.join(", ")) } }
             } } }
@@ -116,7 +116,7 @@ fn replays(report: &Report) -> Markup {
     }
 }
 
-fn reverse(report: &Report) -> Markup {
+fn reverse(report: &Report, how: &How<'_>) -> Markup {
     if report.losses.reverse.is_empty() {
         let why = report.completeness.reason("reverse_stress");
         return html! { p.none { (why.unwrap_or_else(|| "not computed".to_owned())) } };
@@ -126,9 +126,10 @@ fn reverse(report: &Report) -> Markup {
             thead { tr { th.n scope="col" { "Loss" } th.n scope="col" { "Plausibility" } th scope="col" { "The most plausible move that loses it" } } }
             tbody { @for row in &report.losses.reverse { tr {
                 th.n scope="row" { (percent(row.loss)) }
-                td.n { (or_dash(row.tail_p.map(|p| format!("{p:.4}")))) }
+                td.n { (how.of(&format!("reverse_stress:{:.0}:tail_p", 100.0 * row.loss), row.tail_p.map(|p| format!("{p:.4}")))) }
                 td { @for (place, (factor, by)) in row.moves.iter().enumerate() {
-                        @if place > 0 { ", " } (factor) " " (signed(*by)) }
+                        @if place > 0 { ", " } (factor) " "
+                        (how.link(&format!("reverse_stress:{:.0}:{factor}", 100.0 * row.loss), &signed(*by))) }
                     @if let Some(reason) = &row.reason { (reason) } }
             } } }
         } }

@@ -37,7 +37,7 @@ fn exposures(report: &Report, how: &How<'_>) -> Markup {
                 td.n { (how.or_reason(&format!("beta:{}", factor.factor), factor.beta.map(|beta| format!("{beta:.3}")), Some("–"))) }
                 td.n { (or_dash(factor.low_95.map(|end| format!("{end:.3}")))) }
                 td.n { (or_dash(factor.high_95.map(|end| format!("{end:.3}")))) }
-                td.n { (or_dash(factor.dollar.map(super::money))) }
+                td.n { (how.of(&format!("beta:{}:dollar", factor.factor), factor.dollar.map(super::money))) }
                 td { (factor.reason.as_deref().unwrap_or("")) }
             } } }
         } }
@@ -59,30 +59,31 @@ fn risk(report: &Report, how: &How<'_>) -> Markup {
             ("Volatility of the model", how.link("volatility", &percent(risk.volatility))),
             ("Systematic share", how.or_reason("systematic_share", risk.systematic_share.map(percent), Some("no variance"))),
             ("Realised, 63 sessions", how.or_reason("realised_63", volatility.and_then(|row| row.realised_63).map(percent), None)),
-            ("Diversification ratio", html! { (or_dash(risk.diversification_ratio.map(|ratio| format!("{ratio:.2}")))) }),
-            ("Effective bets", html! { (or_dash(risk.effective_bets.map(|bets| format!("{bets:.1}")))) }),
+            ("Diversification ratio", how.of("risk:diversification_ratio", risk.diversification_ratio.map(|ratio| format!("{ratio:.2}")))),
+            ("Effective bets", how.of("risk:effective_bets", risk.effective_bets.map(|bets| format!("{bets:.1}")))),
             ("Bias statistic", html! { (or_dash(report.bias.statistic.map(|bias| format!("{bias:.2}")))) }),
         ]))
         (bars("Contributions to the annual volatility", &["contribution"], &rows, percent))
-        p.soft { "Contributions add up to the volatility; " (report.contributions.len()) " of them in all."
-            @if let Some(first) = report.contributions.first() {
-                " How: " (how.link(&format!("contribution:{}", first.name), &first.name)) "." } }
+        p.soft { "Contributions of factors and the specific part, or those of all positions, add up to the volatility: "
+            @for (place, one) in report.contributions.iter().enumerate() {
+                @if place > 0 { ", " } (one.name) " " (how.link(&format!("contribution:{}", one.name), &percent(one.contribution))) }
+            "." }
     }
 }
 
 /// Correlations, neighbours in the order of their clusters.
-pub(super) fn correlation(report: &Report) -> Markup {
+pub(super) fn correlation(report: &Report, how: &How<'_>) -> Markup {
     let body = report.correlation.as_ref().map_or_else(
         || {
             let why = report.completeness.reason("correlation");
             html! { p.none { (why.unwrap_or_else(|| "not computed".to_owned())) } }
         },
-        matrix,
+        |row| matrix(row, how),
     );
     html! { h2 #correlation { "Correlations" } (body) }
 }
 
-fn matrix(row: &Correlation) -> Markup {
+fn matrix(row: &Correlation, how: &How<'_>) -> Markup {
     let all = documents::matrix(row);
     let cluster = |at: &usize| row.clusters.get(*at).copied().flatten().unwrap_or(i32::MAX);
     let mut order: Vec<usize> = (0..row.symbols.len()).collect();
@@ -91,7 +92,7 @@ fn matrix(row: &Correlation) -> Markup {
     let of = |row: &usize| order.iter().map(|other| all[*row][*other]).collect();
     let values: Vec<Vec<Option<f64>>> = order.iter().map(of).collect();
     html! {
-        p.soft { "Average " (or_dash(row.average.map(|mean| format!("{mean:.2}")))) ", in the order of clusters." }
+        p.soft { "Average " (how.of("mean_correlation", row.average.map(|mean| format!("{mean:.2}")))) ", in the order of clusters." }
         (heat("Correlations in the order of clusters", &names, &values))
     }
 }
