@@ -18,8 +18,14 @@ create table result_set (
     model_version  text not null,
     convention_id  text not null,
     computed_at    timestamptz not null default now(),
+    -- Whether an input that concerns it changed after the version that it saw: kept by the triggers below, in the transaction that
+    -- brings the change or the set. Asking the history of changes anew for each set that is read would take longer with every night.
+    stale          boolean not null default false,
     primary key (kind, owner, as_of)
 );
+
+create index result_set_dates on result_set (as_of);
+create index result_set_stale on result_set (owner, kind, as_of) where stale;
 
 -- Live sets have no history: each owner has one, of the newest date.
 create unique index result_set_live on result_set (kind, owner) where kind in ('position-updates', 'sector-tags');
@@ -512,30 +518,89 @@ select portfolio_id, symbol, min(entry_date) as since, min(entry_date) filter (w
 ) held
 group by portfolio_id, symbol;
 
--- A set is stale when an input that concerns it changed after the version that it saw.
-create view stale_result_sets as
-select rs.kind, rs.owner, rs.as_of
-from result_set rs
-where exists (
+-- Whether an input that concerns a set changed after the version that it saw: what «stale» means.
+create function rests_on_old_inputs(kind text, owner text, as_of date, data_version bigint) returns boolean
+language sql stable as $$
+    select exists (
         select from input_change c
-        where c.scope = 'all' and c.version > rs.data_version and rs.as_of between c.from_date and c.to_date
-          and concerns(rs.kind, c.input)
-          and (c.input not in ('prices', 'rate') or rs.kind in ('symbol-factors', 'factor-covariance', 'portfolio-analytics')))
-   or (rs.kind in ('symbol-factors', 'symbol-metrics', 'data-quality') and exists (
+        where c.scope = 'all' and c.owner = '' and c.version > $4 and $3 between c.from_date and c.to_date
+          and concerns($1, c.input)
+          and (c.input not in ('prices', 'rate') or $1 in ('symbol-factors', 'factor-covariance', 'portfolio-analytics')))
+    or ($1 in ('symbol-factors', 'symbol-metrics', 'data-quality') and exists (
         select from input_change c
-        where c.scope = 'symbol' and c.owner = rs.owner and c.version > rs.data_version
-          and rs.as_of between c.from_date and c.to_date and concerns(rs.kind, c.input)))
-   or (rs.kind in ('position-values', 'pnl-snapshots', 'position-updates', 'sector-tags', 'portfolio-analytics') and (
+        where c.scope = 'symbol' and c.owner = $2 and c.version > $4
+          and $3 between c.from_date and c.to_date and concerns($1, c.input)))
+    or ($1 in ('position-values', 'pnl-snapshots', 'position-updates', 'sector-tags', 'portfolio-analytics') and (
         exists (
             select from input_change c
-            where c.scope = 'portfolio' and c.owner = rs.owner and c.version > rs.data_version
-              and rs.as_of between c.from_date and c.to_date and concerns(rs.kind, c.input))
+            where c.scope = 'portfolio' and c.owner = $2 and c.version > $4
+              and $3 between c.from_date and c.to_date and concerns($1, c.input))
         or exists (
-            select from input_change c
-            join portfolio_symbols s on s.symbol = c.owner
-            where s.portfolio_id = rs.owner::uuid and s.since <= rs.as_of and c.scope = 'symbol' and c.version > rs.data_version
-              and rs.as_of between c.from_date and c.to_date and concerns(rs.kind, c.input)
-              and (c.input <> 'profile' or rs.kind in ('sector-tags', 'portfolio-analytics') or s.optioned_since <= rs.as_of))));
+            select from portfolio_symbols s
+            join input_change c on c.scope = 'symbol' and c.owner = s.symbol
+            where s.portfolio_id = $2::uuid and s.since <= $3 and c.version > $4
+              and $3 between c.from_date and c.to_date and concerns($1, c.input)
+              and (c.input <> 'profile' or $1 in ('sector-tags', 'portfolio-analytics') or s.optioned_since <= $3))))
+$$;
+
+-- A change and a set that does not know it may be on their way at the same time. Whoever writes sets shares this lock, a change has it
+-- alone: either the change finds the set, or the set finds the change.
+create function share_result_sets() returns trigger language plpgsql as $$
+begin
+    perform pg_advisory_xact_lock_shared(hashtextextended('result sets', 0));
+    return null;
+end
+$$;
+
+create trigger share before insert or update of as_of, data_version on result_set
+for each statement execute function share_result_sets();
+
+create function judge_result_set() returns trigger language plpgsql as $$
+begin
+    new.stale := new.data_version < (select version from data_version)
+                 and rests_on_old_inputs(new.kind, new.owner, new.as_of, new.data_version);
+    return new;
+end
+$$;
+
+create trigger judge before insert or update of as_of, data_version on result_set
+for each row execute function judge_result_set();
+
+create function outdate_result_sets() returns trigger language plpgsql as $$
+begin
+    perform pg_advisory_xact_lock(hashtextextended('result sets', 0));
+    update result_set rs set stale = true
+    from changes c
+    where c.scope = 'all' and rs.as_of between c.from_date and c.to_date and not rs.stale and c.version > rs.data_version
+      and concerns(rs.kind, c.input)
+      and (c.input not in ('prices', 'rate') or rs.kind in ('symbol-factors', 'factor-covariance', 'portfolio-analytics'));
+    update result_set rs set stale = true
+    from changes c
+    where c.scope = 'symbol' and rs.kind in ('symbol-factors', 'symbol-metrics', 'data-quality') and rs.owner = c.owner
+      and rs.as_of between c.from_date and c.to_date and not rs.stale and c.version > rs.data_version
+      and concerns(rs.kind, c.input);
+    update result_set rs set stale = true
+    from (
+        select owner, input, version, from_date, to_date, null::date as optioned_since from changes where scope = 'portfolio'
+        union all
+        select s.portfolio_id::text, c.input, c.version, greatest(c.from_date, s.since), c.to_date, s.optioned_since
+        from changes c
+        cross join lateral (select * from portfolio_symbols where symbol = c.owner) s
+        where c.scope = 'symbol'
+    ) c
+    where rs.kind in ('position-values', 'pnl-snapshots', 'position-updates', 'sector-tags', 'portfolio-analytics')
+      and rs.owner = c.owner and rs.as_of between c.from_date and c.to_date and not rs.stale and c.version > rs.data_version
+      and concerns(rs.kind, c.input)
+      and (c.input <> 'profile' or rs.kind in ('sector-tags', 'portfolio-analytics') or c.optioned_since <= rs.as_of);
+    return null;
+end
+$$;
+
+create trigger outdate after insert on input_change referencing new table as changes
+for each statement execute function outdate_result_sets();
+
+create view stale_result_sets as
+select kind, owner, as_of from result_set where stale;
 
 -- Why a set is stale, change by change: the same conditions, for those who ask about one owner.
 create view stale_reasons as

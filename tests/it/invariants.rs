@@ -1,5 +1,5 @@
-//! The checker: the seventeen invariants of the engine over Postgres and Redis, for the end of every
-//! test in which something was killed, frozen, lost, repeated or forged.
+//! The checker: the seventeen invariants of the engine's design over Postgres and Redis, and an eighteenth of
+//! what is stale, for the end of every test in which something was killed, frozen, lost, repeated or forged.
 //!
 //! Most of them are statements that find what must not be. Four need more than the end of a test:
 //! those that must hold all the time are sampled while it runs (`tests/chaos/watcher.rs`), and
@@ -22,7 +22,7 @@ const CONSUMER_BYTES: u64 = 512;
 /// An invariant, its number, and a statement whose rows are violations.
 type Never = (u8, &'static str, &'static str);
 
-const NEVER: [Never; 15] = [
+const NEVER: [Never; 16] = [
     (1, "every planned task becomes final", "select id::text from task where state in ('ready', 'running')"),
     (
         2,
@@ -113,6 +113,12 @@ const NEVER: [Never; 15] = [
         "a task is finished by its last attempt, or without one",
         "select t.id::text from task t join attempt a on a.task_id = t.id and a.outcome = 'committed'
          where exists (select from attempt b where b.task_id = t.id and b.epoch > a.epoch)",
+    ),
+    (
+        18,
+        "a set is marked stale exactly where an input that concerns it changed after the version that it saw",
+        "select kind || ' ' || owner || ' ' || as_of from result_set
+         where stale <> rests_on_old_inputs(kind, owner, as_of, data_version)",
     ),
 ];
 

@@ -62,7 +62,7 @@ insert into risk_contributions values
     ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'underlying', 'AAPL', 0.8556, 0.26, 0.2225, 1.058),
     ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'underlying', 'AMD', -0.1117, 0.11, -0.0122, -0.058);
 insert into portfolio_volatility values
-    ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 0.11, 0.1324, 0.1512, 0.2, 0.82, 'falling', 251, 1, 0.9655, '{}', '{}');
+    ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 0.11, 0.1324, 0.1512, 0.2, 0.82, 'falling', 251, 1, 0, 0.9655, '{}', '{}');
 insert into correlation_calculations values
     ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', '{AAPL,AMD}', '{NULL}', '{NULL}', '{NULL}', '{20}', '{NULL,NULL}', null, null);
 insert into concentration values ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 1016900.0, 7430.12, 1.35, 1, 1, 3);

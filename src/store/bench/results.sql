@@ -35,7 +35,7 @@ begin
     insert into result_set (kind, owner, as_of, run_id, run_seq, task_id, epoch, data_version, definitions, provider_basis,
                             model_version, convention_id, computed_at)
     select kind, case copy.n when 0 then owner else md5(owner || copy.n)::uuid::text end, day.day, run_id, run_seq, task_id, epoch,
-           data_version, definitions, provider_basis, model_version, convention_id, computed_at
+           (select version from data_version), definitions, provider_basis, model_version, convention_id, computed_at
     from generate_series(current_setting('bench.low')::integer, current_setting('bench.high')::integer) copy(n)
     cross join unnest(current_setting('bench.days')::date[]) day(day)
     cross join result_set

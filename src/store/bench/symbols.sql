@@ -24,7 +24,7 @@ begin
     end loop;
     insert into result_set (kind, owner, as_of, run_id, run_seq, task_id, epoch, data_version, definitions, provider_basis,
                             model_version, convention_id, computed_at)
-    select kind, owner, day.day, run_id, run_seq, task_id, epoch, data_version, definitions, provider_basis,
+    select kind, owner, day.day, run_id, run_seq, task_id, epoch, (select version from data_version), definitions, provider_basis,
            model_version, convention_id, computed_at
     from unnest(current_setting('bench.days')::date[]) day(day)
     cross join result_set
