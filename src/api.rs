@@ -18,6 +18,7 @@ pub(crate) mod params;
 mod performance;
 pub(crate) mod portfolios;
 pub(crate) mod problem;
+mod refusals;
 pub(crate) mod results;
 mod routes;
 pub(crate) mod runs;

@@ -10,6 +10,7 @@ mod holdings;
 mod losses;
 mod overview;
 mod performance;
+mod problem;
 mod quality;
 mod risk;
 mod series;
@@ -37,6 +38,7 @@ pub use performance::{
     Conventions, Drawdown, Drawdowns, DrawdownsAnswer, Figure, Performance, PerformanceAnswer,
     PerformanceBenchmark, PerformanceContribution, RangeHead, RangeQuality,
 };
+pub use problem::Problem;
 pub use quality::{CheckedSeries, DataQuality, Finding};
 pub use risk::{BiasStatistic, FactorExposure, Risk, RiskContribution};
 pub use series::{Correlation, UnknownPair, Volatility};
