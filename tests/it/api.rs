@@ -2,6 +2,7 @@
 
 mod alerts;
 pub(crate) mod client;
+pub(crate) mod document;
 mod events;
 mod explain;
 mod import;
@@ -12,6 +13,7 @@ mod market;
 mod performance;
 mod results;
 mod roles;
+mod run_shapes;
 mod runs;
 mod serve;
 mod shapes;
