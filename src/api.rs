@@ -127,7 +127,7 @@ impl Api {
     }
 
     /// Redis, if this process knows one: only whether it answers is asked.
-    fn redis(&self) -> Option<&Queue> {
+    pub(crate) fn redis(&self) -> Option<&Queue> {
         self.0.redis.then_some(&self.0.engine.queue)
     }
 

@@ -22,6 +22,7 @@ mod portfolios;
 mod run;
 mod session;
 mod start;
+mod task;
 mod tasks;
 mod text;
 mod workers;
@@ -38,6 +39,7 @@ pub fn pages() -> Pages {
         .route("/", get(overview::page))
         .route("/runs/{run_id}", get(run::page))
         .route("/runs/{run_id}/events", get(run::stream))
+        .route("/runs/{run_id}/tasks/{task_id}", get(task::page))
         .route("/runs/{run_id}/diff", get(compare::page))
         .route("/runs/{run_id}/cancel", post(actions::cancel))
         .route("/portfolios", get(portfolios::page))

@@ -199,7 +199,7 @@ fn chart(run: &RunRow, phases: &[PhaseRow], slowest: &[SlowTask]) -> Markup {
             task.state,
             duration(task.to - task.from)
         ),
-        link: None,
+        link: Some(super::task::address(run.id, TaskId(task.id))),
     });
     let slow: Vec<Span> = slow.collect();
     html! {

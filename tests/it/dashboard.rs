@@ -4,6 +4,7 @@ mod browser;
 mod forms;
 mod pages;
 mod session;
+mod task;
 
 use crate::api::client::{Answer, Client};
 
