@@ -1,5 +1,6 @@
 //! The HTTP API on a real server, as callers see it.
 
+mod alert_causes;
 mod alerts;
 pub(crate) mod client;
 pub(crate) mod document;
@@ -18,6 +19,7 @@ mod runs;
 mod serve;
 mod shapes;
 mod tagged;
+mod webhook;
 
 use std::net::SocketAddr;
 
