@@ -1,6 +1,7 @@
 //! The dashboard on a real server, as browsers see it.
 
 mod browser;
+mod data;
 mod forms;
 mod pages;
 mod session;
