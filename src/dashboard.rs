@@ -19,6 +19,7 @@ mod login;
 mod overview;
 mod portfolio;
 mod portfolios;
+mod progress;
 mod run;
 mod session;
 mod start;
