@@ -4,6 +4,7 @@ mod browser;
 mod data;
 mod forms;
 mod pages;
+mod roles;
 mod session;
 mod task;
 
