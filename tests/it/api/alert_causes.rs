@@ -73,6 +73,27 @@ async fn a_session_without_a_finished_run_is_one_alert_when_its_hours_are_over()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_overdue_session_whose_alert_could_not_be_stored_is_raised_the_next_time() {
+    let world = World::at(NOW, market::small()).await;
+    let served = Served::new(&world).await;
+    book(&world, "book").await;
+    let steward = steward(&world.engine, 1);
+    sqlx::query("alter table alert add constraint closed check (false)")
+        .execute(&world.db)
+        .await
+        .unwrap();
+    assert!(steward.overdue().await.is_err());
+    sqlx::query("alter table alert drop constraint closed")
+        .execute(&world.db)
+        .await
+        .unwrap();
+    steward.overdue().await.unwrap();
+    let raised = alerts(&served).await;
+    assert_eq!(raised.len(), 1, "{raised:?}");
+    assert_eq!(raised[0]["cause"], "2016-12-30");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_with_nine_of_ten_connections_in_use_is_an_alert() {
     // A server of its own: others would find no connection.
     let options = Options {
