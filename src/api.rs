@@ -18,6 +18,7 @@ pub(crate) mod params;
 mod performance;
 pub(crate) mod portfolios;
 pub(crate) mod problem;
+mod refusals;
 pub(crate) mod results;
 mod routes;
 pub(crate) mod runs;
@@ -126,7 +127,7 @@ impl Api {
     }
 
     /// Redis, if this process knows one: only whether it answers is asked.
-    fn redis(&self) -> Option<&Queue> {
+    pub(crate) fn redis(&self) -> Option<&Queue> {
         self.0.redis.then_some(&self.0.engine.queue)
     }
 

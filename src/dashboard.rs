@@ -19,9 +19,11 @@ mod login;
 mod overview;
 mod portfolio;
 mod portfolios;
+mod progress;
 mod run;
 mod session;
 mod start;
+mod task;
 mod tasks;
 mod text;
 mod workers;
@@ -32,31 +34,44 @@ use axum::routing::{get, post};
 
 use crate::api::{Api, Pages};
 
+/// The routes of the pages, and a list of them for whoever has to look at each.
+macro_rules! routes {
+    ($($method:ident $path:literal $handler:path;)+) => {
+        /// Method and path of every page and action, in lower case and as the router has it.
+        pub const ROUTES: &[(&str, &str)] = &[$((stringify!($method), $path),)+];
+
+        fn router() -> Router<Api> {
+            Router::new()$(.route($path, $method($handler)))+
+        }
+    };
+}
+
+routes! {
+    get "/" overview::page;
+    get "/runs/{run_id}" run::page;
+    get "/runs/{run_id}/events" run::stream;
+    get "/runs/{run_id}/tasks/{task_id}" task::page;
+    get "/runs/{run_id}/diff" compare::page;
+    post "/runs/{run_id}/cancel" actions::cancel;
+    get "/portfolios" portfolios::page;
+    get "/portfolios/{portfolio_id}" portfolio::page;
+    get "/portfolios/{portfolio_id}/explain/{metric}" explain::page;
+    get "/data" data::page;
+    get "/workers" workers::page;
+    get "/dead" dead::page;
+    post "/actions/retry" actions::retry;
+    post "/actions/pause" actions::pause;
+    post "/actions/resume" actions::resume;
+    get "/start" start::page;
+    post "/start/import" start::import;
+    post "/start/run" start::run;
+    get "/login" login::page;
+    post "/login" login::login;
+    post "/logout" login::logout;
+}
+
 /// The pages, for [`crate::api::Server::with`].
 pub fn pages() -> Pages {
-    let router: Router<Api> = Router::new()
-        .route("/", get(overview::page))
-        .route("/runs/{run_id}", get(run::page))
-        .route("/runs/{run_id}/events", get(run::stream))
-        .route("/runs/{run_id}/diff", get(compare::page))
-        .route("/runs/{run_id}/cancel", post(actions::cancel))
-        .route("/portfolios", get(portfolios::page))
-        .route("/portfolios/{portfolio_id}", get(portfolio::page))
-        .route(
-            "/portfolios/{portfolio_id}/explain/{metric}",
-            get(explain::page),
-        )
-        .route("/data", get(data::page))
-        .route("/workers", get(workers::page))
-        .route("/dead", get(dead::page))
-        .route("/actions/retry", post(actions::retry))
-        .route("/actions/pause", post(actions::pause))
-        .route("/actions/resume", post(actions::resume))
-        .route("/start", get(start::page))
-        .route("/start/import", post(start::import))
-        .route("/start/run", post(start::run))
-        .route("/login", get(login::page).post(login::login))
-        .route("/logout", post(login::logout))
-        .layer(middleware::from_fn(frame::problems));
+    let router = router().layer(middleware::from_fn(frame::problems));
     Pages(router.merge(assets::router()))
 }

@@ -46,7 +46,7 @@ pub use steward::Steward;
 pub use tokens::{create_token, first_token, revoke_token};
 pub use watch::{PhaseProgress, RunProgress, progress, start};
 pub use webhook::{BadWebhook, Webhook};
-pub use why::{Busy, Link, Task, Why, why};
+pub use why::{Busy, Link, Task, Why, waits, why};
 pub use worker::{Failpoint, MAX_BATCH, Moment, Probe, WorkerOptions, run as run_worker};
 
 use crate::clock::Clock;

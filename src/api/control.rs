@@ -11,7 +11,8 @@ use super::auth::Caller;
 use super::params::{Fields, Params, id};
 use super::problem::{Kind, Problem};
 use super::runs::{filter, visible};
-use super::start::accepted;
+use super::shapes::{CancelReceipt, HoldReceipt, Pauses, RepairPreview, RepairReceipt, WhyAnswer};
+use super::start::{accepted, unwaited};
 use crate::documents::{self, planned};
 use crate::domain::{Held, PortfolioId, RunId, TaskState};
 use crate::engine::{self, Repairing};
@@ -39,7 +40,7 @@ fn reason(params: &Params) -> Result<String, Problem> {
 #[utoipa::path(post, path = "/api/v1/runs/{run_id}/cancel", tag = "runs",
     params(("run_id" = uuid::Uuid, Path, description = "The run"),
            ("reason" = Option<String>, Query, description = "For the audit table")),
-    responses((status = 200, description = "How many tasks will not be done", body = Value),
+    responses((status = 200, description = "How many tasks will not be done", body = CancelReceipt),
               (status = 403, description = "Not with this role"), (status = 404, description = "No such run"),
               (status = 409, description = "It has ended")))]
 pub(crate) async fn cancel(
@@ -62,7 +63,7 @@ pub(crate) async fn cancel(
 
 /// What is held back.
 #[utoipa::path(get, path = "/api/v1/admin/pauses", tag = "runs",
-    responses((status = 200, description = "Lanes and phases that are held back", body = Value)))]
+    responses((status = 200, description = "Lanes and phases that are held back", body = Pauses)))]
 pub(super) async fn pauses(
     _caller: Caller,
     State(api): State<Api>,
@@ -81,7 +82,7 @@ pub(super) async fn pauses(
     params(("kind" = String, Query, description = "lane or phase"),
            ("name" = String, Query, description = "Which"),
            ("reason" = Option<String>, Query, description = "For the audit table")),
-    responses((status = 200, description = "Held back; `changed` says whether it was free before", body = Value),
+    responses((status = 200, description = "Held back; `changed` says whether it was free before", body = HoldReceipt),
               (status = 403, description = "Not with this role")))]
 pub(crate) async fn pause(
     caller: Caller,
@@ -99,7 +100,7 @@ pub(crate) async fn pause(
     params(("kind" = String, Query, description = "lane or phase"),
            ("name" = String, Query, description = "Which"),
            ("reason" = Option<String>, Query, description = "For the audit table")),
-    responses((status = 200, description = "It goes on; `changed` says whether it was held back", body = Value),
+    responses((status = 200, description = "It goes on; `changed` says whether it was held back", body = HoldReceipt),
               (status = 403, description = "Not with this role")))]
 pub(crate) async fn resume(
     caller: Caller,
@@ -145,8 +146,8 @@ fn told(held: Held, state: &str, changed: bool) -> Json<Value> {
         ("again" = Option<bool>, Query, description = "Also those that were repaired before"),
         ("dry_run" = Option<bool>, Query, description = "Only say what would be planned"),
         ("reason" = Option<String>, Query, description = "For the audit table")),
-    responses((status = 202, description = "Planned; `Location` is the repair run", body = Value),
-              (status = 200, description = "What a dry run would plan", body = Value),
+    responses((status = 202, description = "Planned; `Location` is the repair run", body = RepairReceipt),
+              (status = 200, description = "What a dry run would plan", body = RepairPreview),
               (status = 403, description = "Not with this role"),
               (status = 404, description = "No task is like that")))]
 pub(crate) async fn retry(
@@ -198,7 +199,7 @@ pub(crate) async fn retry(
     let repair = repair.ok_or_else(|| Problem::not_found("task to repair"))?;
     let document = planned::repair(&repair, how.dry);
     if how.dry {
-        return Ok(Json(document).into_response());
+        return Ok(Json(unwaited(document)).into_response());
     }
     Ok(accepted(&api, &repair.planned, document))
 }
@@ -207,7 +208,7 @@ pub(crate) async fn retry(
 #[utoipa::path(get, path = "/api/v1/portfolios/{portfolio_id}/why", tag = "portfolios",
     params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
            ("date" = Option<chrono::NaiveDate>, Query, description = "The session; without it, the newest whose closes are final")),
-    responses((status = 200, description = "The chain", body = Value), (status = 404, description = "No such portfolio")))]
+    responses((status = 200, description = "The chain", body = WhyAnswer), (status = 404, description = "No such portfolio")))]
 pub(super) async fn why(
     caller: Caller,
     State(api): State<Api>,

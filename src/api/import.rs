@@ -13,6 +13,8 @@ use super::auth::Caller;
 use super::params::{Params, id};
 use super::portfolios::{flow, mark};
 use super::problem::{Kind, Problem};
+use super::shapes::{FlowsReceipt, ImportReceipt, MarksReceipt};
+use super::start::{begin, unwaited};
 use super::upload::Upload;
 use crate::documents::planned;
 use crate::domain::{PortfolioId, Trigger};
@@ -37,8 +39,8 @@ use crate::store::ReadTx;
         ("dry_run" = Option<bool>, Query, description = "Only say what would happen"),
         ("run" = Option<bool>, Query, description = "Plan all its dates")),
     request_body(content = Value, description = "`positions` and terms; or multipart/form-data with `file`; or text/csv"),
-    responses((status = 201, description = "The receipt; `run` is the run that was planned", body = Value),
-              (status = 200, description = "Nothing was changed: a dry run, or it was there already", body = Value),
+    responses((status = 201, description = "The receipt; `run` is the run that was planned", body = ImportReceipt),
+              (status = 200, description = "Nothing was changed: a dry run, or it was there already", body = ImportReceipt),
               (status = 400, description = "A term is wrong"), (status = 403, description = "Not with this role"),
               (status = 409, description = "Another portfolio has the name, or another book"),
               (status = 422, description = "The file has errors: all of them, with line, column and code")))]
@@ -85,7 +87,7 @@ pub(crate) async fn create(
            ("dry_run" = Option<bool>, Query, description = "Only say what would change"),
            ("run" = Option<bool>, Query, description = "Plan all its dates")),
     request_body(content = Value, description = "`positions`; or multipart/form-data with `file`; or text/csv"),
-    responses((status = 200, description = "The receipt: lots that came, went, were closed", body = Value),
+    responses((status = 200, description = "The receipt: lots that came, went, were closed", body = ImportReceipt),
               (status = 403, description = "Not with this role"), (status = 404, description = "No such portfolio"),
               (status = 422, description = "The file has errors: all of them, with line, column and code")))]
 pub(super) async fn update(
@@ -117,7 +119,7 @@ async fn own(api: &Api, caller: &Caller, portfolio: &str) -> Result<PortfolioId,
            ("whole" = Option<bool>, Query, description = "The file has all flows: others go"),
            ("dry_run" = Option<bool>, Query, description = "Only say what would change")),
     request_body(content = Value, description = "`flows`; or multipart/form-data with `file`; or text/csv"),
-    responses((status = 200, description = "The receipt", body = Value), (status = 403, description = "Not with this role"),
+    responses((status = 200, description = "The receipt", body = FlowsReceipt), (status = 403, description = "Not with this role"),
               (status = 404, description = "No such portfolio"),
               (status = 422, description = "The file has errors: all of them, with line, column and code")))]
 pub(super) async fn flows(
@@ -154,7 +156,7 @@ pub(super) async fn flows(
            ("whole" = Option<bool>, Query, description = "The file has all marks: others go"),
            ("dry_run" = Option<bool>, Query, description = "Only say what would change")),
     request_body(content = Value, description = "`marks`; or multipart/form-data with `file`; or text/csv"),
-    responses((status = 200, description = "The receipt", body = Value), (status = 403, description = "Not with this role"),
+    responses((status = 200, description = "The receipt", body = MarksReceipt), (status = 403, description = "Not with this role"),
               (status = 404, description = "No such portfolio"),
               (status = 422, description = "The file has errors: all of them, with line, column and code")))]
 pub(super) async fn marks(
@@ -237,6 +239,7 @@ async fn take(
     let receipt = intake::portfolio(pools, api.clock(), &order, &upload.bytes).await?;
     let mut document = receipt.document();
     document["dry_run"] = json!(dry_run);
+    document["run"] = Value::Null;
     if run && !dry_run {
         let request = Request {
             trigger: Trigger::Onboarding,
@@ -248,8 +251,9 @@ async fn take(
             idempotency_key: None,
         };
         let planned = engine::plan(api.engine(), &request).await?;
-        super::start::begin(api, planned.run);
-        document["run"] = planned::document(&planned);
+        begin(api, planned.run);
+        document["run"] = unwaited(planned::document(&planned));
+        document["run"]["batch_run_id"] = json!(planned.run);
     }
     let status = match receipt.status {
         Status::Created => StatusCode::CREATED,

@@ -13,7 +13,7 @@ use super::auth::Caller;
 use super::params::{Params, id};
 use super::problem::Problem;
 use super::results::wants_csv;
-use super::shapes::{Flows, Marks, Portfolios, Snapshots, Terms};
+use super::shapes::{DeleteReceipt, Flows, Marks, Portfolios, Snapshots, Terms};
 use super::table;
 use crate::domain::{CashFlow, Portfolio, PortfolioId, Symbol};
 use crate::engine;
@@ -111,7 +111,7 @@ pub(super) async fn one(
 /// Takes a portfolio away: it is not computed any more and nobody sees it; its rows stay.
 #[utoipa::path(delete, path = "/api/v1/portfolios/{portfolio_id}", tag = "portfolios",
     params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio")),
-    responses((status = 200, description = "It is gone", body = Value), (status = 403, description = "Not with this role"),
+    responses((status = 200, description = "It is gone", body = DeleteReceipt), (status = 403, description = "Not with this role"),
               (status = 404, description = "No such portfolio")))]
 pub(super) async fn delete(
     caller: Caller,

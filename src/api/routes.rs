@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use super::problem::{Kind, Problem};
 use super::{
     Api, Limits, alerts, calendar, control, docs, events, explain, health, import, metrics,
-    performance, portfolios, results, runs, shapes, start, symbols, trace,
+    performance, portfolios, refusals, results, runs, shapes, start, symbols, trace,
 };
 
 /// Largest body: a file of a portfolio.
@@ -27,6 +27,7 @@ pub fn openapi() -> OpenApi {
     let (_, streams) = streaming();
     document.merge(streams);
     shapes::require_all_keys(&mut document);
+    refusals::describe(&mut document);
     document
 }
 
@@ -105,13 +106,16 @@ fn base() -> OpenApi {
         .build();
     let components = ComponentsBuilder::new()
         .security_scheme("token", SecurityScheme::Http(scheme))
+        .schema_from::<shapes::Problem>()
         .build();
     let info = InfoBuilder::new()
         .title("sigmabatch")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
             "Nightly portfolio analytics. Money is decimal text, statistics are numbers, what is missing is null \
-             with a reason. Errors are problems of RFC 9457 with the offending field and a trace id.",
+             with a reason. Errors are problems of RFC 9457 with the offending field and a trace id. Ids may be written in \
+             either case, with or without dashes; a word that is no id names nothing in a path (404), and is a wrong input \
+             as a parameter or field (400).",
         ))
         .build();
     OpenApiBuilder::new()

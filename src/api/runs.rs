@@ -8,6 +8,7 @@ use super::Api;
 use super::auth::Caller;
 use super::params::{Params, id};
 use super::problem::Problem;
+use super::shapes::{CurrentRuns, RunDetail, RunDiff, RunHistory, RunSummary, Tasks};
 use crate::documents::runs::Progress;
 use crate::documents::{self, diff};
 use crate::domain::{RunId, TaskId, TaskState, Verdict};
@@ -28,7 +29,7 @@ const DAYS: i32 = 30;
 
 /// Runs that go on, newest first, each with its progress.
 #[utoipa::path(get, path = "/api/v1/admin/batch/run/current", tag = "runs",
-    responses((status = 200, description = "Runs that go on", body = Value)))]
+    responses((status = 200, description = "Runs that go on", body = CurrentRuns)))]
 pub(super) async fn current(
     caller: Caller,
     State(api): State<Api>,
@@ -61,7 +62,7 @@ pub(super) async fn current(
         ("portfolio_id" = Option<uuid::Uuid>, Query, description = "With this portfolio"),
         ("limit" = Option<u16>, Query, description = "Rows of a page, 1 to 500"),
         ("cursor" = Option<uuid::Uuid>, Query, description = "`next` of the page before")),
-    responses((status = 200, description = "A page of runs", body = Value)))]
+    responses((status = 200, description = "A page of runs", body = RunHistory)))]
 pub(super) async fn history(
     caller: Caller,
     State(api): State<Api>,
@@ -116,7 +117,7 @@ fn past(row: &PastRun) -> Value {
 /// Runs of the last days by their status, with how long they took.
 #[utoipa::path(get, path = "/api/v1/admin/batch/history/summary", tag = "runs",
     params(("days" = Option<i32>, Query, description = "How far back, 1 to 3650; 30 if nothing is said")),
-    responses((status = 200, description = "Counts and times by status", body = Value)))]
+    responses((status = 200, description = "Counts and times by status", body = RunSummary)))]
 pub(super) async fn summary(
     caller: Caller,
     State(api): State<Api>,
@@ -150,7 +151,7 @@ pub(super) async fn summary(
 /// portfolios lack.
 #[utoipa::path(get, path = "/api/v1/runs/{run_id}", tag = "runs",
     params(("run_id" = uuid::Uuid, Path, description = "The run")),
-    responses((status = 200, description = "The run", body = Value), (status = 404, description = "No such run")))]
+    responses((status = 200, description = "The run", body = RunDetail), (status = 404, description = "No such run")))]
 pub(super) async fn one(
     caller: Caller,
     State(api): State<Api>,
@@ -219,7 +220,7 @@ async fn detail(pools: &Pools, run: RunRow, whole: bool) -> Result<Value, Proble
         ("error" = Option<String>, Query, description = "A fingerprint, a class or a part of the message"),
         ("limit" = Option<u16>, Query, description = "Rows of a page, 1 to 500"),
         ("cursor" = Option<i64>, Query, description = "`next` of the page before")),
-    responses((status = 200, description = "A page of tasks", body = Value), (status = 404, description = "No such run")))]
+    responses((status = 200, description = "A page of tasks", body = Tasks), (status = 404, description = "No such run")))]
 pub(super) async fn tasks(
     caller: Caller,
     State(api): State<Api>,
@@ -273,7 +274,7 @@ pub(crate) fn filter(params: &Params, run: Option<RunId>) -> Result<Filter, Prob
     params(
         ("run_id" = uuid::Uuid, Path, description = "A run"),
         ("other" = uuid::Uuid, Path, description = "Another one")),
-    responses((status = 200, description = "What they have different", body = Value),
+    responses((status = 200, description = "What they have different", body = RunDiff),
               (status = 404, description = "No such run")))]
 pub(super) async fn diff(
     caller: Caller,

@@ -4,15 +4,24 @@
 
 mod answer;
 mod book;
+mod control;
+mod diff;
 mod explain;
 mod fits;
 mod holdings;
+mod imports;
 mod losses;
 mod overview;
 mod performance;
+mod problem;
 mod quality;
+mod receipts;
 mod risk;
+mod runs;
 mod series;
+mod tasks;
+mod why;
+mod why_tasks;
 
 use serde::Deserialize;
 use utoipa::openapi::{OpenApi, RefOr, Schema};
@@ -25,9 +34,14 @@ pub use answer::{
     RiskAnswer, SectorsAnswer, StressAnswer, ValueAtRiskAnswer, VolatilityAnswer,
 };
 pub use book::{Flow, Flows, Mark, Marks, Portfolio, Portfolios, Snapshot, Snapshots, Terms};
+pub use control::{CancelReceipt, HoldReceipt, Live, Pause, Pauses, Ready, ReadyChecks};
+pub use diff::{DiffError, DiffPhase, DiffPortfolio, DiffRun, RunDiff};
 pub use explain::{Explained, Explanation, Named, Number};
 pub use fits::{FitSlope, FitTable, PositionSlope};
 pub use holdings::{Concentration, Exposures, Position, PositionExposures, SectorBucket};
+pub use imports::{
+    CorrectedMark, DeleteReceipt, FlowsReceipt, ImportReceipt, ImportedLot, MarksReceipt,
+};
 pub use losses::{
     Backtest, LikelihoodTest, OptionContract, Replay, ReverseStress, Stress, TailEstimate,
     ValueAtRisk,
@@ -37,9 +51,21 @@ pub use performance::{
     Conventions, Drawdown, Drawdowns, DrawdownsAnswer, Figure, Performance, PerformanceAnswer,
     PerformanceBenchmark, PerformanceContribution, RangeHead, RangeQuality,
 };
+pub use problem::Problem;
 pub use quality::{CheckedSeries, DataQuality, Finding};
+pub use receipts::{ProviderCalls, RepairPreview, RepairReceipt, RunPreview, RunReceipt};
 pub use risk::{BiasStatistic, FactorExposure, Risk, RiskContribution};
+pub use runs::{
+    CurrentRuns, PastRun, RunDetail, RunHead, RunHistory, RunMissing, RunPhase, RunProgress,
+    RunState, RunSummary, RunsOfStatus,
+};
 pub use series::{Correlation, UnknownPair, Volatility};
+pub use tasks::{ErrorGroup, Task, Tasks};
+pub use why::{WhyAnswer, WhyBusy, WhyLink};
+pub use why_tasks::{
+    DeadTaskLink, DoneTaskLink, NewerTaskLink, ParkedTaskLink, ReadyTaskLink, RetriedTaskLink,
+    RunningTaskLink, SuspectTaskLink, UnheardTaskLink, WhyTask,
+};
 
 /// An amount of money or a quantity: an exact decimal number as text, without zeros at its end, as `-1234.5`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
@@ -50,15 +76,23 @@ pub struct Money(pub String);
 /// Nothing is left out of these answers: what is missing is null. The document says so by requiring every key of them.
 pub(super) fn require_all_keys(document: &mut OpenApi) {
     let mut named = Vec::new();
-    collect::<SectionAnswer>(&mut named);
-    collect::<PerformanceAnswer>(&mut named);
-    collect::<DrawdownsAnswer>(&mut named);
-    collect::<Explained>(&mut named);
-    collect::<Portfolios>(&mut named);
-    collect::<Terms>(&mut named);
-    collect::<Snapshots>(&mut named);
-    collect::<Flows>(&mut named);
-    collect::<Marks>(&mut named);
+    macro_rules! collect {
+        ($($shape:ty),+ $(,)?) => { $(collect::<$shape>(&mut named);)+ };
+    }
+    collect!(SectionAnswer, PerformanceAnswer, DrawdownsAnswer, Explained);
+    collect!(Portfolios, Terms, Snapshots, Flows, Marks);
+    collect!(
+        CurrentRuns,
+        RunHistory,
+        RunSummary,
+        RunDetail,
+        Tasks,
+        RunDiff
+    );
+    collect!(RunReceipt, RunPreview, RepairReceipt, RepairPreview);
+    collect!(CancelReceipt, Pauses, HoldReceipt, WhyAnswer);
+    collect!(ImportReceipt, FlowsReceipt, MarksReceipt, DeleteReceipt);
+    collect!(Live, Ready);
     let Some(components) = &mut document.components else {
         return;
     };
@@ -78,6 +112,13 @@ fn require(schema: &mut Schema) {
             for part in &mut parts.items {
                 if let RefOr::T(part) = part {
                     require(part);
+                }
+            }
+        }
+        Schema::OneOf(choices) => {
+            for choice in &mut choices.items {
+                if let RefOr::T(choice) = choice {
+                    require(choice);
                 }
             }
         }

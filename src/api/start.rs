@@ -10,6 +10,7 @@ use super::Api;
 use super::auth::Caller;
 use super::params::Fields;
 use super::problem::{Kind, Problem};
+use super::shapes::{RunPreview, RunReceipt};
 use crate::documents::planned;
 use crate::domain::{PortfolioId, RunId, Trigger};
 use crate::engine::{self, Dates, Planned, Request, Selection};
@@ -32,8 +33,8 @@ const KEY_CHARS: usize = 200;
         ("Idempotency-Key" = Option<String>, Header, description = "The same key is the same run")),
     request_body(content = Option<Value>, description = "The same parameters as fields", content_type = "application/json"),
     responses(
-        (status = 202, description = "Planned; `Location` is the run", body = Value),
-        (status = 200, description = "What a dry run would plan", body = Value),
+        (status = 202, description = "Planned; `Location` is the run", body = RunReceipt),
+        (status = 200, description = "What a dry run would plan", body = RunPreview),
         (status = 400, description = "A parameter is wrong"),
         (status = 403, description = "Not with this role"),
         (status = 404, description = "No such portfolio"),
@@ -86,13 +87,9 @@ pub(crate) async fn start(
 }
 
 /// The run is planned; nothing of it hangs on this process any more.
-pub(super) fn accepted(api: &Api, planned: &Planned, mut document: Value) -> Response {
+pub(super) fn accepted(api: &Api, planned: &Planned, document: Value) -> Response {
     begin(api, planned.run);
-    if let Some(object) = document.as_object_mut() {
-        for name in ["workers", "verdict", "seconds"] {
-            object.remove(name);
-        }
-    }
+    let mut document = unwaited(document);
     document["batch_run_id"] = json!(planned.run);
     let location = format!("/api/v1/runs/{}", planned.run);
     (
@@ -101,6 +98,16 @@ pub(super) fn accepted(api: &Api, planned: &Planned, mut document: Value) -> Res
         Json(document),
     )
         .into_response()
+}
+
+/// Without what only those know who wait for the end.
+pub(super) fn unwaited(mut document: Value) -> Value {
+    if let Some(object) = document.as_object_mut() {
+        for name in ["workers", "verdict", "seconds"] {
+            object.remove(name);
+        }
+    }
+    document
 }
 
 /// Opens and publishes the first phases, if this process knows Redis; if not, the steward does it within a second.

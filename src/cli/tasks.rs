@@ -17,7 +17,7 @@ use crate::domain::{TaskId, TaskState};
 use crate::store::tasks_report::{self, ErrorGroup, Filter, TaskRow};
 use crate::store::{Pools, ReadTx};
 
-pub(super) use row::{page, short};
+pub(super) use row::page;
 
 /// `tasks`.
 #[derive(Debug, Clone, Args)]

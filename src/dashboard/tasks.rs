@@ -2,7 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::text::{duration, or_dash, run_link, time};
+use super::task::address;
+use super::text::{duration, or_dash, time};
 use crate::domain::{PhaseName, RunId, TaskState};
 use crate::store::tasks_report::{Filter, TaskRow};
 
@@ -19,7 +20,7 @@ pub(super) fn table(tasks: &[TaskRow]) -> Markup {
                 th scope="col" { "Began" } th scope="col" { "Worker" } th scope="col" { "Error" }
             } }
             tbody { @for task in tasks { tr {
-                th scope="row" { (run_link(task.run, &format!("{}", task.id))) }
+                th scope="row" { a href=(address(task.run, task.id)) { (task.id) } }
                 td { (task.phase) } td { (task.unit) } td { (task.as_of) }
                 td { (super::text::badge(task.state.as_str())) }
                 td.n { (task.attempts) }

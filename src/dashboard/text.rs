@@ -6,8 +6,13 @@ use maud::{Markup, html};
 use crate::domain::{Calendar, RunId, Verdict};
 
 /// An instant, in New York's time with its zone.
+pub(super) fn new_york(instant: DateTime<Utc>) -> String {
+    Calendar::nyse().new_york_time(instant)
+}
+
+/// The same, for browsers.
 pub(super) fn time(instant: DateTime<Utc>) -> Markup {
-    let text = Calendar::nyse().new_york_time(instant);
+    let text = new_york(instant);
     html! { time datetime=(instant.to_rfc3339()) { (text) } }
 }
 

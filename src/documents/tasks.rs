@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use crate::domain::WorkerId;
 use crate::store::tasks_report::TaskRow;
 
+/// Digits of a portfolio's id that a page shows.
+const SHORT: usize = 8;
+
 /// One task of a document.
 pub fn document(task: &TaskRow) -> Value {
     let error = task.error.as_ref();
@@ -34,4 +37,12 @@ pub fn document(task: &TaskRow) -> Value {
         "fingerprint": error.map(|error| &error.fingerprint),
         "repair_run": task.repair_run,
     })
+}
+
+/// A unit with the beginning of a portfolio's id, as in `redis-cli` it is whole.
+pub fn short(unit: &str) -> String {
+    match unit.split_once(':') {
+        Some(("portfolio", id)) if id.len() > SHORT => format!("portfolio:{}…", &id[..SHORT]),
+        _ => unit.to_owned(),
+    }
 }

@@ -1,8 +1,12 @@
 //! What the result of a portfolio and date waits for.
 
+mod sentence;
+
 use serde_json::{Value, json};
 
 use crate::engine::{Link, Why};
+
+pub use sentence::{Words, because, sentence};
 
 /// The document: `chain` from the result to what holds it, each link with `what` it is.
 pub fn document(why: &Why) -> Value {

@@ -34,8 +34,9 @@ pub(super) async fn alert_overdue(engine: &Engine, how: &Housekeeping) -> Result
     let pool = &engine.pools.control;
     if housekeeping::is_overdue(pool, as_of).await? {
         let detail = json!({ "as_of": as_of, "hours": how.overdue_hours });
-        housekeeping::alert(pool, "night-overdue", &detail).await?;
+        // The event says that this was done, so it comes last: an alert that was not stored is raised the next time.
         alerts::overdue(engine, as_of, how.overdue_hours).await?;
+        housekeeping::alert(pool, "night-overdue", &detail).await?;
     }
     Ok(())
 }

@@ -135,7 +135,7 @@ impl Steward {
             self.reap_overdue().await?;
         }
         if term.ticks.is_multiple_of(OVERDUE_TICKS) {
-            housekeeping::alert_overdue(&self.engine, &self.housekeeping).await?;
+            self.overdue().await?;
         }
         if term.ticks.is_multiple_of(ALERT_TICKS)
             && let Err(error) = self.alert().await
@@ -176,6 +176,11 @@ impl Steward {
             self.engine.queue.forget_consumers(CONSUMER_IDLE_MS).await?;
         }
         Ok(())
+    }
+
+    /// Raises that a session has no finished run, though it should have one by now.
+    pub async fn overdue(&self) -> Result<(), Error> {
+        housekeeping::alert_overdue(&self.engine, &self.housekeeping).await
     }
 
     /// Raises alerts that there is a cause for.

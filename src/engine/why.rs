@@ -6,12 +6,13 @@ mod link;
 
 use chrono::NaiveDate;
 
-use self::holds::{Facts, task};
+use self::holds::{Aim, Facts, task};
 use super::{Error, PlanError};
 use crate::clock::Clock;
-use crate::domain::{Calendar, Portfolio, PortfolioId, TaskState};
+use crate::domain::{Calendar, Portfolio, PortfolioId, TaskId, TaskState};
 use crate::queue::Queue;
 use crate::store::reports::{self, why};
+use crate::store::runs::RunRow;
 use crate::store::tasks_report::{self, TaskRow};
 use crate::store::{Pools, ReadTx, portfolios};
 
@@ -86,6 +87,26 @@ pub async fn why(
     }))
 }
 
+/// What a task of a run waits for, or how it ended: the chain from the task to what holds it.
+pub async fn waits(
+    pools: &Pools,
+    queue: Option<&Queue>,
+    run: &RunRow,
+    task: TaskId,
+) -> Result<Vec<Link>, Error> {
+    let mut db = ReadTx::lazy(&pools.load);
+    let aim = Aim {
+        run: run.id,
+        lane: run.lane,
+        task,
+    };
+    let facts = Facts::read(&mut db, queue, aim).await?;
+    db.close().await?;
+    let mut chain = Vec::new();
+    facts.follow(&mut chain);
+    Ok(chain)
+}
+
 async fn of_session(
     db: &mut ReadTx<'_>,
     queue: Option<&Queue>,
@@ -138,7 +159,12 @@ async fn of_session(
         cancelled_at: run.cancelled_at,
     });
     if run.verdict.is_none() {
-        let facts = Facts::read(db, queue, &run).await?;
+        let aim = Aim {
+            run: run.run,
+            lane: run.lane,
+            task: run.task,
+        };
+        let facts = Facts::read(db, queue, aim).await?;
         facts.follow(chain);
         return Ok(());
     }

@@ -13,6 +13,7 @@ mod pages;
 mod performance;
 mod portfolio;
 mod series;
+mod series_gaps;
 mod status;
 pub mod symbols;
 pub mod why;
@@ -39,5 +40,6 @@ pub use portfolio::{
     published, why_unpublished,
 };
 pub use series::{Days, PublishedDay, published_days, values_at_risk};
+pub use series_gaps::{SeriesGap, series_gaps};
 pub use status::{Gap, MissingRow, Pace, find_run, gaps, missing, paces, pauses, retries};
 pub use workers::{Standing, StewardRow, StreamRow, WorkerRow, steward, workers};

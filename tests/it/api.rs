@@ -1,7 +1,9 @@
 //! The HTTP API on a real server, as callers see it.
 
+mod alert_causes;
 mod alerts;
 pub(crate) mod client;
+pub(crate) mod document;
 mod events;
 mod explain;
 mod import;
@@ -12,10 +14,12 @@ mod market;
 mod performance;
 mod results;
 mod roles;
+mod run_shapes;
 mod runs;
 mod serve;
 mod shapes;
 mod tagged;
+mod webhook;
 
 use std::net::SocketAddr;
 

@@ -1,10 +1,13 @@
 //! The dashboard on a real server, as browsers see it.
 
 mod browser;
+mod data;
 mod forms;
 mod numbers;
 mod pages;
+mod roles;
 mod session;
+mod task;
 
 use crate::api::client::{Answer, Client};
 

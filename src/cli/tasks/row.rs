@@ -1,11 +1,9 @@
 //! Tasks in lists.
 
 use crate::cli::text::{instant, left, right, table};
+use crate::documents::tasks::short;
 use crate::domain::{TaskState, WorkerId};
 use crate::store::tasks_report::TaskRow;
-
-/// Digits of a portfolio's id that a page shows.
-const SHORT: usize = 8;
 
 /// Tasks as a table.
 pub(crate) fn page(tasks: &[TaskRow]) -> String {
@@ -50,12 +48,4 @@ pub(crate) fn page(tasks: &[TaskRow]) -> String {
         left("error"),
     ];
     table(&columns, rows)
-}
-
-/// A unit with the beginning of a portfolio's id, as in `redis-cli` it is whole.
-pub(crate) fn short(unit: &str) -> String {
-    match unit.split_once(':') {
-        Some(("portfolio", id)) if id.len() > SHORT => format!("portfolio:{}…", &id[..SHORT]),
-        _ => unit.to_owned(),
-    }
 }

@@ -6,26 +6,34 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::link::{Busy, Link, Task};
-use crate::domain::{PermitClass, PhaseName, TaskEpoch, TaskState, WorkerId};
+use crate::domain::{Lane, PermitClass, PhaseName, RunId, TaskEpoch, TaskId, TaskState, WorkerId};
 use crate::engine::steward::PENDING_MS;
 use crate::engine::{Error, MAX_ATTEMPTS};
 use crate::phases::{self, AnyPhase};
 use crate::queue::Queue;
 use crate::store::ReadTx;
 use crate::store::control::Pause;
-use crate::store::reports::why::{self, Computing, Stage};
+use crate::store::reports::why::{self, Stage};
 use crate::store::reports::{self, Standing, StewardRow, WorkerRow};
 use crate::store::tasks_report::{self, TaskRow};
 
 /// A hint that is on its way is not missing yet.
 const HINT_GRACE: TimeDelta = TimeDelta::seconds(1);
 
+/// A task, and the run that it is of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Aim {
+    pub(super) run: RunId,
+    pub(super) lane: Lane,
+    pub(super) task: TaskId,
+}
+
 /// Everything that can hold a run, from rows of one snapshot.
 pub(super) struct Facts<'a> {
-    run: &'a Computing,
+    aim: Aim,
     now: DateTime<Utc>,
     stages: BTreeMap<PhaseName, Stage>,
-    /// The portfolio's own task, and some of each open phase.
+    /// The task itself, and some of each open phase.
     tasks: Vec<TaskRow>,
     workers: Vec<WorkerRow>,
     steward: StewardRow,
@@ -41,13 +49,13 @@ impl<'a> Facts<'a> {
     pub(super) async fn read(
         db: &mut ReadTx<'_>,
         queue: Option<&'a Queue>,
-        run: &'a Computing,
+        aim: Aim,
     ) -> Result<Self, Error> {
-        let stages = why::stages(db, run.run).await?;
-        let mut ids = why::unfinished(db, run.run).await?;
-        ids.push(run.task);
+        let stages = why::stages(db, aim.run).await?;
+        let mut ids = why::unfinished(db, aim.run).await?;
+        ids.push(aim.task);
         let facts = Self {
-            run,
+            aim,
             now: why::now(db).await?,
             stages: stages
                 .into_iter()
@@ -76,7 +84,7 @@ impl<'a> Facts<'a> {
             .collect();
         let mut hints = BTreeSet::new();
         for phase in waiting {
-            match queue.deliverable(self.run.lane, phase, PENDING_MS).await {
+            match queue.deliverable(self.aim.lane, phase, PENDING_MS).await {
                 Ok(found) => hints.extend(found),
                 Err(error) => {
                     tracing::debug!(%error, "looking for hints");
@@ -97,10 +105,10 @@ impl<'a> Facts<'a> {
         task.state == TaskState::Ready && task.ready_at <= self.now && open
     }
 
-    /// Follows the causes from the portfolio's own task.
+    /// Follows the causes from the task.
     pub(super) fn follow(&self, chain: &mut Vec<Link>) {
         let mut causes = Causes::default();
-        let own = self.tasks.iter().find(|task| task.id == self.run.task);
+        let own = self.tasks.iter().find(|task| task.id == self.aim.task);
         match own {
             Some(own) if own.state.is_final() => {
                 chain.push(match own.state {
@@ -114,7 +122,8 @@ impl<'a> Facts<'a> {
                 return;
             }
             Some(own) if self.opened(own.phase) => self.of_task(own, chain, &mut causes),
-            _ => self.of_phase(PhaseName::PortfolioAnalytics, chain, &mut causes),
+            Some(own) => self.of_phase(own.phase, chain, &mut causes),
+            None => {}
         }
         // Whose worker is late is told before what follows from it for everybody.
         let late = |link: &Link| matches!(link, Link::WorkerLate { .. });
@@ -260,7 +269,7 @@ impl<'a> Facts<'a> {
 
     /// What keeps a task waiting that any worker may take.
     fn of_ready(&self, row: &TaskRow, task: &Task, since: DateTime<Utc>, causes: &mut Causes) {
-        let held = |pause: &&Pause| pause.held.covers(self.run.lane, row.phase);
+        let held = |pause: &&Pause| pause.held.covers(self.aim.lane, row.phase);
         for pause in self.pauses.iter().filter(held) {
             causes.add(Link::Paused {
                 kind: pause.held.kind(),
@@ -311,7 +320,7 @@ impl<'a> Facts<'a> {
             if self.now - since > HINT_GRACE && !hints.contains(&at) {
                 causes.add(Link::HintMissing {
                     task: task.clone(),
-                    stream: queue.keys().stream(self.run.lane, row.phase),
+                    stream: queue.keys().stream(self.aim.lane, row.phase),
                 });
             }
         }

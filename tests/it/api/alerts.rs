@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sigmabatch::domain::{PhaseName, WorkerId};
 use sigmabatch::engine::{Engine, Housekeeping, Steward};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::{Served, book};
@@ -18,6 +18,31 @@ fn steward(engine: &Engine, coverage: f64) -> Steward {
         coverage,
         ..Housekeeping::default()
     })
+}
+
+/// Reads a request whole and answers it: its head and the document that it brought.
+pub(super) async fn take<S>(stream: &mut S, status: &str) -> (String, Value)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut bytes = Vec::new();
+    loop {
+        let mut piece = [0; 1024];
+        let n = stream.read(&mut piece).await.unwrap();
+        assert!(n > 0, "it ends in the middle: {bytes:?}");
+        bytes.extend(&piece[..n]);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let mut lines = head.lines();
+        let length = lines.find_map(|line| line.strip_prefix("content-length: "));
+        if body.len() == length.unwrap().parse::<usize>().unwrap() {
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            return (head.to_owned(), serde_json::from_str(body).unwrap());
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,26 +61,9 @@ async fn a_cause_is_one_alert_however_often_it_is_seen_and_the_webhook_is_told_u
         let mut bodies = Vec::new();
         for status in ["500 Oops", "200 OK", "200 OK"] {
             let (mut stream, _) = hook.accept().await.unwrap();
-            let mut bytes = Vec::new();
-            let body = loop {
-                let mut piece = [0; 1024];
-                let n = stream.read(&mut piece).await.unwrap();
-                bytes.extend(&piece[..n]);
-                let text = String::from_utf8_lossy(&bytes).into_owned();
-                let Some((head, body)) = text.split_once("\r\n\r\n") else {
-                    continue;
-                };
-                let length = head
-                    .lines()
-                    .find_map(|line| line.strip_prefix("content-length: "));
-                if body.len() == length.unwrap().parse::<usize>().unwrap() {
-                    assert!(head.starts_with("POST /alert?to=us HTTP/1.1"), "{head}");
-                    break body.to_owned();
-                }
-            };
-            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
-            stream.write_all(answer.as_bytes()).await.unwrap();
-            bodies.push(serde_json::from_str::<Value>(&body).unwrap());
+            let (head, body) = take(&mut stream, status).await;
+            assert!(head.starts_with("POST /alert?to=us HTTP/1.1"), "{head}");
+            bodies.push(body);
         }
         bodies
     });

@@ -103,6 +103,12 @@ impl Client {
         BufReader::new(stream)
     }
 
+    /// How a request for a stream is answered; what would come is not waited for.
+    pub(crate) async fn events_status(&self, path: &str) -> u16 {
+        let mut stream = self.send("GET", path, &[], b"").await;
+        head(&mut stream).await.0
+    }
+
     /// A stream of events, that begins after `last`.
     pub(crate) async fn events(&self, path: &str, last: Option<&str>) -> Events {
         let headers: Vec<_> = last.iter().map(|id| ("last-event-id", *id)).collect();

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
+use sigmabatch::api::shapes::Problem;
 use sigmabatch::domain::{PhaseName, PortfolioId};
 use sigmabatch::engine;
 
 use super::client::Client;
+use super::roles::routes;
 use super::{Served, book};
 use crate::incidents::wire;
 use crate::market::{Folder, close};
@@ -210,13 +212,78 @@ async fn i_68_any_spelling_of_an_id_is_the_same_portfolio_over_http() {
         ));
     }
     assert_eq!(runs.len(), 1, "the same scope is the same run");
-    served
-        .viewer
-        .get("/api/v1/portfolios/book")
-        .await
-        .expect(404);
-    let word = json!({ "portfolio_id": "book" });
-    served.operator.post(START, &word).await.expect(400);
+}
+
+/// A value that fits a parameter which a route needs before it looks at its ids.
+fn fitting(name: &str) -> &str {
+    match name {
+        "opening_equity" => "1000",
+        "inception" => "2016-12-19",
+        _ => "word",
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i_68_a_word_that_is_no_id_is_404_in_every_path_and_400_as_every_parameter() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let portfolio = book(&world, "book").await;
+    let run = run_of(&served.operator.post(START, &json!({})).await.expect(202));
+    let known = [
+        ("{run_id}", run.clone()),
+        ("{other}", run),
+        ("{portfolio_id}", portfolio.to_string()),
+        ("{metric}", "nav".to_owned()),
+        ("{section}", "risk".to_owned()),
+    ];
+    let document = serde_json::to_value(sigmabatch::api::openapi()).unwrap();
+    let kind = [("content-type", "application/json")];
+    let (mut paths, mut parameters) = (0, 0);
+    for (method, path) in routes() {
+        let operation = &document["paths"][&path][method.to_lowercase()];
+        let listed = operation["parameters"].as_array().into_iter().flatten();
+        let ids = listed.clone().filter(|one| {
+            one["schema"]["format"] == "uuid" || one["schema"]["items"]["format"] == "uuid"
+        });
+        let needed = listed.filter(|one| one["in"] == "query" && one["required"] == true);
+        let needed: Vec<String> = needed
+            .map(|one| one["name"].as_str().unwrap())
+            .map(|name| format!("{name}={}", fitting(name)))
+            .collect();
+        let body: &[u8] = match (method.as_str(), path.as_str()) {
+            ("GET", _) => b"",
+            ("POST", "/api/v1/portfolios") => b"{\"positions\": []}",
+            _ => b"{}",
+        };
+        for id in ids {
+            let name = id["name"].as_str().unwrap();
+            let (status, mut place) = if id["in"] == "path" {
+                (404, path.replace(&format!("{{{name}}}"), "no-id"))
+            } else {
+                let query = needed.join("&");
+                (400, format!("{path}?{query}&{name}=no-id"))
+            };
+            for (part, value) in &known {
+                place = place.replace(part, value);
+            }
+            let answer = served.operator.ask(&method, &place, &kind, body).await;
+            let told = answer.expect(status);
+            let said = &operation["responses"][status.to_string()]["description"];
+            assert!(said.as_str().unwrap().contains("no id"), "{path}: {said}");
+            let read: Problem = serde_json::from_value(told.clone()).unwrap();
+            assert_eq!(read.status, status, "{told}");
+            if status == 400 {
+                assert_eq!(read.field.as_deref(), Some(name), "{place}: {told}");
+                parameters += 1;
+            } else {
+                assert!(read.field.is_none(), "{place}: {told}");
+                paths += 1;
+            }
+        }
+    }
+    assert!(paths > 15 && parameters > 5, "{paths} {parameters}");
+    assert_eq!(world.count("select count(*) from run").await, 1);
+    assert_eq!(world.count("select count(*) from portfolios").await, 1);
 }
 
 /// Statements that one server sends for each route about a book of so many lots.

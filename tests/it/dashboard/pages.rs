@@ -4,6 +4,7 @@ use crate::api::client::{Answer, Client};
 use crate::api::{Served, book};
 use crate::world::World;
 use serde_json::json;
+use sigmabatch::domain::PortfolioId;
 
 /// Pages, and whether they exist for an owner.
 const PAGES: [(&str, bool); 6] = [
@@ -126,6 +127,30 @@ async fn every_page_knows_its_roles_and_escapes_names() {
             if path.ends_with("other=") { &run } else { "" }
         );
         assert_eq!(owner.get(&theirs).await.status, 404, "{theirs}");
+    }
+    let task = async |run: &str| {
+        let tasks = format!("/api/v1/runs/{run}/tasks?limit=1");
+        let page = served.viewer.get(&tasks).await.expect(200);
+        format!("/runs/{run}/tasks/{}", page["tasks"][0]["task_id"])
+    };
+    let book = |id: PortfolioId, rest: &str| format!("/portfolios/{id}{rest}");
+    for (own, theirs) in [
+        (book(mine, ""), book(other, "")),
+        (
+            book(mine, "?date=2016-12-30"),
+            book(other, "?date=2016-12-30"),
+        ),
+        (book(mine, "/explain/nav"), book(other, "/explain/nav")),
+        (task(&run).await, task(&foreign).await),
+    ] {
+        look(&served.operator, &own).await;
+        look(&served.viewer, &own).await;
+        look(&owner, &own).await;
+        look(&served.viewer, &theirs).await;
+        let refused = owner.get(&theirs).await;
+        assert_eq!(refused.status, 404, "{theirs}");
+        clean(&theirs, &refused);
+        assert_eq!(served.nobody.get(&own).await.status, 303, "{own}");
     }
     let wrong = served.viewer.get(&format!("/runs/{run}?state=none")).await;
     assert_eq!(wrong.status, 400);

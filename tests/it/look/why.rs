@@ -5,10 +5,12 @@ use std::sync::atomic::Ordering;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use sigmabatch::api::shapes::WhyAnswer;
 use sigmabatch::domain::PhaseName;
 use sigmabatch::engine::{self, Request};
 
 use super::{books, broken, rows};
+use crate::api::document::Document;
 use crate::control::{Door, Opener};
 use crate::market::Folder;
 use crate::world::{World, eventually, on, range, request};
@@ -19,6 +21,10 @@ const NOW: &str = "2016-12-30T23:00:00Z";
 async fn why(world: &World, date: &str) -> (Vec<String>, Value) {
     let (code, document) = world.command(&["why", "first", date]).await;
     assert_eq!(code, 0, "{document:#}");
+    // The API answers the same, in the shape that its document says.
+    let route = "/api/v1/portfolios/{portfolio_id}/why";
+    Document::generated().hold("get", route, 200, &document);
+    let _: WhyAnswer = serde_json::from_value(document.clone()).unwrap();
     let chain = rows(&document, "chain").iter();
     let words = chain.map(|link| link["what"].as_str().unwrap().to_owned());
     (words.collect(), document)

@@ -1,0 +1,143 @@
+//! Causes of alerts that are no run: a session that nobody computes, and a server without connections to spare.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sigmabatch::domain::WorkerId;
+use sigmabatch::embedded::{Options, Services};
+use sigmabatch::engine::{Engine, Housekeeping, Steward};
+use sqlx::{Connection, PgConnection};
+
+use super::{Served, book};
+use crate::market;
+use crate::world::{Servers, World, on, request};
+
+const NOW: &str = "2016-12-30T23:00:00Z";
+
+fn steward(engine: &Engine, overdue_hours: u32) -> Steward {
+    let steward = Steward::new(engine.clone(), WorkerId::fresh(), Duration::from_secs(5), 3);
+    steward.keeping(Housekeeping {
+        overdue_hours,
+        ..Housekeeping::default()
+    })
+}
+
+async fn alerts(served: &Served) -> Vec<Value> {
+    let page = served.viewer.get("/api/v1/alerts").await.expect(200);
+    page["alerts"].as_array().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_without_a_finished_run_is_one_alert_when_its_hours_are_over() {
+    let world = World::at(NOW, market::small()).await;
+    let served = Served::new(&world).await;
+    // Nobody waits for results while there is no portfolio.
+    steward(&world.engine, 1).overdue().await.unwrap();
+    assert!(alerts(&served).await.is_empty());
+    let mine = book(&world, "book").await;
+    world.worker().await;
+    world.run(&request(on("2016-12-29"))).await;
+    // It is 18:00 in New York: eight hours ago the newest session was the one that is computed.
+    for hours in [0, 8] {
+        steward(&world.engine, hours).overdue().await.unwrap();
+        assert!(alerts(&served).await.is_empty(), "{hours} hours");
+    }
+    // An hour ago the closes of the 30th were final, and nobody has computed it since.
+    for _ in 0..3 {
+        steward(&world.engine, 1).overdue().await.unwrap();
+    }
+    let raised = alerts(&served).await;
+    let alert = &raised[0];
+    assert_eq!(raised.len(), 1, "{raised:?}");
+    assert_eq!(
+        (&alert["kind"], &alert["cause"], &alert["run_id"]),
+        (&json!("run-overdue"), &json!("2016-12-30"), &Value::Null)
+    );
+    assert_eq!(
+        alert["detail"],
+        json!({ "as_of": "2016-12-30", "hours": 1 })
+    );
+    // It is about no run of an owner's.
+    let owner = served.owner(&world, &[mine]).await;
+    let told = owner.get("/api/v1/alerts").await.expect(200);
+    assert_eq!(told["alerts"], json!([]));
+    // The next session is another cause; one that was computed in time is none.
+    world.run(&request(on("2016-12-30"))).await;
+    let evening = world.another_engine("2017-01-03T23:00:00Z").await;
+    steward(&evening, 8).overdue().await.unwrap();
+    assert_eq!(alerts(&served).await.len(), 1);
+    steward(&evening, 1).overdue().await.unwrap();
+    let raised = alerts(&served).await;
+    assert_eq!(raised[0]["cause"], "2017-01-03", "{raised:?}");
+    assert_eq!(raised.len(), 2, "{raised:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_overdue_session_whose_alert_could_not_be_stored_is_raised_the_next_time() {
+    let world = World::at(NOW, market::small()).await;
+    let served = Served::new(&world).await;
+    book(&world, "book").await;
+    let steward = steward(&world.engine, 1);
+    sqlx::query("alter table alert add constraint closed check (false)")
+        .execute(&world.db)
+        .await
+        .unwrap();
+    assert!(steward.overdue().await.is_err());
+    sqlx::query("alter table alert drop constraint closed")
+        .execute(&world.db)
+        .await
+        .unwrap();
+    steward.overdue().await.unwrap();
+    let raised = alerts(&served).await;
+    assert_eq!(raised.len(), 1, "{raised:?}");
+    assert_eq!(raised[0]["cause"], "2016-12-30");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_with_nine_of_ten_connections_in_use_is_an_alert() {
+    // A server of its own: others would find no connection.
+    let options = Options {
+        path: std::env::var_os("PATH"),
+        durable: false,
+        ..Options::default()
+    };
+    let services = Services::start(&options).await.unwrap();
+    let servers = Servers {
+        database_url: services.database_url(),
+        redis_url: services.redis_url(),
+    };
+    {
+        let world = World::on(servers, NOW, market::small()).await;
+        let served = Served::new(&world).await;
+        let steward = steward(&world.engine, 0);
+        let used = "select count(*) from pg_stat_activity where backend_type = 'client backend'";
+        let most = world
+            .count("select current_setting('max_connections')::bigint")
+            .await;
+        let mut held = Vec::new();
+        while world.count(used).await * 10 < most * 7 {
+            held.push(PgConnection::connect(world.database_url()).await.unwrap());
+        }
+        steward.alert().await.unwrap();
+        assert!(alerts(&served).await.is_empty(), "seven of ten is no cause");
+        while world.count(used).await * 10 < most * 9 {
+            held.push(PgConnection::connect(world.database_url()).await.unwrap());
+        }
+        steward.alert().await.unwrap();
+        let raised = alerts(&served).await;
+        let alert = &raised[0];
+        assert_eq!(raised.len(), 1, "{raised:?}");
+        assert_eq!(
+            (&alert["kind"], &alert["run_id"], &alert["detail"]["most"]),
+            (&json!("pool-saturated"), &Value::Null, &json!(most))
+        );
+        let told = alert["detail"]["connections"].as_i64().unwrap();
+        assert!(told * 10 >= most * 9 && told <= most, "{alert}");
+        let metrics = served.viewer.get("/metrics").await.text();
+        let line = "sigmabatch_alerts{kind=\"pool-saturated\"} 1";
+        assert!(metrics.contains(line), "{metrics}");
+        drop(held);
+        served.stopped().await;
+    }
+    services.stop().await.unwrap();
+}
