@@ -456,6 +456,8 @@ create table historical_replays (
     fraction     double precision,
     -- Symbols without closes of their own, which moved with their betas.
     approximated jsonb not null default '[]',
+    -- What the floor of -100 % took off those, in the currency of the portfolio.
+    floored      numeric,
     coverage     double precision,
     primary key (portfolio_id, as_of, replay),
     foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade,
@@ -475,6 +477,8 @@ create table reverse_stress (
     tail_p       double precision,
     -- Factor -> total return of its proxy.
     moves        jsonb not null default '{}',
+    -- What the floor of -100 % took off, in the currency of the portfolio.
+    floored      numeric,
     coverage     double precision,
     primary key (portfolio_id, as_of, loss),
     foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade,

@@ -144,6 +144,12 @@ pub enum Error {
         /// Which input.
         what: &'static str,
     },
+    /// All values of a series are the same where movement is asked for.
+    #[error("{what} does not move")]
+    Motionless {
+        /// Which series.
+        what: &'static str,
+    },
     /// A matrix that must be positive definite is not (for stress: a shocked series without variance).
     #[error("{what} is not positive definite")]
     NotPositiveDefinite {

@@ -33,13 +33,16 @@ impl LedoitWolf {
 
 /// Ledoit–Wolf (2004) in the convention of scikit-learn: means removed, ddof 0, scaled-identity target.
 ///
-/// All series have the same length and no missing value (the symbols with all returns). [`Error::Insufficient`] without series or
-/// with fewer than two rows, [`Error::Shape`], [`Error::Invalid`].
+/// All series have the same length and no missing value (the symbols with all returns). [`Error::Insufficient`] for fewer than two series or
+/// rows: one series has nothing to be shrunk to; [`Error::Motionless`] where none of them moves, [`Error::Shape`], [`Error::Invalid`].
 pub fn ledoit_wolf(series: &[&[f64]]) -> Result<LedoitWolf, Error> {
     let p = series.len();
     let n = series.first().map_or(0, |first| first.len());
-    if n < 2 {
-        return Err(Error::Insufficient { have: n, need: 2 });
+    if p.min(n) < 2 {
+        return Err(Error::Insufficient {
+            have: p.min(n),
+            need: 2,
+        });
     }
     let mut centred: Vec<Vec<f64>> = Vec::with_capacity(p);
     for one in series {
@@ -72,6 +75,11 @@ pub fn ledoit_wolf(series: &[&[f64]]) -> Result<LedoitWolf, Error> {
         }
     }
     let trace: f64 = (0..p).map(|i| covariance.at(i, i)).sum();
+    if trace <= 0.0 {
+        return Err(Error::Motionless {
+            what: "every series",
+        });
+    }
     let mu = trace / size;
     let square = square / (rows * rows);
     let beta = (fourth / rows - square) / (size * rows);
@@ -148,17 +156,16 @@ mod tests {
 
     #[test]
     fn degenerate_inputs() {
-        assert_eq!(
-            ledoit_wolf(&[&[0.0; 10], &[0.0; 10]]).unwrap().shrinkage,
-            0.0
-        );
-        let flat = ledoit_wolf(&[&[0.0; 10]]).unwrap();
-        assert_eq!(
-            (flat.condition(), flat.sample_condition()),
-            (Ok(None), Ok(None))
-        );
+        let still = Err(Error::Motionless {
+            what: "every series",
+        });
+        assert_eq!(ledoit_wolf(&[&[0.5; 10], &[0.0; 10]]), still);
+        let moving = noise(1, 10, 0.01);
+        let alone = Err(Error::Insufficient { have: 1, need: 2 });
+        assert_eq!(ledoit_wolf(&[&moving]), alone);
+        assert!(ledoit_wolf(&[&moving, &[0.0; 10]]).is_ok());
         assert!(ledoit_wolf(&[]).is_err());
         assert!(ledoit_wolf(&[&[1.0, 2.0], &[1.0]]).is_err());
-        assert!(ledoit_wolf(&[&[1.0, f64::NAN]]).is_err());
+        assert!(ledoit_wolf(&[&[1.0, f64::NAN], &[1.0, 2.0]]).is_err());
     }
 }

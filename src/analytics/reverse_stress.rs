@@ -3,7 +3,8 @@
 //! Among all moves s of the proxies with `P&L(s) = −L` the one with the smallest Mahalanobis distance `√(s'Σ⁻¹s)`. A linear book with
 //! sensitivities c loses L most plausibly at `s* = −L·Σc/(c'Σc)`, at the distance `L/√(c'Σc)`. A book that is not linear (options, or
 //! liability that ends at −100 %) is solved by the iteration of Hasofer, Lind, Rackwitz and Fiessler (1978) from both sides of the linear answer: each step
-//! takes the closed form of the tangent; what it finds is a local optimum, and the nearer one is returned.
+//! takes the closed form of the tangent. Where an instrument loses all there is a kink, and the optimum may lie on it, where no tangent
+//! is the book's: tangents that circle around one are taken within it. What it finds is a local optimum, and the nearest one is returned.
 
 use super::{
     Error,
@@ -43,22 +44,42 @@ const STEP: f64 = 1e-4;
 /// The most plausible proxy move that loses `loss > 0`.
 ///
 /// `covariance` is the annual covariance Σ of the proxies' total returns; `pnl` gives the book's profit under a move of the proxies (its unit is that of
-/// `loss`, and 0 must give 0). [`Error::Invalid`] for a loss that is not positive, [`Error::NotPositiveDefinite`], and what `pnl` returns.
+/// `loss`, and 0 must give 0). `floors` has a row of proxy slopes for each instrument: where a row times the move is −1 it has lost everything, and
+/// `pnl` has a kink there. [`Error::Invalid`] for a loss that is not positive, [`Error::Shape`] for a row of another length,
+/// [`Error::NotPositiveDefinite`], and what `pnl` returns.
 pub fn most_plausible(
     covariance: &Matrix,
     loss: f64,
+    floors: &[Vec<f64>],
     pnl: impl Fn(&[f64]) -> Result<f64, Error>,
 ) -> Result<Reverse, Error> {
     covariance.require_square()?;
     if !(super::is_number(loss) && loss > 0.0) {
         return Err(Error::Invalid { what: "loss" });
     }
+    let k = covariance.rows();
+    let root = covariance.cholesky()?.lower().clone();
+    let mut rows = Vec::with_capacity(floors.len());
+    for row in floors {
+        if row.len() != k {
+            return Err(Error::Shape {
+                what: "slopes of an instrument",
+                have: row.len(),
+                need: k,
+            });
+        }
+        rows.push(
+            (0..k)
+                .map(|j| (0..k).map(|i| root.at(i, j) * row[i]).sum())
+                .collect(),
+        );
+    }
     let search = Search {
-        root: covariance.cholesky()?.lower().clone(),
+        root,
         loss,
+        floors: rows,
         pnl,
     };
-    let k = covariance.rows();
     let start = vec![0.0; k];
     let slope = search.slope(&start)?;
     let steep = dot(&slope, &slope);
@@ -114,7 +135,75 @@ pub fn most_plausible(
 struct Search<F> {
     root: Matrix,
     loss: f64,
+    /// Of each instrument its slopes in u: where their product is −1, it has lost everything.
+    floors: Vec<Vec<f64>>,
     pnl: F,
+}
+
+/// An affine space in which some instruments have lost everything, and no more.
+#[derive(Default)]
+struct Within {
+    /// The floors.
+    floors: Vec<usize>,
+    /// Orthonormal, of their span.
+    basis: Vec<Vec<f64>>,
+    /// The point of the space that is nearest to rest.
+    nearest: Vec<f64>,
+}
+
+impl Within {
+    /// What of a vector is along the space.
+    fn along(&self, vector: &[f64]) -> Vec<f64> {
+        let mut along = vector.to_vec();
+        for normal in &self.basis {
+            let part = dot(normal, &along);
+            for (value, n) in along.iter_mut().zip(normal) {
+                *value -= part * n;
+            }
+        }
+        along
+    }
+
+    /// The point of the space that is nearest to `u`.
+    fn project(&self, u: &[f64]) -> Vec<f64> {
+        let beside: Vec<f64> = u.iter().zip(&self.nearest).map(|(u, n)| u - n).collect();
+        let along = self.along(&beside);
+        along
+            .iter()
+            .zip(&self.nearest)
+            .map(|(a, n)| a + n)
+            .collect()
+    }
+
+    /// The space in which one more floor is touched, if there is one.
+    fn and(&self, floor: usize, row: &[f64]) -> Option<Self> {
+        let normal = self.along(row);
+        let length = dot(&normal, &normal).sqrt();
+        if length <= 1e-9 * dot(row, row).sqrt() {
+            return None;
+        }
+        // From the nearest point on, straight to where the row is −1.
+        let further = (-1.0 - dot(row, &self.nearest)) / (length * length);
+        let moved = self.nearest.iter().zip(&normal);
+        let mut floors = self.floors.clone();
+        floors.push(floor);
+        let mut basis = self.basis.clone();
+        basis.push(normal.iter().map(|value| value / length).collect());
+        Some(Self {
+            floors,
+            basis,
+            nearest: moved.map(|(n, value)| n + further * value).collect(),
+        })
+    }
+}
+
+/// Where tangents ended.
+struct Ended {
+    u: Vec<f64>,
+    /// They stand still.
+    settled: bool,
+    /// Else the floor that they circle around.
+    kink: Option<usize>,
 }
 
 impl<F: Fn(&[f64]) -> Result<f64, Error>> Search<F> {
@@ -170,22 +259,59 @@ impl<F: Fn(&[f64]) -> Result<f64, Error>> Search<F> {
         Ok(false)
     }
 
-    /// Iterates tangents from `start`, then goes along the ray to where the loss is exact.
+    /// Iterates tangents from `start`, and within kinks that they circle around; then goes along the ray to where the loss is exact. The
+    /// nearest of what is found.
     fn from(&self, start: &[f64]) -> Result<Option<Vec<f64>>, Error> {
+        let mut within = Within {
+            nearest: vec![0.0; start.len()],
+            ..Within::default()
+        };
         let mut u = match self.on_ray(start)? {
             Some(u) => u,
             None => start.to_vec(),
         };
+        let mut best: Option<Vec<f64>> = None;
+        loop {
+            let ended = self.tangents(&u, &within)?;
+            if let Some(found) = self.on_ray(&ended.u)?
+                && best
+                    .as_ref()
+                    .is_none_or(|best| dot(&found, &found) < dot(best, best))
+            {
+                best = Some(found);
+            }
+            if ended.settled {
+                return Ok(best);
+            }
+            let next = ended
+                .kink
+                .and_then(|kink| within.and(kink, &self.floors[kink]));
+            let Some(next) = next else {
+                return Ok(best);
+            };
+            within = next;
+            u = within.project(&ended.u);
+        }
+    }
+
+    fn tangents(&self, start: &[f64], within: &Within) -> Result<Ended, Error> {
+        let mut u = start.to_vec();
         let (mut pace, mut before) = (1.0, f64::INFINITY);
+        let mut kink = None;
         for _ in 0..STEPS {
-            let slope = self.slope(&u)?;
+            let slope = within.along(&self.slope(&u)?);
             let steep = dot(&slope, &slope);
             if steep <= 0.0 {
                 break;
             }
             let miss = self.profit(&u)? + self.loss;
-            let scale = (dot(&slope, &u) - miss) / steep;
-            let step: Vec<f64> = slope.iter().zip(&u).map(|(s, u)| scale * s - u).collect();
+            let beside: Vec<f64> = u.iter().zip(&within.nearest).map(|(u, n)| u - n).collect();
+            let scale = (dot(&slope, &beside) - miss) / steep;
+            let step: Vec<f64> = slope
+                .iter()
+                .zip(&beside)
+                .map(|(s, b)| scale * s - b)
+                .collect();
             let change = dot(&step, &step).sqrt();
             // Circling around a kink or a bend: smaller steps end it.
             if change >= before {
@@ -197,12 +323,34 @@ impl<F: Fn(&[f64]) -> Result<f64, Error>> Search<F> {
             if far.is_nan() || far > REACH {
                 break;
             }
+            kink = self.crossed(&u, &next, within).or(kink);
             u = next;
             if change <= 1e-10 {
-                break;
+                return Ok(Ended {
+                    u,
+                    settled: true,
+                    kink: None,
+                });
             }
         }
-        self.on_ray(&u)
+        Ok(Ended {
+            u,
+            settled: false,
+            kink,
+        })
+    }
+
+    /// The floor that lies between two points, nearest to the second, of those that are not touched already.
+    fn crossed(&self, from: &[f64], to: &[f64], within: &Within) -> Option<usize> {
+        let mut nearest: Option<(usize, f64)> = None;
+        for (floor, row) in self.floors.iter().enumerate() {
+            let (a, b) = (dot(row, from) + 1.0, dot(row, to) + 1.0);
+            let crossed = (a < 0.0) != (b < 0.0) && !within.floors.contains(&floor);
+            if crossed && nearest.is_none_or(|(_, distance)| b.abs() < distance) {
+                nearest = Some((floor, b.abs()));
+            }
+        }
+        nearest.map(|(floor, _)| floor)
     }
 
     /// The nearest point of the ray through `u` that loses exactly the amount.
@@ -313,7 +461,7 @@ mod tests {
         let c = [0.8, -0.3, 0.5];
         let pnl = |s: &[f64]| dot(&c, s);
         let sigma = covariance();
-        let found = found(most_plausible(&sigma, 0.2, |s| Ok(pnl(s))).unwrap());
+        let found = found(most_plausible(&sigma, 0.2, &[], |s| Ok(pnl(s))).unwrap());
         let spread = sigma.multiply_vector(&c).unwrap();
         let variance = dot(&c, &spread);
         for (have, want) in found.proxies.iter().zip(&spread) {
@@ -344,23 +492,50 @@ mod tests {
             -0.02 * (put(100.0 * (1.0 + move_of(s[0]))) - put(100.0))
                 + 0.4 * move_of(1.1 * s[1] + 0.2 * s[2])
         };
-        let found = found(most_plausible(&covariance(), 0.25, |s| Ok(pnl(s))).unwrap());
+        let floors = [vec![1.0, 0.0, 0.0], vec![0.0, 1.1, 0.2]];
+        let found = found(most_plausible(&covariance(), 0.25, &floors, |s| Ok(pnl(s))).unwrap());
         assert_most_plausible(0.25, &found, pnl);
+    }
+
+    /// More is to be lost than the stock is worth: it goes to nothing, and only then the short position is moved.
+    #[test]
+    fn the_answer_may_lie_where_an_instrument_has_lost_everything() {
+        let floors = [vec![1.0, 0.0, 0.0], vec![0.2, 1.0, 0.1]];
+        let raw = |s: &[f64]| [dot(&floors[0], s), dot(&floors[1], s)];
+        let pnl = |s: &[f64]| {
+            let [long, short] = raw(s);
+            0.5 * long.max(-1.0) - 0.05 * short.max(-1.0)
+        };
+        let found = found(most_plausible(&covariance(), 0.52, &floors, |s| Ok(pnl(s))).unwrap());
+        let [long, short] = raw(&found.proxies);
+        assert!((long + 1.0).abs() < 1e-9, "{long}");
+        assert!((short - 0.4).abs() < 1e-9, "{short}");
+        assert_most_plausible(0.52, &found, pnl);
+        // Both have lost everything, and that is all there is.
+        let all = |s: &[f64]| {
+            let [a, b] = raw(s);
+            0.55 * a.max(-1.0) + 0.45 * b.max(-1.0)
+        };
+        let found = most_plausible(&covariance(), 0.999, &floors, |s| Ok(all(s))).unwrap();
+        let Reverse::Found(found) = found else {
+            panic!("{found:?}");
+        };
+        assert_most_plausible(0.999, &found, all);
     }
 
     #[test]
     fn what_cannot_be_lost_is_out_of_reach() {
         // A protected position loses a tenth at most.
-        let floored = most_plausible(&covariance(), 0.2, |s| Ok(s[0].max(-0.1))).unwrap();
+        let floored = most_plausible(&covariance(), 0.2, &[], |s| Ok(s[0].max(-0.1))).unwrap();
         assert_eq!(floored, Reverse::OutOfReach);
-        let none = most_plausible(&covariance(), 0.2, |_| Ok(0.0)).unwrap();
+        let none = most_plausible(&covariance(), 0.2, &[], |_| Ok(0.0)).unwrap();
         assert_eq!(none, Reverse::NoExposure);
         // A short straddle has no slope at rest, and loses on both sides.
         let straddle = |s: &[f64]| -(s[0] * s[0]);
-        let found = found(most_plausible(&covariance(), 0.09, |s| Ok(straddle(s))).unwrap());
+        let found = found(most_plausible(&covariance(), 0.09, &[], |s| Ok(straddle(s))).unwrap());
         assert!((found.proxies[0].abs() - 0.3).abs() < 1e-6);
         assert_most_plausible(0.09, &found, straddle);
-        assert!(most_plausible(&covariance(), 0.0, |s| Ok(s[0])).is_err());
-        assert!(most_plausible(&covariance(), 0.1, |_| Ok(f64::NAN)).is_err());
+        assert!(most_plausible(&covariance(), 0.0, &[], |s| Ok(s[0])).is_err());
+        assert!(most_plausible(&covariance(), 0.1, &[], |_| Ok(f64::NAN)).is_err());
     }
 }

@@ -79,12 +79,13 @@ pub fn historical(returns: &[f64], confidence: Confidence) -> Result<Loss, Error
         .collect();
     // The smallest return is never above a quantile, but rounding may lift it there.
     let shortfall = if worst.is_empty() {
-        -quantile
+        0.0 - quantile
     } else {
-        -volatility::mean(&worst)
+        0.0 - volatility::mean(&worst)
     };
     Ok(Loss {
-        value_at_risk: -quantile,
+        // Not the negative: that of 0 is −0.
+        value_at_risk: 0.0 - quantile,
         expected_shortfall: shortfall,
     })
 }

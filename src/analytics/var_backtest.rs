@@ -34,10 +34,17 @@ pub struct Backtest {
 
 /// Backtests the historical value at risk on the last 250 returns, each against the one of the 252 returns before it.
 ///
-/// [`Error::Insufficient`] below 502 returns, [`Error::Invalid`] for NaN or infinite ones.
+/// [`Error::Insufficient`] below 502 returns, [`Error::Invalid`] for NaN or infinite ones, [`Error::Motionless`] where all are the same: nothing can
+/// be exceeded then, which says nothing of the model.
 pub fn backtest(returns: &[f64], confidence: Confidence) -> Result<Backtest, Error> {
     let returns = volatility::tail(returns, WINDOW + SESSIONS)?;
     volatility::finite(returns)?;
+    if returns
+        .windows(2)
+        .all(|pair| pair[0].to_bits() == pair[1].to_bits())
+    {
+        return Err(Error::Motionless { what: "the series" });
+    }
     let (first, looked_at) = returns.split_at(WINDOW);
     // The window stays sorted while it moves: what leaves and what enters is found by halving.
     let mut sorted = first.to_vec();
@@ -100,7 +107,8 @@ pub fn tests(exceeded: &[bool], tail: f64) -> Result<Backtest, Error> {
         + likelihood(share(again, last + again), last, again);
     let independence = -2.0 * (one - two);
     let test = |statistic: f64, degrees: usize| {
-        let statistic = statistic.max(0.0);
+        // Of two zeros the maximum may be the negative one.
+        let statistic = if statistic > 0.0 { statistic } else { 0.0 };
         let p = special::chi_square_tail(statistic, degrees);
         let p = p.ok_or(Error::Invalid {
             what: "test statistic",
@@ -134,6 +142,14 @@ mod proofs {
 
     fn exceptions(at: &[usize], n: usize) -> Vec<bool> {
         (0..n).map(|t| at.contains(&t)).collect()
+    }
+
+    #[test]
+    fn a_series_that_stands_still_rejects_no_model_and_no_test_is_minus_zero() {
+        let still = backtest(&[0.0; 502], Confidence::P95);
+        assert_eq!(still, Err(Error::Motionless { what: "the series" }));
+        let none = tests(&exceptions(&[], 250), 0.01).unwrap();
+        assert_eq!(none.independence.statistic.to_bits(), 0.0_f64.to_bits());
     }
 
     #[test]

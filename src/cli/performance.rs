@@ -16,6 +16,12 @@ const LISTED: usize = 15;
 
 /// Reads, computes and renders.
 pub async fn run(pools: &Pools, args: &PerformanceArgs, json: bool) -> Result<Output, Error> {
+    if let (Some(from), Some(to)) = (args.from, args.to)
+        && from > to
+    {
+        let message = format!("--from {from} is after --to {to}");
+        return Err(Error::misuse(message, "give the earlier date first"));
+    }
     let mut db = ReadTx::lazy(&pools.control);
     let id = find::portfolio(&mut db, &args.portfolio).await?;
     let gone = || Error::misuse(format!("no portfolio {id}"), "it was deleted just now");
@@ -67,6 +73,15 @@ pub fn page(portfolio: &Portfolio, found: &Performance) -> String {
         .into_iter()
         .map(|(name, text)| vec![name.to_owned(), text]);
     page.push_str(&indented(&table(&[left(""), right("")], rows)));
+    if found.low_coverage > 0 {
+        let _ = writeln!(
+            page,
+            "  on {} of {} sessions less than 80 % of gross is priced and modelled, at the lowest {}",
+            found.low_coverage,
+            found.sessions,
+            or_dash(found.coverage, percent)
+        );
+    }
     page.push('\n');
     let figures = &found.figures;
     let ratio = |value: f64| number(value, 2);

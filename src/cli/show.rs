@@ -87,8 +87,7 @@ async fn unpublished(
     Ok(Error::not_there(message, remedy))
 }
 
-/// The largest loss among plausible scenarios, with its scenario; a book that gains in all of them
-/// has its smallest gain here.
+/// The largest loss among plausible scenarios, with its scenario; nothing for a book that loses in none of them.
 pub fn worst_stress(report: &Report) -> Option<(&Stress, f64)> {
     let plausible = report
         .stress
@@ -96,6 +95,7 @@ pub fn worst_stress(report: &Report) -> Option<(&Stress, f64)> {
         .filter(|stress| stress.implausible != Some(true));
     plausible
         .filter_map(|stress| stress.propagated.map(|value| (stress, value)))
+        .filter(|(_, value)| *value < 0.0)
         .min_by(|(_, a), (_, b)| a.total_cmp(b))
 }
 

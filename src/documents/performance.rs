@@ -42,6 +42,8 @@ pub fn document(portfolio: &Portfolio, found: &Performance) -> Value {
         "external_flows": found.flows.normalize().to_string(),
         "profit": found.profit.normalize().to_string(),
         "large_flows": found.large_flows,
+        "coverage": found.coverage,
+        "low_coverage_sessions": found.low_coverage,
         "total_return": figure(&figures.total, "fraction"),
         "annual_return": figure(&figures.annual, "fraction per year"),
         "xirr": figure(&figures.xirr, "fraction per year"),

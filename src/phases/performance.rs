@@ -12,7 +12,7 @@ use serde::Serialize;
 pub use self::figures::{Benchmark, DatedDrawdown, Figure, Figures};
 use super::books::{self, Books};
 use super::series::{self, Prices, Window};
-use super::{Error, Result};
+use super::{Error, LOW_COVERAGE, Result};
 use crate::analytics::conventions;
 use crate::domain::{Calendar, Portfolio, PositionId, Symbol, TradingDate, money};
 use crate::store::reports::{self, SnapshotDay};
@@ -106,6 +106,10 @@ pub struct Performance {
     pub profit: Decimal,
     /// Sessions whose return is doubtful, for more than a tenth came or went.
     pub large_flows: Vec<NaiveDate>,
+    /// The lowest modelled gross over gross of its sessions: values that nobody priced move no return.
+    pub coverage: Option<f64>,
+    /// Sessions whose coverage is below 80 %.
+    pub low_coverage: usize,
     /// Returns and ratios, each with a value or a reason.
     pub figures: Figures,
     /// Largest first; they add up to the profit.
@@ -211,6 +215,7 @@ impl Sources {
             (Some(books), None) => self.contributions(books, opening, profit)?,
             (_, why) => (Vec::new(), why.clone()),
         };
+        let coverages = stored.iter().filter_map(|day| day.coverage);
         Ok(Performance {
             conventions: Conventions::with(span.risk_free_rate),
             from,
@@ -226,6 +231,8 @@ impl Sources {
                 .filter(|day| day.large_flow)
                 .map(|day| day.as_of)
                 .collect(),
+            coverage: coverages.clone().min_by(f64::total_cmp),
+            low_coverage: coverages.filter(|part| *part < LOW_COVERAGE).count(),
             figures,
             contributions,
             contributions_reason,

@@ -5,7 +5,7 @@ use sigmabatch::domain::PortfolioId;
 use sigmabatch::engine::{self, ExplainError, Metric};
 
 use crate::market::{Folder, close};
-use crate::world::{World, on, request};
+use crate::world::{World, on, range, request};
 
 /// What is explained of a book, as it is typed, with what `show` has for it.
 pub(crate) fn metrics(show: &Value) -> Vec<(String, Value)> {
@@ -209,6 +209,73 @@ async fn what_cannot_be_explained_says_what_could_be() {
     assert!(page.contains("no positions"), "{page}");
     let (code, document) = world.command(&["explain", "cash", "nav"]).await;
     assert_eq!((code, &document["value"]), (0, &Value::from("100000")));
+}
+
+/// A book without variance has no shares of it, one that is worth less than nothing no weights: reasons, and no defects.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_rightly_null_is_no_fault_of_the_program() {
+    let world = World::new().await;
+    let paid = close("AAA", "2016-12-19");
+    let long = format!("AAA,100,{paid},2016-12-19,PUBLIC");
+    let short = format!("AAA,-100,{paid},2016-12-19,PUBLIC");
+    let dear = format!(
+        "AAA,100,{},2016-12-19,PUBLIC",
+        2.0 * paid.parse::<f64>().unwrap()
+    );
+    let private = "HOUSE,1,20000,2016-12-19,PRIVATE";
+    let hedged = [long.as_str(), short.as_str()];
+    world.book("hedge", "100000", "2016-12-19", &hedged).await;
+    world.book("ruin", "1000", "2016-12-19", &[&dear]).await;
+    world
+        .book("houses", "30000", "2016-12-19", &[private])
+        .await;
+    world.worker().await;
+    world.run(&request(range("2016-12-20", "2016-12-22"))).await;
+
+    for (book, metric, reason) in [
+        ("hedge", "systematic_share", "no_variance"),
+        ("hedge", "risk:effective_bets", "no_variance"),
+        ("hedge", "contribution:AAA:share", "no_variance"),
+        ("ruin", "sector:Cash:net_weight", "nonpositive_nav"),
+        ("ruin", "beta:Market", "nonpositive_nav"),
+    ] {
+        let (code, page) = world.page(&["explain", book, metric]).await;
+        assert_eq!(code, 1, "{metric}: {page}");
+        assert!(page.contains(reason), "{metric}: {page}");
+        assert!(!page.contains("the program has"), "{metric}: {page}");
+    }
+    // Without net asset value there are exposures, and no weights.
+    let (_, document) = world
+        .command(&["explain", "ruin", "beta:Market:dollar"])
+        .await;
+    let input = &document["inputs"][0]["value"];
+    assert_eq!(
+        (document["equal"].as_bool(), &input["weight"]),
+        (Some(true), &Value::Null)
+    );
+    assert!(input["exposure"].as_f64().unwrap() > 0.0);
+
+    // A book that moves with nothing has no worst scenario.
+    let (_, page) = world.page(&["show", "hedge"]).await;
+    assert!(page.contains("no scenario loses"), "{page}");
+    // Values that nobody prices move no return: the answer says so.
+    let (_, document) = world.command(&["performance", "houses"]).await;
+    assert_eq!(
+        (&document["coverage"], &document["low_coverage_sessions"]),
+        (&Value::from(0.0), &Value::from(3))
+    );
+    let (code, page) = world
+        .page(&[
+            "performance",
+            "hedge",
+            "--from",
+            "2016-12-22",
+            "--to",
+            "2016-12-20",
+        ])
+        .await;
+    assert_eq!(code, 2);
+    assert!(page.contains("is after --to 2016-12-20"), "{page}");
 }
 
 /// A close is corrected after the night: the stored number stands on the old one, and explain names both and the change.

@@ -81,9 +81,9 @@ insert into value_at_risk values
     ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 0.95, 'done', null, 0.012, 0.018, 0.035, 0.044, 0.0125, 0.0157, 0.0395, 0.0496, 250, 14, 12.5, 0.18, 0.67, 0.02, 0.88, 0.2, 0.9, 252, 0.9655, '{}', '{}'),
     ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 0.99, 'insufficient_data', 'have 100 observations, need 252', null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, 0, null, '{}', '{}');
 insert into historical_replays values
-    ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'financial_crisis_2008', '2007-10-09', '2009-03-09', 'done', null, -541000.00, -0.533, '["AAPL"]', 0.9655);
+    ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'financial_crisis_2008', '2007-10-09', '2009-03-09', 'done', null, -541000.00, -0.533, '["AAPL"]', 0, 0.9655);
 insert into reverse_stress values
-    ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 0.1, 'done', null, -101510.00, 0.69, 0.49, '{"Market": -0.097}', 0.9655);
+    ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 0.1, 'done', null, -101510.00, 0.69, 0.49, '{"Market": -0.097}', 0, 0.9655);
 
 insert into symbol_factor_models values ('AAPL', '2016-12-30', true, null, 0.0001, 0.41, 251, 180.5, 8.2, 0.031, '{vif}');
 insert into symbol_factor_exposures values

@@ -161,6 +161,8 @@ pub struct Replay {
     pub fraction: Option<f64>,
     /// Symbols that moved with their betas.
     pub approximated: Vec<String>,
+    /// What the floor of −100 % took off those.
+    pub floored: Option<Money>,
     /// Modelled gross over gross, a fraction.
     pub coverage: Option<f64>,
 }
@@ -182,6 +184,8 @@ pub struct ReverseStress {
     pub plausibility: Option<f64>,
     /// Factor → total return of its proxy.
     pub moves: BTreeMap<String, f64>,
+    /// What the floor of −100 % took off.
+    pub floored: Option<Money>,
     /// Modelled gross over gross, a fraction.
     pub coverage: Option<f64>,
 }

@@ -85,6 +85,10 @@ pub struct Performance {
     pub profit: Money,
     /// Sessions whose return is doubtful, for more than a tenth came or went.
     pub large_flows: Vec<NaiveDate>,
+    /// The lowest modelled gross over gross of its sessions, a fraction; null where none has one.
+    pub coverage: Option<f64>,
+    /// Sessions whose coverage is below 80 %.
+    pub low_coverage_sessions: u64,
     /// Time-weighted.
     pub total_return: Figure,
     /// The same per year.

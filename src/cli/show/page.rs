@@ -104,7 +104,7 @@ fn headline(page: &mut String, report: &Report) {
         ),
         (
             "worst plausible stress",
-            or_dash(worst.map(|(_, value)| value), percent),
+            worst.map_or_else(|| no_worst(report), |(_, value)| percent(value)),
         ),
         (
             "  which is",
@@ -222,6 +222,19 @@ fn positions(page: &mut String, report: &Report) {
 fn more(text: &mut String, all: usize, shown: usize) {
     if all > shown {
         let _ = writeln!(text, "… and {} more; --json has all", all - shown);
+    }
+}
+
+/// Why no scenario is the worst.
+fn no_worst(report: &Report) -> String {
+    let known = report.stress.iter().any(|row| row.propagated.is_some());
+    let reason = || report.completeness.reason("stress");
+    if known {
+        "no scenario loses".to_owned()
+    } else if report.stress.iter().any(|row| row.propagated_pnl.is_some()) {
+        "amounts only: NAV is not positive".to_owned()
+    } else {
+        reason().unwrap_or_else(|| "–".to_owned())
     }
 }
 

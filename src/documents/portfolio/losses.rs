@@ -105,6 +105,7 @@ pub(super) fn replay(row: &Replay) -> Value {
         "pnl": row.pnl.map(text),
         "fraction": row.fraction,
         "approximated": row.approximated,
+        "floored": row.floored.map(text),
         "coverage": row.coverage,
     })
 }
@@ -118,6 +119,7 @@ pub(super) fn reverse(row: &Reverse) -> Value {
         "mahalanobis": row.mahalanobis,
         "plausibility": row.tail_p,
         "moves": row.moves,
+        "floored": row.floored.map(text),
         "coverage": row.coverage,
     })
 }

@@ -130,7 +130,7 @@ pub(super) fn correlation(row: &Correlation) -> Vec<(&'static str, &'static str)
         (
             "shrinkage",
             row.shrinkage.is_some(),
-            "no symbol has all returns",
+            "fewer than two symbols have all returns, or none of them moves",
         ),
     ];
     let missing = missing.into_iter().filter(|(_, there, _)| !there);

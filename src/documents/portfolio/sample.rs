@@ -356,6 +356,7 @@ fn losses() -> Losses {
             pnl: None,
             fraction: None,
             approximated: Vec::new(),
+            floored: None,
             coverage: None,
         }],
         reverse: vec![Reverse {
@@ -366,6 +367,7 @@ fn losses() -> Losses {
             mahalanobis: Some(0.9),
             tail_p: Some(0.98),
             moves: [("Market".into(), -0.097)].into(),
+            floored: Some(decimal("0")),
             coverage: Some(0.965),
         }],
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Outcome;
 use super::book::BookView;
-use super::risk::coverage_flags;
+use super::risk::flags;
 use crate::analytics::Error as NumericError;
 use crate::analytics::portfolio_returns::PortfolioReturns;
 use crate::analytics::value_at_risk::{
@@ -89,7 +89,7 @@ fn rows(
             backtest: tests,
             n: Some(count(last.len())),
             coverage: view.coverage,
-            flags: coverage_flags(view.coverage),
+            flags: flags(view),
             reasons: json!(reasons),
         })
     };

@@ -8,7 +8,7 @@ use super::book::{BookView, Modelled, coverage};
 use super::risk::amount;
 use super::{Loaded, Outcome};
 use crate::analytics::replay::{self as kernels, Held};
-use crate::analytics::stress_pnl::instrument_move;
+use crate::analytics::stress_pnl::{Move, instrument_move};
 use crate::analytics::{Error as NumericError, returns::bond_return};
 use crate::domain::{Factor, Replay, SeriesKind, Symbol, TradingDate, money};
 use crate::store::portfolio_results::ReplayRow;
@@ -35,16 +35,19 @@ pub(super) fn replays(view: &BookView<'_>, loaded: &Loaded) -> (Vec<ReplayRow>, 
             pnl: None,
             fraction: None,
             approximated: Vec::new(),
+            floored: None,
             coverage: None,
         };
         let held = one(view, loaded, replay, *window).and_then(|held| {
             let none = || Outcome::Failed("profit and loss is no amount".to_owned());
-            Ok((amount(held.profit).ok_or_else(none)?, held))
+            let pnl = amount(held.profit).ok_or_else(none)?;
+            Ok((pnl, amount(held.floored).ok_or_else(none)?, held))
         });
         match held {
-            Ok((pnl, held)) => {
+            Ok((pnl, floored, held)) => {
                 row.pnl = Some(pnl);
                 row.fraction = view.nav.map(|nav| held.profit / nav);
+                row.floored = Some(floored);
                 row.approximated = held.approximated;
                 row.coverage = held.coverage;
             }
@@ -64,6 +67,8 @@ pub(super) fn replays(view: &BookView<'_>, loaded: &Loaded) -> (Vec<ReplayRow>, 
 /// What a window did to the book.
 struct Through {
     profit: f64,
+    /// What the floor of −100 % took off the stock that moved by its betas.
+    floored: f64,
     /// Symbols that moved by their betas.
     approximated: Vec<String>,
     coverage: Option<f64>,
@@ -85,6 +90,7 @@ fn one(
     let approximated = ways.iter().filter(|way| way.approximated);
     Ok(Through {
         profit: ways.iter().fold(0.0, |sum, way| sum + way.profit),
+        floored: ways.iter().fold(0.0, |sum, way| sum + way.floored),
         approximated: approximated.map(|way| way.symbol.to_string()).collect(),
         coverage: coverage(covered, view.gross),
     })
@@ -97,6 +103,8 @@ pub(super) struct Way<'a> {
     pub(super) held: Held,
     /// Of the book's stock and options on it.
     pub(super) profit: f64,
+    /// What the floor of −100 % took off the stock.
+    floored: f64,
     /// Without a path of its own, it moved by its betas.
     pub(super) approximated: bool,
     gross: Decimal,
@@ -126,8 +134,8 @@ fn through<'a>(
     let mut moves = None;
     for one in &view.modelled {
         let own = path(loaded, one.symbol, replay).map_err(failed)?;
-        let held = if let Some(own) = own {
-            own
+        let (held, floored) = if let Some(own) = own {
+            (own, 0.0)
         } else {
             let moves = match &moves {
                 Some(known) => known,
@@ -135,15 +143,17 @@ fn through<'a>(
             };
             // Of dividends betas know nothing.
             let by = by_betas(one, moves)?;
-            Held {
-                total: by,
-                price: by,
-            }
+            let held = Held {
+                total: by.applied,
+                price: by.applied,
+            };
+            (held, one.linear * (by.applied - by.raw))
         };
         ways.push(Way {
             symbol: one.symbol,
             held,
             profit: one.through(held).map_err(failed)?,
+            floored,
             approximated: own.is_none(),
             gross: one.gross,
         });
@@ -155,6 +165,7 @@ fn through<'a>(
                 symbol: one.symbol,
                 held,
                 profit: one.through(held).map_err(failed)?,
+                floored: 0.0,
                 approximated: false,
                 gross: one.gross,
             });
@@ -167,7 +178,7 @@ fn through<'a>(
 type Moves = Vec<Result<f64, String>>;
 
 /// A factor that the symbol does not move with may lack its path.
-fn by_betas(one: &Modelled<'_>, moves: &Moves) -> Result<f64, Outcome> {
+fn by_betas(one: &Modelled<'_>, moves: &Moves) -> Result<Move, Outcome> {
     let mut known = Vec::with_capacity(moves.len());
     for (beta, by) in one.betas.iter().zip(moves) {
         match by {
@@ -180,8 +191,7 @@ fn by_betas(one: &Modelled<'_>, moves: &Moves) -> Result<f64, Outcome> {
         }
     }
     let by = instrument_move(&one.betas, &known);
-    by.map(|by| by.applied)
-        .map_err(|error| Outcome::Failed(error.to_string()))
+    by.map_err(|error| Outcome::Failed(error.to_string()))
 }
 
 /// Returns of a symbol over the window, if it has both closes.

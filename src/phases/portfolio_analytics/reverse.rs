@@ -1,10 +1,12 @@
 //! Reverse stress: the most plausible move of the factors that costs a part of the net asset value.
 
+use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
 use super::book::BookView;
 use super::risk::amount;
 use super::{Loaded, Outcome};
+use crate::analytics::linalg::dot;
 use crate::analytics::reverse_stress::{Reverse, most_plausible};
 use crate::analytics::stress::StressModel;
 use crate::analytics::stress_pnl::instrument_move;
@@ -26,12 +28,17 @@ pub(super) fn reverse(view: &BookView<'_>, loaded: &Loaded) -> (Vec<ReverseRow>,
     for loss in LOSSES {
         let found = match &ready {
             Ok((covariance, model)) => {
-                search(view, model, loss).map(|found| (found, &covariance.factors))
+                let found = search(view, model, loss);
+                let found = found.and_then(|found| Ok((floored(view, model, &found)?, found)));
+                found.map(|found| (found, &covariance.factors))
             }
             Err(outcome) => Err(outcome.clone()),
         };
         rows.push(match found {
-            Ok((found, factors)) => done(view, loss, &found, factors),
+            Ok(((floored, found), factors)) => {
+                let row = done(view, loss, &found, factors);
+                ReverseRow { floored, ..row }
+            }
             Err(outcome) => {
                 let row = left_out(loss, &outcome);
                 if !outcome.is_strict() {
@@ -53,6 +60,7 @@ fn left_out(loss: f64, outcome: &Outcome) -> ReverseRow {
         distance: None,
         tail: None,
         moves: json!({}),
+        floored: None,
         coverage: None,
     }
 }
@@ -71,8 +79,39 @@ fn done(view: &BookView<'_>, loss: f64, found: &Found, factors: &[String]) -> Re
         distance: Some(found.distance),
         tail: Some(found.tail),
         moves: Value::Object(moves),
+        floored: None,
         coverage: view.coverage,
     }
+}
+
+/// What the floor of −100 % took off the stock of the book in the move that was found.
+fn floored(
+    view: &BookView<'_>,
+    model: &StressModel,
+    found: &Found,
+) -> Result<Option<Decimal>, Outcome> {
+    let failed = |error: NumericError| Outcome::Failed(error.to_string());
+    let moves = model.factor_moves(&found.proxies).map_err(failed)?;
+    let mut floored = 0.0;
+    for one in &view.modelled {
+        let by = instrument_move(&one.betas, &moves).map_err(failed)?;
+        floored += one.linear * (by.applied - by.raw);
+    }
+    Ok(amount(floored))
+}
+
+/// Slopes of each underlying on the proxies: betas are on factors, which are proxies less their part of the market.
+fn floors(view: &BookView<'_>, model: &StressModel) -> Result<Vec<Vec<f64>>, Outcome> {
+    let size = model.covariance().rows();
+    let failed = |error: NumericError| Outcome::Failed(error.to_string());
+    let mut factors = Vec::with_capacity(size);
+    for proxy in 0..size {
+        let mut alone = vec![0.0; size];
+        alone[proxy] = 1.0;
+        factors.push(model.factor_moves(&alone).map_err(failed)?);
+    }
+    let slopes = |betas: &[f64]| factors.iter().map(|moves| dot(betas, moves)).collect();
+    Ok(view.modelled.iter().map(|one| slopes(&one.betas)).collect())
 }
 
 fn search(view: &BookView<'_>, model: &StressModel, loss: f64) -> Result<Found, Outcome> {
@@ -85,7 +124,7 @@ fn search(view: &BookView<'_>, model: &StressModel, loss: f64) -> Result<Found, 
         }
         Ok(profit / nav)
     };
-    match most_plausible(model.covariance(), loss, pnl) {
+    match most_plausible(model.covariance(), loss, &floors(view, model)?, pnl) {
         Ok(Reverse::Found(found)) => Ok(found),
         Ok(Reverse::NoExposure) => Err(Outcome::NotApplicable(
             "no factor moves the book".to_owned(),

@@ -2,16 +2,14 @@
 
 use rust_decimal::Decimal;
 
-use super::book::BookView;
+use super::book::{BookView, Modelled};
 use super::{Loaded, Outcome};
 use crate::analytics::linalg::Matrix;
 use crate::analytics::risk::{PortfolioBeta, Underlying, decompose, portfolio_beta};
 use crate::domain::money;
+use crate::phases::LOW_COVERAGE;
 use crate::store::portfolio_results::{ContributionRow, FactorRow, PositionFactorRow, RiskRow};
 use crate::store::symbol_results::CovarianceRow;
-
-/// Below this share of gross a number is flagged.
-const LOW_COVERAGE: f64 = 0.8;
 
 /// What the factor model says of a book.
 pub(super) struct Exposures {
@@ -43,13 +41,20 @@ pub(super) fn amount(value: f64) -> Option<Decimal> {
     money::from_f64(value)
 }
 
-/// Flags of a number that rests on part of the book; a book that is worth nothing has no part to rest on.
-pub(super) fn coverage_flags(coverage: Option<f64>) -> Vec<String> {
-    if coverage.is_some_and(|part| part < LOW_COVERAGE) {
-        vec!["low_coverage".to_owned()]
-    } else {
-        Vec::new()
+/// Flags of a number that rests on part of the book (a book that is worth nothing has no part to rest on), or on a series that
+/// stood still for the whole window: its zeros may be true, of a money-market fund, or a price that nobody renewed.
+pub(super) fn flags(view: &BookView<'_>) -> Vec<String> {
+    let mut flags = Vec::new();
+    if view.coverage.is_some_and(|part| part < LOW_COVERAGE) {
+        flags.push("low_coverage".to_owned());
     }
+    let still = |one: &Modelled<'_>| {
+        one.model.specific_variance <= 0.0 && one.betas.iter().all(|beta| *beta == 0.0)
+    };
+    if view.modelled.iter().any(still) {
+        flags.push("motionless_series".to_owned());
+    }
+    flags
 }
 
 pub(super) fn exposures(view: &BookView<'_>, loaded: &Loaded) -> Exposures {
@@ -198,7 +203,7 @@ fn risk(
         effective_bets: risk.effective_bets,
         coverage: view.coverage,
         n: covariance.n,
-        flags: coverage_flags(view.coverage),
+        flags: flags(view),
     };
     let share = |contribution: f64| (risk.sigma > 0.0).then(|| contribution / risk.sigma);
     let slopes = f

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::book::BookView;
-use super::risk::coverage_flags;
+use super::risk::flags;
 use super::{Loaded, Outcome};
 use crate::analytics::clustering::clusters;
 use crate::analytics::correlation::{correlations, mean_correlation};
@@ -68,7 +68,7 @@ fn row(view: &BookView<'_>, series: &PortfolioReturns) -> (Option<VolatilityRow>
         filled: i32::try_from(series.filled).unwrap_or(i32::MAX),
         dropped: i32::try_from(series.dropped).unwrap_or(i32::MAX),
         coverage: view.coverage,
-        flags: coverage_flags(view.coverage),
+        flags: flags(view),
         ..VolatilityRow::default()
     };
     let mut reasons = std::collections::BTreeMap::new();

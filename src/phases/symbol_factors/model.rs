@@ -291,6 +291,10 @@ fn joint_rows(dated: &DateModel<'_>, joint: &joint_fit::JointFit) -> Vec<Exposur
         if joint.flags[at].collinear {
             flags.push("collinear".to_owned());
         }
+        // Without movement there is nothing to be explained: the zero is no finding.
+        if joint.r_squared.is_none() {
+            flags.push("motionless".to_owned());
+        }
         rows.push(ExposureRow {
             model: "joint",
             factor: factor.name.clone(),

@@ -277,7 +277,7 @@ async fn losses(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>> {
         only,
         "historical_replays",
         r#"select sha256(string_agg(record_send(row(portfolio_id, as_of, replay, first_close, last_close, outcome, reason,
-                                                    trim_scale(pnl), fraction, approximated, coverage)),
+                                                    trim_scale(pnl), fraction, approximated, trim_scale(floored), coverage)),
                                     ''::bytea order by replay collate "C")) as "hash!",
                   count(*) as "rows!"
            from historical_replays
@@ -289,7 +289,7 @@ async fn losses(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>> {
         only,
         "reverse_stress",
         r#"select sha256(string_agg(record_send(row(portfolio_id, as_of, loss, outcome, reason, trim_scale(pnl), mahalanobis,
-                                                    tail_p, moves, coverage)),
+                                                    tail_p, moves, trim_scale(floored), coverage)),
                                     ''::bytea order by loss)) as "hash!",
                   count(*) as "rows!"
            from reverse_stress

@@ -113,6 +113,8 @@ pub struct ReplayRow {
     pub fraction: Option<f64>,
     /// Symbols that moved with their betas.
     pub approximated: Vec<String>,
+    /// What the floor of −100 % took off those.
+    pub floored: Option<Decimal>,
     /// Modelled gross over gross.
     pub coverage: Option<f64>,
 }
@@ -134,6 +136,8 @@ pub struct ReverseRow {
     pub tail: Option<f64>,
     /// Factor → total return of its proxy.
     pub moves: Value,
+    /// What the floor of −100 % took off.
+    pub floored: Option<Decimal>,
     /// Modelled gross over gross.
     pub coverage: Option<f64>,
 }
@@ -264,9 +268,9 @@ async fn replays(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Result<()> {
     let (portfolios, dates) = owners(&rows);
     sqlx::query!(
         "insert into historical_replays (portfolio_id, as_of, replay, first_close, last_close, outcome, reason, pnl,
-                                         fraction, approximated, coverage)
+                                         fraction, approximated, floored, coverage)
          select * from unnest($1::uuid[], $2::date[], $3::text[], $4::date[], $5::date[], $6::text[], $7::text[],
-                              $8::numeric[], $9::float8[], $10::jsonb[], $11::float8[])",
+                              $8::numeric[], $9::float8[], $10::jsonb[], $11::numeric[], $12::float8[])",
         &portfolios,
         &dates,
         &rows.iter().map(|(_, row)| row.replay.clone()).collect::<Vec<_>>(),
@@ -277,6 +281,7 @@ async fn replays(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Result<()> {
         &rows.iter().map(|(_, row)| row.pnl).collect::<Vec<_>>() as &[Option<Decimal>],
         &rows.iter().map(|(_, row)| row.fraction).collect::<Vec<_>>() as &[Option<f64>],
         &rows.iter().map(|(_, row)| json!(row.approximated)).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, row)| row.floored).collect::<Vec<_>>() as &[Option<Decimal>],
         &rows.iter().map(|(_, row)| row.coverage).collect::<Vec<_>>() as &[Option<f64>]
     )
     .execute(tx.connection())
@@ -289,9 +294,10 @@ async fn reverse(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Result<()> {
     let rows = each(sets, |set| &set.reverse);
     let (portfolios, dates) = owners(&rows);
     sqlx::query!(
-        "insert into reverse_stress (portfolio_id, as_of, loss, outcome, reason, pnl, mahalanobis, tail_p, moves, coverage)
+        "insert into reverse_stress (portfolio_id, as_of, loss, outcome, reason, pnl, mahalanobis, tail_p, moves,
+                                     floored, coverage)
          select * from unnest($1::uuid[], $2::date[], $3::float8[], $4::text[], $5::text[], $6::numeric[], $7::float8[],
-                              $8::float8[], $9::jsonb[], $10::float8[])",
+                              $8::float8[], $9::jsonb[], $10::numeric[], $11::float8[])",
         &portfolios,
         &dates,
         &rows.iter().map(|(_, row)| row.loss).collect::<Vec<_>>(),
@@ -301,6 +307,7 @@ async fn reverse(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Result<()> {
         &rows.iter().map(|(_, row)| row.distance).collect::<Vec<_>>() as &[Option<f64>],
         &rows.iter().map(|(_, row)| row.tail).collect::<Vec<_>>() as &[Option<f64>],
         &rows.iter().map(|(_, row)| row.moves.clone()).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, row)| row.floored).collect::<Vec<_>>() as &[Option<Decimal>],
         &rows.iter().map(|(_, row)| row.coverage).collect::<Vec<_>>() as &[Option<f64>]
     )
     .execute(tx.connection())

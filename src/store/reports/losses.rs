@@ -113,6 +113,8 @@ pub struct Replay {
     pub fraction: Option<f64>,
     /// Symbols that moved with their betas.
     pub approximated: Vec<String>,
+    /// What the floor of −100 % took off those.
+    pub floored: Option<Decimal>,
     /// Modelled gross over gross.
     pub coverage: Option<f64>,
 }
@@ -134,6 +136,8 @@ pub struct Reverse {
     pub tail_p: Option<f64>,
     /// Factor → total return of its proxy.
     pub moves: BTreeMap<String, f64>,
+    /// What the floor of −100 % took off.
+    pub floored: Option<Decimal>,
     /// Modelled gross over gross.
     pub coverage: Option<f64>,
 }
@@ -221,7 +225,7 @@ async fn value_at_risk(
 
 async fn replays(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate) -> Result<Vec<Replay>> {
     let rows = sqlx::query!(
-        r#"select replay, first_close, last_close, outcome, reason, pnl, fraction, approximated, coverage
+        r#"select replay, first_close, last_close, outcome, reason, pnl, fraction, approximated, floored, coverage
            from historical_replays where portfolio_id = $1 and as_of = $2
            order by first_close, replay collate "C""#,
         id.0,
@@ -246,6 +250,7 @@ async fn replays(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate) -> Resu
             pnl: row.pnl,
             fraction: row.fraction,
             approximated: serde_json::from_value(row.approximated).unwrap_or_default(),
+            floored: row.floored,
             coverage: row.coverage,
         })
         .collect())
@@ -253,7 +258,7 @@ async fn replays(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate) -> Resu
 
 async fn reverse(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate) -> Result<Vec<Reverse>> {
     let rows = sqlx::query!(
-        "select loss, outcome, reason, pnl, mahalanobis, tail_p, moves, coverage
+        "select loss, outcome, reason, pnl, mahalanobis, tail_p, moves, floored, coverage
          from reverse_stress where portfolio_id = $1 and as_of = $2 order by loss",
         id.0,
         as_of
@@ -271,6 +276,7 @@ async fn reverse(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate) -> Resu
             mahalanobis: row.mahalanobis,
             tail_p: row.tail_p,
             moves: serde_json::from_value(row.moves).unwrap_or_default(),
+            floored: row.floored,
             coverage: row.coverage,
         })
         .collect())

@@ -19,6 +19,8 @@ pub struct SnapshotDay {
     pub pnl_day: Decimal,
     /// A flow above a tenth of the value before.
     pub large_flow: bool,
+    /// Modelled gross over gross, a fraction.
+    pub coverage: Option<f64>,
     /// Whether no input changed since it was computed.
     pub current: bool,
 }
@@ -35,9 +37,9 @@ pub async fn snapshots(
         r#"with stale as materialized (
                select as_of from stale_result_sets where kind = 'pnl-snapshots' and owner = $1::uuid::text
            )
-           select s.as_of, s.nav, s.external_flows, s.pnl_day, s.large_flow,
+           select s.as_of, s.nav, s.external_flows, s.pnl_day, s.large_flow, c.coverage as "coverage?",
                   not exists (select from stale where stale.as_of = s.as_of) as "current!"
-           from portfolio_snapshots s
+           from portfolio_snapshots s left join completeness c using (portfolio_id, as_of)
            where s.portfolio_id = $1 and ($2::date is null or s.as_of >= $2) and ($3::date is null or s.as_of <= $3)
            order by s.as_of"#,
         portfolio.0,

@@ -112,6 +112,7 @@ pub(super) fn replays(page: &mut String, report: &Report) {
             format!("{} to {}", row.from, row.to),
             or_dash(row.pnl, money),
             or_dash(row.fraction, percent),
+            or_dash(row.floored, money),
             note,
         ]
     });
@@ -120,6 +121,7 @@ pub(super) fn replays(page: &mut String, report: &Report) {
         left("closes"),
         right("P&L"),
         right("of NAV"),
+        right("floored"),
         left(""),
     ];
     section(page, "Historical replay", &table(&columns, rows));
@@ -140,6 +142,7 @@ pub(super) fn reverse(page: &mut String, report: &Report) {
         vec![
             percent(row.loss),
             or_dash(row.pnl, money),
+            or_dash(row.floored, money),
             or_dash(row.tail_p, probability),
             note,
         ]
@@ -147,6 +150,7 @@ pub(super) fn reverse(page: &mut String, report: &Report) {
     let columns = [
         left("loss"),
         right("P&L"),
+        right("floored"),
         right("plausibility"),
         left("most plausible move"),
     ];

@@ -283,6 +283,7 @@ const NO_RATIO: &str = "nonpositive_nav";
 
 fn sector(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
     let (stored, of) = bucket(sources.report, argument)?;
+    let value = of.stored(stored, Some(&NO_RATIO.to_owned()))?;
     let rows = sectors(&sources.view, sources.loaded);
     let row = rows.iter().find(|row| row.sector == stored.sector);
     let row =
@@ -301,7 +302,7 @@ fn sector(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
             line("NAV", sources.view.nav),
         ],
         computed: of.made(row)?,
-        stored: of.stored(stored, Some(&NO_RATIO.to_owned()))?,
+        stored: value,
     })
 }
 

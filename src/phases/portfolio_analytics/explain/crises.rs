@@ -96,6 +96,7 @@ fn replay(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
             line("P&L", json!(row.pnl.map(money))),
             line("NAV", sources.view.nav),
             line("moved by their betas", json!(row.approximated)),
+            line("what the floor took off", json!(row.floored.map(money))),
             line("coverage, modelled gross over gross", row.coverage),
         ],
         computed: of.made(row)?,
@@ -128,6 +129,7 @@ fn replay_told(report: &Report, argument: &str) -> Result<Told, Refusal> {
             line("P&L", json!(row.pnl.map(money))),
             line("NAV", money(report.snapshot.nav)),
             line("moved by their betas", json!(row.approximated)),
+            line("what the floor took off", json!(row.floored.map(money))),
             line("coverage, modelled gross over gross", row.coverage),
         ],
         value: of.stored(row, row.reason.as_ref())?,
@@ -249,6 +251,7 @@ fn reverse_stress(sources: &Sources<'_>, argument: &str) -> Result<Explained, Re
         steps: vec![
             line("loss, a fraction of NAV", row.loss),
             line("P&L", json!(row.pnl.map(money))),
+            line("what the floor took off", json!(row.floored.map(money))),
             line("NAV", sources.view.nav),
             line("returns of the proxies", row.moves.clone()),
             line("Mahalanobis distance", row.distance),
@@ -275,6 +278,7 @@ fn reverse_told(report: &Report, argument: &str) -> Result<Told, Refusal> {
         steps: vec![
             line("loss, a fraction of NAV", row.loss),
             line("P&L", json!(row.pnl.map(money))),
+            line("what the floor took off", json!(row.floored.map(money))),
             line("NAV", money(report.snapshot.nav)),
             line("returns of the proxies", json!(row.moves)),
             line("Mahalanobis distance", row.mahalanobis),

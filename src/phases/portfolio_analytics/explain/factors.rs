@@ -142,13 +142,15 @@ fn beta(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
     let at = covariance.factors.iter().position(|name| name == factor);
     let at = at.ok_or_else(|| Refusal::NotMade(format!("{factor} is not in the covariance")))?;
     let inputs = sources.view.modelled.iter().map(|one| {
+        let weight = sources.view.nav.map(|_| one.weight);
         let value = json!({
-            "weight": one.weight,
+            "exposure": one.exposure,
+            "weight": weight,
             "beta": one.betas[at],
             "std_error": one.errors[at],
             "low_95": one.intervals[at].map(|ends| ends.0),
             "high_95": one.intervals[at].map(|ends| ends.1),
-            "weight × beta": one.weight * one.betas[at],
+            "weight × beta": weight.map(|weight| weight * one.betas[at]),
         });
         line(one.symbol.to_string(), value)
     });
@@ -279,6 +281,7 @@ fn of_risk(sources: &Sources<'_>, name: &str) -> Result<Explained, Refusal> {
     let gone = || Refusal::NotMade("no risk".to_owned());
     let made = all.risk.as_ref().ok_or_else(gone)?;
     let stored = sources.report.risk.as_ref().ok_or_else(gone)?;
+    let stored = of.stored(stored, Some(&"no_variance".to_owned()))?;
     let variance = made.factor_variance + made.specific_variance;
     Ok(Explained {
         formula: of.formula,
@@ -298,7 +301,7 @@ fn of_risk(sources: &Sources<'_>, name: &str) -> Result<Explained, Refusal> {
             line("coverage, modelled gross over gross", made.coverage),
         ],
         computed: of.made(made)?,
-        stored: of.stored(stored, Some(&"no_variance".to_owned()))?,
+        stored,
     })
 }
 
@@ -356,9 +359,23 @@ pub(super) fn part_of<'a>(
     let (name, of) = argument
         .split_once(':')
         .unwrap_or((argument, "contribution"));
-    let mut rows = report.contributions.iter();
-    let Some(row) = rows.find(|row| row.name == name) else {
-        let names = report.contributions.iter().map(|row| row.name.clone());
+    // A fund may be called like a factor: then the kind says which.
+    let full = |row: &Contribution| format!("{} {}", row.kind, row.name);
+    let rows = report.contributions.iter();
+    let mut called = rows.filter(|row| row.name == name || full(row) == name);
+    let (Some(row), None) = (called.next(), called.next()) else {
+        let alone = |own: &Contribution| {
+            let rows = report.contributions.iter();
+            rows.filter(|row| row.name == own.name).count() == 1
+        };
+        let names = report.contributions.iter();
+        let names = names.map(|row| {
+            if alone(row) {
+                row.name.clone()
+            } else {
+                full(row)
+            }
+        });
         return Err(Refusal::Argument(names.collect()));
     };
     Ok((row, field(OF_CONTRIBUTION, of, &format!("{name}:"))?))
@@ -367,6 +384,7 @@ pub(super) fn part_of<'a>(
 fn contribution(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
     let (all, covariance) = risk(sources)?;
     let (stored, of) = part_of(sources.report, argument)?;
+    let value = of.stored(stored, Some(&"no_variance".to_owned()))?;
     let mut made = all.contributions.iter();
     let made = made.find(|row| row.name == stored.name && row.kind == stored.kind);
     let gone = || Refusal::NotMade(format!("{} is not modelled", stored.name));
@@ -387,7 +405,7 @@ fn contribution(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refu
             line("share of σ", made.share),
         ],
         computed: of.made(made)?,
-        stored: of.stored(stored, Some(&"no_variance".to_owned()))?,
+        stored: value,
     })
 }
 

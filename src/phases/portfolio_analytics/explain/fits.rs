@@ -135,6 +135,9 @@ fn asked<'a>(report: &'a Report, argument: &'a str) -> Result<(&'a Fit, Asked<'a
     let (symbol, of) = argument.split_once(':').unwrap_or((argument, "r_squared"));
     let mut fits = report.fits.iter();
     let Some(fit) = fits.find(|fit| fit.symbol.as_str() == symbol) else {
+        if report.fits.is_empty() {
+            return Err(super::not_stored(report, "betas"));
+        }
         let each = report.fits.iter().flat_map(choices);
         return Err(Refusal::Argument(each.collect()));
     };
@@ -179,7 +182,7 @@ impl Asked<'_> {
     }
 
     fn stored(&self, fit: &Fit) -> Result<super::Number, Refusal> {
-        let none = "the fit has no such number".to_owned();
+        let none = "the returns do not move, or the factor is redundant".to_owned();
         match self {
             Self::Fit(of) => of.stored(fit, Some(&none)),
             Self::Slope(_, slope, of) => of.stored(slope, Some(&none)),
