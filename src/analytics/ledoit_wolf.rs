@@ -116,7 +116,6 @@ fn condition(matrix: &Matrix, of: impl Fn(f64) -> f64) -> Result<Option<f64>, Er
 
 #[cfg(test)]
 #[expect(clippy::unreadable_literal, reason = "golden numbers as printed")]
-#[expect(clippy::float_cmp, reason = "exact by construction")]
 mod tests {
     use super::super::fixtures::noise;
     use super::*;

@@ -119,31 +119,43 @@ pub fn page(portfolio: &Portfolio, found: &Performance) -> String {
         ));
     }
     page.push_str(&indented(&table(&[left(""), right(""), left("")], rows)));
-    if !figures.drawdowns.is_empty() {
-        let rows = figures.drawdowns.iter().map(|fall| {
-            let recovery = fall
-                .recovery
-                .map_or_else(|| "not yet".to_owned(), |date| date.to_string());
-            vec![
-                percent(fall.depth),
-                fall.peak.to_string(),
-                fall.trough.to_string(),
-                recovery,
-            ]
-        });
-        let columns = [
-            right("drawdown"),
-            left("from"),
-            left("low"),
-            left("recovered"),
-        ];
-        page.push('\n');
-        page.push_str(&indented(&table(&columns, rows)));
+    drawdowns(&mut page, found);
+    contributions(&mut page, found);
+    page
+}
+
+/// Falls from a peak, where there were some.
+fn drawdowns(page: &mut String, found: &Performance) {
+    if found.figures.drawdowns.is_empty() {
+        return;
     }
+    let rows = found.figures.drawdowns.iter().map(|fall| {
+        let recovery = fall
+            .recovery
+            .map_or_else(|| "not yet".to_owned(), |date| date.to_string());
+        vec![
+            percent(fall.depth),
+            fall.peak.to_string(),
+            fall.trough.to_string(),
+            recovery,
+        ]
+    });
+    let columns = [
+        right("drawdown"),
+        left("from"),
+        left("low"),
+        left("recovered"),
+    ];
+    page.push('\n');
+    page.push_str(&indented(&table(&columns, rows)));
+}
+
+/// What each symbol made; its lots are in the document.
+fn contributions(page: &mut String, found: &Performance) {
     page.push('\n');
     if let Some(why) = &found.contributions_reason {
         let _ = writeln!(page, "  no contributions: {why}");
-        return page;
+        return;
     }
     let rows = found.contributions.iter().take(LISTED).map(|part| {
         vec![
@@ -161,5 +173,4 @@ pub fn page(portfolio: &Portfolio, found: &Performance) -> String {
     if found.contributions.len() > LISTED {
         let _ = writeln!(page, "  and {} more", found.contributions.len() - LISTED);
     }
-    page
 }
