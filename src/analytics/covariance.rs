@@ -109,7 +109,7 @@ pub fn weighted(
     let mut covariance = Matrix::zeros(columns, columns);
     for i in 0..columns {
         for j in 0..=i {
-            let value = correlation.at(i, j) * scale[i] * scale[j];
+            let value = super::no_negative_zero(correlation.at(i, j) * scale[i] * scale[j]);
             covariance.set(i, j, value);
             covariance.set(j, i, value);
         }

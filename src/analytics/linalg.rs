@@ -213,7 +213,7 @@ impl Matrix {
     pub(crate) fn symmetrise(&mut self) {
         for i in 0..self.rows {
             for j in 0..i {
-                let mean = 0.5 * (self.at(i, j) + self.at(j, i));
+                let mean = super::no_negative_zero(0.5 * (self.at(i, j) + self.at(j, i)));
                 self.set(i, j, mean);
                 self.set(j, i, mean);
             }

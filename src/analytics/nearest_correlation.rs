@@ -109,12 +109,9 @@ fn combine(a: &Matrix, b: &Matrix, factor: f64) -> Matrix {
 }
 
 fn norm(matrix: &Matrix) -> f64 {
-    matrix
-        .data()
-        .iter()
-        .map(|value| value * value)
-        .sum::<f64>()
-        .sqrt()
+    // From +0: a matrix without entries has length +0.
+    let squares = matrix.data().iter().map(|value| value * value);
+    squares.fold(0.0, |sum, square| sum + square).sqrt()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A number of options on one underlying: their delta equivalent, and what they make when the underlying moves.
 
-use super::{Error, options::Terms};
+use super::{Error, no_negative_zero, options::Terms};
 
 /// Options of the same terms, priced at one volatility.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,7 +18,8 @@ impl Leg {
     ///
     /// Errors as [`Terms::value`].
     pub fn exposure(&self) -> Result<f64, Error> {
-        Ok(self.terms.value(self.volatility)?.delta * self.terms.spot * self.shares)
+        let delta = self.terms.value(self.volatility)?.delta;
+        Ok(no_negative_zero(delta * self.terms.spot * self.shares()?))
     }
 
     /// Profit when the underlying returns `spot_return` (a fraction, at least −1) at once and the volatility is multiplied: the **full** difference of the
@@ -32,7 +33,19 @@ impl Leg {
             ..self.terms
         };
         let after = moved.value(self.volatility * volatility_multiplier)?;
-        Ok(self.shares * (after.price - before.price))
+        Ok(no_negative_zero(
+            self.shares()? * (after.price - before.price),
+        ))
+    }
+
+    fn shares(&self) -> Result<f64, Error> {
+        if super::is_number(self.shares) {
+            Ok(self.shares)
+        } else {
+            Err(Error::Invalid {
+                what: "number of shares",
+            })
+        }
     }
 }
 

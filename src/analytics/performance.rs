@@ -6,7 +6,7 @@
 use super::conventions::{
     DAYS_PER_YEAR, DAYS_TO_ANNUALISE, SESSIONS_PER_YEAR, risk_free_per_session,
 };
-use super::{Error, volatility};
+use super::{Error, no_negative_zero, volatility};
 
 /// One session: net asset value at the close and what was paid in (or, negative, taken out) at that close.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,7 +42,7 @@ pub fn index(returns: &[f64]) -> Vec<f64> {
     let mut index = vec![level];
     for value in returns {
         level *= 1.0 + value;
-        if level <= 0.0 {
+        if !(level > 0.0 && super::is_number(level)) {
             break;
         }
         index.push(level);
@@ -129,7 +129,7 @@ pub fn relative(returns: &[f64], benchmark: &[f64], risk_free: f64) -> Result<Re
             tracking_error,
         ),
         beta,
-        alpha: beta.map(|beta| (mean - beta * base) * SESSIONS_PER_YEAR),
+        alpha: beta.map(|beta| no_negative_zero((mean - beta * base) * SESSIONS_PER_YEAR)),
     })
 }
 
@@ -148,7 +148,7 @@ fn excess(returns: &[f64], risk_free: f64) -> Result<Vec<f64>, Error> {
 /// A quotient, where there is one: what differs from 0 by rounding only is 0.
 fn over(numerator: f64, denominator: f64) -> Option<f64> {
     (denominator > 1e-14)
-        .then(|| numerator / denominator)
+        .then(|| no_negative_zero(numerator / denominator))
         .filter(|ratio| super::is_number(*ratio))
 }
 

@@ -39,6 +39,16 @@ pub fn period_returns(days: &[i32], index: &[f64]) -> Result<PeriodReturns, Erro
             what: "order of days",
         });
     }
+    if index.iter().any(|value| super::is_beyond(*value)) {
+        return Err(Error::Invalid {
+            what: "value of an index",
+        });
+    }
+    if index.iter().any(|value| super::is_beyond(*value)) {
+        return Err(Error::Invalid {
+            what: "value of an index",
+        });
+    }
     let (Some(&today), Some(&last)) = (days.last(), index.last()) else {
         return Ok(PeriodReturns::default());
     };
@@ -82,8 +92,9 @@ pub fn period_returns(days: &[i32], index: &[f64]) -> Result<PeriodReturns, Erro
     })
 }
 
+/// Neither missing nor a value that cannot be; infinite ones were refused before.
 fn is_value(value: f64) -> bool {
-    value.is_finite() && value > 0.0
+    value > 0.0
 }
 
 /// Proleptic Gregorian (year, month, day) of a day since 1970-01-01; Howard Hinnant's `civil_from_days`.

@@ -1,6 +1,6 @@
 //! Historical replay: what today's book would have made in a window of the past, bought at its first close and held.
 
-use super::Error;
+use super::{Error, no_negative_zero};
 
 /// An action of a symbol with ex-date inside a window, after its first session.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,10 +38,17 @@ pub fn held(first: f64, last: f64, actions: &[Action]) -> Result<Held, Error> {
         shares *= action.split;
         cash += shares * action.dividend;
     }
-    Ok(Held {
+    let held = Held {
         total: (shares * last + cash) / first - 1.0,
         price: shares * last / first - 1.0,
-    })
+    };
+    if held.total.is_finite() && held.price.is_finite() {
+        Ok(held)
+    } else {
+        Err(Error::Invalid {
+            what: "return of a replay",
+        })
+    }
 }
 
 /// Moves `f_k` of the market-neutral factors over a window, from the returns of their proxies over it: `P_k − b_k·P_market`, and the market's own
@@ -71,9 +78,9 @@ pub fn factor_moves(
     let neutral = |(k, path): (usize, &Option<f64>)| {
         let (path, of_market) = ((*path)?, of_market?);
         Some(if k == market {
-            path
+            no_negative_zero(path)
         } else {
-            path - slopes[k] * of_market
+            no_negative_zero(path - slopes[k] * of_market)
         })
     };
     Ok(paths.iter().enumerate().map(neutral).collect())

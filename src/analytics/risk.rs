@@ -4,8 +4,9 @@
 //! underlyings before.
 
 use super::{
-    Error,
+    Error, at_least_zero,
     linalg::{Matrix, dot},
+    no_negative_zero,
 };
 
 /// One underlying in the risk model.
@@ -79,13 +80,24 @@ pub fn decompose(underlyings: &[Underlying<'_>], f: &Matrix) -> Result<Risk, Err
         specific_variance += underlying.weight * underlying.weight * underlying.specific_variance;
     }
     let fb = f.multiply_vector(&betas)?;
-    let factor_variance = dot(&betas, &fb).max(0.0);
+    let invalid = Err(Error::Invalid { what: "variance" });
+    let factor_variance = dot(&betas, &fb);
+    if !factor_variance.is_finite() {
+        return invalid;
+    }
+    let factor_variance = at_least_zero(factor_variance);
     let variance = factor_variance + specific_variance;
     if !variance.is_finite() {
-        return Err(Error::Invalid { what: "variance" });
+        return invalid;
     }
     let sigma = variance.sqrt();
-    let per_sigma = |value: f64| if sigma > 0.0 { value / sigma } else { 0.0 };
+    let per_sigma = |value: f64| {
+        if sigma > 0.0 {
+            no_negative_zero(value / sigma)
+        } else {
+            0.0
+        }
+    };
     let marginals: Vec<f64> = (underlyings.iter())
         .map(|underlying| {
             per_sigma(dot(underlying.betas, &fb) + underlying.weight * underlying.specific_variance)
@@ -94,11 +106,21 @@ pub fn decompose(underlyings: &[Underlying<'_>], f: &Matrix) -> Result<Risk, Err
     let contributions: Vec<f64> = underlyings
         .iter()
         .zip(&marginals)
-        .map(|(underlying, marginal)| underlying.weight * marginal)
+        .map(|(underlying, marginal)| no_negative_zero(underlying.weight * marginal))
         .collect();
+    let factor_contributions: Vec<f64> = (betas.iter().zip(&fb))
+        .map(|(beta, fb)| per_sigma(beta * fb))
+        .collect();
+    let shares_of_sigma = contributions.iter().chain(&factor_contributions);
+    if !shares_of_sigma
+        .chain(&marginals)
+        .all(|value| value.is_finite())
+    {
+        return invalid;
+    }
     let mut alone = 0.0;
     for underlying in underlyings {
-        let own = f.quadratic(underlying.betas)?.max(0.0) + underlying.specific_variance;
+        let own = at_least_zero(f.quadratic(underlying.betas)?) + underlying.specific_variance;
         alone += underlying.weight.abs() * own.sqrt();
     }
     let shares: f64 = contributions
@@ -113,11 +135,7 @@ pub fn decompose(underlyings: &[Underlying<'_>], f: &Matrix) -> Result<Risk, Err
         sigma,
         factor_variance,
         specific_variance,
-        factor_contributions: betas
-            .iter()
-            .zip(&fb)
-            .map(|(beta, fb)| per_sigma(beta * fb))
-            .collect(),
+        factor_contributions,
         specific_contribution: per_sigma(specific_variance),
         systematic_share: ratio(factor_variance, variance),
         effective_bets: ratio(variance, shares),
@@ -179,7 +197,7 @@ pub fn portfolio_beta(positions: &[(f64, Option<(f64, f64)>)]) -> Result<Portfol
 /// Modelled gross over gross, in [0, 1]; `None` without gross.
 pub fn coverage(modelled_gross: f64, gross: f64) -> Option<f64> {
     let share = modelled_gross / gross;
-    (gross > 0.0 && share.is_finite()).then_some(share)
+    (gross > 0.0 && share.is_finite()).then(|| no_negative_zero(share))
 }
 
 #[cfg(test)]

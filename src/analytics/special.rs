@@ -92,7 +92,7 @@ pub fn incomplete_beta(a: f64, b: f64, x: f64) -> Option<f64> {
         return None;
     }
     if x <= 0.0 || x >= 1.0 {
-        return Some(x);
+        return Some(super::no_negative_zero(x));
     }
     let log_front = libm::lgamma(a + b) - libm::lgamma(a) - libm::lgamma(b)
         + a * libm::log(x)

@@ -19,10 +19,19 @@ pub fn spread(long: &[f64], short: &[f64]) -> Result<Vec<f64>, Error> {
             need: long.len(),
         });
     }
+    if long
+        .iter()
+        .chain(short)
+        .any(|value| super::is_beyond(*value))
+    {
+        return Err(Error::Invalid {
+            what: "return of a leg",
+        });
+    }
     Ok(long
         .iter()
         .zip(short)
-        .map(|(long, short)| long - short)
+        .map(|(long, short)| super::no_negative_zero(long - short))
         .collect())
 }
 

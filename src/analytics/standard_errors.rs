@@ -4,7 +4,7 @@
 //! `(G + P)⁻¹·S·(G + P)⁻¹` with `S` the covariance of the sum of the scores `w·x·e`; no factor n anywhere.
 
 use super::{
-    Error,
+    Error, at_least_zero,
     design::{Design, Fit},
     lanes,
     linalg::{Matrix, dot},
@@ -34,9 +34,9 @@ impl Design {
         let inverse = &self.swept.inverse;
         let leverage = inverse.quadratic(&self.means).ok()?;
         Some(StandardErrors {
-            alpha: (variance * (1.0 + leverage)).max(0.0).sqrt(),
+            alpha: at_least_zero(variance * (1.0 + leverage)).sqrt(),
             coefficients: (0..self.columns)
-                .map(|k| (variance * inverse.at(k, k)).max(0.0).sqrt())
+                .map(|k| at_least_zero(variance * inverse.at(k, k)).sqrt())
                 .collect(),
         })
     }
@@ -139,7 +139,7 @@ impl Design {
             for (i, left) in map.iter().enumerate() {
                 sum += left * dot(covariance.row(i), map);
             }
-            sum.max(0.0).sqrt()
+            at_least_zero(sum).sqrt()
         };
         let mut map = vec![0.0; k + 1];
         let mut coefficients = Vec::with_capacity(k);

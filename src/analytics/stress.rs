@@ -5,10 +5,10 @@
 //! factor moves f, ready for `Σ_f β_f·f`. [`super::stress_pnl`] turns them into profit and loss.
 
 use super::{
-    Error,
+    Error, at_least_zero,
     factors::FactorModel,
     linalg::{Matrix, dot},
-    returns, special,
+    no_negative_zero, returns, special,
 };
 
 /// Below this tail probability a scenario is implausible: shown, but never the "worst stress".
@@ -124,8 +124,13 @@ impl StressModel {
                 need: self.slopes.len(),
             });
         }
+        if proxies.iter().any(|proxy| !super::is_number(*proxy)) {
+            return Err(Error::Invalid {
+                what: "return of a proxy",
+            });
+        }
         let of_market = proxies[self.market];
-        let neutral = |(proxy, slope): (&f64, &f64)| proxy - slope * of_market;
+        let neutral = |(proxy, slope): (&f64, &f64)| no_negative_zero(proxy - slope * of_market);
         Ok(proxies.iter().zip(&self.slopes).map(neutral).collect())
     }
 
@@ -188,7 +193,12 @@ impl StressModel {
         for shock in shocks.iter().filter(|shock| shock.relative) {
             propagated[shock.factor] = shock.size;
         }
-        let square = dot(&sizes, &loads).max(0.0);
+        let square = dot(&sizes, &loads);
+        let moves = propagated.iter().chain(&proxies).chain(&direct);
+        if !square.is_finite() || moves.into_iter().any(|value| !value.is_finite()) {
+            return Err(Error::Invalid { what: "distance" });
+        }
+        let square = at_least_zero(square);
         let tail = special::chi_square_tail(square, shocks.len())
             .ok_or(Error::Invalid { what: "distance" })?;
         let plausibility = Plausibility {
@@ -228,7 +238,7 @@ impl StressModel {
             resolved.push(Resolved {
                 factor: shock.factor,
                 relative,
-                size,
+                size: no_negative_zero(size),
             });
         }
         resolved.sort_by_key(|shock| shock.factor);

@@ -53,7 +53,7 @@ pub fn xirr(flows: &[Flow]) -> Result<Rate, Error> {
     let zeros = zeros(&terms);
     Ok(match zeros.as_slice() {
         [] => Rate::None,
-        [one] => Rate::One(libm::expm1(-one)),
+        [one] => Rate::One(super::no_negative_zero(libm::expm1(-one))),
         _ => Rate::Many,
     })
 }
