@@ -357,6 +357,7 @@ fn check_value(value: &Valuation) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one kernel after the other")]
 fn hostile_numbers_are_refused_or_harmless() {
     let mut random = Random(0xFEED_5EED_0BAD_CAFE);
     let (mut refused, mut fine) = (0, 0);
@@ -398,8 +399,10 @@ fn hostile_numbers_are_refused_or_harmless() {
             returns::yield_returns(&six, 8.8, c),
             spreads::spread(&six, &[c; 6]),
         ] {
-            result.iter().for_each(|found| series("series", found));
             count(result.is_ok());
+            if let Ok(found) = result {
+                series("series", &found);
+            }
         }
         if six.iter().any(|value| value.is_infinite()) {
             invalid(&returns::total_returns(&six, &ones, &[0.0; 6]));

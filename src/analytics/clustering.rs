@@ -1,4 +1,8 @@
 //! Groups of symbols that move together: average linkage on the correlation distance.
+//!
+//! **Source.** Sokal and Michener 1958 (average linkage); the distance is that of López de Prado 2016, the cut our own (design/analytics.md, Correlation).
+//!
+//! **NaN.** No missing values: a correlation that is not finite is [`Error::Invalid`].
 
 use super::{Error, at_least_zero, linalg::Matrix};
 

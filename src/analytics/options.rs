@@ -2,6 +2,10 @@
 //!
 //! One share, one currency; the caller multiplies by quantity and contract size. The implied volatility is found in
 //! [`super::implied_volatility`].
+//!
+//! **Source.** Black and Scholes 1973; Merton 1973 for the dividend yield; Hull for the Greeks.
+//!
+//! **NaN.** No missing values: NaN and infinite inputs are [`Error::Invalid`].
 
 use super::{
     Error, at_least_zero, conventions::DAYS_PER_YEAR, no_negative_zero, special::normal_cdf,
@@ -51,7 +55,8 @@ pub struct Valuation {
 }
 
 impl Terms {
-    /// What the right pays when it is exercised now: `max(S − K, 0)` or `max(K − S, 0)`.
+    /// What the right pays when it is exercised now, in currency per share: `max(S − K, 0)` or `max(K − S, 0)`. 0 for a NaN price, which
+    /// [`value`](Self::value) refuses.
     pub fn intrinsic(&self) -> f64 {
         match self.right {
             Right::Call => at_least_zero(self.spot - self.strike),
@@ -89,7 +94,7 @@ impl Terms {
     /// `C = S·e^(−qT)·N(d₁) − K·e^(−rT)·N(d₂)`, `d₁,₂ = (ln(S/K) + (r − q ± σ²/2)·T)/(σ√T)`; puts by parity. **At and after expiry** the
     /// price is the intrinsic value, delta is that of the exercised share (0 at the strike) and the other Greeks are 0. Without volatility
     /// or without a spot the price is what the forward pays, discounted. [`Error::Invalid`] for a number that is NaN, infinite, a negative
-    /// spot or volatility, or a strike that is not positive.
+    /// spot or volatility, a strike that is not positive, or rates and times so absurd that the value is no number.
     pub fn value(&self, volatility: f64) -> Result<Valuation, Error> {
         self.check()?;
         if !super::is_number(volatility) || volatility < 0.0 {

@@ -3,6 +3,10 @@
 //! The inputs are series on one session calendar, oldest first, one entry per session, NaN where a session has no value. A return
 //! exists only between two **consecutive** sessions that both have a value: a hole is missing, never a return over several days.
 //! The outputs are series too (NaN = missing, entry 0 always missing) and feed the other kernels.
+//!
+//! **Source.** Our own definitions (design/domain.md for closes and actions; design/analytics.md, Factors, for yields: duration and convexity as in any textbook).
+//!
+//! **NaN.** NaN is a hole, in and out; infinite values, and numbers beyond 1e60, are [`Error::Invalid`].
 
 use super::{Error, is_beyond, is_number, no_negative_zero};
 
@@ -11,7 +15,7 @@ use super::{Error, is_beyond, is_number, no_negative_zero};
 /// `closes` are raw; `split_ratios` are new shares per old share with ex-date on that session (1 without a split, 10 for 10:1);
 /// `dividends` are cash per share after the split with ex-date on that session (0 without). Closes that are already adjusted take ratios
 /// of 1 and dividends of 0. A close that is not positive is no close. [`Error::Shape`] unless the lengths agree, [`Error::Invalid`] for a
-/// ratio that is not positive or a dividend that is not finite.
+/// ratio that is not positive, a dividend that is not finite or a close that is infinite.
 pub fn total_returns(
     closes: &[f64],
     split_ratios: &[f64],
@@ -66,7 +70,8 @@ pub fn total_return_index(
 
 /// Return of a bond position from its yield: `−D·Δy + ½·C·Δy²` between consecutive sessions that both have a yield, nothing filled.
 ///
-/// Yields are fractions per year (0.025 is 2.5 %), `duration` in years, `convexity` in years squared.
+/// Yields are fractions per year (0.025 is 2.5 %), `duration` in years, `convexity` in years squared. [`Error::Invalid`] for an
+/// infinite yield, or a duration or convexity that is not finite.
 pub fn yield_returns(yields: &[f64], duration: f64, convexity: f64) -> Result<Vec<f64>, Error> {
     if !is_number(duration) || !is_number(convexity) {
         return Err(Error::Invalid {
@@ -86,7 +91,8 @@ pub fn yield_returns(yields: &[f64], duration: f64, convexity: f64) -> Result<Ve
     Ok(returns)
 }
 
-/// `−D·Δy + ½·C·Δy²`: the return of a bond when its yield moves by `change` (0.01 is +100 basis points, a loss).
+/// `−D·Δy + ½·C·Δy²`: the return of a bond when its yield moves by `change` (0.01 is +100 basis points, a loss), a fraction.
+/// Arithmetic: NaN for NaN.
 pub fn bond_return(change: f64, duration: f64, convexity: f64) -> f64 {
     no_negative_zero(-duration * change + 0.5 * convexity * change * change)
 }

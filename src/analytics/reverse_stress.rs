@@ -4,6 +4,10 @@
 //! sensitivities c loses L most plausibly at `s* = −L·Σc/(c'Σc)`, at the distance `L/√(c'Σc)`. A book that is not linear (options, or
 //! liability that ends at −100 %) is solved by the iteration of Hasofer, Lind, Rackwitz and Fiessler (1978) from both sides of the linear answer: each step
 //! takes the closed form of the tangent; what it finds is a local optimum, and the nearer one is returned.
+//!
+//! **Source.** Hasofer and Lind 1974, Rackwitz and Fiessler 1978 (the nearest point of a surface); the measure of plausibility is that of [`super::stress`].
+//!
+//! **NaN.** No missing values: a loss, a profit or a covariance that is no number is an [`Error`].
 
 use super::{
     Error,

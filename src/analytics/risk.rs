@@ -2,6 +2,11 @@
 //!
 //! Weights are net exposure over NAV, one per **underlying** (stock plus its options). Entries are summed in the order given: sort
 //! underlyings before.
+//!
+//! **Source.** Litterman 1996 (contributions by Euler's theorem), Choueifaty and Coignard 2008 (diversification ratio); effective bets have the
+//! idea of Meucci 2009, with the inverse Herfindahl index in place of his entropy (design/analytics.md, Risk and Correlation).
+//!
+//! **NaN.** No missing values: what is not modelled is left out before, and NaN or infinite numbers are [`Error::Invalid`].
 
 use super::{
     Error, at_least_zero,
@@ -47,7 +52,8 @@ pub struct Risk {
     pub diversification_ratio_squared: Option<f64>,
 }
 
-/// Splits the volatility of `underlyings` under the annual factor covariance `f`.
+/// Splits the volatility `σ = √(b'Fb + Σ w²·v)` of `underlyings` under the annual factor covariance `f`, a row per factor. What hedges has a negative
+/// contribution.
 ///
 /// [`Error::Shape`] when betas and `f` differ in size, [`Error::Invalid`] for a number that is not finite or a negative specific variance.
 /// No underlyings: σ is 0.
@@ -162,7 +168,7 @@ pub struct PortfolioBeta {
 const NORMAL_CRITICAL: f64 = 1.959_963_984_540_054;
 
 impl PortfolioBeta {
-    /// Ends of the 95 % interval `β ± 1.96·SE`: normal, because the errors of many symbols are added.
+    /// Ends of the 95 % interval `β ± 1.96·SE`, free of units like β: normal, because the errors of many symbols are added.
     pub fn interval(&self) -> (f64, f64) {
         let width = NORMAL_CRITICAL * self.standard_error;
         (self.beta - width, self.beta + width)
@@ -171,7 +177,7 @@ impl PortfolioBeta {
 
 /// Beta of a portfolio to one factor from (signed weight over NAV, and the symbol's (beta, standard error) or `None` when it is not modelled).
 ///
-/// [`Error::Invalid`] for a number that is not finite.
+/// [`Error::Invalid`] for a number that is not finite. A short position takes its beta with a negative sign.
 pub fn portfolio_beta(positions: &[(f64, Option<(f64, f64)>)]) -> Result<PortfolioBeta, Error> {
     let (mut beta, mut variance, mut modelled, mut gross) = (0.0, 0.0, 0.0, 0.0);
     for (weight, estimate) in positions {
@@ -194,7 +200,7 @@ pub fn portfolio_beta(positions: &[(f64, Option<(f64, f64)>)]) -> Result<Portfol
     })
 }
 
-/// Modelled gross over gross, in [0, 1]; `None` without gross.
+/// Modelled gross over gross (one currency, or weights), in [0, 1]; `None` without gross, or for NaN and infinite numbers.
 pub fn coverage(modelled_gross: f64, gross: f64) -> Option<f64> {
     let share = modelled_gross / gross;
     (gross > 0.0 && share.is_finite()).then(|| no_negative_zero(share))

@@ -2,6 +2,10 @@
 //!
 //! Robust errors (HC3, Newey–West) are sandwiches in the same units: with `Σw = 1` the coefficients are `(G + P)⁻¹·Σ w·x·y`, so their covariance is
 //! `(G + P)⁻¹·S·(G + P)⁻¹` with `S` the covariance of the sum of the scores `w·x·e`; no factor n anywhere.
+//!
+//! **Source.** White 1980, `MacKinnon` and White 1985 (HC3), Newey and West 1987; tested against statsmodels.
+//!
+//! **NaN.** There is none: a [`Fit`] has finite numbers.
 
 use super::{
     Error, at_least_zero,
@@ -24,7 +28,8 @@ pub struct StandardErrors {
 
 impl Design {
     /// Classical standard errors of intercept and coefficients: residual variance `Σ w·e²/(n − k − 1)` times the inverse Gram matrix. With all
-    /// weights equal this is ordinary least squares. `None` when no degree of freedom is left.
+    /// weights equal this is ordinary least squares. `None` when no degree of freedom is left. In the units of the parameters, like those
+    /// below.
     pub fn classical_errors(&self, fit: &Fit) -> Option<StandardErrors> {
         let left = self
             .n()

@@ -3,6 +3,11 @@
 //! A scenario fixes some rows `L·P = s` of the proxy total returns P. **propagated** moves the other proxies to their conditional
 //! expectation `E[P | L·P = s] = Σ·L'(L·Σ·L')⁻¹·s`; **direct** leaves every other factor `f_k` at 0, Market included. Both are reported as
 //! factor moves f, ready for `Σ_f β_f·f`. [`super::stress_pnl`] turns them into profit and loss.
+//!
+//! **Source.** Kupiec 1998 (the other factors at their expectation given the shocks), Mahalanobis 1936 (distance); the legs and limits are our own
+//! (design/analytics.md, Stress tests).
+//!
+//! **NaN.** No missing values: NaN and infinite numbers are [`Error::Invalid`].
 
 use super::{
     Error, at_least_zero,
@@ -75,7 +80,7 @@ pub struct Plausibility {
 }
 
 impl StressModel {
-    /// Takes slopes and proxy covariance from the model of the date.
+    /// Takes slopes and proxy covariance from the model of the date. Errors as in [`FactorModel::proxy_covariance`].
     pub fn of(model: &FactorModel) -> Result<Self, Error> {
         Self::new(
             model.market(),
@@ -85,7 +90,8 @@ impl StressModel {
     }
 
     /// From the index of the market, slopes `b_k` (the entry of the market is not looked at) and the **annual** covariance of the proxy total
-    /// returns.
+    /// returns. [`Error::Shape`] unless it is square with a row per slope, [`Error::Market`] for an index beyond them, [`Error::Invalid`] for a slope
+    /// that is NaN or infinite.
     pub fn new(market: usize, slopes: Vec<f64>, covariance: Matrix) -> Result<Self, Error> {
         covariance.require_square()?;
         if slopes.len() != covariance.rows() {
@@ -115,7 +121,8 @@ impl StressModel {
         &self.covariance
     }
 
-    /// Moves `f_k = P_k − b_k·P_market` under total returns of the proxies. [`Error::Shape`].
+    /// Moves `f_k = P_k − b_k·P_market`, fractions, under total returns of the proxies, in factor order. [`Error::Shape`] for another number of them,
+    /// [`Error::Invalid`] for a return that is NaN or infinite.
     pub fn factor_moves(&self, proxies: &[f64]) -> Result<Vec<f64>, Error> {
         if proxies.len() != self.slopes.len() {
             return Err(Error::Shape {
@@ -134,7 +141,7 @@ impl StressModel {
         Ok(proxies.iter().zip(&self.slopes).map(neutral).collect())
     }
 
-    /// Evaluates a scenario. The order of the shocks changes no bit.
+    /// Evaluates a scenario: `E[P | L·P = s] = Σ·L'(L·Σ·L')⁻¹·s` and what is made of it. The order of the shocks changes no bit.
     ///
     /// [`Error::UnknownFactor`], [`Error::DuplicateShock`], [`Error::Invalid`] for a size that is not finite, [`Error::YieldChange`] for a
     /// yield change at or beyond D/C, [`Error::NotPositiveDefinite`] when the shocked rows have no variance of their own.
@@ -287,7 +294,7 @@ struct Resolved {
 }
 
 /// Total return of a yield change, `−D·Δy + ½·C·Δy²`. For positive convexity the curve turns upwards at D/C, so a change at or beyond it
-/// is [`Error::YieldChange`].
+/// is [`Error::YieldChange`]. A rise is a loss: negative. [`Error::Invalid`] for NaN and infinite numbers.
 pub fn yield_shock(change: f64, duration: f64, convexity: f64) -> Result<f64, Error> {
     if !(super::is_number(change) && super::is_number(duration) && super::is_number(convexity)) {
         return Err(Error::Invalid {
