@@ -1,9 +1,13 @@
 //! Pure numeric kernels: slices in, values out, no I/O, no clock, no randomness, no panic.
 //!
 //! **Series.** A *series* is a slice with one entry per session, oldest first; the last entry is the as-of session and has
-//! age 0. `f64::NAN` in a series means "no value on this session" and nothing else; infinities (and numbers beyond 1e60) are errors. Results are never
-//! NaN: what is undefined is `None` or an [`Error`]. Only the functions of [`returns`] hand out series with NaN, because what they
-//! make is the input of everything else.
+//! age 0. `f64::NAN` in a series means "no value on this session" and nothing else; infinities (and numbers beyond 1e60) are errors.
+//!
+//! **Results.** They are neither NaN nor infinite: what is undefined is `None` or an [`Error`], and NaN where it marks no hole is
+//! [`Error::Invalid`]. Two exceptions. The functions of [`returns`] and [`spreads::spread`] hand out series, with NaN for holes, because
+//! what they make is the input of everything else. And arithmetic that returns bare numbers has no way to refuse, so NaN in is NaN out:
+//! [`conventions::risk_free_per_session`], [`returns::bond_return`], [`shrinkage::blume`], [`shrinkage::vasicek`],
+//! [`stress_pnl::profit_and_loss`] and the products of [`linalg`]; what calls them has checked. A 0 has no sign: bits are compared.
 //!
 //! **Order.** A kernel sums in the order it is given. Callers sort (factors by definition order, symbols and instruments by
 //! name) before they call; then the order of positions, lots or chunks changes no bit. A fit looks at one symbol only, so
@@ -115,6 +119,17 @@ fn is_number(value: f64) -> bool {
 /// Neither a number nor NaN, the mark of a missing value.
 fn is_beyond(value: f64) -> bool {
     value.abs() > LARGEST
+}
+
+/// The larger of a number and 0, always +0: `f64::max` leaves the sign of `max(−0, 0)` open, and results are compared by their bits.
+/// 0 for NaN: look for it before.
+fn at_least_zero(value: f64) -> f64 {
+    if value > 0.0 { value } else { 0.0 }
+}
+
+/// The number itself, and +0 for −0: what a negative number times 0 makes.
+fn no_negative_zero(value: f64) -> f64 {
+    value + 0.0
 }
 
 /// Why a kernel has no answer.

@@ -118,6 +118,44 @@ impl Source {
         })
     }
 
+    /// Functions that are public, as far as the file goes without its tests.
+    fn public_functions(&self) -> Vec<Function> {
+        let mut found = Vec::new();
+        let (mut docs, mut in_attribute) = (Vec::new(), false);
+        for (at, line) in self.lines.iter().enumerate() {
+            if line == "#[cfg(test)]" {
+                break;
+            }
+            let line = line.trim();
+            if let Some(doc) = line.strip_prefix("///") {
+                docs.push(doc);
+            } else if line.starts_with("#[") || in_attribute {
+                in_attribute = !line.ends_with(']');
+            } else {
+                let name = ["pub fn ", "pub const fn "]
+                    .iter()
+                    .find_map(|start| line.strip_prefix(start));
+                if let Some(name) = name {
+                    let head: Vec<&str> = (self.lines[at..].iter())
+                        .map(String::as_str)
+                        .scan(false, |over, line| {
+                            (!std::mem::replace(over, line.ends_with('{'))).then_some(line)
+                        })
+                        .collect();
+                    let head = head.join(" ");
+                    found.push(Function {
+                        line: at + 1,
+                        name: name.chars().take_while(|c| is_name(*c)).collect(),
+                        docs: docs.join("\n"),
+                        fails: head.contains("-> Result<"),
+                    });
+                }
+                docs.clear();
+            }
+        }
+        found
+    }
+
     /// The top-level module of the library that it belongs to.
     fn module(&self) -> Option<&str> {
         let name = self.path.strip_prefix("src/")?.split('/').next()?;
@@ -156,6 +194,17 @@ impl Source {
         }
         found
     }
+}
+
+/// A public function of a file.
+struct Function {
+    /// Of its name.
+    line: usize,
+    name: String,
+    /// Its doc comment, empty without.
+    docs: String,
+    /// It returns a `Result`.
+    fails: bool,
 }
 
 fn is_name(c: char) -> bool {
@@ -456,6 +505,80 @@ fn every_file_says_what_it_is_for() {
         &violations,
         "a file begins with a //! paragraph: what it is for, what it promises and refuses:",
     );
+}
+
+/// Whether the words are true is for a reader to judge; that they are there is not.
+#[test]
+fn every_kernel_says_where_it_comes_from_and_what_it_refuses() {
+    let kernels = sources(&["src/analytics"]);
+    let page = |path: &str| -> String {
+        let of = kernels.iter().find(|source| source.path == path);
+        let lines = of.into_iter().flat_map(|source| &source.lines);
+        let lines: Vec<&str> = lines.map_while(|line| line.strip_prefix("//!")).collect();
+        lines.join("\n")
+    };
+    let (mut functions, mut violations) = (0, Vec::new());
+    for source in &kernels {
+        let public = source.public_functions();
+        functions += public.len();
+        for function in &public {
+            let place = format!("{}:{}: {}", source.path, function.line, function.name);
+            if function.docs.is_empty() {
+                violations.push(format!("{place}: no doc comment"));
+            } else if function.fails && !function.docs.to_lowercase().contains("error") {
+                violations.push(format!("{place}: when is it an error?"));
+            }
+        }
+        // Parts of a module in a folder share its page.
+        let whole = source.path.rsplit_once('/').map(|(folder, _)| folder);
+        let whole = whole.map(|folder| page(&format!("{folder}.rs")));
+        let page = page(&source.path) + &whole.unwrap_or_default();
+        let about = |label: &str| {
+            let mut paragraphs = page.split("\n\n");
+            paragraphs.find_map(|text| text.trim_start().strip_prefix(label))
+        };
+        if public.is_empty() {
+            continue;
+        }
+        let is_cited = |text: &str| {
+            let is_year = |word: &str| word.len() == 4 && word.parse::<u16>().is_ok();
+            text.to_lowercase().contains("our own")
+                || text.split(|c: char| !is_name(c)).any(is_year)
+        };
+        if !about("**Source.**").is_some_and(is_cited) {
+            violations.push(format!("{}:1: no source", source.path));
+        }
+        if about("**NaN.**").is_none_or(|text| text.trim().is_empty()) {
+            violations.push(format!("{}:1: what about NaN?", source.path));
+        }
+    }
+    assert!(functions > 100, "{functions}");
+    assert_none(
+        &violations,
+        "a kernel's page cites a **Source.** (a year, or our own) and has a rule for **NaN.**; a function that fails says when:",
+    );
+}
+
+/// The rule above is only as good as its eyes.
+#[test]
+fn public_functions_are_found_with_their_docs() {
+    let text = "/// Adds. [`Error::Shape`].\n#[expect(\n    clippy::x,\n    reason = \"y\"\n)]\npub fn one(\n    a: f64,\n) -> Result<f64, Error> {\n\
+                }\n\npub const fn two() -> f64 {\n    0.0\n}\npub(crate) fn three() {}\n/// Not of four.\nstruct S;\npub fn four() {}\n\
+                #[cfg(test)]\nmod tests {\n    pub fn five() {}\n}";
+    let source = Source {
+        path: "src/x.rs".into(),
+        lines: text.lines().map(ToOwned::to_owned).collect(),
+    };
+    let found: Vec<_> = (source.public_functions().into_iter())
+        .map(|f| (f.line, f.name, f.docs, f.fails))
+        .collect();
+    let of = |line, name: &str, docs: &str, fails| (line, name.to_owned(), docs.to_owned(), fails);
+    let expected = [
+        of(6, "one", " Adds. [`Error::Shape`].", true),
+        of(11, "two", "", false),
+        of(17, "four", "", false),
+    ];
+    assert_eq!(found, expected);
 }
 
 /// The design lies beside the repository and is not part of it.

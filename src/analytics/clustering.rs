@@ -1,6 +1,10 @@
 //! Groups of symbols that move together: average linkage on the correlation distance.
+//!
+//! **Source.** Sokal and Michener 1958 (average linkage); the distance is that of López de Prado 2016, the cut our own (design/analytics.md, Correlation).
+//!
+//! **NaN.** No missing values: a correlation that is not finite is [`Error::Invalid`].
 
-use super::{Error, linalg::Matrix};
+use super::{Error, at_least_zero, linalg::Matrix};
 
 /// Clusters are joined up to this **squared** distance: 0.15 is ρ = 0.7.
 pub const CUT_SQUARED: f64 = 0.15;
@@ -22,7 +26,7 @@ pub fn clusters(correlation: &Matrix) -> Result<Vec<usize>, Error> {
     let mut distances = Matrix::zeros(n, n);
     for i in 0..n {
         for j in 0..i {
-            let distance = (0.5 * (1.0 - correlation.at(i, j))).max(0.0).sqrt();
+            let distance = at_least_zero(0.5 * (1.0 - correlation.at(i, j))).sqrt();
             distances.set(i, j, distance);
             distances.set(j, i, distance);
         }

@@ -1,4 +1,8 @@
 //! Concentration by instrument: a long and a short in one instrument both count, lots do not.
+//!
+//! **Source.** Hirschman 1945 and Herfindahl 1950, on shares of gross exposure (design/analytics.md, Concentration and sectors).
+//!
+//! **NaN.** No missing values: NaN and infinite exposures are [`Error::Invalid`].
 
 use super::Error;
 
@@ -28,7 +32,8 @@ pub struct Concentration {
     pub gross: f64,
 }
 
-/// Concentration of the instruments given, one entry each; `Ok(None)` without exposure.
+/// Concentration of the instruments given, one entry each, all in one currency: `10,000·Σ share²` and what follows from the shares;
+/// `Ok(None)` without exposure.
 ///
 /// Shares are sorted by size before anything is summed, so the order of the instruments changes no bit.
 /// [`Error::Invalid`] for a negative number or one that is not finite.

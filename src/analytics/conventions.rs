@@ -1,5 +1,9 @@
 //! The conventions behind all numbers, pinned here once. Their name, [`CONVENTION_ID`], is stored with every result and printed with every
 //! number that is made on request; a change of any of them is a new name.
+//!
+//! **Source.** Our own choice among what is usual (design/analytics.md, Conventions); Hyndman and Fan 1996 for the quantiles.
+//!
+//! **NaN.** Arithmetic: the return of a NaN rate is NaN.
 
 /// Names everything on this page.
 pub const CONVENTION_ID: &str = "simple-252-v1";
@@ -23,7 +27,7 @@ pub const QUANTILE_TYPE: u8 = 7;
 /// Calendar days that a record needs before anything of it is made annual.
 pub const DAYS_TO_ANNUALISE: i32 = 90;
 
-/// The risk-free return of one session: `e^(r/252) − 1`, `rate` a year, continuous, a fraction.
+/// The risk-free return of one session, a fraction: `e^(r/252) − 1`, `rate` a year, continuous, a fraction.
 pub fn risk_free_per_session(rate: f64) -> f64 {
     libm::expm1(rate / SESSIONS_PER_YEAR)
 }

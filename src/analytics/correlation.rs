@@ -1,4 +1,10 @@
 //! Pairwise correlations with their sampling error. Published as measured, never repaired.
+//!
+//! **Source.** Pearson 1896 (the coefficient), Fisher 1921 (the interval by z), Student 1908 (the distribution of the test), Choueifaty and
+//! Coignard 2008 (effective positions: their ratio squared, at equal volatilities).
+//!
+//! **NaN.** NaN is a hole of a series, and a pair is measured where both have a value; infinite values are [`Error::Invalid`]. What is unknown is
+//! `None`. All numbers are free of units.
 
 use super::{Error, MINIMUM_OBSERVATIONS, lanes, linalg::Matrix, special};
 
@@ -19,7 +25,8 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// Two-sided p-value of "no correlation", Student t with n − 2 degrees of freedom.
+    /// Two-sided p-value of "no correlation", in [0, 1]: `t = ρ·√((n − 2)/(1 − ρ²))`, Student t with n − 2 degrees of freedom. `None` when
+    /// there are none, or for a NaN ρ.
     pub fn p_value(&self) -> Option<f64> {
         let left = self.n.checked_sub(2).filter(|left| *left > 0)? as f64;
         let rest = 1.0 - self.rho * self.rho;
@@ -30,9 +37,11 @@ impl Pair {
     }
 }
 
-/// Correlation of two series (same window, NaN = missing) over the sessions where both have a value.
+/// Correlation `Σ(a − ā)(b − b̄)/√(Σ(a − ā)²·Σ(b − b̄)²)` of two series (same window, NaN = missing) over the sessions where both have a
+/// value; its interval is `tanh(atanh ρ ± 1.96/√(n − 3))`.
 ///
-/// `None` with fewer than `minimum` (at least 4) such sessions, or when one series does not move on them: unknown, never 0.
+/// `None` with fewer than `minimum` (at least 4) such sessions, or when one series does not move on them: unknown, never 0. [`Error::Shape`]
+/// when the lengths differ, [`Error::Invalid`] for an infinite value.
 pub fn pearson(a: &[f64], b: &[f64], minimum: usize) -> Result<Option<Pair>, Error> {
     check(&[a, b])?;
     let mut scratch = Scratch::new(a.len());
@@ -52,7 +61,8 @@ pub struct Correlations {
     pub common: Vec<usize>,
 }
 
-/// Correlations of every pair of `series` with at least 60 common sessions; the order of the series is the order of the triangle.
+/// Correlations of every pair of `series` with at least 60 common sessions, each as by [`pearson`]; the order of the series is the order of
+/// the triangle.
 ///
 /// [`Error::Shape`] unless all have one length, [`Error::Invalid`] for an infinite value.
 pub fn correlations(series: &[&[f64]]) -> Result<Correlations, Error> {
@@ -135,7 +145,8 @@ pub struct MeanCorrelation {
     pub absolute: f64,
 }
 
-/// Mean correlation over the known pairs, each weighted with the product of the absolute weights; `None` without such a pair.
+/// Mean correlation over the known pairs, each weighted with the product of the absolute weights; `None` without such a pair, or where a
+/// weight is NaN or infinite. One weight per series, in their order.
 pub fn mean_correlation(correlations: &Correlations, weights: &[f64]) -> Option<MeanCorrelation> {
     let (mut signed, mut absolute, mut total) = (0.0, 0.0, 0.0);
     for (i, a) in weights.iter().enumerate() {
@@ -154,7 +165,8 @@ pub fn mean_correlation(correlations: &Correlations, weights: &[f64]) -> Option<
     })
 }
 
-/// Effective number of independent positions `(Σ|w|)²/(w'Rw)` of weights under a correlation matrix; `None` when it is undefined.
+/// Effective number of independent positions `(Σ|w|)²/(w'Rw)` of weights under a correlation matrix, R with one row per weight; `None` when it
+/// is undefined: other sizes, no weight, NaN or infinite ones, or a matrix that gives no positive variance.
 pub fn effective_positions(weights: &[f64], correlation: &Matrix) -> Option<f64> {
     let gross: f64 = weights.iter().map(|weight| weight.abs()).sum();
     let spread = correlation.quadratic(weights).ok()?;

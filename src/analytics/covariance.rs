@@ -1,4 +1,9 @@
 //! Exponentially weighted covariance with separate half-lives for volatility and correlation.
+//!
+//! **Source.** J.P. Morgan 1996 (exponential weights); two half-lives in one matrix are our own (design/analytics.md, Risk).
+//!
+//! **NaN.** NaN is a hole of a series: the session is left out for all of them. In rows it is [`Error::Invalid`], as are infinite
+//! values and numbers beyond 1e60.
 
 use super::{Error, MINIMUM_OBSERVATIONS, SESSIONS_PER_YEAR, linalg::Matrix, weights};
 
@@ -32,8 +37,9 @@ pub fn common_sessions(series: &[&[f64]]) -> Result<Vec<usize>, Error> {
         .collect())
 }
 
-/// Annual covariance of `series` (same window, oldest first, NaN = missing) over the sessions where every series has a value, see
-/// [`weighted`]. [`Error::Insufficient`] below 60 such sessions.
+/// Annual covariance (0.04 is 20 % volatility) of `series` of returns per session (same window, oldest first, NaN = missing) over the
+/// sessions where every series has a value, see [`weighted`]. [`Error::Insufficient`] below 60 such sessions, [`Error::Shape`] unless the series have one length, [`Error::Invalid`] for an
+/// infinite value or a half-life that is not positive.
 pub fn covariance(
     series: &[&[f64]],
     volatility_half_life: f64,
@@ -68,7 +74,8 @@ pub fn covariance(
 /// mean removed, no degrees-of-freedom correction.
 ///
 /// `rows` is row-major with `columns` finite values per row, `ages` are in sessions, one per row. A column without variance has covariance 0
-/// with all others.
+/// with all others. The result is annual, a row and a column per column, symmetric. [`Error::Shape`] when `rows` has another length,
+/// [`Error::Insufficient`] without rows, [`Error::Invalid`] for a NaN or infinite value or a half-life that is not positive.
 pub fn weighted(
     rows: &[f64],
     ages: &[usize],
@@ -109,7 +116,7 @@ pub fn weighted(
     let mut covariance = Matrix::zeros(columns, columns);
     for i in 0..columns {
         for j in 0..=i {
-            let value = correlation.at(i, j) * scale[i] * scale[j];
+            let value = super::no_negative_zero(correlation.at(i, j) * scale[i] * scale[j]);
             covariance.set(i, j, value);
             covariance.set(j, i, value);
         }

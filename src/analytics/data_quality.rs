@@ -4,6 +4,11 @@
 //! ratios of 1 and dividends of 0), ending at the as-of session. A finding looks at nothing after it: a jump of the last session
 //! is an outlier until the session that takes it back. One move has one explanation: what a bad tick explains is no split, what
 //! a split explains is no outlier. Thresholds were set so that the real series in `data/` raise no false alarm; each says why.
+//!
+//! **Source.** Our own definitions, with thresholds that were measured on the series in `data/`.
+//!
+//! **NaN.** NaN is a hole of closes and yields. [`check_closes`] and [`check_yields`] refuse everything else that is no number; the single checks trust
+//! that it was refused, and that series belong together in length.
 
 pub mod dividends;
 pub mod jumps;

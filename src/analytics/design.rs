@@ -2,6 +2,12 @@
 //!
 //! Weights sum to 1 over the rows used. Columns are centred by their weighted means once; a fit then costs one pass over the rows.
 //! The intercept is never penalised. A column that depends on earlier ones (or is constant) gets coefficient 0 and is marked.
+//!
+//! **Source.** Hoerl and Kennard 1970 (the penalty), Hastie, Tibshirani and Friedman 2009, section 3.4.1 (effective degrees of freedom), Goodnight 1979
+//! (dependent columns by sweeping), Belsley, Kuh and Welsch 1980 (variance inflation).
+//!
+//! **NaN.** No missing values: regressors, regressands and weights that are NaN or infinite are [`Error::Invalid`]. Coefficients are in units of y per unit of
+//! the column.
 
 use super::{
     Error, lanes,
@@ -33,7 +39,8 @@ impl Design {
     /// A design of `sessions.len()` rows. `sessions` are the positions of the rows in their window (ascending, for the lags of Newey–West), `rows`
     /// the regressors row by row, without the intercept, all finite; `weights` are positive and get normalised to sum 1.
     ///
-    /// [`Error::Insufficient`] without rows, [`Error::Shape`], [`Error::Invalid`].
+    /// [`Error::Insufficient`] without rows, [`Error::Shape`] when rows or weights have another length, [`Error::Invalid`] for a regressor that is
+    /// NaN or infinite, sessions that do not ascend or a weight that is not positive.
     pub fn new(
         sessions: Vec<usize>,
         rows: &[f64],
@@ -123,22 +130,23 @@ impl Design {
         self.columns
     }
 
-    /// `1/Σw²`.
+    /// Effective number of rows (Kish), `1/Σw²`, between 1 and their number.
     pub fn n_eff(&self) -> f64 {
         self.n_eff
     }
 
-    /// The weights, sum 1.
+    /// The weights in row order, sum 1.
     pub fn weights(&self) -> &[f64] {
         &self.weights
     }
 
-    /// Weighted covariance of the columns (`Σ w·(x − x̄)(x − x̄)'`), the Gram matrix of every fit.
+    /// Weighted covariance of the columns (`Σ w·(x − x̄)(x − x̄)'`), the Gram matrix of every fit: a row and a column per column, in
+    /// their units squared.
     pub fn gram(&self) -> &Matrix {
         &self.gram
     }
 
-    /// Weighted second moments `Σ w·z·z'` of intercept and columns, `z = (1, x)`, means not removed.
+    /// Weighted second moments `Σ w·z·z'` of intercept and columns, `z = (1, x)`, means not removed; the intercept comes first.
     pub fn moments(&self) -> Matrix {
         let mut moments = Matrix::zeros(self.columns + 1, self.columns + 1);
         moments.set(0, 0, 1.0);
@@ -164,7 +172,10 @@ impl Design {
             .collect()
     }
 
-    /// Minimises `Σ w·(y − α − x'γ)² + Σ penalty_k·γ_k²`; `penalty` is empty for none, else one non-negative number per column.
+    /// Minimises `Σ w·(y − α − x'γ)² + Σ penalty_k·γ_k²`; `penalty` is empty for none, else one non-negative number per column, in units of
+    /// y squared per unit of γ squared.
+    ///
+    /// [`Error::Shape`] when `y` or `penalty` has another length, [`Error::Invalid`] for a NaN or infinite entry or a negative penalty.
     pub fn fit(&self, y: &[f64], penalty: &[f64]) -> Result<Fit, Error> {
         self.fit_target(&self.target(y)?, penalty)
     }
@@ -318,12 +329,12 @@ pub struct Fit {
 }
 
 impl Fit {
-    /// `1 − Σw·e²/Σw·(y − ȳ)²`; `None` for a constant y.
+    /// Share of the variance that is explained, `1 − Σw·e²/Σw·(y − ȳ)²`; `None` for a constant y.
     pub fn r_squared(&self) -> Option<f64> {
         (self.total > 0.0).then(|| 1.0 - self.error / self.total)
     }
 
-    /// Residual variance `Σ w·e²·n_eff/(n_eff − edf)` per session; `None` when `n_eff ≤ edf`.
+    /// Residual variance `Σ w·e²·n_eff/(n_eff − edf)` per session, in units of y squared; `None` when `n_eff ≤ edf`, or for a NaN `n_eff`.
     pub fn residual_variance(&self, n_eff: f64) -> Option<f64> {
         (n_eff > self.freedom).then(|| self.error * n_eff / (n_eff - self.freedom))
     }

@@ -1,4 +1,8 @@
 //! Drawdowns: how far an index fell from a peak, and when it was back.
+//!
+//! **Source.** The usual definition; Young 1991 divides by the deepest.
+//!
+//! **NaN.** No missing values: NaN and infinite levels are [`Error::Invalid`].
 
 use super::Error;
 
@@ -15,7 +19,7 @@ pub struct Drawdown {
     pub depth: f64,
 }
 
-/// Every drawdown of an index (NAV per share, or total return), oldest first; none where it only rose.
+/// Every drawdown `1 − trough/peak` of an index (NAV per share, or total return; any unit), oldest first; none where it only rose.
 ///
 /// [`Error::Invalid`] for levels that are NaN, infinite or not positive.
 pub fn drawdowns(index: &[f64]) -> Result<Vec<Drawdown>, Error> {

@@ -1,4 +1,8 @@
 //! Eigenvalues of small symmetric matrices by Jacobi rotations: slow for hundreds of rows, exact and reproducible for dozens.
+//!
+//! **Source.** Jacobi 1846; Golub and Van Loan 2013, chapter 8.
+//!
+//! **NaN.** An entry that is not finite is [`Error::Invalid`].
 
 use super::{Error, linalg::Matrix};
 
@@ -13,7 +17,8 @@ pub struct Eigen {
 
 impl Matrix {
     /// Eigenvalues (ascending) and orthonormal eigenvectors (columns, same order) of a symmetric matrix, by cyclic Jacobi
-    /// rotations in a fixed order; equal eigenvalues keep the order of their columns.
+    /// rotations in a fixed order; equal eigenvalues keep the order of their columns. [`Error::Shape`] unless square,
+    /// [`Error::Invalid`] for an entry that is not finite.
     pub fn symmetric_eigen(&self) -> Result<Eigen, Error> {
         self.require_square()?;
         if self.data().iter().any(|value| !value.is_finite()) {

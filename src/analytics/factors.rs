@@ -6,6 +6,10 @@
 //!
 //! The market factor is its proxy, `f_market = P_market`; every other factor is `f_k = P_k − b_k·P_market` with `b_k` the weighted slope (with
 //! intercept) of proxy k on Market over the sessions on which **every** proxy has a return. The intercept is not removed.
+//!
+//! **Source.** Our own definition (design/analytics.md, Factors).
+//!
+//! **NaN.** NaN is a hole of a proxy: the session is left out for all of them. Infinite returns are [`Error::Invalid`].
 
 use std::borrow::Cow;
 
@@ -45,7 +49,8 @@ impl FactorModel {
     /// Builds the model from one series of proxy total returns per factor, all of the same window (252 sessions to the as-of session,
     /// oldest first, NaN = missing).
     ///
-    /// [`Error::Market`] unless exactly one role is Market, [`Error::Shape`], [`Error::Invalid`] for an infinite return,
+    /// [`Error::Market`] unless exactly one role is Market, [`Error::Shape`] unless there is one series per role and all have one length,
+    /// [`Error::Invalid`] for an infinite return,
     /// [`Error::Insufficient`] below 60 sessions on which every proxy has a return.
     pub fn new(roles: &[Role], proxies: &[&[f64]]) -> Result<Self, Error> {
         if proxies.len() != roles.len() {
@@ -139,7 +144,7 @@ impl FactorModel {
         &self.sessions
     }
 
-    /// Slopes `b_k` of the proxies on the market; 0 for the market itself, whose factor is its proxy.
+    /// Slopes `b_k` of the proxies on the market, free of units, in factor order; 0 for the market itself, whose factor is its proxy.
     pub fn slopes(&self) -> &[f64] {
         &self.slopes
     }
@@ -150,7 +155,7 @@ impl FactorModel {
     }
 
     /// Factor moves of one session from its proxy returns (any session, with today's slopes): `f_k = P_k − b_k·P_market`. `None` when a proxy
-    /// has no return there or the length is wrong.
+    /// has no return there (NaN), an infinite one, or the length is wrong.
     pub fn moves_of(&self, proxies: &[f64]) -> Option<Vec<f64>> {
         if proxies.len() != self.slopes.len()
             || proxies.iter().any(|value| !super::is_number(*value))
@@ -167,7 +172,8 @@ impl FactorModel {
         )
     }
 
-    /// Annual covariance `F` of the factors: volatility half-life 63, correlation half-life 126. See [`covariance::weighted`].
+    /// Annual covariance `F` of the factors, in factor order: volatility half-life 63, correlation half-life 126. Errors as in
+    /// [`covariance::weighted`].
     pub fn factor_covariance(&self) -> Result<Matrix, Error> {
         covariance::weighted(
             &self.moves,
@@ -179,7 +185,7 @@ impl FactorModel {
     }
 
     /// Annual covariance `Σ` of the proxy total returns, half-life 126 for volatility and correlation, for stress tests: with it the slopes
-    /// are exactly `Σ_km/Σ_mm`.
+    /// are exactly `Σ_km/Σ_mm`. Errors as in [`covariance::weighted`].
     pub fn proxy_covariance(&self) -> Result<Matrix, Error> {
         covariance::weighted(
             &self.proxies,

@@ -1,4 +1,9 @@
 //! Volatility forecast over the next 21 sessions: heterogeneous autoregression on variances, averaged with an EWMA.
+//!
+//! **Source.** Corsi 2009 (the autoregression, here on the mean variance of the next month), J.P. Morgan 1996 (EWMA); their average is our own
+//! (design/analytics.md, Volatility).
+//!
+//! **NaN.** No missing values: NaN and infinite returns or variances are [`Error::Invalid`].
 
 use super::{
     Error, SESSIONS_PER_YEAR,
@@ -29,7 +34,7 @@ pub struct Har {
 }
 
 /// HAR on daily variances `v = r²`, oldest first: least squares with intercept of the mean of the next 21 v on the means of the last 1, 5 and 22,
-/// on the rows whose past and future exist, then applied to the last session.
+/// on the rows whose past and future exist, then applied to the last session. Variances are per session, squares of fractions.
 ///
 /// [`Error::Insufficient`] unless there are more rows than parameters (47 variances); [`Error::Invalid`] for a negative or NaN variance.
 pub fn har(variances: &[f64]) -> Result<Har, Error> {
@@ -85,7 +90,7 @@ pub struct Forecast {
 }
 
 /// Forecast from the last 504 returns: √ of the mean of the annual variances of [`har`] and of [`ewma`] with half-life 21; EWMA alone below 126
-/// returns. [`Error::Insufficient`] below 21.
+/// returns. [`Error::Insufficient`] below 21, [`Error::Invalid`] for a NaN or infinite return.
 pub fn forecast(returns: &[f64]) -> Result<Forecast, Error> {
     tail(returns, HORIZON)?;
     let last = &returns[returns.len().saturating_sub(FORECAST_WINDOW)..];

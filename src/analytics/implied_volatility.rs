@@ -1,4 +1,8 @@
 //! The volatility at which Black–Scholes–Merton gives the price that the market paid.
+//!
+//! **Source.** Manaster and Koehler 1982 (Newton's method on the price of Black and Scholes 1973), inside a bracket.
+//!
+//! **NaN.** No missing values: NaN and infinite inputs are [`Error::Invalid`].
 
 use super::{Error, options::Terms};
 

@@ -1,5 +1,9 @@
 //! What a coefficient and its standard error say together: Student's t, its two-sided p-value and the 95 % confidence interval; and whether
 //! the residuals of a regression lean on each other.
+//!
+//! **Source.** Student 1908; Durbin and Watson 1950.
+//!
+//! **NaN.** What cannot be said of a NaN or infinite input is `None`.
 
 use super::special;
 
@@ -25,7 +29,8 @@ pub struct StudentT {
 }
 
 impl StudentT {
-    /// `degrees` are those left to the residuals, n − k − 1 in a regression with k columns and an intercept (statsmodels `use_t=True`,
+    /// The critical value of the 95 % interval. `degrees` are those left to the residuals, n − k − 1 in a regression with k columns and an
+    /// intercept (statsmodels `use_t=True`,
     /// with robust errors too). `None` unless positive.
     pub fn new(degrees: f64) -> Option<Self> {
         Some(Self {
@@ -34,7 +39,8 @@ impl StudentT {
         })
     }
 
-    /// t, p and interval of a coefficient; nothing of anything for a coefficient or an error that is not finite or an error below 0.
+    /// `t = c/SE`, `p = P(|T| > |t|)` and `c ± t*·SE` of a coefficient, the interval in its unit; nothing of anything
+    /// for a coefficient or an error that is not finite or an error below 0.
     pub fn of(&self, coefficient: f64, standard_error: f64) -> Inference {
         if !(super::is_number(coefficient)
             && super::is_number(standard_error)
@@ -55,7 +61,7 @@ impl StudentT {
 /// Durbin–Watson `Σ(e_t − e_{t−1})²/Σe²` of residuals in the order of time: 2 without serial correlation, towards 0 with positive, towards 4
 /// with negative.
 ///
-/// Rows next to each other count as consecutive; residuals are taken as they are, unweighted. `None` for a perfect fit or a residual that is
+/// Rows next to each other count as consecutive; residuals are taken as they are, unweighted. Free of units. `None` for a perfect fit or a residual that is
 /// not finite.
 pub fn durbin_watson(residuals: &[f64]) -> Option<f64> {
     let squares = residuals.iter().fold(0.0, |sum, e| sum + e * e);

@@ -1,4 +1,8 @@
 //! The joint fit of a symbol on the factors of a date: the one model that feeds portfolio betas, risk and stress.
+//!
+//! **Source.** Our own definition (design/analytics.md, Factors): the ridge of Hoerl and Kennard 1970 with the errors of Newey and West 1987.
+//!
+//! **NaN.** NaN is a hole of the symbol: the session is left out. Infinite returns are [`Error::Invalid`].
 
 use super::{
     Error, MINIMUM_OBSERVATIONS, SESSIONS_PER_YEAR,
@@ -23,8 +27,8 @@ impl FactorModel {
     /// proxy have a return, weights `0.5^(age/126)` with sum 1 over them. `P = v/(n_eff·0.5²)` with `v = Σw·e²·n_eff/(n_eff − edf)` of the
     /// unpenalised fit.
     ///
-    /// `returns` is a series on the window of the model. [`Error::Insufficient`] below 60 common sessions, [`Error::Shape`],
-    /// [`Error::Invalid`] for an infinite return. A perfect fit has v = 0, hence no penalty; a factor without
+    /// `returns` is a series on the window of the model. [`Error::Insufficient`] below 60 common sessions, [`Error::Shape`] for
+    /// another window, [`Error::Invalid`] for an infinite return. A perfect fit has v = 0, hence no penalty; a factor without
     /// variance of its own gets beta 0, one that repeats others shares their beta (styles) or gets 0, and both get the flag `collinear`.
     pub fn joint_fit(&self, returns: &[f64]) -> Result<JointFit, Error> {
         if returns.len() != self.window() {

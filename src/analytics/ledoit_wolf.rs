@@ -1,4 +1,8 @@
 //! Ledoit–Wolf shrinkage of a covariance matrix towards a multiple of the identity: a check on the sample covariance, reported beside it.
+//!
+//! **Source.** Ledoit and Wolf 2004, *A well-conditioned estimator for large-dimensional covariance matrices*.
+//!
+//! **NaN.** No missing values: NaN and infinite returns are [`Error::Invalid`]; series with holes are the caller's to leave out.
 
 use super::{Error, lanes, linalg::Matrix};
 
@@ -14,7 +18,8 @@ pub struct LedoitWolf {
 }
 
 impl LedoitWolf {
-    /// Ratio of the largest to the smallest eigenvalue of S; `None` when S is singular.
+    /// Ratio of the largest to the smallest eigenvalue of S, at least 1, free of units; `None` when S is singular, or was shrunk away. Errors as in
+    /// [`Matrix::symmetric_eigen`], none for what [`ledoit_wolf`] returns.
     pub fn sample_condition(&self) -> Result<Option<f64>, Error> {
         let own = 1.0 - self.shrinkage;
         if own <= 0.0 {
@@ -25,7 +30,7 @@ impl LedoitWolf {
         condition(&self.covariance, |value| (value - moved) / own)
     }
 
-    /// The same of the shrunk covariance.
+    /// The same of the shrunk covariance. Errors as in [`sample_condition`](Self::sample_condition).
     pub fn condition(&self) -> Result<Option<f64>, Error> {
         condition(&self.covariance, |value| value)
     }
@@ -34,7 +39,8 @@ impl LedoitWolf {
 /// Ledoit–Wolf (2004) in the convention of scikit-learn: means removed, ddof 0, scaled-identity target.
 ///
 /// All series have the same length and no missing value (the symbols with all returns). [`Error::Insufficient`] for fewer than two series or
-/// rows: one series has nothing to be shrunk to; [`Error::Motionless`] where none of them moves, [`Error::Shape`], [`Error::Invalid`].
+/// rows: one series has nothing to be shrunk to; [`Error::Motionless`] where none of them moves, [`Error::Shape`] unless all have one length,
+/// [`Error::Invalid`] for a NaN or infinite return.
 pub fn ledoit_wolf(series: &[&[f64]]) -> Result<LedoitWolf, Error> {
     let p = series.len();
     let n = series.first().map_or(0, |first| first.len());

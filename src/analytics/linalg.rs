@@ -1,6 +1,11 @@
 //! Small dense matrices: what twenty factors or fifty symbols need, and no more.
 //!
 //! Row-major, scalar, plain triple loops in one fixed order, so results are the same bits on every machine.
+//!
+//! **Source.** Golub and Van Loan 2013 (products, Cholesky), Goodnight 1979 (sweeping).
+//!
+//! **NaN.** Arithmetic: [`Matrix::new`] refuses entries that are NaN, infinite or beyond 1e60; vectors are the caller's to check, and NaN in
+//! one is NaN in the product. Entries have the units of the caller.
 
 use super::Error;
 
@@ -137,7 +142,7 @@ impl Matrix {
         Ok((0..self.rows).map(|i| dot(self.row(i), vector)).collect())
     }
 
-    /// `v' · self · v`; [`Error::Shape`] when the sizes differ.
+    /// `v' · self · v`; [`Error::Shape`] when the sizes differ or the matrix is not square.
     pub fn quadratic(&self, vector: &[f64]) -> Result<f64, Error> {
         if self.rows != vector.len() {
             return Err(Error::Shape {
@@ -150,7 +155,7 @@ impl Matrix {
     }
 
     /// Lower Cholesky factor of a symmetric matrix (the lower triangle is read), or [`Error::NotPositiveDefinite`] when a pivot is
-    /// not above `1e-13` of its own diagonal entry.
+    /// not above `1e-13` of its own diagonal entry; [`Error::Shape`] unless square.
     pub fn cholesky(&self) -> Result<Cholesky, Error> {
         self.require_square()?;
         let n = self.rows;
@@ -176,7 +181,7 @@ impl Matrix {
 
     /// Symmetric generalised inverse of a positive semidefinite matrix by sweeping the columns in order. A column whose pivot has
     /// fallen to `tolerance` of its own diagonal depends on the columns before it (or is zero): it is left out, its row and
-    /// column of the inverse are zero and `kept` says `false`.
+    /// column of the inverse are zero and `kept` says `false`. [`Error::Shape`] unless square.
     pub fn sweep_inverse(&self, tolerance: f64) -> Result<Swept, Error> {
         self.require_square()?;
         let n = self.rows;
@@ -213,7 +218,7 @@ impl Matrix {
     pub(crate) fn symmetrise(&mut self) {
         for i in 0..self.rows {
             for j in 0..i {
-                let mean = 0.5 * (self.at(i, j) + self.at(j, i));
+                let mean = super::no_negative_zero(0.5 * (self.at(i, j) + self.at(j, i)));
                 self.set(i, j, mean);
                 self.set(j, i, mean);
             }
@@ -270,7 +275,7 @@ impl Cholesky {
         Ok(x)
     }
 
-    /// `A⁻¹`, symmetric.
+    /// `A⁻¹`, symmetric, of the size of A. Errors as in [`solve`](Self::solve), whose sizes agree here.
     pub fn inverse(&self) -> Result<Matrix, Error> {
         let n = self.lower.rows();
         let mut inverse = Matrix::zeros(n, n);
@@ -296,7 +301,7 @@ pub struct Swept {
     pub kept: Vec<bool>,
 }
 
-/// Sum of products in order; the shorter length counts.
+/// Sum of products `Σ a_i·b_i` in order; the shorter length counts.
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     // From +0, so that a sum of nothing or of negative zeros is +0.
     a.iter().zip(b).fold(0.0, |sum, (x, y)| sum + x * y)

@@ -1,4 +1,8 @@
 //! The market beta for display: one regression on the market alone, with a shrunk twin. Never an input of risk or stress.
+//!
+//! **Source.** Sharpe 1963 (the market model), Newey and West 1987, Vasicek 1973; weights and prior are our own (design/analytics.md, Factors).
+//!
+//! **NaN.** NaN is a hole of a series: the session is left out. Infinite returns are [`Error::Invalid`].
 
 use super::{
     Error, MINIMUM_OBSERVATIONS,
@@ -41,8 +45,8 @@ pub struct MarketBeta {
 /// Weighted slope of a symbol on the market with intercept, weights `0.5^(age/126)`, sum 1 over the sessions where both have a return.
 ///
 /// Both are series on the same window (252 sessions to the as-of session). To look at no session that the joint model leaves out, pass a
-/// market series with NaN on the sessions where another proxy is missing. [`Error::Insufficient`] below 60 rows, [`Error::Shape`],
-/// [`Error::Invalid`] for an infinite return. A market without variance gives beta 0.
+/// market series with NaN on the sessions where another proxy is missing. [`Error::Insufficient`] below 60 rows, [`Error::Shape`] when
+/// the lengths differ, [`Error::Invalid`] for an infinite return. A market without variance gives beta 0.
 pub fn market_beta(market: &[f64], returns: &[f64]) -> Result<MarketBeta, Error> {
     if returns.len() != market.len() {
         return Err(Error::Shape {

@@ -1,4 +1,8 @@
 //! The nearest correlation matrix (Higham 2002): for clustering only, published correlations stay as measured.
+//!
+//! **Source.** Higham 2002; Rebonato and Jäckel 1999 for the quick repair.
+//!
+//! **NaN.** An entry that is not finite is [`Error::Invalid`]: unknown pairs are left out before.
 
 use super::{Error, linalg::Matrix};
 
@@ -47,7 +51,7 @@ pub fn nearest_correlation(matrix: &Matrix) -> Result<Matrix, Error> {
 
 /// Eigenvalues below 0 set to 0, then scaled to a unit diagonal: the quick repair, farther away than [`nearest_correlation`].
 ///
-/// A column left without variance gets 0 off the diagonal.
+/// A column left without variance gets 0 off the diagonal. Errors as in [`nearest_correlation`].
 pub fn clip(matrix: &Matrix) -> Result<Matrix, Error> {
     let positive = positive_part(matrix)?;
     let n = positive.rows();
@@ -109,12 +113,9 @@ fn combine(a: &Matrix, b: &Matrix, factor: f64) -> Matrix {
 }
 
 fn norm(matrix: &Matrix) -> f64 {
-    matrix
-        .data()
-        .iter()
-        .map(|value| value * value)
-        .sum::<f64>()
-        .sqrt()
+    // From +0: a matrix without entries has length +0.
+    let squares = matrix.data().iter().map(|value| value * value);
+    squares.fold(0.0, |sum, square| sum + square).sqrt()
 }
 
 #[cfg(test)]

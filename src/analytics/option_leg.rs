@@ -1,6 +1,10 @@
 //! A number of options on one underlying: their delta equivalent, and what they make when the underlying moves.
+//!
+//! **Source.** Our own definition of exposure (design/analytics.md, Conventions and Stress tests), with the prices of [`super::options`].
+//!
+//! **NaN.** No missing values: NaN and infinite inputs are [`Error::Invalid`].
 
-use super::{Error, options::Terms};
+use super::{Error, no_negative_zero, options::Terms};
 
 /// Options of the same terms, priced at one volatility.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,15 +20,17 @@ pub struct Leg {
 impl Leg {
     /// Delta equivalent `X = Δ·S·m·q` in currency: the value of the shares that move alike. A short put has a positive one.
     ///
-    /// Errors as [`Terms::value`].
+    /// [`Error::Invalid`] for a number of shares that is NaN or infinite, and as [`Terms::value`].
     pub fn exposure(&self) -> Result<f64, Error> {
-        Ok(self.terms.value(self.volatility)?.delta * self.terms.spot * self.shares)
+        let delta = self.terms.value(self.volatility)?.delta;
+        Ok(no_negative_zero(delta * self.terms.spot * self.shares()?))
     }
 
-    /// Profit when the underlying returns `spot_return` (a fraction, at least −1) at once and the volatility is multiplied: the **full** difference of the
-    /// two prices, nothing is approximated. A long option loses its price at most.
+    /// Profit in currency when the underlying returns `spot_return` (a fraction, at least −1) at once and the volatility is multiplied: the **full**
+    /// difference of the two prices, nothing is approximated. A long option loses its price at most.
     ///
-    /// [`Error::Invalid`] for a return below −1 or a multiplier that is negative, and as [`Terms::value`].
+    /// [`Error::Invalid`] for a return below −1, a multiplier that is negative or a number that is NaN or infinite, and as
+    /// [`Terms::value`].
     pub fn profit(&self, spot_return: f64, volatility_multiplier: f64) -> Result<f64, Error> {
         let before = self.terms.value(self.volatility)?;
         let moved = Terms {
@@ -32,7 +38,19 @@ impl Leg {
             ..self.terms
         };
         let after = moved.value(self.volatility * volatility_multiplier)?;
-        Ok(self.shares * (after.price - before.price))
+        Ok(no_negative_zero(
+            self.shares()? * (after.price - before.price),
+        ))
+    }
+
+    fn shares(&self) -> Result<f64, Error> {
+        if super::is_number(self.shares) {
+            Ok(self.shares)
+        } else {
+            Err(Error::Invalid {
+                what: "number of shares",
+            })
+        }
     }
 }
 

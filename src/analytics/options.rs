@@ -2,8 +2,14 @@
 //!
 //! One share, one currency; the caller multiplies by quantity and contract size. The implied volatility is found in
 //! [`super::implied_volatility`].
+//!
+//! **Source.** Black and Scholes 1973; Merton 1973 for the dividend yield; Hull for the Greeks.
+//!
+//! **NaN.** No missing values: NaN and infinite inputs are [`Error::Invalid`].
 
-use super::{Error, conventions::DAYS_PER_YEAR, special::normal_cdf};
+use super::{
+    Error, at_least_zero, conventions::DAYS_PER_YEAR, no_negative_zero, special::normal_cdf,
+};
 
 /// Call or put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,11 +55,12 @@ pub struct Valuation {
 }
 
 impl Terms {
-    /// What the right pays when it is exercised now: `max(S − K, 0)` or `max(K − S, 0)`.
+    /// What the right pays when it is exercised now, in currency per share: `max(S − K, 0)` or `max(K − S, 0)`. 0 for a NaN price, which
+    /// [`value`](Self::value) refuses.
     pub fn intrinsic(&self) -> f64 {
         match self.right {
-            Right::Call => (self.spot - self.strike).max(0.0),
-            Right::Put => (self.strike - self.spot).max(0.0),
+            Right::Call => at_least_zero(self.spot - self.strike),
+            Right::Put => at_least_zero(self.strike - self.spot),
         }
     }
 
@@ -87,7 +94,7 @@ impl Terms {
     /// `C = S·e^(−qT)·N(d₁) − K·e^(−rT)·N(d₂)`, `d₁,₂ = (ln(S/K) + (r − q ± σ²/2)·T)/(σ√T)`; puts by parity. **At and after expiry** the
     /// price is the intrinsic value, delta is that of the exercised share (0 at the strike) and the other Greeks are 0. Without volatility
     /// or without a spot the price is what the forward pays, discounted. [`Error::Invalid`] for a number that is NaN, infinite, a negative
-    /// spot or volatility, or a strike that is not positive.
+    /// spot or volatility, a strike that is not positive, or rates and times so absurd that the value is no number.
     pub fn value(&self, volatility: f64) -> Result<Valuation, Error> {
         self.check()?;
         if !super::is_number(volatility) || volatility < 0.0 {
@@ -96,13 +103,13 @@ impl Terms {
             });
         }
         if self.years <= 0.0 {
-            return Ok(self.certain(self.spot, self.strike, 0.0));
+            return usable(self.certain(self.spot, self.strike, 0.0));
         }
         let (spot, strike) = self.present();
         let deviation = volatility * self.years.sqrt();
         // A distance that is 0/0 has no use: the price is that of the forward.
         if deviation <= 0.0 || spot <= 0.0 {
-            return Ok(self.certain(spot, strike, self.years));
+            return usable(self.certain(spot, strike, self.years));
         }
         let first = libm::log(spot / strike) / deviation + 0.5 * deviation;
         let second = first - deviation;
@@ -116,8 +123,8 @@ impl Terms {
         let decay = libm::exp(-self.dividend_yield * self.years);
         let time_value = spot * density * volatility / (2.0 * self.years.sqrt());
         let carry = self.rate * strike * in_second - self.dividend_yield * spot * in_first;
-        Ok(Valuation {
-            price: (sign * (spot * in_first - strike * in_second)).max(0.0),
+        usable(Valuation {
+            price: sign * (spot * in_first - strike * in_second),
             delta: sign * decay * in_first,
             gamma: if self.spot > 0.0 {
                 decay * density / (self.spot * deviation)
@@ -137,11 +144,11 @@ impl Terms {
             Right::Put => paid - received,
         };
         let sign = if self.right == Right::Call { 1.0 } else { -1.0 };
-        let decay = libm::exp(-self.dividend_yield * years.max(0.0));
+        let decay = libm::exp(-self.dividend_yield * at_least_zero(years));
         let exercised = if gain > 0.0 { sign } else { 0.0 };
         let carry = self.rate * paid - self.dividend_yield * received;
         Valuation {
-            price: gain.max(0.0),
+            price: gain,
             delta: exercised * decay,
             gamma: 0.0,
             vega: 0.0,
@@ -153,6 +160,32 @@ impl Terms {
             rho: exercised * paid * years / 100.0,
         }
     }
+}
+
+/// A valuation without a price below 0 or a −0; [`Error::Invalid`] where absurd rates or times left the range of numbers.
+fn usable(found: Valuation) -> Result<Valuation, Error> {
+    let Valuation {
+        price,
+        delta,
+        gamma,
+        vega,
+        theta,
+        rho,
+    } = found;
+    let numbers = [price, delta, gamma, vega, theta, rho];
+    if !numbers.iter().all(|value| value.is_finite()) {
+        return Err(Error::Invalid {
+            what: "value of an option",
+        });
+    }
+    Ok(Valuation {
+        price: at_least_zero(price),
+        delta: no_negative_zero(delta),
+        gamma,
+        vega,
+        theta: no_negative_zero(theta),
+        rho: no_negative_zero(rho),
+    })
 }
 
 fn cdf(x: f64) -> Result<f64, Error> {

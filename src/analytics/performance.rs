@@ -2,11 +2,17 @@
 //!
 //! Conventions are those of [`super::conventions`]: flows happen at the close, 252 sessions a year, ddof 1, the risk-free rate is continuous
 //! and per year. Nothing is made annual below 90 calendar days. All results are fractions (0.05 is 5 %).
+//!
+//! **Source.** Sharpe 1966 and 1994, Sortino and Price 1994, Young 1991 (Calmar ratio), Grinold and Kahn 2000 (information ratio), Jensen 1968 (alpha); the
+//! time-weighted return chains the returns between flows, as GIPS 2020 asks.
+//!
+//! **NaN.** No missing values: NaN and infinite returns or values are [`Error::Invalid`], or `None` where a function returns an `Option`;
+//! [`index`] ends there.
 
 use super::conventions::{
     DAYS_PER_YEAR, DAYS_TO_ANNUALISE, SESSIONS_PER_YEAR, risk_free_per_session,
 };
-use super::{Error, volatility};
+use super::{Error, no_negative_zero, volatility};
 
 /// One session: net asset value at the close and what was paid in (or, negative, taken out) at that close.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,13 +42,14 @@ pub fn returns(opening: f64, days: &[Day]) -> Result<Vec<Option<f64>>, Error> {
 }
 
 /// Growth of one unit of money: 1, then chained by each return. The last entry less 1 is the time-weighted return. Ends before a return of −100 % or
-/// worse, from which nothing grows.
+/// worse, from which nothing grows, and before one that is no number (NaN, infinite): a caller sees by the length, returns + 1, that it went on to
+/// the end.
 pub fn index(returns: &[f64]) -> Vec<f64> {
     let mut level = 1.0;
     let mut index = vec![level];
     for value in returns {
         level *= 1.0 + value;
-        if level <= 0.0 {
+        if !(level > 0.0 && super::is_number(level)) {
             break;
         }
         index.push(level);
@@ -50,7 +57,7 @@ pub fn index(returns: &[f64]) -> Vec<f64> {
     index
 }
 
-/// A total return over so many calendar days as a rate per year, `(1 + r)^(365/days) − 1`; `None` below 90 days.
+/// A total return over so many calendar days as a rate per year, `(1 + r)^(365/days) − 1`; `None` below 90 days, at or below −100 %, or for NaN.
 pub fn annual(total: f64, days: i32) -> Option<f64> {
     let years = f64::from(days) / DAYS_PER_YEAR;
     (days >= DAYS_TO_ANNUALISE && total > -1.0)
@@ -70,7 +77,7 @@ pub struct Ratios {
 }
 
 /// Ratios of at least two daily returns, in excess of `risk_free` (a year, continuous, a fraction); the caller sees to the 90 days.
-/// [`Error::Insufficient`], [`Error::Invalid`].
+/// [`Error::Insufficient`] below two, [`Error::Invalid`] for a return or rate that is NaN or infinite.
 pub fn ratios(returns: &[f64], risk_free: f64) -> Result<Ratios, Error> {
     let excess = excess(returns, risk_free)?;
     let annual = SESSIONS_PER_YEAR.sqrt();
@@ -85,7 +92,7 @@ pub fn ratios(returns: &[f64], risk_free: f64) -> Result<Ratios, Error> {
     })
 }
 
-/// Annual return over the deepest drawdown, both fractions; `None` without a drawdown.
+/// Annual return over the deepest drawdown (positive), both fractions; `None` without a drawdown, or for NaN.
 pub fn calmar(annual: f64, deepest: f64) -> Option<f64> {
     over(annual, deepest)
 }
@@ -103,7 +110,9 @@ pub struct Relative {
     pub alpha: Option<f64>,
 }
 
-/// Compares returns with those of a benchmark on the same sessions, both in excess of `risk_free` (a year, continuous, a fraction). [`Error::Shape`], [`Error::Insufficient`] below two, [`Error::Invalid`].
+/// Compares returns with those of a benchmark on the same sessions, both in excess of `risk_free` (a year, continuous, a fraction).
+///
+/// [`Error::Shape`] when the lengths differ, [`Error::Insufficient`] below two, [`Error::Invalid`] for a return or rate that is NaN or infinite.
 pub fn relative(returns: &[f64], benchmark: &[f64], risk_free: f64) -> Result<Relative, Error> {
     if returns.len() != benchmark.len() {
         return Err(Error::Shape {
@@ -129,7 +138,7 @@ pub fn relative(returns: &[f64], benchmark: &[f64], risk_free: f64) -> Result<Re
             tracking_error,
         ),
         beta,
-        alpha: beta.map(|beta| (mean - beta * base) * SESSIONS_PER_YEAR),
+        alpha: beta.map(|beta| no_negative_zero((mean - beta * base) * SESSIONS_PER_YEAR)),
     })
 }
 
@@ -148,7 +157,7 @@ fn excess(returns: &[f64], risk_free: f64) -> Result<Vec<f64>, Error> {
 /// A quotient, where there is one: what differs from 0 by rounding only is 0.
 fn over(numerator: f64, denominator: f64) -> Option<f64> {
     (denominator > 1e-14)
-        .then(|| numerator / denominator)
+        .then(|| no_negative_zero(numerator / denominator))
         .filter(|ratio| super::is_number(*ratio))
 }
 

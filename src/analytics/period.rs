@@ -1,4 +1,8 @@
 //! Returns over calendar periods: one day, month and year to date, one and three months, one year.
+//!
+//! **Source.** Our own anchors (design/domain.md, symbol-metrics).
+//!
+//! **NaN.** NaN is a hole of the index: the last value on or before an anchor counts. Infinite values are [`Error::Invalid`].
 
 use super::Error;
 
@@ -19,13 +23,13 @@ pub struct PeriodReturns {
     pub one_year: Option<f64>,
 }
 
-/// Period returns at the last session given, each anchored at the last session **with** a value on or before the anchor date.
+/// Period returns `last/anchor − 1` at the last session given, each anchored at the last session **with** a value on or before the anchor date.
 ///
 /// `days` are the dates of consecutive sessions as days since 1970-01-01 (chrono: `num_days_from_ce() − 719_163`), strictly ascending;
 /// `index` is the series to compare on them, NaN where a session has no close: pass the total-return index of
 /// [`super::returns::total_return_index`] for total returns, closes for price returns. Without a value on the last session every entry
-/// is `None`: yesterday's number is never shown as today's. [`Error::Shape`] when the lengths differ, [`Error::Invalid`] when days do not
-/// ascend.
+/// is `None`: yesterday's number is never shown as today's. A value that is not positive counts as
+/// missing. [`Error::Shape`] when the lengths differ, [`Error::Invalid`] when days do not ascend or a value is infinite.
 pub fn period_returns(days: &[i32], index: &[f64]) -> Result<PeriodReturns, Error> {
     if days.len() != index.len() {
         return Err(Error::Shape {
@@ -37,6 +41,16 @@ pub fn period_returns(days: &[i32], index: &[f64]) -> Result<PeriodReturns, Erro
     if days.windows(2).any(|pair| pair[0] >= pair[1]) {
         return Err(Error::Invalid {
             what: "order of days",
+        });
+    }
+    if index.iter().any(|value| super::is_beyond(*value)) {
+        return Err(Error::Invalid {
+            what: "value of an index",
+        });
+    }
+    if index.iter().any(|value| super::is_beyond(*value)) {
+        return Err(Error::Invalid {
+            what: "value of an index",
         });
     }
     let (Some(&today), Some(&last)) = (days.last(), index.last()) else {
@@ -82,8 +96,9 @@ pub fn period_returns(days: &[i32], index: &[f64]) -> Result<PeriodReturns, Erro
     })
 }
 
+/// Neither missing nor a value that cannot be; infinite ones were refused before.
 fn is_value(value: f64) -> bool {
-    value.is_finite() && value > 0.0
+    value > 0.0
 }
 
 /// Proleptic Gregorian (year, month, day) of a day since 1970-01-01; Howard Hinnant's `civil_from_days`.

@@ -1,4 +1,9 @@
 //! Past returns of today's portfolio.
+//!
+//! **Source.** Our own definition (design/analytics.md, Volatility).
+//!
+//! **NaN.** NaN is a hole of a symbol, filled or its session dropped; weights, alphas and returns that are not finite are [`Error::Invalid`], and so are
+//! betas and moves that a hole would be filled with.
 
 use super::{Error, linalg::dot};
 
@@ -28,7 +33,7 @@ pub struct PortfolioReturns {
     pub dropped: usize,
 }
 
-/// Today's net weights on past returns; a hole of a symbol is filled by `α + β'f` of its joint fit.
+/// Today's net weights on past returns, `Σ w·r` per session, fractions of NAV; a hole of a symbol is filled by `α + β'f` of its joint fit.
 ///
 /// `factor_moves` has one entry per session, `None` where a proxy is missing ([`super::factors::FactorModel::moves_of`]). Holdings are summed in the order
 /// given. [`Error::Shape`] when a series has another length or betas do not match the moves, [`Error::Invalid`] for numbers that are not finite.

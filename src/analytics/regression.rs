@@ -1,4 +1,8 @@
 //! One-off regressions: ordinary or weighted least squares with an intercept, and everything a table of results has.
+//!
+//! **Source.** Belsley, Kuh and Welsch 1980 (condition numbers, variance inflation), `MacKinnon` and White 1985 (HC3), Newey and West 1987, Durbin and Watson 1950.
+//!
+//! **NaN.** No missing values: rows with one are the caller's to leave out, and NaN or infinite entries are [`Error::Invalid`].
 
 use super::{
     Error,
@@ -58,7 +62,9 @@ pub struct Regression {
 /// Ordinary (no `weights`) or weighted least squares of `y` on `columns` with an intercept.
 ///
 /// Every entry must be finite: rows with a missing value are the caller's to leave out. Weights are positive, their scale is
-/// irrelevant. [`Error::Insufficient`] unless n exceeds the number of parameters.
+/// irrelevant. [`Error::Insufficient`] unless n exceeds the number of parameters, [`Error::Shape`] unless columns and weights are as long as
+/// `y`, [`Error::Invalid`] for an entry that is NaN or infinite, a weight that is not positive, or lags and leverages as in
+/// [`Design::newey_west_errors`] and [`Design::hc3_errors`].
 pub fn least_squares(
     columns: &[&[f64]],
     y: &[f64],
@@ -165,6 +171,9 @@ fn condition_of(design: &Design, moments: &Matrix) -> Result<Option<f64>, Error>
 }
 
 /// Variance inflation factor of each column, `1/(1 − R²)` on the others; `None` for a constant column or one that depends on earlier ones.
+///
+/// `weights` are positive; without them all rows count alike. [`Error::Insufficient`] without rows, [`Error::Shape`] unless all have one
+/// length, [`Error::Invalid`] for an entry that is NaN or infinite or a weight that is not positive.
 pub fn variance_inflation(
     columns: &[&[f64]],
     weights: Option<&[f64]>,

@@ -1,6 +1,10 @@
 //! Historical replay: what today's book would have made in a window of the past, bought at its first close and held.
+//!
+//! **Source.** Our own definition (design/analytics.md, Stress tests).
+//!
+//! **NaN.** A path that is missing is `None`; NaN and infinite numbers are [`Error::Invalid`].
 
-use super::Error;
+use super::{Error, no_negative_zero};
 
 /// An action of a symbol with ex-date inside a window, after its first session.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,7 +28,7 @@ pub struct Held {
 /// what the share has become by the splits up to t, s by all of them; dividends stay cash.
 ///
 /// Actions are in the order of their ex-dates. [`Error::Invalid`] for a close or a ratio that is not positive, or a dividend that is no
-/// number.
+/// number, or where the return is none.
 pub fn held(first: f64, last: f64, actions: &[Action]) -> Result<Held, Error> {
     let positive = |value: f64| super::is_number(value) && value > 0.0;
     let usable = |action: &Action| positive(action.split) && super::is_number(action.dividend);
@@ -38,17 +42,24 @@ pub fn held(first: f64, last: f64, actions: &[Action]) -> Result<Held, Error> {
         shares *= action.split;
         cash += shares * action.dividend;
     }
-    Ok(Held {
+    let held = Held {
         total: (shares * last + cash) / first - 1.0,
         price: shares * last / first - 1.0,
-    })
+    };
+    if held.total.is_finite() && held.price.is_finite() {
+        Ok(held)
+    } else {
+        Err(Error::Invalid {
+            what: "return of a replay",
+        })
+    }
 }
 
 /// Moves `f_k` of the market-neutral factors over a window, from the returns of their proxies over it: `P_k − b_k·P_market`, and the market's own
 /// for the market.
 ///
-/// `None`, never 0, for a factor whose proxy has no path, and for all of them without one of the market. [`Error::Shape`],
-/// [`Error::Invalid`].
+/// `None`, never 0, for a factor whose proxy has no path, and for all of them without one of the market. [`Error::Shape`] when the
+/// lengths differ, [`Error::Invalid`] for a path or slope that is NaN or infinite.
 pub fn factor_moves(
     market: usize,
     slopes: &[f64],
@@ -71,9 +82,9 @@ pub fn factor_moves(
     let neutral = |(k, path): (usize, &Option<f64>)| {
         let (path, of_market) = ((*path)?, of_market?);
         Some(if k == market {
-            path
+            no_negative_zero(path)
         } else {
-            path - slopes[k] * of_market
+            no_negative_zero(path - slopes[k] * of_market)
         })
     };
     Ok(paths.iter().enumerate().map(neutral).collect())

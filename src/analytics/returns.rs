@@ -3,15 +3,19 @@
 //! The inputs are series on one session calendar, oldest first, one entry per session, NaN where a session has no value. A return
 //! exists only between two **consecutive** sessions that both have a value: a hole is missing, never a return over several days.
 //! The outputs are series too (NaN = missing, entry 0 always missing) and feed the other kernels.
+//!
+//! **Source.** Our own definitions (design/domain.md for closes and actions; design/analytics.md, Factors, for yields: duration and convexity as in any textbook).
+//!
+//! **NaN.** NaN is a hole, in and out; infinite values, and numbers beyond 1e60, are [`Error::Invalid`].
 
-use super::Error;
+use super::{Error, is_beyond, is_number, no_negative_zero};
 
 /// Total returns `r_t = s_t·(P_t + D_t)/P_{t−1} − 1`, fractions.
 ///
 /// `closes` are raw; `split_ratios` are new shares per old share with ex-date on that session (1 without a split, 10 for 10:1);
 /// `dividends` are cash per share after the split with ex-date on that session (0 without). Closes that are already adjusted take ratios
 /// of 1 and dividends of 0. A close that is not positive is no close. [`Error::Shape`] unless the lengths agree, [`Error::Invalid`] for a
-/// ratio that is not positive or a dividend that is not finite.
+/// ratio that is not positive, a dividend that is not finite or a close that is infinite.
 pub fn total_returns(
     closes: &[f64],
     split_ratios: &[f64],
@@ -23,6 +27,9 @@ pub fn total_returns(
         if is_close(closes[t - 1]) && is_close(closes[t]) {
             returns[t] = split_ratios[t] * (closes[t] + dividends[t]) / closes[t - 1] - 1.0;
         }
+    }
+    if returns.iter().any(|value| value.is_infinite()) {
+        return Err(Error::Invalid { what: "close" });
     }
     Ok(returns)
 }
@@ -46,6 +53,14 @@ pub fn total_return_index(
         }
         if is_close(closes[t]) {
             let value = held.map_or(1.0, |(shares, cash)| shares * closes[t] + cash);
+            // NaN here would be taken for a hole.
+            if !value.is_finite() {
+                return Err(Error::Invalid { what: "close" });
+            }
+            // NaN here would be taken for a hole.
+            if !value.is_finite() {
+                return Err(Error::Invalid { what: "close" });
+            }
             index[t] = value;
             held = Some((value / closes[t], 0.0));
         }
@@ -55,30 +70,36 @@ pub fn total_return_index(
 
 /// Return of a bond position from its yield: `−D·Δy + ½·C·Δy²` between consecutive sessions that both have a yield, nothing filled.
 ///
-/// Yields are fractions per year (0.025 is 2.5 %), `duration` in years, `convexity` in years squared.
+/// Yields are fractions per year (0.025 is 2.5 %), `duration` in years, `convexity` in years squared. [`Error::Invalid`] for an
+/// infinite yield, or a duration or convexity that is not finite.
 pub fn yield_returns(yields: &[f64], duration: f64, convexity: f64) -> Result<Vec<f64>, Error> {
-    if !duration.is_finite() || !convexity.is_finite() {
+    if !is_number(duration) || !is_number(convexity) {
         return Err(Error::Invalid {
             what: "duration or convexity",
         });
     }
+    if yields.iter().any(|value| is_beyond(*value)) {
+        return Err(Error::Invalid { what: "yield" });
+    }
     let mut returns = vec![f64::NAN; yields.len()];
     for t in 1..yields.len() {
         let change = yields[t] - yields[t - 1];
-        if change.is_finite() {
+        if !change.is_nan() {
             returns[t] = bond_return(change, duration, convexity);
         }
     }
     Ok(returns)
 }
 
-/// `−D·Δy + ½·C·Δy²`: the return of a bond when its yield moves by `change` (0.01 is +100 basis points, a loss).
+/// `−D·Δy + ½·C·Δy²`: the return of a bond when its yield moves by `change` (0.01 is +100 basis points, a loss), a fraction.
+/// Arithmetic: NaN for NaN.
 pub fn bond_return(change: f64, duration: f64, convexity: f64) -> f64 {
-    -duration * change + 0.5 * convexity * change * change
+    no_negative_zero(-duration * change + 0.5 * convexity * change * change)
 }
 
+/// Neither missing nor a close that cannot be; infinite ones were refused before.
 fn is_close(close: f64) -> bool {
-    close.is_finite() && close > 0.0
+    close > 0.0
 }
 
 fn check(closes: &[f64], split_ratios: &[f64], dividends: &[f64]) -> Result<(), Error> {
@@ -91,15 +112,18 @@ fn check(closes: &[f64], split_ratios: &[f64], dividends: &[f64]) -> Result<(), 
             });
         }
     }
+    if closes.iter().any(|close| is_beyond(*close)) {
+        return Err(Error::Invalid { what: "close" });
+    }
     if split_ratios
         .iter()
-        .any(|ratio| !(ratio.is_finite() && *ratio > 0.0))
+        .any(|ratio| !(is_number(*ratio) && *ratio > 0.0))
     {
         return Err(Error::Invalid {
             what: "split ratio",
         });
     }
-    if dividends.iter().any(|dividend| !dividend.is_finite()) {
+    if dividends.iter().any(|dividend| !is_number(*dividend)) {
         return Err(Error::Invalid { what: "dividend" });
     }
     Ok(())

@@ -5,6 +5,10 @@
 //! liability that ends at −100 %) is solved by the iteration of Hasofer, Lind, Rackwitz and Fiessler (1978) from both sides of the linear answer: each step
 //! takes the closed form of the tangent. Where an instrument loses all there is a kink, and the optimum may lie on it, where no tangent
 //! is the book's: tangents that circle around one are taken within it. What it finds is a local optimum, and the nearest one is returned.
+//!
+//! **Source.** Hasofer and Lind 1974, Rackwitz and Fiessler 1978 (the nearest point of a surface); the measure of plausibility is that of [`super::stress`].
+//!
+//! **NaN.** No missing values: a loss, a profit or a covariance that is no number is an [`Error`].
 
 use super::{
     Error,

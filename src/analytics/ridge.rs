@@ -1,4 +1,8 @@
 //! Textbook ridge on standardised columns. Not the joint factor model, which penalises raw coefficients ([`super::joint_fit`]).
+//!
+//! **Source.** Hoerl and Kennard 1970.
+//!
+//! **NaN.** No missing values: NaN and infinite entries are [`Error::Invalid`].
 
 use super::{Error, design::Design, linalg::Matrix, regression};
 
@@ -15,8 +19,8 @@ pub struct Ridge {
 
 /// Textbook ridge: columns standardised (ddof 0), `‖y_c − Zβ‖² + penalty·‖β‖²`, coefficients transformed back.
 ///
-/// Every entry is finite ([`Error::Invalid`]), columns are as long as `y` ([`Error::Shape`]), `penalty` is not negative. A constant column
-/// gets coefficient 0.
+/// Every entry is finite ([`Error::Invalid`]), columns are as long as `y` ([`Error::Shape`]), which has rows ([`Error::Insufficient`]), `penalty` is
+/// not negative and free of units. A constant column gets coefficient 0.
 pub fn ridge(columns: &[&[f64]], y: &[f64], penalty: f64) -> Result<Ridge, Error> {
     let n = y.len();
     if n == 0 {

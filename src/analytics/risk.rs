@@ -2,10 +2,16 @@
 //!
 //! Weights are net exposure over NAV, one per **underlying** (stock plus its options). Entries are summed in the order given: sort
 //! underlyings before.
+//!
+//! **Source.** Litterman 1996 (contributions by Euler's theorem), Choueifaty and Coignard 2008 (diversification ratio); effective bets have the
+//! idea of Meucci 2009, with the inverse Herfindahl index in place of his entropy (design/analytics.md, Risk and Correlation).
+//!
+//! **NaN.** No missing values: what is not modelled is left out before, and NaN or infinite numbers are [`Error::Invalid`].
 
 use super::{
-    Error,
+    Error, at_least_zero,
     linalg::{Matrix, dot},
+    no_negative_zero,
 };
 
 /// One underlying in the risk model.
@@ -46,7 +52,8 @@ pub struct Risk {
     pub diversification_ratio_squared: Option<f64>,
 }
 
-/// Splits the volatility of `underlyings` under the annual factor covariance `f`.
+/// Splits the volatility `σ = √(b'Fb + Σ w²·v)` of `underlyings` under the annual factor covariance `f`, a row per factor. What hedges has a negative
+/// contribution.
 ///
 /// [`Error::Shape`] when betas and `f` differ in size, [`Error::Invalid`] for a number that is not finite or a negative specific variance.
 /// No underlyings: σ is 0.
@@ -79,13 +86,24 @@ pub fn decompose(underlyings: &[Underlying<'_>], f: &Matrix) -> Result<Risk, Err
         specific_variance += underlying.weight * underlying.weight * underlying.specific_variance;
     }
     let fb = f.multiply_vector(&betas)?;
-    let factor_variance = dot(&betas, &fb).max(0.0);
+    let invalid = Err(Error::Invalid { what: "variance" });
+    let factor_variance = dot(&betas, &fb);
+    if !factor_variance.is_finite() {
+        return invalid;
+    }
+    let factor_variance = at_least_zero(factor_variance);
     let variance = factor_variance + specific_variance;
     if !variance.is_finite() {
-        return Err(Error::Invalid { what: "variance" });
+        return invalid;
     }
     let sigma = variance.sqrt();
-    let per_sigma = |value: f64| if sigma > 0.0 { value / sigma } else { 0.0 };
+    let per_sigma = |value: f64| {
+        if sigma > 0.0 {
+            no_negative_zero(value / sigma)
+        } else {
+            0.0
+        }
+    };
     let marginals: Vec<f64> = (underlyings.iter())
         .map(|underlying| {
             per_sigma(dot(underlying.betas, &fb) + underlying.weight * underlying.specific_variance)
@@ -94,11 +112,21 @@ pub fn decompose(underlyings: &[Underlying<'_>], f: &Matrix) -> Result<Risk, Err
     let contributions: Vec<f64> = underlyings
         .iter()
         .zip(&marginals)
-        .map(|(underlying, marginal)| underlying.weight * marginal)
+        .map(|(underlying, marginal)| no_negative_zero(underlying.weight * marginal))
         .collect();
+    let factor_contributions: Vec<f64> = (betas.iter().zip(&fb))
+        .map(|(beta, fb)| per_sigma(beta * fb))
+        .collect();
+    let shares_of_sigma = contributions.iter().chain(&factor_contributions);
+    if !shares_of_sigma
+        .chain(&marginals)
+        .all(|value| value.is_finite())
+    {
+        return invalid;
+    }
     let mut alone = 0.0;
     for underlying in underlyings {
-        let own = f.quadratic(underlying.betas)?.max(0.0) + underlying.specific_variance;
+        let own = at_least_zero(f.quadratic(underlying.betas)?) + underlying.specific_variance;
         alone += underlying.weight.abs() * own.sqrt();
     }
     let shares: f64 = contributions
@@ -113,11 +141,7 @@ pub fn decompose(underlyings: &[Underlying<'_>], f: &Matrix) -> Result<Risk, Err
         sigma,
         factor_variance,
         specific_variance,
-        factor_contributions: betas
-            .iter()
-            .zip(&fb)
-            .map(|(beta, fb)| per_sigma(beta * fb))
-            .collect(),
+        factor_contributions,
         specific_contribution: per_sigma(specific_variance),
         systematic_share: ratio(factor_variance, variance),
         effective_bets: ratio(variance, shares),
@@ -144,7 +168,7 @@ pub struct PortfolioBeta {
 const NORMAL_CRITICAL: f64 = 1.959_963_984_540_054;
 
 impl PortfolioBeta {
-    /// Ends of the 95 % interval `β ± 1.96·SE`: normal, because the errors of many symbols are added.
+    /// Ends of the 95 % interval `β ± 1.96·SE`, free of units like β: normal, because the errors of many symbols are added.
     pub fn interval(&self) -> (f64, f64) {
         let width = NORMAL_CRITICAL * self.standard_error;
         (self.beta - width, self.beta + width)
@@ -153,7 +177,7 @@ impl PortfolioBeta {
 
 /// Beta of a portfolio to one factor from (signed weight over NAV, and the symbol's (beta, standard error) or `None` when it is not modelled).
 ///
-/// [`Error::Invalid`] for a number that is not finite.
+/// [`Error::Invalid`] for a number that is not finite. A short position takes its beta with a negative sign.
 pub fn portfolio_beta(positions: &[(f64, Option<(f64, f64)>)]) -> Result<PortfolioBeta, Error> {
     let (mut beta, mut variance, mut modelled, mut gross) = (0.0, 0.0, 0.0, 0.0);
     for (weight, estimate) in positions {
@@ -176,10 +200,10 @@ pub fn portfolio_beta(positions: &[(f64, Option<(f64, f64)>)]) -> Result<Portfol
     })
 }
 
-/// Modelled gross over gross, in [0, 1]; `None` without gross.
+/// Modelled gross over gross (one currency, or weights), in [0, 1]; `None` without gross, or for NaN and infinite numbers.
 pub fn coverage(modelled_gross: f64, gross: f64) -> Option<f64> {
     let share = modelled_gross / gross;
-    (gross > 0.0 && share.is_finite()).then_some(share)
+    (gross > 0.0 && share.is_finite()).then(|| no_negative_zero(share))
 }
 
 #[cfg(test)]

@@ -1,13 +1,17 @@
 //! Adjusted betas: towards 1 by a fixed share, or by how well the beta is known.
+//!
+//! **Source.** Blume 1971 (with the shares that Bloomberg made usual), Vasicek 1973.
+//!
+//! **NaN.** Arithmetic: an adjusted NaN is NaN, and NaN is not extreme; the fits that call it have refused NaN. Betas have no unit.
 
-/// Blume's adjustment `0.67·β + 0.33`.
+/// Blume's adjustment `0.67·β + 0.33`; NaN for NaN.
 pub fn blume(beta: f64) -> f64 {
     0.67 * beta + 0.33
 }
 
-/// Vasicek's adjustment: the mean of β and the prior, each weighted by the inverse of its variance.
+/// Vasicek's adjustment `(β/SE² + m/s²)/(1/SE² + 1/s²)`: the mean of β and the prior, each weighted by the inverse of its variance.
 ///
-/// A standard error of 0 gives β itself, an infinite one the prior mean. `prior_deviation` is positive.
+/// A standard error of 0 gives β itself, an infinite one the prior mean. `prior_deviation` is positive. Else NaN for NaN.
 pub fn vasicek(beta: f64, standard_error: f64, prior_mean: f64, prior_deviation: f64) -> f64 {
     let (own, prior) = (
         standard_error * standard_error,
@@ -25,7 +29,7 @@ pub fn vasicek(beta: f64, standard_error: f64, prior_mean: f64, prior_deviation:
 /// A raw beta beyond ±5 is suspicious data, not a reason to clip.
 pub const EXTREME_BETA: f64 = 5.0;
 
-/// Whether `|β| > 5`: shown as a flag, the number stays.
+/// Whether `|β| > 5`: shown as a flag, the number stays. `false` for NaN.
 pub fn is_extreme(beta: f64) -> bool {
     beta.abs() > EXTREME_BETA
 }

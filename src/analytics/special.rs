@@ -1,8 +1,12 @@
 //! Tail probabilities: normal, chi-square with whole degrees of freedom, Student t.
+//!
+//! **Source.** Abramowitz and Stegun 1964, chapter 26; Lentz 1976 for the continued fraction (Press and others 2007, section 6.4).
+//!
+//! **NaN.** Outside of its domain, NaN included, a function is `None`. Everything here is free of units.
 
 use core::f64::consts::{FRAC_1_SQRT_2, PI};
 
-/// Standard normal distribution function, by `erfc` so that both tails keep their digits. NaN gives `None`.
+/// Standard normal distribution function, by `erfc` so that both tails keep their digits, in [0, 1]. NaN gives `None`.
 pub fn normal_cdf(x: f64) -> Option<f64> {
     (!x.is_nan()).then(|| 0.5 * libm::erfc(-x * FRAC_1_SQRT_2))
 }
@@ -86,13 +90,13 @@ pub fn student_t_critical(tail: f64, degrees: f64) -> Option<f64> {
     }
 }
 
-/// Regularised incomplete beta function `I_x(a, b)` for `a, b > 0` and `x` in [0, 1], by Lentz's continued fraction; `None` outside.
+/// Regularised incomplete beta function `I_x(a, b)` for `a, b > 0` and `x` in [0, 1], in [0, 1], by Lentz's continued fraction; `None` outside.
 pub fn incomplete_beta(a: f64, b: f64, x: f64) -> Option<f64> {
     if !(a > 0.0 && b > 0.0 && a.is_finite() && b.is_finite() && (0.0..=1.0).contains(&x)) {
         return None;
     }
     if x <= 0.0 || x >= 1.0 {
-        return Some(x);
+        return Some(super::no_negative_zero(x));
     }
     let log_front = libm::lgamma(a + b) - libm::lgamma(a) - libm::lgamma(b)
         + a * libm::log(x)

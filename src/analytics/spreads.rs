@@ -1,5 +1,9 @@
 //! Spread betas for display: a symbol on the market and on differences of proxies ("Growth-Value Spread" is VUG − VTV), jointly, without
 //! shrinkage. Never an input of risk or stress.
+//!
+//! **Source.** Our own definition (design/analytics.md, Factors), with the errors of Newey and West 1987.
+//!
+//! **NaN.** NaN is a hole of a series, in and out; infinite returns are [`Error::Invalid`].
 
 use super::{
     Error, MINIMUM_OBSERVATIONS, covariance,
@@ -10,7 +14,8 @@ use super::{
     weights,
 };
 
-/// Difference of two series session by session; NaN where one is missing. [`Error::Shape`] when the lengths differ.
+/// Difference `long − short` of two series of returns session by session, fractions; NaN where one is missing. [`Error::Shape`] when the lengths
+/// differ, [`Error::Invalid`] for an infinite return.
 pub fn spread(long: &[f64], short: &[f64]) -> Result<Vec<f64>, Error> {
     if long.len() != short.len() {
         return Err(Error::Shape {
@@ -19,10 +24,19 @@ pub fn spread(long: &[f64], short: &[f64]) -> Result<Vec<f64>, Error> {
             need: long.len(),
         });
     }
+    if long
+        .iter()
+        .chain(short)
+        .any(|value| super::is_beyond(*value))
+    {
+        return Err(Error::Invalid {
+            what: "return of a leg",
+        });
+    }
     Ok(long
         .iter()
         .zip(short)
-        .map(|(long, short)| long - short)
+        .map(|(long, short)| super::no_negative_zero(long - short))
         .collect())
 }
 
@@ -56,7 +70,8 @@ pub struct SpreadFit {
 /// Weighted least squares of `returns` on `market` and all `spreads` with intercept, weights `0.5^(age/126)` with sum 1 over the sessions where
 /// everything has a value, no ridge.
 ///
-/// Series on the same window. [`Error::Insufficient`] below 60 rows, [`Error::Shape`], [`Error::Invalid`] for an infinite value.
+/// Series on the same window. [`Error::Insufficient`] below 60 rows, [`Error::Shape`] unless all have one length, [`Error::Invalid`] for an infinite
+/// value.
 pub fn spreads_fit(
     market: &[f64],
     spreads: &[&[f64]],

@@ -2,9 +2,13 @@
 //!
 //! Robust errors (HC3, Newey–West) are sandwiches in the same units: with `Σw = 1` the coefficients are `(G + P)⁻¹·Σ w·x·y`, so their covariance is
 //! `(G + P)⁻¹·S·(G + P)⁻¹` with `S` the covariance of the sum of the scores `w·x·e`; no factor n anywhere.
+//!
+//! **Source.** White 1980, `MacKinnon` and White 1985 (HC3), Newey and West 1987; tested against statsmodels.
+//!
+//! **NaN.** There is none: a [`Fit`] has finite numbers.
 
 use super::{
-    Error,
+    Error, at_least_zero,
     design::{Design, Fit},
     lanes,
     linalg::{Matrix, dot},
@@ -24,7 +28,8 @@ pub struct StandardErrors {
 
 impl Design {
     /// Classical standard errors of intercept and coefficients: residual variance `Σ w·e²/(n − k − 1)` times the inverse Gram matrix. With all
-    /// weights equal this is ordinary least squares. `None` when no degree of freedom is left.
+    /// weights equal this is ordinary least squares. `None` when no degree of freedom is left. In the units of the parameters, like those
+    /// below.
     pub fn classical_errors(&self, fit: &Fit) -> Option<StandardErrors> {
         let left = self
             .n()
@@ -34,9 +39,9 @@ impl Design {
         let inverse = &self.swept.inverse;
         let leverage = inverse.quadratic(&self.means).ok()?;
         Some(StandardErrors {
-            alpha: (variance * (1.0 + leverage)).max(0.0).sqrt(),
+            alpha: at_least_zero(variance * (1.0 + leverage)).sqrt(),
             coefficients: (0..self.columns)
-                .map(|k| (variance * inverse.at(k, k)).max(0.0).sqrt())
+                .map(|k| at_least_zero(variance * inverse.at(k, k)).sqrt())
                 .collect(),
         })
     }
@@ -139,7 +144,7 @@ impl Design {
             for (i, left) in map.iter().enumerate() {
                 sum += left * dot(covariance.row(i), map);
             }
-            sum.max(0.0).sqrt()
+            at_least_zero(sum).sqrt()
         };
         let mut map = vec![0.0; k + 1];
         let mut coefficients = Vec::with_capacity(k);

@@ -3,12 +3,17 @@
 //! A scenario fixes some rows `L·P = s` of the proxy total returns P. **propagated** moves the other proxies to their conditional
 //! expectation `E[P | L·P = s] = Σ·L'(L·Σ·L')⁻¹·s`; **direct** leaves every other factor `f_k` at 0, Market included. Both are reported as
 //! factor moves f, ready for `Σ_f β_f·f`. [`super::stress_pnl`] turns them into profit and loss.
+//!
+//! **Source.** Kupiec 1998 (the other factors at their expectation given the shocks), Mahalanobis 1936 (distance); the legs and limits are our own
+//! (design/analytics.md, Stress tests).
+//!
+//! **NaN.** No missing values: NaN and infinite numbers are [`Error::Invalid`].
 
 use super::{
-    Error,
+    Error, at_least_zero,
     factors::FactorModel,
     linalg::{Matrix, dot},
-    returns, special,
+    no_negative_zero, returns, special,
 };
 
 /// Below this tail probability a scenario is implausible: shown, but never the "worst stress".
@@ -75,7 +80,7 @@ pub struct Plausibility {
 }
 
 impl StressModel {
-    /// Takes slopes and proxy covariance from the model of the date.
+    /// Takes slopes and proxy covariance from the model of the date. Errors as in [`FactorModel::proxy_covariance`].
     pub fn of(model: &FactorModel) -> Result<Self, Error> {
         Self::new(
             model.market(),
@@ -85,7 +90,8 @@ impl StressModel {
     }
 
     /// From the index of the market, slopes `b_k` (the entry of the market is not looked at) and the **annual** covariance of the proxy total
-    /// returns.
+    /// returns. [`Error::Shape`] unless it is square with a row per slope, [`Error::Market`] for an index beyond them, [`Error::Invalid`] for a slope
+    /// that is NaN or infinite.
     pub fn new(market: usize, slopes: Vec<f64>, covariance: Matrix) -> Result<Self, Error> {
         covariance.require_square()?;
         if slopes.len() != covariance.rows() {
@@ -115,7 +121,8 @@ impl StressModel {
         &self.covariance
     }
 
-    /// Moves `f_k = P_k − b_k·P_market` under total returns of the proxies. [`Error::Shape`].
+    /// Moves `f_k = P_k − b_k·P_market`, fractions, under total returns of the proxies, in factor order. [`Error::Shape`] for another number of them,
+    /// [`Error::Invalid`] for a return that is NaN or infinite.
     pub fn factor_moves(&self, proxies: &[f64]) -> Result<Vec<f64>, Error> {
         if proxies.len() != self.slopes.len() {
             return Err(Error::Shape {
@@ -124,12 +131,17 @@ impl StressModel {
                 need: self.slopes.len(),
             });
         }
+        if proxies.iter().any(|proxy| !super::is_number(*proxy)) {
+            return Err(Error::Invalid {
+                what: "return of a proxy",
+            });
+        }
         let of_market = proxies[self.market];
-        let neutral = |(proxy, slope): (&f64, &f64)| proxy - slope * of_market;
+        let neutral = |(proxy, slope): (&f64, &f64)| no_negative_zero(proxy - slope * of_market);
         Ok(proxies.iter().zip(&self.slopes).map(neutral).collect())
     }
 
-    /// Evaluates a scenario. The order of the shocks changes no bit.
+    /// Evaluates a scenario: `E[P | L·P = s] = Σ·L'(L·Σ·L')⁻¹·s` and what is made of it. The order of the shocks changes no bit.
     ///
     /// [`Error::UnknownFactor`], [`Error::DuplicateShock`], [`Error::Invalid`] for a size that is not finite, [`Error::YieldChange`] for a
     /// yield change at or beyond D/C, [`Error::NotPositiveDefinite`] when the shocked rows have no variance of their own.
@@ -188,7 +200,12 @@ impl StressModel {
         for shock in shocks.iter().filter(|shock| shock.relative) {
             propagated[shock.factor] = shock.size;
         }
-        let square = dot(&sizes, &loads).max(0.0);
+        let square = dot(&sizes, &loads);
+        let moves = propagated.iter().chain(&proxies).chain(&direct);
+        if !square.is_finite() || moves.into_iter().any(|value| !value.is_finite()) {
+            return Err(Error::Invalid { what: "distance" });
+        }
+        let square = at_least_zero(square);
         let tail = special::chi_square_tail(square, shocks.len())
             .ok_or(Error::Invalid { what: "distance" })?;
         let plausibility = Plausibility {
@@ -228,7 +245,7 @@ impl StressModel {
             resolved.push(Resolved {
                 factor: shock.factor,
                 relative,
-                size,
+                size: no_negative_zero(size),
             });
         }
         resolved.sort_by_key(|shock| shock.factor);
@@ -277,7 +294,7 @@ struct Resolved {
 }
 
 /// Total return of a yield change, `−D·Δy + ½·C·Δy²`. For positive convexity the curve turns upwards at D/C, so a change at or beyond it
-/// is [`Error::YieldChange`].
+/// is [`Error::YieldChange`]. A rise is a loss: negative. [`Error::Invalid`] for NaN and infinite numbers.
 pub fn yield_shock(change: f64, duration: f64, convexity: f64) -> Result<f64, Error> {
     if !(super::is_number(change) && super::is_number(duration) && super::is_number(convexity)) {
         return Err(Error::Invalid {

@@ -1,4 +1,8 @@
 //! From factor moves to instruments and to profit and loss. Options are repriced by the caller from the move of their underlying.
+//!
+//! **Source.** Our own definition (design/analytics.md, Stress tests).
+//!
+//! **NaN.** A move of NaN is [`Error::Invalid`]; the sum is arithmetic, and a NaN exposure makes it NaN.
 
 use super::{Error, linalg::dot};
 
@@ -11,7 +15,8 @@ pub struct Move {
     pub raw: f64,
 }
 
-/// Return of an instrument with these raw betas under these factor moves; [`Error::Shape`], [`Error::Invalid`].
+/// Return of an instrument with these raw betas under these factor moves, a fraction; both in factor order. [`Error::Shape`] when
+/// their lengths differ, [`Error::Invalid`] for NaN and infinite numbers.
 pub fn instrument_move(betas: &[f64], moves: &[f64]) -> Result<Move, Error> {
     if betas.len() != moves.len() {
         return Err(Error::Shape {
@@ -43,7 +48,7 @@ pub struct ProfitAndLoss {
     pub floored_gross: f64,
 }
 
-/// Adds up positions of signed exposure X and their moves, in the order given.
+/// Adds up positions of signed exposure X (currency, a short one negative) and their moves, in the order given. Arithmetic: NaN for a NaN exposure.
 pub fn profit_and_loss(positions: &[(f64, Move)]) -> ProfitAndLoss {
     let mut total = ProfitAndLoss::default();
     for (exposure, instrument) in positions {

@@ -1,4 +1,8 @@
 //! Value at risk and expected shortfall of a return series, historical and parametric. Losses are **positive** fractions.
+//!
+//! **Source.** J.P. Morgan 1996 (parametric), Hyndman and Fan 1996 (quantile), Acerbi and Tasche 2002 (expected shortfall).
+//!
+//! **NaN.** No missing values: NaN and infinite returns are [`Error::Invalid`].
 
 use super::{Error, volatility};
 

@@ -1,4 +1,8 @@
 //! Did losses exceed the value at risk as often as they should, and not in clusters? Kupiec (1995) and Christoffersen (1998).
+//!
+//! **Source.** Kupiec 1995, Christoffersen 1998.
+//!
+//! **NaN.** No missing values: NaN and infinite returns are [`Error::Invalid`].
 
 use super::value_at_risk::{Confidence, WINDOW, of_sorted};
 use super::{Error, special, volatility};

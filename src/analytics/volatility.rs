@@ -1,6 +1,10 @@
 //! Volatility of a return series: realised, exponentially weighted, its percentile and its trend.
 //!
 //! All volatilities are annual fractions (0.20 is 20 %). Series of portfolio returns are oldest first and without holes.
+//!
+//! **Source.** J.P. Morgan 1996 (exponential weights, mean 0); windows and thresholds are our own (design/analytics.md, Volatility).
+//!
+//! **NaN.** No missing values: NaN and infinite returns are [`Error::Invalid`].
 
 use super::{Error, SESSIONS_PER_YEAR, weights};
 
@@ -16,7 +20,9 @@ pub const PERCENTILE_HISTORY: usize = 251;
 /// Fewest returns for a trend.
 pub const TREND_MINIMUM: usize = 126;
 
-/// Realised volatility over the last `window` returns: sample deviation (ddof 1) × √252. [`Error::Insufficient`] with fewer.
+/// Realised volatility over the last `window` returns: sample deviation (ddof 1) × √252.
+///
+/// [`Error::Insufficient`] with fewer (two at least), [`Error::Invalid`] for a NaN or infinite return among them.
 pub fn realised(returns: &[f64], window: usize) -> Result<f64, Error> {
     let need = window.max(2);
     let last = tail(returns, need)?;
@@ -24,7 +30,9 @@ pub fn realised(returns: &[f64], window: usize) -> Result<f64, Error> {
     Ok(deviation(last) * SESSIONS_PER_YEAR.sqrt())
 }
 
-/// Zero-mean exponentially weighted volatility over all returns given, newest last with age 0, × √252.
+/// Zero-mean exponentially weighted volatility `√(252·Σ w·r²)` over all returns given, newest last with age 0, `half_life` in sessions.
+///
+/// [`Error::Insufficient`] without returns, [`Error::Invalid`] for a NaN or infinite return or a half-life that is not positive.
 pub fn ewma(returns: &[f64], half_life: f64) -> Result<f64, Error> {
     finite(returns)?;
     let ages: Vec<usize> = (0..returns.len()).rev().collect();
@@ -37,7 +45,8 @@ pub fn ewma(returns: &[f64], half_life: f64) -> Result<f64, Error> {
     Ok((SESSIONS_PER_YEAR * variance).sqrt())
 }
 
-/// Share of the previous 251 rolling-21 volatilities strictly below today's, in [0, 1]. [`Error::Insufficient`] below 272 returns.
+/// Share of the previous 251 rolling-21 volatilities strictly below today's, in [0, 1]. [`Error::Insufficient`] below 272 returns,
+/// [`Error::Invalid`] for a NaN or infinite one among the last 272.
 pub fn percentile(returns: &[f64]) -> Result<f64, Error> {
     let last = tail(returns, PERCENTILE_HISTORY + HORIZON)?;
     finite(last)?;
@@ -68,7 +77,8 @@ pub struct Trend {
     pub direction: Direction,
 }
 
-/// Trend over the last 504 returns; `Ok(None)` when there was no movement at all. [`Error::Insufficient`] below 126 returns.
+/// Trend over the last 504 returns; `Ok(None)` when there was no movement at all. [`Error::Insufficient`] below 126 returns,
+/// [`Error::Invalid`] for a NaN or infinite one.
 pub fn trend(returns: &[f64]) -> Result<Option<Trend>, Error> {
     tail(returns, TREND_MINIMUM)?;
     let returns = &returns[returns.len().saturating_sub(FORECAST_WINDOW)..];

@@ -1,4 +1,8 @@
 //! Exponential weights by age in sessions, and how many equal observations they are worth.
+//!
+//! **Source.** J.P. Morgan 1996 (exponential weights), Kish 1965 (effective number).
+//!
+//! **NaN.** No missing values: what is undefined for a NaN or infinite input is `None` or [`Error::Invalid`].
 
 use super::Error;
 
@@ -26,7 +30,7 @@ pub fn half_life(ages: &[usize], half_life: f64) -> Result<Vec<f64>, Error> {
     Ok(weights)
 }
 
-/// The half-life in sessions of a decay factor `λ` in (0, 1): `ln ½ / ln λ`; `None` outside.
+/// The half-life in sessions of a decay factor `λ` in (0, 1): `ln ½ / ln λ`; `None` outside, or for NaN.
 pub fn half_life_of_decay(lambda: f64) -> Option<f64> {
     (lambda > 0.0 && lambda < 1.0).then(|| -core::f64::consts::LN_2 / libm::log(lambda))
 }

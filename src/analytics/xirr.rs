@@ -1,4 +1,8 @@
 //! Internal rate of return of dated cash flows (XIRR): every rate there is, so that "none" and "many" are answers and never a number.
+//!
+//! **Source.** Laguerre 1883 (Descartes' rule for sums of exponentials); the rate is that of any spreadsheet, actual / 365.
+//!
+//! **NaN.** No missing values: NaN and infinite amounts are [`Error::Invalid`].
 
 use super::{Error, conventions::DAYS_PER_YEAR};
 
@@ -25,7 +29,7 @@ pub enum Rate {
 /// Rates are looked for between −1 + 1e-9 and 1e9.
 const LIMIT: f64 = 20.7;
 
-/// Solves `Σ amount·(1 + r)^(−(day − first)/365) = 0` for r.
+/// Solves `Σ amount·(1 + r)^(−(day − first)/365) = 0` for r, a fraction per year.
 ///
 /// With `u = −ln(1 + r)` the sum is `g(u) = Σ a_i·e^(t_i·u)`. A sum of n exponentials with k changes of sign in its coefficients has at most k zeros
 /// (Descartes' rule), and between two zeros of it lies one of the derivative of `g·e^(−t_0·u)`, which has n − 1 terms: the zeros of that split the line into
@@ -53,7 +57,7 @@ pub fn xirr(flows: &[Flow]) -> Result<Rate, Error> {
     let zeros = zeros(&terms);
     Ok(match zeros.as_slice() {
         [] => Rate::None,
-        [one] => Rate::One(libm::expm1(-one)),
+        [one] => Rate::One(super::no_negative_zero(libm::expm1(-one))),
         _ => Rate::Many,
     })
 }

@@ -21,7 +21,7 @@ pub struct Move {
     pub total: f64,
 }
 
-/// Moves of a series, oldest first. Closes that are not positive are left out like holes.
+/// Moves of a series, oldest first, as logarithms `ln(s·P_t + cash) − ln P_before`. Closes that are not positive are left out like holes (NaN).
 pub fn moves(series: Closes<'_>) -> Vec<Move> {
     let mut moves = Vec::new();
     let mut held: Option<(usize, f64)> = None; // session and close
