@@ -301,7 +301,8 @@ impl<F: Fn(&[f64]) -> Result<f64, Error>> Search<F> {
     fn tangents(&self, start: &[f64], within: &Within) -> Result<Ended, Error> {
         let mut u = start.to_vec();
         let (mut pace, mut before) = (1.0, f64::INFINITY);
-        let mut kink = None;
+        // Who begins beyond a floor does not see the slope before it.
+        let mut kink = self.crossed(&within.nearest, &u, within);
         for _ in 0..STEPS {
             let slope = within.along(&self.slope(&u)?);
             let steep = dot(&slope, &slope);
@@ -324,10 +325,13 @@ impl<F: Fn(&[f64]) -> Result<f64, Error>> Search<F> {
             before = change;
             let next: Vec<f64> = u.iter().zip(&step).map(|(u, s)| u + pace * s).collect();
             let far = dot(&next, &next).sqrt();
-            if far.is_nan() || far > REACH {
+            if far.is_nan() {
                 break;
             }
             kink = self.crossed(&u, &next, within).or(kink);
+            if far > REACH {
+                break;
+            }
             u = next;
             if change <= 1e-10 {
                 return Ok(Ended {
@@ -515,6 +519,17 @@ mod tests {
         assert!((long + 1.0).abs() < 1e-9, "{long}");
         assert!((short - 0.4).abs() < 1e-9, "{short}");
         assert_most_plausible(0.52, &found, pnl);
+        // A short position that falls along takes back what the stock loses: the ray of the linear answer never loses enough.
+        let hedged = |s: &[f64]| {
+            let [long, short] = [s[0], 0.8 * s[0] + s[1]];
+            0.3 * long.max(-1.0) - 0.17 * short.max(-1.0)
+        };
+        let rows = [vec![1.0, 0.0, 0.0], vec![0.8, 1.0, 0.0]];
+        let found = most_plausible(&covariance(), 0.25, &rows, |s| Ok(hedged(s))).unwrap();
+        let Reverse::Found(found) = found else {
+            panic!("{found:?}");
+        };
+        assert_most_plausible(0.25, &found, hedged);
         // Both have lost everything, and that is all there is.
         let all = |s: &[f64]| {
             let [a, b] = raw(s);
