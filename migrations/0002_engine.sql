@@ -12,7 +12,10 @@ create table run (
     force           boolean not null,
     all_portfolios  boolean not null,
     scope_hash      text not null,
+    -- With the dates that were meant: an equal request joins the run while it goes on.
     request_hash    text not null,
+    -- As it was sent, "newest" by that name: what an idempotency key is bound to.
+    asked_hash      text not null,
     principal       text not null,
     idempotency_key text,
     parent_run      uuid references run (id),

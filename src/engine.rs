@@ -38,8 +38,8 @@ pub use explain::{
 pub use housekeeping::Housekeeping;
 pub use invalidate::{Outdated, Target, invalidate};
 pub use planner::{
-    Dates, PlanError, Planned, Preview, ProviderCalls, Repair, Repairing, Request, Selection, plan,
-    preview, repair,
+    Dates, LeftOut, PlanError, Planned, Preview, ProviderCalls, Repair, Repairing, Request,
+    Selection, plan, preview, repair,
 };
 pub use scheduler::{CatchUp, Due, due, keep_schedule, plan_due, schedule_once};
 pub use steward::Steward;

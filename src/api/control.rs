@@ -149,7 +149,8 @@ fn told(held: Held, state: &str, changed: bool) -> Json<Value> {
     responses((status = 202, description = "Planned; `Location` is the repair run", body = RepairReceipt),
               (status = 200, description = "What a dry run would plan", body = RepairPreview),
               (status = 403, description = "Not with this role"),
-              (status = 404, description = "No task is like that")))]
+              (status = 404, description = "No task is like that"),
+              (status = 422, description = "No input of these tasks can be read")))]
 pub(crate) async fn retry(
     caller: Caller,
     State(api): State<Api>,

@@ -113,11 +113,12 @@ impl Text {
         self.one("oldest_ready_seconds", help, gauges.oldest_ready_seconds);
         let phases = gauges.phase_seconds.iter();
         let phases = phases.map(|(phase, seconds)| (label("phase", phase), *seconds));
-        let help = "Seconds that the phases of the newest finished run took.";
+        let help = "Seconds that the phases of the newest finished run with tasks took.";
         self.metric("phase_seconds", "gauge", help, phases);
-        let help = "Seconds until tasks of the newest finished run were claimed, by quantile.";
+        let help =
+            "Seconds until tasks of the newest finished run with tasks were claimed, by quantile.";
         self.quantiles("last_run_pickup_seconds", help, &gauges.pickup);
-        let help = "Seconds that tasks of phase 6 of the newest finished run took, by quantile.";
+        let help = "Seconds that tasks of phase 6 of the newest finished run with such tasks took, by quantile.";
         self.quantiles("last_run_phase6_task_seconds", help, &gauges.analytics);
         let help = "Seconds of the longest transaction on the server.";
         self.one(

@@ -183,6 +183,7 @@ impl From<PlanError> for Problem {
                     ..Self::new(Kind::NotFound, error.to_string())
                 };
             }
+            PlanError::Unreadable(_) => return Self::new(Kind::Unprocessable, error.to_string()),
             PlanError::NoPortfolio => return Self::new(Kind::Conflict, error.to_string()),
             PlanError::KeyReused(_) => {
                 return Self {

@@ -84,6 +84,7 @@ pub(super) async fn history(
             .map_err(|error| Problem::field("status", error.to_string()))?;
     }
     let filter = Past {
+        id: None,
         only: caller.only(),
         status,
         lane: params.one("lane")?,

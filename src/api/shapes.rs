@@ -53,7 +53,7 @@ pub use performance::{
 };
 pub use problem::Problem;
 pub use quality::{CheckedSeries, DataQuality, Finding};
-pub use receipts::{ProviderCalls, RepairPreview, RepairReceipt, RunPreview, RunReceipt};
+pub use receipts::{LeftOut, ProviderCalls, RepairPreview, RepairReceipt, RunPreview, RunReceipt};
 pub use risk::{BiasStatistic, FactorExposure, Risk, RiskContribution};
 pub use runs::{
     CurrentRuns, PastRun, RunDetail, RunHead, RunHistory, RunMissing, RunPhase, RunProgress,

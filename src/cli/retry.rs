@@ -82,5 +82,9 @@ fn page(repair: &Repair) -> String {
         count(repair.planned.portfolios, "portfolio"),
         count(repair.planned.dates.len(), "session")
     );
+    for one in &repair.left_out {
+        let (task, phase, reason) = (one.task, one.phase, &one.reason);
+        let _ = writeln!(page, "left out: task {task} of {phase}: {reason}");
+    }
     page
 }

@@ -220,6 +220,9 @@ pub(super) fn explain(error: PlanError) -> Error {
         PlanError::Reversed(..) => "swap --from and --to",
         PlanError::UnknownPortfolio(_) => "`sigmabatch status` lists the portfolios",
         PlanError::NoPortfolio => "`sigmabatch import portfolio --help` says how",
+        PlanError::Unreadable(_) => {
+            "`sigmabatch run --force` computes the dates anew, whatever the task was"
+        }
         PlanError::KeyReused(_) => "use another key",
         PlanError::Calendar(_) => "choose a date inside the calendar",
         PlanError::Engine(_) => return Error::Engine(error),

@@ -22,7 +22,7 @@ impl Action<'_> {
     /// The form for who may press it; for others, only how it is done.
     pub(super) fn markup(&self, may: bool) -> Markup {
         html! {
-            details.action {
+            details.action data-key=(self.cli) {
                 summary { (self.name) }
                 @if may {
                     form method="post" action=(self.path) {

@@ -16,7 +16,7 @@ use maud::{Markup, html};
 pub use bars::{Bar, bars};
 pub use gantt::{Span, gantt};
 pub use heat::{Cell, HeatRow, correlation, grid};
-pub use line::{Line, line};
+pub use line::{Line, Shape, line};
 pub use whiskers::{Whisker, whiskers};
 
 /// Width of the coordinates of every chart; the page scales it.
@@ -46,13 +46,43 @@ impl Numbers {
     }
 }
 
+/// What stands around a chart.
+struct Frame<'a> {
+    /// Its name.
+    label: &'a str,
+    /// Height of its coordinates.
+    height: f64,
+    /// Colour and name of each series; told where there are several.
+    legend: Vec<(String, &'a str)>,
+    /// Whether it runs over time: where it is wider than the screen, its newest end is shown first.
+    dated: bool,
+}
+
+impl<'a> Frame<'a> {
+    /// Of one series, without a direction.
+    fn plain(label: &'a str, height: f64) -> Self {
+        Self {
+            label,
+            height,
+            legend: Vec::new(),
+            dated: false,
+        }
+    }
+}
+
 /// The frame of every chart: a picture with a name, and its numbers.
-fn figure(label: &str, height: f64, marks: &Markup, numbers: &Numbers) -> Markup {
+fn figure(frame: &Frame<'_>, marks: &Markup, numbers: &Numbers) -> Markup {
+    let (label, height) = (frame.label, frame.height);
     let view = format!("0 0 {WIDTH} {height:.0}");
     html! {
         figure.chart {
-            div.scroll tabindex="0" role="group" aria-label=(label) {
+            div.scroll.dated[frame.dated] tabindex="0" role="group" aria-label=(label) {
                 svg viewBox=(view) role="img" aria-label=(label) { (marks) }
+            }
+            @if frame.legend.len() > 1 {
+                ul.legend { @for (colour, name) in &frame.legend {
+                    li { span class=(format!("key {colour}")) aria-hidden="true" {} (name) }
+                } }
             }
             details {
                 summary { "Numbers: " (label) }
@@ -101,13 +131,28 @@ mod tests {
     fn a_chart_has_a_name_its_numbers_and_no_style() {
         let mut numbers = Numbers::new(["name", "value"]);
         numbers.rows.push(vec!["<b>".into(), "1".into()]);
-        let text = figure("NAV & more", 40.0, &html! {}, &numbers).into_string();
+        let frame = Frame::plain("NAV & more", 40.0);
+        let text = figure(&frame, &html! {}, &numbers).into_string();
         assert!(
             text.contains("role=\"img\" aria-label=\"NAV &amp; more\""),
             "{text}"
         );
         assert!(text.contains("<th scope=\"row\">&lt;b&gt;</th>"), "{text}");
         assert!(!text.contains("style"), "{text}");
+    }
+
+    #[test]
+    fn several_series_are_told_apart_beside_the_chart() {
+        let mut frame = Frame::plain("stress", 40.0);
+        frame.legend = vec![("s0".to_owned(), "propagated"), ("s1".to_owned(), "direct")];
+        let text = figure(&frame, &html! {}, &Numbers::default()).into_string();
+        for (colour, name) in &frame.legend {
+            let key = format!("<span class=\"key {colour}\" aria-hidden=\"true\"></span>{name}");
+            assert!(text.contains(&key), "{text}");
+        }
+        frame.legend.pop();
+        let text = figure(&frame, &html! {}, &Numbers::default()).into_string();
+        assert!(!text.contains("legend"), "{text}");
     }
 
     #[test]

@@ -70,15 +70,21 @@ async fn body(visitor: &Visitor, api: &Api) -> Result<Markup, Problem> {
     } else {
         Vec::new()
     };
-    let pickup = match past.first() {
+    // It may be older than all that are listed.
+    let tonight = match reports::tonight(&mut db, only.as_deref()).await? {
+        Some(id) => {
+            let filter = Past {
+                id: Some(id),
+                ..filter
+            };
+            reports::past(&mut db, &filter, None, 1).await?.pop()
+        }
+        None => None,
+    };
+    let pickup = match &tonight {
         Some(row) => reports::pickup(&mut db, row.run.id).await?,
         None => None,
     };
-    // Tonight's run is the one that goes on; when none does, the newest.
-    let tonight = past
-        .iter()
-        .find(|row| row.run.verdict.is_none())
-        .or(past.first());
     let tonight = match tonight {
         Some(row) => {
             let phases = stored::phases(&api.pools().load, row.run.id).await?;

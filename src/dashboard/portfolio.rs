@@ -51,7 +51,7 @@ pub(super) async fn page(
     let how = How(&report);
     let body = html! {
         (head(&report, &how))
-        (history::charts(&days))
+        (history::charts(&days, &how))
         (risk::sections(&report, &how))
         (losses::sections(&report, &how, &days))
         (risk::correlation(&report, &how))
@@ -113,7 +113,7 @@ fn nothing(portfolio: &Portfolio, date: Option<NaiveDate>, reason: &str) -> Mark
 fn head(report: &Report, how: &How<'_>) -> Markup {
     let (snapshot, vector) = (&report.snapshot, &report.completeness);
     let currency = &report.portfolio.currency;
-    let worst = losses::worst(report);
+    let worst = losses::worst(report, how);
     let market = report
         .factors
         .iter()
@@ -129,6 +129,13 @@ fn head(report: &Report, how: &How<'_>) -> Markup {
             )
         },
     );
+    // The whole result's coverage is the risk model's where there is one.
+    let coverage = html! {
+        @match (vector.coverage, &report.risk) {
+            (Some(part), Some(_)) => (how.link("risk:coverage", &percent(part))),
+            (part, _) => (or_dash(part.map(percent))),
+        }
+    };
     let forecast = report.volatility.as_ref();
     let forecast = how.or_reason(
         "forecast_21",
@@ -147,7 +154,7 @@ fn head(report: &Report, how: &How<'_>) -> Markup {
             ("Market beta", html! { span #beta { (market) } }),
             ("Volatility forecast", forecast),
             ("Worst plausible stress", html! { span #worst { (worst) } }),
-            ("Coverage", html! { (or_dash(vector.coverage.map(percent))) }),
+            ("Coverage", coverage),
             ("Strict", html! { (if vector.strict { "yes" } else { "no: something failed" }) }),
         ]))
         p.soft {

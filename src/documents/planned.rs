@@ -64,6 +64,10 @@ pub fn repair(repair: &Repair, dry: bool) -> Value {
         .collect();
     value["dead"] = Value::Object(dead);
     value["repairs"] = json!(repair.runs);
+    let left_out = repair.left_out.iter();
+    let left_out = left_out
+        .map(|one| json!({ "task_id": one.task, "phase": one.phase, "reason": one.reason }));
+    value["left_out"] = left_out.collect();
     value["dry_run"] = json!(dry);
     if dry {
         value["run_id"] = Value::Null;

@@ -14,7 +14,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 pub use preview::{Preview, ProviderCalls, preview};
-pub use repair::{Repair, Repairing, repair};
+pub use repair::{LeftOut, Repair, Repairing, repair};
 
 use super::{Engine, Error};
 use crate::domain::{CalendarError, Lane, PhaseName, PortfolioId, RunId, TradingDate, Trigger};
@@ -69,6 +69,19 @@ pub struct Request {
     pub idempotency_key: Option<String>,
 }
 
+impl Request {
+    /// Digest of what was asked for, as it was: "all" and "newest" are what they are called.
+    fn digest(&self, basis: &Basis) -> String {
+        digest(&[
+            &format!("{:?}", sorted(&self.portfolios)),
+            &format!("{:?}", self.dates),
+            self.lane.map_or("", Lane::as_str),
+            if self.force { "force" } else { "" },
+            &basis.pairs(),
+        ])
+    }
+}
+
 /// A planned run.
 #[derive(Debug, Clone)]
 pub struct Planned {
@@ -84,7 +97,7 @@ pub struct Planned {
     pub portfolios: usize,
     /// Its symbols, factor proxies included.
     pub symbols: usize,
-    /// Tasks by phase, in the order of the pipeline; empty for an existing run.
+    /// Tasks by phase, in the order of the pipeline; of an existing run all that it has.
     pub tasks: Vec<(PhaseName, usize)>,
 }
 
@@ -127,12 +140,34 @@ pub enum PlanError {
     /// Another request came under the same key.
     #[error("idempotency key \"{0}\" belongs to another request")]
     KeyReused(String),
+    /// Every task that should be repaired has an input that cannot be read.
+    #[error("{}", unreadable(.0))]
+    Unreadable(Vec<LeftOut>),
     /// Beyond the calendar.
     #[error(transparent)]
     Calendar(#[from] CalendarError),
     /// Postgres or Redis.
     #[error(transparent)]
     Engine(#[from] Error),
+}
+
+/// The first ones by name.
+fn unreadable(left_out: &[LeftOut]) -> String {
+    const NAMED: usize = 5;
+    let named = left_out.iter().take(NAMED);
+    let named: Vec<String> = named
+        .map(|one| format!("task {}: {}", one.task, one.reason))
+        .collect();
+    let more = left_out.len().saturating_sub(NAMED);
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    format!(
+        "what should be done again cannot be told: {}{more}",
+        named.join("; ")
+    )
 }
 
 impl PlanError {
@@ -251,12 +286,26 @@ enum Basis {
     },
 }
 
+impl Basis {
+    /// What of it belongs to the request: the results that a repair names.
+    fn pairs(&self) -> String {
+        match self {
+            Self::Repair { pairs, .. } => format!("{pairs:?}"),
+            Self::Asked | Self::Nightly { .. } => String::new(),
+        }
+    }
+}
+
 async fn plan_within(
     engine: &Engine,
     tx: &mut WriteTx,
     request: &Request,
     basis: &Basis,
 ) -> Result<Planned, PlanError> {
+    let asked_hash = request.digest(basis);
+    if let Some(run) = keyed(tx, request, &asked_hash).await? {
+        return joined(tx, run).await;
+    }
     let active = choice::portfolios(tx, &request.portfolios).await?;
     let inceptions = active.iter().map(|portfolio| portfolio.inception);
     let first = inceptions.clone().min();
@@ -277,27 +326,20 @@ async fn plan_within(
             _ => Lane::Backfill,
         });
 
-    // An equal request means equal choices, whatever "all" or "newest" stand for at the moment.
+    // An equal request means the same dates, however they were named.
     let request_hash = digest(&[
         &format!("{:?}", sorted(&request.portfolios)),
         &format!("{dates:?}"),
         lane.as_str(),
         if request.force { "force" } else { "" },
-        &match basis {
-            Basis::Repair { pairs, .. } => format!("{pairs:?}"),
-            Basis::Asked | Basis::Nightly { .. } => String::new(),
-        },
+        &basis.pairs(),
     ]);
-    if let Some(run) = existing(tx, request, &request_hash).await? {
-        return Ok(Planned {
-            run: run.id,
-            label: run.label,
-            existing: true,
-            dates,
-            portfolios: ids.len(),
-            symbols: 0,
-            tasks: Vec::new(),
-        });
+    runs::lock_requests(tx, &request_hash).await?;
+    // Whoever brings a key wants a run of it, be there an equal one or not.
+    if request.idempotency_key.is_none()
+        && let Some(run) = runs::going(tx, &request_hash, &ids).await?
+    {
+        return joined(tx, run).await;
     }
 
     // What another rate makes stale is work of this run already.
@@ -306,7 +348,8 @@ async fn plan_within(
     let again = request.force || matches!(basis, Basis::Repair { .. });
     let force = (request.force, again);
     let scope = scope::freeze(engine, tx, force, ids, dates, work).await?;
-    let run = insert_run(engine, tx, request, lane, &scope, basis, &request_hash).await?;
+    let hashes = (request_hash.as_str(), asked_hash.as_str());
+    let run = insert_run(engine, tx, request, lane, &scope, basis, hashes).await?;
     let tasks = insert_tasks(engine, tx, run.0, &scope).await?;
     Ok(Planned {
         run: run.0,
@@ -319,22 +362,36 @@ async fn plan_within(
     })
 }
 
-/// The run that this request is already: the same key, or an equal one that goes on.
-async fn existing(
+/// The run of the request's key. What the request stands for by now is not looked at: it may be another
+/// session, and the run is the same.
+async fn keyed(
     tx: &mut WriteTx,
     request: &Request,
-    request_hash: &str,
+    asked_hash: &str,
 ) -> Result<Option<runs::Existing>, PlanError> {
-    runs::lock_requests(tx, request_hash).await?;
     let Some(key) = &request.idempotency_key else {
-        return Ok(runs::going(tx, request_hash).await?);
+        return Ok(None);
     };
-    // Different requests under one key wait, too: the second one shall see the first.
+    // Requests under one key wait for each other: the second one shall see the first.
     runs::lock_requests(tx, &format!("{}\n{key}", request.principal)).await?;
     match runs::by_key(tx, &request.principal, key).await? {
-        Some(run) if run.request_hash != request_hash => Err(PlanError::KeyReused(key.clone())),
+        Some(run) if run.asked_hash != asked_hash => Err(PlanError::KeyReused(key.clone())),
         found => Ok(found),
     }
+}
+
+/// A run that was there already, with its own numbers.
+async fn joined(tx: &mut WriteTx, run: runs::Existing) -> Result<Planned, PlanError> {
+    let size = runs::size(tx, run.id).await?;
+    Ok(Planned {
+        run: run.id,
+        label: run.label,
+        existing: true,
+        dates: size.dates,
+        portfolios: size.portfolios,
+        symbols: size.symbols,
+        tasks: size.tasks,
+    })
 }
 
 /// The dates of the run, and per portfolio those that need work.
@@ -370,7 +427,7 @@ async fn insert_run(
     lane: Lane,
     scope: &Scope,
     basis: &Basis,
-    request_hash: &str,
+    (request_hash, asked_hash): (&str, &str),
 ) -> Result<(RunId, String), Error> {
     let (from, to) = (scope.dates[0], scope.final_date);
     let run = RunId::at(engine.clock.now().timestamp_millis().unsigned_abs());
@@ -388,6 +445,7 @@ async fn insert_run(
         all_portfolios: request.portfolios == Selection::All,
         scope_hash: &scope_hash,
         request_hash,
+        asked_hash,
         principal: &request.principal,
         idempotency_key: request.idempotency_key.as_deref(),
         parent: match basis {

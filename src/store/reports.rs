@@ -23,10 +23,10 @@ pub use analytics::{
     Concentration, Contribution, Correlation, Factor, Risk, Sector, Stress, Volatility,
 };
 pub use audit::{Expected, expected};
-pub use bias::{BIAS_MINIMUM, BIAS_SESSIONS, Bias};
+pub use bias::{BIAS_MINIMUM, BIAS_SESSIONS, Bias, bias_of};
 pub use compare::{CompleteRow, ScopeRow, completeness, scope};
 pub use fits::{Fit, FitSlope};
-pub use history::{Ended, Past, PastRun, past, sees_run, summary};
+pub use history::{Ended, Past, PastRun, past, sees_run, summary, tonight};
 pub use losses::{Contract, Losses, Replay, Reverse, ValueAtRisk};
 pub use metrics::{Gauges, QUANTILES, gauges};
 pub use pages::{

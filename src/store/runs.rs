@@ -27,8 +27,10 @@ pub struct NewRun<'a> {
     pub all_portfolios: bool,
     /// Digest of the scope.
     pub scope_hash: &'a str,
-    /// Digest of the canonical request.
+    /// Digest of the request with the dates that it resolved to.
     pub request_hash: &'a str,
+    /// Digest of the request as it was sent; its key is bound to it.
+    pub asked_hash: &'a str,
     /// Who asked.
     pub principal: &'a str,
     /// The caller's key.
@@ -44,8 +46,8 @@ pub struct Existing {
     pub id: RunId,
     /// Its label.
     pub label: String,
-    /// Digest of its request.
-    pub request_hash: String,
+    /// Digest of its request as it was sent.
+    pub asked_hash: String,
 }
 
 /// Makes equal requests wait for each other until the transaction ends.
@@ -63,7 +65,7 @@ pub async fn lock_requests(tx: &mut WriteTx, request_hash: &str) -> Result<()> {
 /// The run of an idempotency key.
 pub async fn by_key(tx: &mut WriteTx, principal: &str, key: &str) -> Result<Option<Existing>> {
     let row = sqlx::query!(
-        "select id, label, request_hash from run where principal = $1 and idempotency_key = $2",
+        "select id, label, asked_hash from run where principal = $1 and idempotency_key = $2",
         principal,
         key
     )
@@ -73,16 +75,26 @@ pub async fn by_key(tx: &mut WriteTx, principal: &str, key: &str) -> Result<Opti
     Ok(row.map(|row| Existing {
         id: RunId(row.id),
         label: row.label,
-        request_hash: row.request_hash,
+        asked_hash: row.asked_hash,
     }))
 }
 
-/// The run of an equal request that still goes on.
-pub async fn going(tx: &mut WriteTx, request_hash: &str) -> Result<Option<Existing>> {
+/// The run of an equal request that still goes on and has all these portfolios in its scope: what "all"
+/// stood for may lack one that was imported since.
+pub async fn going(
+    tx: &mut WriteTx,
+    request_hash: &str,
+    portfolios: &[PortfolioId],
+) -> Result<Option<Existing>> {
+    let portfolios: Vec<Uuid> = portfolios.iter().map(|id| id.0).collect();
     let row = sqlx::query!(
-        "select id, label, request_hash from run where request_hash = $1 and verdict is null and cancelled_at is null
+        "select id, label, asked_hash from run r
+         where request_hash = $1 and verdict is null and cancelled_at is null
+           and not exists (select unnest($2::uuid[])
+                           except select portfolio_id from run_portfolio p where p.run_id = r.id)
          order by run_seq limit 1",
-        request_hash
+        request_hash,
+        &portfolios
     )
     .fetch_optional(tx.connection())
     .await
@@ -90,7 +102,7 @@ pub async fn going(tx: &mut WriteTx, request_hash: &str) -> Result<Option<Existi
     Ok(row.map(|row| Existing {
         id: RunId(row.id),
         label: row.label,
-        request_hash: row.request_hash,
+        asked_hash: row.asked_hash,
     }))
 }
 
@@ -98,8 +110,8 @@ pub async fn going(tx: &mut WriteTx, request_hash: &str) -> Result<Option<Existi
 pub async fn insert(tx: &mut WriteTx, run: &NewRun<'_>) -> Result<()> {
     sqlx::query!(
         "insert into run (id, trigger, lane, label, from_date, final_date, force, all_portfolios, scope_hash,
-                          request_hash, principal, idempotency_key, parent_run)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                          request_hash, asked_hash, principal, idempotency_key, parent_run)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         run.id.0,
         run.trigger.as_str(),
         run.lane.as_str(),
@@ -110,6 +122,7 @@ pub async fn insert(tx: &mut WriteTx, run: &NewRun<'_>) -> Result<()> {
         run.all_portfolios,
         run.scope_hash,
         run.request_hash,
+        run.asked_hash,
         run.principal,
         run.idempotency_key,
         run.parent.map(|id| id.0)
@@ -167,6 +180,51 @@ pub async fn frozen(tx: &mut WriteTx, run: RunId) -> Result<Frozen> {
     Ok(Frozen {
         portfolios: row.portfolios.into_iter().map(PortfolioId).collect(),
         dates: row.dates.into_iter().map(TradingDate::trusted).collect(),
+    })
+}
+
+/// What a run is about, and how much of it there is.
+#[derive(Debug, Clone)]
+pub struct Size {
+    /// Its dates, ascending; of a pruned run its first and its last one.
+    pub dates: Vec<TradingDate>,
+    /// Its portfolios; none of a pruned run.
+    pub portfolios: usize,
+    /// Its symbols; none of a pruned run.
+    pub symbols: usize,
+    /// Its tasks by phase, elements of split ones in their place; nothing of a pruned run.
+    pub tasks: Vec<(PhaseName, usize)>,
+}
+
+/// Reads what a run is about.
+pub async fn size(tx: &mut WriteTx, run: RunId) -> Result<Size> {
+    let row = sqlx::query!(
+        r#"select from_date, final_date,
+                  array(select as_of from run_date where run_id = r.id order by 1) as "dates!",
+                  (select count(*) from run_portfolio where run_id = r.id) as "portfolios!",
+                  (select count(*) from run_symbol where run_id = r.id) as "symbols!",
+                  array(select phase from run_phase where run_id = r.id order by sort_order) as "phases!",
+                  array(select total from run_phase where run_id = r.id order by sort_order) as "totals!"
+           from run r where id = $1"#,
+        run.0
+    )
+    .fetch_one(tx.connection())
+    .await
+    .attempt("reading what a run is about")?;
+    let mut dates = row.dates;
+    if dates.is_empty() {
+        dates = vec![row.from_date, row.final_date];
+        dates.dedup();
+    }
+    let tasks = row.phases.iter().zip(row.totals).map(|(phase, total)| {
+        let total = usize::try_from(total).unwrap_or(0);
+        Ok((word("run_phase", phase)?, total))
+    });
+    Ok(Size {
+        dates: dates.into_iter().map(TradingDate::trusted).collect(),
+        portfolios: usize::try_from(row.portfolios).unwrap_or(0),
+        symbols: usize::try_from(row.symbols).unwrap_or(0),
+        tasks: tasks.collect::<Result<_>>()?,
     })
 }
 

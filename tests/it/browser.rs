@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use fantoccini::{Client, ClientBuilder, Locator};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
@@ -20,6 +20,19 @@ pub(crate) struct Browser {
 
 /// Opens a window; `None` where no browser is installed, which `make test` has said before.
 pub(crate) async fn open() -> Option<Browser> {
+    open_with(json!({})).await
+}
+
+/// Width of a phone, in pixels of the style sheet.
+pub(crate) const PHONE: u32 = 375;
+
+/// Opens the browser of a phone: no window of a desktop gets so narrow.
+pub(crate) async fn phone() -> Option<Browser> {
+    let screen = json!({ "width": PHONE, "height": 812, "pixelRatio": 1 });
+    open_with(json!({ "deviceMetrics": screen })).await
+}
+
+async fn open_with(emulation: Value) -> Option<Browser> {
     let started = Command::new("chromedriver")
         .arg("--port=0")
         .stdin(Stdio::null())
@@ -43,7 +56,7 @@ pub(crate) async fn open() -> Option<Browser> {
             break port.trim_end_matches('.').to_owned();
         }
     };
-    let capabilities = json!({
+    let mut capabilities = json!({
         "goog:chromeOptions": { "args": [
             "--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,1600",
             // As root, in a container, there is no other way; it opens pages of ours only.
@@ -51,6 +64,9 @@ pub(crate) async fn open() -> Option<Browser> {
         ] },
         "goog:loggingPrefs": { "browser": "ALL" },
     });
+    if emulation != json!({}) {
+        capabilities["goog:chromeOptions"]["mobileEmulation"] = emulation;
+    }
     let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
         .capabilities(capabilities.as_object().unwrap().clone())
         .connect(&format!("http://127.0.0.1:{port}"))

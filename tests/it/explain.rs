@@ -159,7 +159,8 @@ async fn every_choice_of_every_metric_is_made_again_and_told_alike() {
     }
     let unseen = engine::registry().iter().map(|metric| metric.name);
     let unseen: Vec<&str> = unseen.filter(|name| !seen.contains_key(name)).collect();
-    assert!(unseen.is_empty(), "{unseen:?} of {seen:?}");
+    // One date has no returns after its forecast: `the_risk_model_is_checked_against_the_returns_that_followed` explains it.
+    assert_eq!(unseen, ["bias"], "{seen:?}");
 }
 
 /// What can be asked of a metric of a book; a wrong argument lists it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sigmabatch::domain::{PhaseName, TaskId};
-use sigmabatch::engine::{self, Order, Probe, Repairing};
+use sigmabatch::engine::{self, Order, PlanError, Probe, Repairing};
 
 use crate::market::close;
 use crate::world::{World, on, range, request};
@@ -245,4 +245,46 @@ async fn the_command_line_retries_what_a_filter_means_once() {
     assert_eq!(code, 2, "{error}");
     let (code, _) = retry(&["--all", "--again", "--dry-run"]).await;
     assert_eq!(code, 0);
+}
+
+/// Nobody can tell what a task concerns whose input cannot be read; that is no reason to leave the others as they are.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_with_an_unreadable_input_is_left_out_by_name_and_the_others_are_repaired() {
+    let world = World::new().await;
+    books(&world).await;
+    let (flag, probe) = broken(PhaseName::PnlSnapshots);
+    let mut options = world.options();
+    options.probe = Some(probe);
+    world.worker_with(options).await;
+    let planned = world.begin(&request(on("2016-12-29"))).await;
+    assert_eq!(world.verdict(planned.run).await, "failed");
+    let died = dead(&world).await;
+    assert_eq!(died.len(), 2);
+    flag.store(false, Ordering::SeqCst);
+    let spoil = "update task set input = jsonb_build_object('was', input) where id = $1";
+    sqlx::query(spoil)
+        .bind(died[0].0)
+        .execute(&world.db)
+        .await
+        .unwrap();
+
+    let alone = engine::repair(&world.engine, &died[..1], ORDER, Repairing::default()).await;
+    let Err(PlanError::Unreadable(named)) = alone else {
+        panic!("{alone:?}");
+    };
+    assert_eq!(named[0].task, died[0]);
+    assert_eq!(world.count("select count(*) from run").await, 1);
+
+    let repair = engine::repair(&world.engine, &died, ORDER, Repairing::default())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(repair.left_out, named);
+    assert!(named[0].reason.contains("cannot be read"), "{named:?}");
+    assert_eq!(repair.tasks, [(PhaseName::PnlSnapshots, 1)]);
+    assert_eq!(repair.planned.portfolios, 1);
+    let marked = world
+        .texts("select id::text from task where repair_run is not null")
+        .await;
+    assert_eq!(marked, [died[1].to_string()]);
 }

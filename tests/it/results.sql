@@ -21,9 +21,9 @@ insert into company_profiles (symbol, available, reason, name, sector, market_ca
     ('AAPL', true, null, 'Apple', 'Technology', 617000000000.00, 'files', '2016-12-30'),
     ('GGIPX', false, 'no profile', null, null, null, 'files', '2016-12-30');
 
-insert into run (id, trigger, lane, label, from_date, final_date, force, all_portfolios, scope_hash, request_hash, principal, verdict, finished_at)
+insert into run (id, trigger, lane, label, from_date, final_date, force, all_portfolios, scope_hash, request_hash, asked_hash, principal, verdict, finished_at)
 values ('01920000-0000-7000-8000-000000000001', 'nightly', 'nightly', 'nightly/2016-12-30', '2016-12-30', '2016-12-30',
-        false, true, 's', 'r', 'test', 'succeeded', now());
+        false, true, 's', 'r', 'a', 'test', 'succeeded', now());
 insert into run_portfolio values ('01920000-0000-7000-8000-000000000001', 'aaaaaaaa-0000-5000-8000-000000000001');
 insert into run_date values ('01920000-0000-7000-8000-000000000001', '2016-12-30');
 insert into run_phase (run_id, phase, sort_order, after, total, opened_at, finished_at)

@@ -469,6 +469,15 @@ async fn the_risk_model_is_checked_against_the_returns_that_followed() {
     assert_eq!(bias["n"], 23);
     assert!(bias["low"].as_f64() < Some(1.0) && bias["high"].as_f64() > Some(1.0));
 
+    // It is told and made from the same rows as it is shown of.
+    let (_, made) = world.command(&["explain", &book, "bias"]).await;
+    assert_eq!(
+        (&made["equal"], &made["value"]),
+        (&true.into(), &bias["statistic"]),
+        "{made}"
+    );
+    assert_eq!(made["inputs"].as_array().unwrap().len(), 23);
+
     // What the positions contribute adds up to the volatility.
     let volatility = shown["risk"]["volatility"].as_f64().unwrap();
     let parts: f64 = (shown["positions"].as_array().unwrap().iter())

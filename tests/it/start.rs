@@ -216,6 +216,79 @@ async fn an_equal_request_without_a_key_joins_the_run_that_goes_on() {
     assert!(!forced.existing && forced.run != first.run);
 }
 
+/// What a run that is there already says of itself is what it was planned with, not what the request would mean now.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_joined_tells_its_own_numbers_and_has_every_portfolio_of_all() {
+    let world = World::new().await;
+    book(&world, "2016-12-28").await;
+    let all = request(on("2016-12-30"));
+    let keyed = Request {
+        idempotency_key: Some("night".to_owned()),
+        ..request(on("2016-12-29"))
+    };
+    let told = |planned: &Planned| {
+        let tasks = planned.tasks.clone();
+        (
+            planned.run,
+            planned.dates.clone(),
+            planned.portfolios,
+            planned.symbols,
+            tasks,
+        )
+    };
+    let first = engine::plan(&world.engine, &all).await.unwrap();
+    let of_key = engine::plan(&world.engine, &keyed).await.unwrap();
+    assert!(
+        first.portfolios == 1 && first.symbols > 2 && first.tasks.len() == PhaseName::ALL.len()
+    );
+
+    let joined = engine::plan(&world.engine, &all).await.unwrap();
+    assert!(joined.existing);
+    assert_eq!(told(&joined), told(&first));
+
+    let row = format!("BBB,10,{},2016-12-28,PUBLIC", close("BBB", "2016-12-28"));
+    world.book("another", "100000", "2016-12-28", &[&row]).await;
+    let later = engine::plan(&world.engine, &all).await.unwrap();
+    assert!(
+        !later.existing && later.run != first.run,
+        "the other book is not in the first run"
+    );
+    assert_eq!(later.portfolios, 2);
+    let again = engine::plan(&world.engine, &all).await.unwrap();
+    assert!(again.existing && again.run == later.run);
+    let same = engine::plan(&world.engine, &keyed).await.unwrap();
+    assert!(same.existing);
+    assert_eq!(told(&same), told(&of_key));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_bound_to_what_was_sent_and_not_to_the_session_that_it_meant() {
+    let world = World::new().await;
+    book(&world, "2016-12-28").await;
+    let keyed = |dates| Request {
+        trigger: Trigger::Api,
+        idempotency_key: Some("newest".to_owned()),
+        ..request(dates)
+    };
+    let (before, after) = (
+        world.another_engine("2016-12-29T23:00:00Z").await,
+        world.another_engine("2016-12-30T23:00:00Z").await,
+    );
+    let first = engine::plan(&before, &keyed(Dates::Newest)).await.unwrap();
+    let again = engine::plan(&after, &keyed(Dates::Newest)).await.unwrap();
+    assert!(again.existing && again.run == first.run);
+    assert_eq!(again.dates, first.dates);
+    assert_eq!(first.dates[0].to_string(), "2016-12-29");
+    // The session by its name is another request, although it was the newest one.
+    let named = engine::plan(&after, &keyed(on("2016-12-29"))).await;
+    assert!(matches!(&named, Err(PlanError::KeyReused(_))), "{named:?}");
+    // Without a key they are equal while the run goes on.
+    let unkeyed = engine::plan(&after, &request(on("2016-12-29")))
+        .await
+        .unwrap();
+    assert!(unkeyed.existing && unkeyed.run == first.run);
+}
+
 /// Somebody holds a symbol that the planner needs, and wants one that the planner has: Postgres ends the
 /// planner, who waited first.
 #[tokio::test(flavor = "multi_thread")]

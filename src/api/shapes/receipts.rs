@@ -24,7 +24,7 @@ pub struct RunReceipt {
     pub portfolios: u64,
     /// How many symbols, those of factors included.
     pub symbols: u64,
-    /// Phase → planned tasks; empty for a run that was there already.
+    /// Phase → tasks; of a run that was there already all that it has.
     pub tasks: BTreeMap<String, u64>,
 }
 
@@ -62,6 +62,17 @@ pub struct ProviderCalls {
     pub symbols: u64,
 }
 
+/// A dead task of which nobody can tell what it concerns.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct LeftOut {
+    /// Which.
+    pub task_id: i64,
+    /// Its phase.
+    pub phase: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// A repair run that was planned.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct RepairReceipt {
@@ -72,6 +83,8 @@ pub struct RepairReceipt {
     pub dead: BTreeMap<String, u64>,
     /// The runs that they belong to, oldest first.
     pub repairs: Vec<Uuid>,
+    /// Dead tasks that were meant, too, and stay as they are.
+    pub left_out: Vec<LeftOut>,
     /// False.
     pub dry_run: bool,
 }
@@ -97,6 +110,8 @@ pub struct RepairPreview {
     pub dead: BTreeMap<String, u64>,
     /// The runs that they belong to, oldest first.
     pub repairs: Vec<Uuid>,
+    /// Dead tasks that were meant, too, and stay as they are.
+    pub left_out: Vec<LeftOut>,
     /// True.
     pub dry_run: bool,
 }

@@ -48,15 +48,25 @@ function live(place) {
   }
 }
 
-// Whoever types or has something open keeps it.
+// Whoever types or has something open keeps it, with what was typed. Many actions have the same name: each says which
+// one it is with data-key.
+const name = (details) => details.dataset.key ?? details.querySelector("summary")?.textContent;
+const fields = (details) => details.querySelectorAll("input:not([type=hidden]), select, textarea");
+
 function swap(place, text) {
   const focused = document.activeElement;
   if (place.contains(focused) && focused.matches("input, select, textarea")) return;
-  const name = (details) => details.querySelector("summary")?.textContent;
-  const open = new Set([...place.querySelectorAll("details[open]")].map(name));
+  const typed = (details) => [...fields(details)].map((field) => field.value);
+  const open = new Map([...place.querySelectorAll("details[open]")].map((details) => [name(details), typed(details)]));
+  const summary = focused?.matches("summary") && place.contains(focused) ? name(focused.parentElement) : null;
   const path = focused && place.contains(focused) ? focused.getAttribute("href") : null;
   const next = new DOMParser().parseFromString(text, "text/html");
   place.replaceChildren(...next.body.childNodes);
-  for (const details of place.querySelectorAll("details")) details.open = open.has(name(details));
+  for (const details of place.querySelectorAll("details")) {
+    const values = open.get(name(details));
+    details.open = values !== undefined;
+    if (values) fields(details).forEach((field, at) => { field.value = values[at] ?? field.value; });
+    if (summary !== null && name(details) === summary) details.querySelector("summary").focus();
+  }
   if (path) place.querySelector(`[href="${CSS.escape(path)}"]`)?.focus();
 }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::scale::Scale;
-use super::{NAMES, NUMBERS, Numbers, ROW, WIDTH, at, clipped, figure, nothing};
+use super::{Frame, NAMES, NUMBERS, Numbers, ROW, WIDTH, at, clipped, figure, nothing};
 
 /// One span, in seconds since the beginning.
 #[derive(Debug, Clone)]
@@ -59,7 +59,7 @@ pub fn gantt(label: &str, spans: &[Span], text: impl Fn(f64) -> String) -> Marku
         ];
         numbers.rows.push(cells.into());
     }
-    figure(label, height, &marks, &numbers)
+    figure(&Frame::plain(label, height), &marks, &numbers)
 }
 
 fn mark(span: &Span, x: Scale, y: f64) -> Markup {

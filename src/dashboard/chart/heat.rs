@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{NAMES, Numbers, WIDTH, at, clipped, figure, nothing};
+use super::{Frame, NAMES, Numbers, WIDTH, at, clipped, figure, nothing};
 
 /// One cell: the class that colours it, what is said on hover and in the table, and where it leads.
 #[derive(Debug, Clone)]
@@ -31,8 +31,12 @@ const HEAD: f64 = 70.0;
 /// Room at the right for the last name, which leans over.
 const LEAN: f64 = 24.0;
 
-/// A grid of cells with the names of columns above.
+/// A grid of cells over time, oldest first, with the names of columns above.
 pub fn grid(label: &str, columns: &[String], rows: &[HeatRow]) -> Markup {
+    cells(label, columns, rows, true)
+}
+
+fn cells(label: &str, columns: &[String], rows: &[HeatRow], dated: bool) -> Markup {
     if columns.is_empty() || rows.is_empty() {
         return nothing(label);
     }
@@ -67,7 +71,11 @@ pub fn grid(label: &str, columns: &[String], rows: &[HeatRow]) -> Markup {
             .rows
             .push(std::iter::once(row.name.clone()).chain(cells).collect());
     }
-    figure(label, height, &marks, &numbers)
+    let frame = Frame {
+        dated,
+        ..Frame::plain(label, height)
+    };
+    figure(&frame, &marks, &numbers)
 }
 
 fn square(cell: &Cell, x: f64, y: f64, wide: f64, high: f64) -> Markup {
@@ -101,7 +109,7 @@ pub fn correlation(label: &str, names: &[String], values: &[Vec<Option<f64>>]) -
             cells: cells.collect(),
         }
     });
-    grid(label, names, &rows.collect::<Vec<_>>())
+    cells(label, names, &rows.collect::<Vec<_>>(), false)
 }
 
 /// One of eleven shades from −1 to 1, as a class.

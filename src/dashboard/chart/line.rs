@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::scale::Scale;
-use super::{NUMBERS, Numbers, SERIES, WIDTH, at, figure, nothing};
+use super::{Frame, NUMBERS, Numbers, SERIES, WIDTH, at, figure, nothing};
 
 /// One line.
 #[derive(Debug, Clone)]
@@ -12,8 +12,19 @@ pub struct Line {
     pub name: String,
     /// One value for each place of the axis.
     pub values: Vec<Option<f64>>,
-    /// Whether the area between it and zero (or the lowest value) is filled.
-    pub area: bool,
+    /// How it is drawn.
+    pub shape: Shape,
+}
+
+/// How values over time are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A line.
+    Line,
+    /// A line, and the area between it and zero (or the lowest value).
+    Area,
+    /// Marks at single places; elsewhere nothing is missing.
+    Marks,
 }
 
 const HEIGHT: f64 = 240.0;
@@ -41,18 +52,20 @@ pub fn line(label: &str, axis: &[String], lines: &[Line], text: impl Fn(f64) -> 
             text.axis x=(at(NUMBERS - 6.0)) y=(at(y.at(tick) + 4.0)) text-anchor="end" { (text(tick)) }
         }
         @for (place, name) in axis.iter().enumerate().step_by(every) {
-            text.axis x=(at(x(place))) y=(at(BOTTOM + 20.0)) text-anchor="middle" { (name) }
+            // The last one ends where the chart does.
+            @let anchor = if place > 0 && place + 1 == axis.len() { "end" } else { "middle" };
+            text.axis x=(at(x(place))) y=(at(BOTTOM + 20.0)) text-anchor=(anchor) { (name) }
         }
         @for (number, line) in lines.iter().enumerate() {
-            @for part in parts(&line.values) {
+            @for part in parts(&line.values).iter().filter(|_| line.shape != Shape::Marks) {
                 @let points = part.iter().map(|(place, value)| (x(*place), y.at(*value)));
                 @let points: Vec<(f64, f64)> = points.collect();
-                @if line.area { path class=(class("area", number)) d=(area(&points, floor)) {} }
+                @if line.shape == Shape::Area { path class=(class("area", number)) d=(area(&points, floor)) {} }
                 path class=(class("line", number)) d=(path(&points)) fill="none" {}
             }
             @for (place, value) in line.values.iter().enumerate() {
                 @if let Some(value) = value {
-                    circle class=(class("dot", number)) cx=(at(x(place))) cy=(at(y.at(*value))) r="3" {
+                    circle class=(if line.shape == Shape::Marks { "mark".to_owned() } else { class("dot", number) }) cx=(at(x(place))) cy=(at(y.at(*value))) r=(if line.shape == Shape::Marks { "4" } else { "3" }) {
                         title { (line.name) ", " (axis.get(place).map_or("", String::as_str)) ": " (text(*value)) }
                     }
                 }
@@ -64,13 +77,30 @@ pub fn line(label: &str, axis: &[String], lines: &[Line], text: impl Fn(f64) -> 
     for (place, name) in axis.iter().enumerate() {
         let cells = lines.iter().map(|line| {
             let value = line.values.get(place).copied().flatten();
-            value.map_or_else(|| "missing".to_owned(), &text)
+            let none = if line.shape == Shape::Marks {
+                "–"
+            } else {
+                "missing"
+            };
+            value.map_or_else(|| none.to_owned(), &text)
         });
         numbers
             .rows
             .push(std::iter::once(name.clone()).chain(cells).collect());
     }
-    figure(label, HEIGHT, &marks, &numbers)
+    let legend = lines.iter().enumerate().map(|(number, line)| {
+        let colour = match line.shape {
+            Shape::Marks => "mark".to_owned(),
+            Shape::Line | Shape::Area => format!("s{}", number % SERIES),
+        };
+        (colour, line.name.as_str())
+    });
+    let frame = Frame {
+        legend: legend.collect(),
+        dated: true,
+        ..Frame::plain(label, HEIGHT)
+    };
+    figure(&frame, &marks, &numbers)
 }
 
 fn class(what: &str, series: usize) -> String {
@@ -121,7 +151,7 @@ mod tests {
         let nav = Line {
             name: "NAV".into(),
             values,
-            area: true,
+            shape: Shape::Area,
         };
         let text = line("value", &axis, &[nav], |value| format!("{value:.0} $")).into_string();
         assert_eq!(text.matches("class=\"line s0\"").count(), 2, "{text}");
@@ -129,6 +159,32 @@ mod tests {
         assert!(text.contains("<title>NAV, d: 4 $</title>"), "{text}");
         assert!(text.contains("<td>missing</td>"), "{text}");
         assert!(text.contains("d=\"M80.0 212.0L289.3 145.3\""), "{text}");
+    }
+
+    #[test]
+    fn marks_stand_alone_and_are_told_in_the_legend() {
+        let axis: Vec<String> = ["a", "b", "c"].map(String::from).to_vec();
+        let returns = Line {
+            name: "return".into(),
+            values: vec![Some(1.0), Some(-3.0), Some(2.0)],
+            shape: Shape::Line,
+        };
+        let breaches = Line {
+            name: "breach".into(),
+            values: vec![None, Some(-3.0), None],
+            shape: Shape::Marks,
+        };
+        let text = line("returns", &axis, &[returns, breaches], |v| v.to_string()).into_string();
+        assert_eq!(text.matches("class=\"mark\"").count(), 1, "{text}");
+        assert!(!text.contains("class=\"line s1\""), "{text}");
+        assert!(text.contains("<title>breach, b: -3</title>"), "{text}");
+        assert!(
+            text.contains("class=\"key mark\" aria-hidden=\"true\"></span>breach"),
+            "{text}"
+        );
+        assert!(!text.contains("missing"), "{text}");
+        // On a narrow screen its newest end is seen first.
+        assert!(text.contains("class=\"scroll dated\""), "{text}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::scale::Scale;
-use super::{NAMES, NUMBERS, Numbers, ROW, WIDTH, at, clipped, figure, nothing};
+use super::{Frame, NAMES, NUMBERS, Numbers, ROW, WIDTH, at, clipped, figure, nothing};
 
 /// One estimate.
 #[derive(Debug, Clone)]
@@ -76,7 +76,7 @@ pub fn whiskers(label: &str, rows: &[Whisker], text: impl Fn(f64) -> String) -> 
             .rows
             .push(std::iter::once(row.name.clone()).chain(cells).collect());
     }
-    figure(label, height, &marks, &numbers)
+    figure(&Frame::plain(label, height), &marks, &numbers)
 }
 
 #[cfg(test)]

@@ -57,7 +57,8 @@ fn positions(report: &Report, how: &How<'_>) -> Markup {
         .find(|one| one.role.as_deref() == Some("market"));
     let market = market.map_or("", |factor| factor.factor.as_str());
     html! {
-        p.soft { "Cash " (how.link("snapshot:cash", &money(report.snapshot.cash))) " " (report.portfolio.currency) ", " (report.positions.len()) " lots." }
+        p.soft { "Cash " (how.link("snapshot:cash", &money(report.snapshot.cash))) " " (report.portfolio.currency) ", " (report.positions.len()) " lots."
+            @if let Some(of) = report.positions.iter().filter_map(|lot| lot.sector_as_of).max() { " Their sectors are those known on " (of) "." } }
         div.scroll tabindex="0" { table {
             thead { tr { th scope="col" { "Symbol" } th scope="col" { "Type" } th.n scope="col" { "Quantity" } th.n scope="col" { "Price" }
                 th scope="col" { "Quality" } th.n scope="col" { "Value" } th.n scope="col" { "Weight" } th.n scope="col" { "Unrealised" }

@@ -3,9 +3,9 @@
 use chrono::NaiveDate;
 use maud::{Markup, html};
 
-use super::{money, percent, signed};
+use super::{How, money, percent, signed};
 use crate::api::problem::Problem;
-use crate::dashboard::chart::{Line, line};
+use crate::dashboard::chart::{Line, Shape, line};
 use crate::domain::{PortfolioId, money as exact};
 use crate::store::ReadTx;
 use crate::store::reports::{self, Days, PublishedDay};
@@ -59,7 +59,7 @@ impl History {
     }
 }
 
-pub(super) fn charts(history: &History) -> Markup {
+pub(super) fn charts(history: &History, how: &How<'_>) -> Markup {
     let axis = history.axis();
     let days = &history.days;
     let nav = Line {
@@ -68,7 +68,7 @@ pub(super) fn charts(history: &History) -> Markup {
             .iter()
             .map(|day| Some(exact::to_f64(day.nav)))
             .collect(),
-        area: false,
+        shape: Shape::Line,
     };
     let profit = Line {
         name: "P&L of the day".to_owned(),
@@ -76,12 +76,12 @@ pub(super) fn charts(history: &History) -> Markup {
             .iter()
             .map(|day| Some(exact::to_f64(day.pnl_day)))
             .collect(),
-        area: true,
+        shape: Shape::Area,
     };
     let below = Line {
         name: "drawdown".to_owned(),
         values: history.drawdowns(),
-        area: true,
+        shape: Shape::Area,
     };
     let amount =
         |value: f64| rust_decimal::Decimal::try_from(value).map_or_else(|_| "–".to_owned(), money);
@@ -93,7 +93,7 @@ pub(super) fn charts(history: &History) -> Markup {
     html! {
         h2 { "Value" }
         p.soft { (days.len()) " published dates"
-            @if let Some(total) = total { ", P&L since inception " (money(total)) }
+            @if let Some(total) = total { ", P&L since inception " (how.link("snapshot:pnl_total", &money(total))) }
             @if flows > 0 { ", flows on " (flows) " of them" } "." }
         (line("Net asset value", &axis, &[nav], amount))
         h2 { "Drawdown" }
@@ -128,23 +128,32 @@ pub(super) fn breaches(history: &History) -> Markup {
     let returns = Line {
         name: "return".to_owned(),
         values: days.iter().map(|day| day.return_day).collect(),
-        area: false,
+        shape: Shape::Line,
+    };
+    let breach = |day: &PublishedDay| beyond.iter().find(|(date, ..)| *date == day.as_of);
+    let marks = Line {
+        name: "breach: a loss beyond it".to_owned(),
+        values: days
+            .iter()
+            .map(|day| breach(day).map(|found| found.1))
+            .collect(),
+        shape: Shape::Marks,
     };
     let limit = Line {
         name: "−VaR 95 % of the date before".to_owned(),
         values: limits.clone(),
-        area: false,
+        shape: Shape::Line,
     };
     html! {
-        (line("Daily returns and value at risk", &history.axis(), &[returns, limit], signed))
+        (line("Daily returns and value at risk", &history.axis(), &[returns, limit, marks], signed))
         p { (beyond.len()) " of " (compared.count()) " returns lie beyond the value at risk (95 %) of the published date before." }
         @if !beyond.is_empty() {
             details { summary { "Breaches" }
-                table {
+                div.scroll tabindex="0" { table {
                     thead { tr { th scope="col" { "Date" } th.n scope="col" { "Return" } th.n scope="col" { "−VaR" } } }
                     tbody { @for (date, made, limit) in &beyond { tr {
                         th scope="row" { (date) } td.n { (signed(*made)) } td.n { (signed(*limit)) } } } }
-                } }
+                } } }
         }
     }
 }

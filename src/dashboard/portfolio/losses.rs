@@ -33,14 +33,14 @@ fn heaviest(report: &Report) -> Option<&Stress> {
 }
 
 /// Its loss, for the head of the page.
-pub(super) fn worst(report: &Report) -> Markup {
+pub(super) fn worst(report: &Report, how: &How<'_>) -> Markup {
     let Some(row) = heaviest(report) else {
         let why = report.completeness.reason("stress");
         return html! { span.soft { (why.unwrap_or_else(|| "no scenario loses".to_owned())) } };
     };
     html! {
-        a href="#stress" { (row.propagated_pnl.map_or_else(String::new, money)) }
-        span.soft { " " (row.name) }
+        (how.of(&format!("stress:{}:propagated_pnl", row.scenario), row.propagated_pnl.map(money)))
+        a.soft href="#stress" { " " (row.name) }
     }
 }
 
@@ -64,8 +64,8 @@ fn stress(report: &Report, how: &How<'_>) -> Markup {
                 td.n { (how.of(&format!("stress:{}:direct_pnl", row.scenario), row.direct_pnl.map(money))) }
                 td.n { (how.of(&format!("stress:{}:propagated_floored", row.scenario), row.propagated_floored.map(money))) }
                 td.n { (how.of(&format!("stress:{}:tail_p", row.scenario), row.tail_p.map(|p| format!("{p:.4}")))) }
-                td.n { (or_dash(row.coverage.map(percent))) }
-                td { @if row.implausible == Some(true) { "implausible" }
+                td.n { (how.of(&format!("stress:{}:propagated", row.scenario), row.coverage.map(percent))) }
+                td.message { @if row.implausible == Some(true) { "implausible" }
                     @if let Some(reason) = &row.reason { (reason) } }
             } } }
         } }
@@ -109,7 +109,7 @@ fn replays(report: &Report, how: &How<'_>) -> Markup {
                 th scope="row" { (row.name) } td { (row.from) } td { (row.to) }
                 td.n { (how.of(&format!("replay:{}:pnl", row.replay), row.pnl.map(money))) }
                 td.n { (how.of(&format!("replay:{}", row.replay), row.fraction.map(signed))) }
-                td { @if let Some(reason) = &row.reason { (reason) }
+                td.message { @if let Some(reason) = &row.reason { (reason) }
                     @if !row.approximated.is_empty() { "by their betas: " (row.approximated.join(", ")) } }
             } } }
         } }

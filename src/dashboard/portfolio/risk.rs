@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::{How, percent};
 use crate::dashboard::chart::{Bar, Whisker, bars, correlation as heat, whiskers};
-use crate::dashboard::text::{facts, or_dash};
+use crate::dashboard::text::facts;
 use crate::documents::portfolio as documents;
 use crate::store::reports::{Correlation, Report};
 
@@ -35,8 +35,9 @@ fn exposures(report: &Report, how: &How<'_>) -> Markup {
             tbody { @for factor in &report.factors { tr {
                 th scope="row" { (factor.factor) }
                 td.n { (how.or_reason(&format!("beta:{}", factor.factor), factor.beta.map(|beta| format!("{beta:.3}")), Some("–"))) }
-                td.n { (or_dash(factor.low_95.map(|end| format!("{end:.3}")))) }
-                td.n { (or_dash(factor.high_95.map(|end| format!("{end:.3}")))) }
+                @for end in [factor.low_95, factor.high_95] {
+                    td.n { (how.of(&format!("beta:{}", factor.factor), end.map(|end| format!("{end:.3}")))) }
+                }
                 td.n { (how.of(&format!("beta:{}:dollar", factor.factor), factor.dollar.map(super::money))) }
                 td { (factor.reason.as_deref().unwrap_or("")) }
             } } }
@@ -61,7 +62,7 @@ fn risk(report: &Report, how: &How<'_>) -> Markup {
             ("Realised, 63 sessions", how.or_reason("realised_63", volatility.and_then(|row| row.realised_63).map(percent), None)),
             ("Diversification ratio", how.of("risk:diversification_ratio", risk.diversification_ratio.map(|ratio| format!("{ratio:.2}")))),
             ("Effective bets", how.of("risk:effective_bets", risk.effective_bets.map(|bets| format!("{bets:.1}")))),
-            ("Bias statistic", html! { (or_dash(report.bias.statistic.map(|bias| format!("{bias:.2}")))) }),
+            ("Bias statistic", how.of("bias", report.bias.statistic.map(|bias| format!("{bias:.2}")))),
         ]))
         (bars("Contributions to the annual volatility", &["contribution"], &rows, percent))
         p.soft { "Contributions of factors and the specific part, or those of all positions, add up to the volatility: "

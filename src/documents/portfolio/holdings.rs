@@ -47,6 +47,7 @@ fn line(position: &Position, nav: Decimal, report: &Report) -> Value {
         "risk_contribution": contribution.as_ref().ok(),
         "risk_contribution_reason": contribution.as_ref().err(),
         "sector": position.sector,
+        "sector_as_of": position.sector_as_of,
         "betas": fits::betas(&position.betas),
         "slopes": fits::slopes(&position.betas),
         "reason": left_out(position, report),

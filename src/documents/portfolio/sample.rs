@@ -40,6 +40,7 @@ fn position(symbol: &str, value: Decimal, quality: Quality) -> Position {
         cost: decimal("200000"),
         unrealised: value - decimal("200000"),
         sector: "Technology".into(),
+        sector_as_of: "2016-12-30".parse().ok(),
         betas: if quality == Quality::Close {
             [beta].into()
         } else {
@@ -213,6 +214,7 @@ pub(crate) fn report() -> Report {
             statistic: Some(1.08),
             today: Some(-0.4),
             n: 251,
+            z: Vec::new(),
         },
         contributions: vec![
             Contribution {

@@ -7,9 +7,21 @@ use serde_json::json;
 
 use super::{Basis, Dates, Planned, Request, Selection, plan_within};
 use crate::domain::{PhaseName, PortfolioId, RunId, TaskId, TradingDate, Trigger};
-use crate::engine::{Engine, Error, Order, PlanError};
+use crate::engine::{Engine, Order, PlanError};
+use crate::phases::Subjects;
 use crate::store::tasks::Unfinished;
 use crate::store::{WriteTx, events, plans, runs, tasks};
+
+/// A task that no repair can be planned for: nobody can tell what it concerns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The task.
+    pub task: TaskId,
+    /// Its phase.
+    pub phase: PhaseName,
+    /// Why, for people.
+    pub reason: String,
+}
 
 /// A repair run, with what it is about.
 #[derive(Debug, Clone)]
@@ -20,6 +32,8 @@ pub struct Repair {
     pub tasks: Vec<(PhaseName, usize)>,
     /// The runs that they belong to, oldest first; the last one is the parent.
     pub runs: Vec<RunId>,
+    /// Tasks that were meant, too, and stay as they are.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// What a repair run computes: portfolio → dates.
@@ -35,7 +49,8 @@ pub struct Repairing {
 }
 
 /// Plans a run over what these tasks concern, and remembers of them that it was done. `None` if none of
-/// them is dead or cancelled, and not repaired before.
+/// them is dead or cancelled, and not repaired before. A task whose input cannot be read is left out;
+/// [`PlanError::Unreadable`] if there is no other.
 pub async fn repair(
     engine: &Engine,
     tasks: &[TaskId],
@@ -44,9 +59,16 @@ pub async fn repair(
 ) -> Result<Option<Repair>, PlanError> {
     let mut tx = WriteTx::begin(&engine.pools.control).await?;
     let unfinished = tasks::unfinished_for_ever(&mut tx, tasks, how.again).await?;
+    let Meant {
+        known: unfinished,
+        left_out,
+    } = readable(engine, unfinished)?;
+    if unfinished.is_empty() && !left_out.is_empty() {
+        return Err(PlanError::Unreadable(left_out));
+    }
     let runs: BTreeSet<(i64, RunId)> = unfinished
         .iter()
-        .map(|task| (task.run_seq, task.run_id))
+        .map(|(task, _)| (task.run_seq, task.run_id))
         .collect();
     let Some(&(_, parent)) = runs.last() else {
         return Ok(None);
@@ -54,8 +76,8 @@ pub async fn repair(
     let mut pairs: BTreeMap<PortfolioId, BTreeSet<TradingDate>> = BTreeMap::new();
     for (_, run) in &runs {
         let scope = runs::frozen(&mut tx, *run).await?;
-        for task in unfinished.iter().filter(|task| task.run_id == *run) {
-            let (portfolios, dates) = concerned(engine, &mut tx, task, &scope).await?;
+        for (_, subjects) in unfinished.iter().filter(|(task, _)| task.run_id == *run) {
+            let (portfolios, dates) = concerned(&mut tx, *run, subjects, &scope).await?;
             for portfolio in portfolios {
                 pairs
                     .entry(portfolio)
@@ -91,19 +113,20 @@ pub async fn repair(
     let basis = Basis::Repair { parent, pairs };
     let planned = plan_within(engine, &mut tx, &request, &basis).await?;
     let mut counts: BTreeMap<PhaseName, usize> = BTreeMap::new();
-    for task in &unfinished {
+    for (task, _) in &unfinished {
         *counts.entry(task.phase).or_default() += 1;
     }
     let repair = Repair {
         tasks: counts.into_iter().collect(),
         runs: runs.into_iter().map(|(_, run)| run).collect(),
         planned,
+        left_out,
     };
     if how.dry {
         tx.rollback().await?;
         return Ok(Some(repair));
     }
-    let ids: Vec<TaskId> = unfinished.iter().map(|task| task.id).collect();
+    let ids: Vec<TaskId> = unfinished.iter().map(|(task, _)| task.id).collect();
     tasks::repaired_by(&mut tx, &ids, repair.planned.run).await?;
     let detail = json!({
         "run": repair.planned.run,
@@ -113,34 +136,48 @@ pub async fn repair(
     let target = repair.planned.run.to_string();
     events::audit(&mut tx, order.who, "retry", &target, order.reason, &detail).await?;
     tx.commit().await?;
-    tracing::info!(run_id = %repair.planned.run, tasks = ids.len(), "repair planned");
+    tracing::info!(run_id = %repair.planned.run, tasks = ids.len(), left_out = repair.left_out.len(), "repair planned");
     Ok(Some(repair))
 }
 
-/// The portfolios and dates of a run that a task of it concerns.
+/// What should be done again.
+#[derive(Default)]
+struct Meant {
+    /// Tasks with what they are about.
+    known: Vec<(Unfinished, Subjects)>,
+    /// Those whose input does not say it.
+    left_out: Vec<LeftOut>,
+}
+
+fn readable(engine: &Engine, tasks: Vec<Unfinished>) -> Result<Meant, PlanError> {
+    let mut meant = Meant::default();
+    for task in tasks {
+        match engine.phase(task.phase)?.subjects(&task.input, task.as_of) {
+            Ok(subjects) => meant.known.push((task, subjects)),
+            Err(error) => meant.left_out.push(LeftOut {
+                task: task.id,
+                phase: task.phase,
+                reason: error.to_string(),
+            }),
+        }
+    }
+    Ok(meant)
+}
+
+/// The portfolios and dates of a run that the subjects of a task of it concern.
 async fn concerned(
-    engine: &Engine,
     tx: &mut WriteTx,
-    task: &Unfinished,
+    run: RunId,
+    subjects: &Subjects,
     scope: &runs::Frozen,
 ) -> Result<(Vec<PortfolioId>, Vec<TradingDate>), PlanError> {
-    let phase = engine.phase(task.phase)?;
-    let subjects = phase
-        .subjects(&task.input, task.as_of)
-        .map_err(|source| Error::Plan {
-            phase: task.phase,
-            source,
-        })?;
     let portfolios = if !subjects.portfolios.is_empty() {
-        subjects.portfolios
+        subjects.portfolios.clone()
     } else if !subjects.symbols.is_empty() {
-        runs::concerned_by(tx, task.run_id, &subjects.symbols).await?
+        runs::concerned_by(tx, run, &subjects.symbols).await?
     } else {
         scope.portfolios.clone()
     };
-    let dates = match subjects.dates {
-        Some(dates) => dates,
-        None => scope.dates.clone(),
-    };
+    let dates = subjects.dates.as_ref().unwrap_or(&scope.dates).clone();
     Ok((portfolios, dates))
 }

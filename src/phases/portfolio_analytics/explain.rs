@@ -4,6 +4,7 @@
 //! wrote, computes the number as phase 6 does, and tells how. Whether both are the same, to the last bit, is for the caller to say:
 //! they differ when an input has changed, or a kernel.
 
+mod bias;
 mod book;
 mod correlation;
 mod crises;
@@ -155,6 +156,7 @@ pub const METRICS: &[Metric] = &[
     factors::SYSTEMATIC_SHARE,
     factors::RISK,
     factors::CONTRIBUTION,
+    bias::BIAS,
     volatility::REALISED_21,
     volatility::REALISED_63,
     volatility::FORECAST_21,

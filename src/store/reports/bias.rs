@@ -13,7 +13,7 @@ pub const BIAS_SESSIONS: usize = 252;
 pub const BIAS_MINIMUM: usize = 20;
 
 /// Returns over what was forecast for them: `z_t = r_t / (σ_{t−1}/√252)`, `σ_{t−1}` the annual volatility stored for the session before.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Bias {
     /// Standard deviation of z (ddof 1): 1 for a right model, above 1 where it forecasts too little risk; nothing below
     /// [`BIAS_MINIMUM`] returns.
@@ -22,9 +22,32 @@ pub struct Bias {
     pub today: Option<f64>,
     /// Sessions with a return and a volatility for the session before.
     pub n: usize,
+    /// Each of them with its z, ascending.
+    pub z: Vec<(NaiveDate, f64)>,
+}
+
+/// Mean, sum of squared differences from it and standard deviation (ddof 1) of each z; nothing below [`BIAS_MINIMUM`].
+pub fn bias_of(z: &[(NaiveDate, f64)]) -> Option<(f64, f64, f64)> {
+    if z.len() < BIAS_MINIMUM {
+        return None;
+    }
+    let n = z.len() as f64;
+    let mean = z.iter().map(|(_, z)| z).sum::<f64>() / n;
+    let squares: f64 = z.iter().map(|(_, z)| (z - mean) * (z - mean)).sum();
+    Some((mean, squares, (squares / (n - 1.0)).sqrt()))
 }
 
 impl Bias {
+    fn of(as_of: NaiveDate, z: Vec<(NaiveDate, f64)>) -> Self {
+        let today = z.iter().find(|(day, _)| *day == as_of);
+        Self {
+            statistic: bias_of(&z).map(|(.., deviation)| deviation),
+            today: today.map(|(_, z)| *z),
+            n: z.len(),
+            z,
+        }
+    }
+
     /// Where the statistic of a right model with normal returns lies 19 times of 20, about: `1 ± √(2/n)`.
     pub fn band(&self) -> Option<(f64, f64)> {
         self.statistic?;
@@ -45,35 +68,27 @@ pub(super) async fn bias(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate)
         before.push(earlier.date());
         day = earlier;
     }
-    let row = sqlx::query!(
+    let rows = sqlx::query!(
         r#"with stale as materialized (
                select kind, as_of from stale_result_sets
-               where owner = $5 and kind in ('pnl-snapshots', 'portfolio-analytics')
+               where owner = $4 and kind in ('pnl-snapshots', 'portfolio-analytics')
            )
-           select count(*) as "n!", stddev_samp(z.z) as statistic, max(z.z) filter (where z.day = $2) as today
-           from (
-               select pair.day, f.z
-               from unnest($3::date[], $4::date[]) as pair(day, before)
-               join risk_forecasts f on f.portfolio_id = $1 and f.as_of = pair.day and f.forecast_of = pair.before
-               where not exists (
-                   select from stale
-                   where (stale.kind = 'pnl-snapshots' and stale.as_of = f.as_of)
-                      or (stale.kind = 'portfolio-analytics' and stale.as_of = f.forecast_of))
-               order by pair.day
-           ) z"#,
+           select pair.day as "day!", f.z as "z!"
+           from unnest($2::date[], $3::date[]) as pair(day, before)
+           join risk_forecasts f on f.portfolio_id = $1 and f.as_of = pair.day and f.forecast_of = pair.before
+           where not exists (
+               select from stale
+               where (stale.kind = 'pnl-snapshots' and stale.as_of = f.as_of)
+                  or (stale.kind = 'portfolio-analytics' and stale.as_of = f.forecast_of))
+           order by pair.day"#,
         id.0,
-        as_of,
         &days,
         &before,
         id.to_string()
     )
-    .fetch_one(db.connection().await?)
+    .fetch_all(db.connection().await?)
     .await
     .attempt("reading the bias of the risk model")?;
-    let n = usize::try_from(row.n).unwrap_or_default();
-    Ok(Bias {
-        statistic: row.statistic.filter(|_| n >= BIAS_MINIMUM),
-        today: row.today,
-        n,
-    })
+    let z = rows.into_iter().map(|row| (row.day, row.z));
+    Ok(Bias::of(as_of, z.collect()))
 }

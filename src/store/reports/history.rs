@@ -27,6 +27,8 @@ pub async fn sees_run(db: &mut ReadTx<'_>, run: RunId, only: Option<&[Uuid]>) ->
 /// Which runs: all conditions that are given must hold.
 #[derive(Debug, Clone, Default)]
 pub struct Past {
+    /// This one.
+    pub id: Option<RunId>,
     /// Whose scope has only these portfolios.
     pub only: Option<Vec<Uuid>>,
     /// `running` or a verdict.
@@ -88,6 +90,7 @@ pub async fn past(
              and ($7::date is null or r.final_date <= $7)
              and ($8::uuid is null
                   or exists (select from run_portfolio p where p.run_id = r.id and p.portfolio_id = $8))
+             and ($10::uuid is null or r.id = $10)
            order by r.run_seq desc limit $9"#,
         after.map(|run| run.0),
         filter.only.as_deref(),
@@ -97,7 +100,8 @@ pub async fn past(
         filter.from,
         filter.to,
         filter.portfolio.map(|id| id.0),
-        limit
+        limit,
+        filter.id.map(|run| run.0)
     )
     .fetch_all(db.connection().await?)
     .await
@@ -127,6 +131,25 @@ pub async fn past(
         })
     })
     .collect()
+}
+
+/// The run of the night: the nightly one that goes on, else any that goes on, else the newest that had
+/// something to do, else the newest. With `only`, of those whose scope has only these portfolios.
+pub async fn tonight(db: &mut ReadTx<'_>, only: Option<&[Uuid]>) -> Result<Option<RunId>> {
+    let id = sqlx::query_scalar!(
+        r#"select r.id from run r
+           where $1::uuid[] is null
+              or exists (select from run_portfolio p where p.run_id = r.id)
+                 and not exists (select from run_portfolio p where p.run_id = r.id and p.portfolio_id <> all($1))
+           order by r.verdict is null and r.trigger = 'nightly' desc, r.verdict is null desc,
+                    exists (select from run_phase p where p.run_id = r.id and p.total > 0) desc, r.run_seq desc
+           limit 1"#,
+        only
+    )
+    .fetch_optional(db.connection().await?)
+    .await
+    .attempt("looking for the run of the night")?;
+    Ok(id.map(RunId))
 }
 
 /// Runs of one status, together.

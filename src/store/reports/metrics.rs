@@ -15,7 +15,7 @@ pub struct Gauges {
     pub dead: i64,
     /// Seconds since the oldest task that may be claimed became ready.
     pub oldest_ready_seconds: Option<f64>,
-    /// Seconds that the phases of the newest finished run took.
+    /// Seconds that the phases of the newest finished run with tasks took.
     pub phase_seconds: Vec<(String, f64)>,
     /// Seconds of the longest transaction on the server.
     pub longest_transaction_seconds: Option<f64>,
@@ -23,10 +23,10 @@ pub struct Gauges {
     pub coverage: Option<f64>,
     /// The newest date for which there are results.
     pub newest_date: Option<NaiveDate>,
-    /// Seconds that tasks of the newest finished run waited, from when they could be claimed until they were, for each of [`QUANTILES`]; nothing
+    /// Seconds that tasks of the newest finished run with tasks waited, from when they could be claimed until they were, for each of [`QUANTILES`]; nothing
     /// without such tasks.
     pub pickup: Vec<f64>,
-    /// The same of its tasks of phase 6, from their beginning to their commit.
+    /// The same of the tasks of phase 6 of the newest finished run that has some, from their beginning to their commit.
     pub analytics: Vec<f64>,
 }
 
@@ -51,7 +51,10 @@ pub async fn gauges(db: &mut ReadTx<'_>) -> Result<Gauges> {
     .attempt("counting tasks")?;
     let phases = sqlx::query!(
         r#"select phase, extract(epoch from finished_at - opened_at)::float8 as "seconds!" from run_phase
-           where run_id = (select id from run where verdict is not null order by run_seq desc limit 1)
+           where run_id = (select id from run r
+                           where verdict is not null
+                             and exists (select from run_phase p where p.run_id = r.id and p.total > 0)
+                           order by run_seq desc limit 1)
              and finished_at is not null
            order by sort_order"#
     )
@@ -103,7 +106,10 @@ async fn pickup(db: &mut ReadTx<'_>) -> Result<Vec<f64>> {
                from task t
                join run_phase p on p.run_id = t.run_id and p.phase = t.phase
                join attempt a on a.task_id = t.id and a.outcome = 'committed'
-               where t.run_id = (select id from run where verdict is not null and pruned_at is null order by run_seq desc limit 1)
+               where t.run_id = (select id from run r
+                                 where verdict is not null and pruned_at is null
+                                   and exists (select from run_phase p where p.run_id = r.id and p.total > 0)
+                                 order by run_seq desc limit 1)
                limit $2
            ) took"#,
         &QUANTILES[..],
@@ -122,7 +128,11 @@ async fn analytics(db: &mut ReadTx<'_>) -> Result<Vec<f64>> {
                select (coalesce(a.load_ms, 0) + coalesce(a.fetch_ms, 0) + coalesce(a.compute_ms, 0)
                        + coalesce(a.commit_ms, 0))::float8 / 1000 as s
                from task t join attempt a on a.task_id = t.id and a.outcome = 'committed'
-               where t.run_id = (select id from run where verdict is not null and pruned_at is null order by run_seq desc limit 1)
+               where t.run_id = (select id from run r
+                                 where verdict is not null and pruned_at is null
+                                   and exists (select from run_phase p
+                                               where p.run_id = r.id and p.phase = 'portfolio-analytics' and p.total > 0)
+                                 order by run_seq desc limit 1)
                  and t.phase = 'portfolio-analytics'
                limit $2
            ) took"#,

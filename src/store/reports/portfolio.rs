@@ -233,8 +233,10 @@ pub struct Position {
     pub cost: Decimal,
     /// Value less cost.
     pub unrealised: Decimal,
-    /// From the profile.
+    /// From the profile, as it is known now: tags are kept for the newest date alone.
     pub sector: String,
+    /// The date that the sector is of: that of the newest tags, or of the profile; nothing where there is neither.
+    pub sector_as_of: Option<NaiveDate>,
     /// Factor → slope of the joint model; empty where it is not modelled.
     pub betas: BTreeMap<String, Slope>,
 }
@@ -561,6 +563,9 @@ async fn positions(
     sqlx::query!(
         r#"select v.position_id, p.symbol, p.position_type, p.class, p.underlying, p.entry_date, v.quantity, v.price,
                   v.price_date, v.quality, v.market_value, v.cost, v.unrealised, t.tag as "tag?", c.sector as "sector?", c.quote_type as "kind?",
+                  case when t.tag is null then c.as_of
+                       else (select max(r.as_of) from result_set r where r.owner = $3 and r.kind = 'sector-tags')
+                  end as sector_as_of,
                   e.factors as "factors?: Vec<String>", e.betas as "betas?: Vec<f64>", e.errors as "errors?: Vec<f64>",
                   e.lows as "lows?: Vec<Option<f64>>", e.highs as "highs?: Vec<Option<f64>>"
            from position_values v
@@ -577,7 +582,8 @@ async fn positions(
            where v.portfolio_id = $1 and v.as_of = $2
            order by p.symbol collate "C", p.entry_date, v.position_id"#,
         id.0,
-        as_of
+        as_of,
+        id.to_string()
     )
     .fetch_all(db.connection().await?)
     .await
@@ -612,6 +618,7 @@ async fn positions(
             sector: row.tag.unwrap_or_else(|| {
                 sector_bucket(row.sector.as_deref(), row.kind.as_deref()).to_owned()
             }),
+            sector_as_of: row.sector_as_of,
             betas: names.zip(slopes).collect(),
         })
     })

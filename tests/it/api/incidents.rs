@@ -131,6 +131,16 @@ async fn i_14_a_partial_run_is_told_as_one_and_a_retry_is_a_run_of_its_own() {
         (&json!(false), &Value::Null)
     );
 
+    // What the task concerned cannot be told: its retry is refused, and says of which task.
+    for which in [json!({ "run_id": planned.run }), json!({ "all": true })] {
+        let refused = served.operator.post("/api/v1/admin/retry", &which);
+        let refused = refused.await.expect(422);
+        let detail = refused["detail"].as_str().unwrap();
+        assert!(
+            detail.contains("input of portfolio-analytics cannot be read"),
+            "{detail}"
+        );
+    }
     let mend = "update task set input = input -> 'was' where input ? 'was'";
     sqlx::query(mend).execute(&world.db).await.unwrap();
     let which = json!({ "run_id": planned.run, "reason": "the input is mended" });

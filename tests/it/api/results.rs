@@ -149,6 +149,22 @@ async fn answers_are_tagged_packed_and_tabled() {
         table.text()
     );
     assert_ne!(table.headers["etag"], tag, "another form is another answer");
+    // Tags of sectors are of the newest date alone: an answer of an earlier one names theirs, and is another with them.
+    let dated = viewer.get(&path).await.expect(200);
+    assert_eq!(dated["data"][0]["sector_as_of"], "2016-12-29");
+    for change in [
+        "insert into tags (name, kind) values ('Utilities', 'sector') on conflict do nothing",
+        "update position_tags set tag = 'Utilities' where kind = 'sector'",
+    ] {
+        sqlx::query(change).execute(&world.db).await.unwrap();
+    }
+    let retagged = viewer
+        .ask("GET", &path, &[("if-none-match", &tag)], b"")
+        .await;
+    assert_eq!(retagged.status, 200);
+    assert_ne!(retagged.headers["etag"], tag);
+    assert!(retagged.text().contains("Utilities"), "{}", retagged.text());
+    let tag = retagged.headers["etag"].clone();
     // After another run of the date it is another answer.
     let again = sigmabatch::engine::Request {
         force: true,

@@ -60,8 +60,12 @@ async fn the_book_of_the_incident_from_its_file_to_its_numbers() {
     let list = served.viewer.get("/api/v1/portfolios").await.expect(200);
     let id = list["portfolios"][0]["portfolio_id"].as_str().unwrap();
     numbers(&browser, &home, &served, id).await;
-    phone(&browser, &home, id).await;
+    kept(&browser, &home).await;
     browser.close().await;
+    let runs = served.viewer.get("/api/v1/admin/batch/history").await;
+    let runs = runs.expect(200);
+    let run = runs["runs"][0]["run_id"].as_str().unwrap();
+    phone(&home, &operator, id, run).await;
 }
 
 async fn sign_in(browser: &Browser, home: &str, operator: &str) {
@@ -204,21 +208,59 @@ async fn numbers(browser: &Browser, home: &str, served: &Served, id: &str) {
     assert_eq!(value, overview["data"]["nav"].as_str().unwrap());
 }
 
-async fn phone(browser: &Browser, home: &str, id: &str) {
+/// On a phone no page scrolls sideways, and what runs over time is seen from its newest end.
+async fn phone(home: &str, operator: &str, id: &str, run: &str) {
+    let browser = browser::phone().await.expect("the other one was opened");
+    sign_in(&browser, home, operator).await;
     let client = &browser.client;
-    // Phone width: the page itself does not scroll sideways.
-    client.set_window_size(420, 900).await.unwrap();
     for path in [
         "/",
         "/start",
+        "/portfolios",
         &format!("/portfolios/{id}"),
+        &format!("/portfolios/{id}/explain/nav"),
+        &format!("/runs/{run}"),
         "/data",
         "/workers",
+        "/dead",
+        "/docs",
     ] {
         client.goto(&format!("{home}{path}")).await.unwrap();
-        let over = "return document.documentElement.scrollWidth - window.innerWidth";
-        let over = client.execute(over, Vec::new()).await.unwrap();
+        let over = "return document.documentElement.scrollWidth - arguments[0]";
+        let over = client.execute(over, vec![json!(browser::PHONE)]).await;
+        let over = over.unwrap();
         assert!(over.as_i64().unwrap() <= 0, "{path}: {over}");
     }
+    client
+        .goto(&format!("{home}/portfolios/{id}"))
+        .await
+        .unwrap();
+    let ends = "return [...document.querySelectorAll('.scroll.dated')].map((place) =>
+        [place.firstElementChild, place].map((part) => Math.round(part.getBoundingClientRect().right))
+            .concat(place.scrollWidth - place.clientWidth))";
+    let ends = client.execute(ends, Vec::new()).await.unwrap();
+    let ends = ends.as_array().unwrap();
+    assert!(ends.len() >= 4, "{ends:?}");
+    for end in ends {
+        assert!(end[0] == end[1] && end[2].as_i64().unwrap() > 0, "{ends:?}");
+    }
     browser.picture("phone").await;
+    browser.close().await;
+}
+
+/// A page that is brought up to date keeps the one form that is open, and what was typed into it.
+async fn kept(browser: &Browser, home: &str) {
+    browser.client.goto(home).await.unwrap();
+    let script = r#"
+        const action = (key) => `<details data-key="${key}"><summary>Retry</summary><input name="reason"></details>`;
+        const place = document.querySelector("[data-live]").appendChild(document.createElement("div"));
+        place.innerHTML = action("a") + action("b");
+        place.querySelector("[data-key=b]").open = true;
+        place.querySelector("[data-key=b] input").value = "mended";
+        place.querySelector("[data-key=b] summary").focus();
+        swap(place, action("a") + action("b"));
+        return [...place.querySelectorAll("details")].map((one) =>
+            [one.open, one.querySelector("input").value, one.contains(document.activeElement)]);"#;
+    let found = browser.client.execute(script, Vec::new()).await.unwrap();
+    assert_eq!(found, json!([[false, "", false], [true, "mended", true]]));
 }

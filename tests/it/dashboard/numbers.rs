@@ -59,6 +59,32 @@ async fn every_number_of_a_portfolio_leads_to_how_it_was_computed() {
     ] {
         assert!(names.contains(name), "{name} in {names:?}");
     }
+    let metric = |name: &str| {
+        links
+            .iter()
+            .any(|link| link.contains(&format!("/explain/{name}?")))
+    };
+    for name in ["snapshot:pnl_total", "risk:coverage", "beta:Market"] {
+        assert!(metric(name), "{name} in {links:?}");
+    }
+    // The head's worst stress, and both ends of an interval.
+    let worst = page.split("<span id=\"worst\">").nth(1).unwrap();
+    let worst = worst.split("</span></dd>").next().unwrap();
+    assert!(
+        worst.contains("/explain/stress:") && worst.contains(":propagated_pnl?"),
+        "{worst}"
+    );
+    assert!(page.matches("/explain/beta:Market?").count() >= 4, "{page}");
+    // Series of one chart are told apart by more than what hovers over them.
+    for name in [
+        "propagated",
+        "direct",
+        "return",
+        "−VaR 95 % of the date before",
+    ] {
+        let key = format!("aria-hidden=\"true\"></span>{name}</li>");
+        assert!(page.contains(&key), "{name}");
+    }
     for link in &links {
         let answer = served.viewer.get(&link.replace(' ', "%20")).await;
         let text = answer.text();

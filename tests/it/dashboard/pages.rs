@@ -2,9 +2,10 @@
 
 use crate::api::client::{Answer, Client};
 use crate::api::{Served, book};
-use crate::world::World;
+use crate::world::{World, on, request};
 use serde_json::json;
-use sigmabatch::domain::PortfolioId;
+use sigmabatch::domain::{PhaseName, PortfolioId};
+use sigmabatch::engine::{self, CatchUp, Request, Selection};
 
 /// Pages, and whether they exist for an owner.
 const PAGES: [(&str, bool); 6] = [
@@ -212,4 +213,69 @@ async fn a_page_hears_of_the_events_of_its_run() {
         .await
         .text();
     assert!(page.contains("<strong>run-cancelled</strong>"), "{page}");
+}
+
+/// The section under a heading.
+fn section<'a>(page: &'a str, id: &str) -> &'a str {
+    let from = page
+        .find(&format!("<section aria-labelledby=\"{id}\""))
+        .expect(id);
+    page[from..].split("</section>").next().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tonight_is_the_night_that_goes_on_however_many_runs_are_newer() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let id = book(&world, "book").await;
+    let night = engine::plan_due(&world.engine, CatchUp::Latest)
+        .await
+        .unwrap()
+        .remove(0);
+    for number in 0..12 {
+        let wanted = Request {
+            portfolios: Selection::Only(vec![id]),
+            idempotency_key: Some(format!("key {number}")),
+            ..request(on("2016-12-29"))
+        };
+        engine::plan(&world.engine, &wanted).await.unwrap();
+    }
+    let page = served.viewer.get("/").await.text();
+    assert!(
+        !section(&page, "runs").contains(&night.run.to_string()),
+        "{page}"
+    );
+    assert!(
+        section(&page, "tonight").contains(&night.run.to_string()),
+        "{page}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_without_work_takes_nothing_away_from_what_the_last_one_told() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    book(&world, "book").await;
+    world.worker().await;
+    let worked = world.run(&request(on("2016-12-30"))).await;
+    let told = async || {
+        let metrics = served.viewer.get("/metrics").await.text();
+        let last = metrics.lines().filter(|line| {
+            line.contains("_last_run_") || line.starts_with("sigmabatch_phase_seconds{")
+        });
+        last.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = told().await;
+    assert!(before.len() > PhaseName::ALL.len(), "{before:?}");
+    let empty = world.run(&request(on("2016-12-30"))).await;
+    assert!(
+        empty.tasks.iter().all(|(_, tasks)| *tasks == 0),
+        "{empty:?}"
+    );
+    assert_eq!(told().await, before);
+    let page = served.viewer.get("/").await.text();
+    assert!(
+        section(&page, "tonight").contains(&worked.run.to_string()),
+        "{page}"
+    );
 }

@@ -400,6 +400,7 @@ async fn plan(tx: &mut WriteTx, run: &SmallRun) -> Result<(), Error> {
         all_portfolios: false,
         scope_hash: &name,
         request_hash: &name,
+        asked_hash: &name,
         principal: "it",
         idempotency_key: None,
         parent: None,
