@@ -3,6 +3,7 @@
 //!
 //! Errors are problems of RFC 9457; every answer has a trace id, and no error shows a statement or a path.
 
+mod admission;
 mod alerts;
 pub(crate) mod auth;
 mod calendar;

@@ -14,6 +14,8 @@ use crate::store::{ReadTx, portfolios, reports, tokens};
 /// Who asks.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
+    /// The token's id.
+    pub(crate) token: Uuid,
     /// In audit rows, and whose idempotency keys are meant.
     pub(crate) who: String,
     pub(crate) access: Access,
@@ -46,6 +48,7 @@ impl Caller {
             .filter(|(_, hash)| hash.matches(&token.hash()))
             .ok_or_else(|| refused("that token is not valid (any more)"))?;
         Ok(Self {
+            token: token.id,
             who: format!("token {} ({})", row.name, row.id),
             access: row.access,
         })
@@ -106,5 +109,5 @@ impl Caller {
 }
 
 fn forbidden(role: Role) -> Problem {
-    Problem::new(Kind::Forbidden, format!("a {role} cannot do that"))
+    Problem::new(Kind::Forbidden, format!("the role of this token is {role}"))
 }

@@ -108,12 +108,13 @@ impl Range {
             move |error: CalendarError| Problem::field(name, error.to_string())
         };
         let newest = || calendar.newest_eligible(api.clock().now());
-        let to = match params.one::<NaiveDate>("to")? {
+        let (begin, end) = params.range("from", "to")?;
+        let to = match end {
             Some(to) => to,
             None => newest().map_err(field("to"))?.date(),
         };
         let last = calendar.on_or_before(to).map_err(field("to"))?;
-        let from = match params.one::<NaiveDate>("from")?.or(first) {
+        let from = match begin.or(first) {
             Some(from) => from,
             None => calendar
                 .back(last, usize::from(YEAR) - 1)

@@ -4,7 +4,7 @@
 //! lies between its place and now, read after it listens; what comes twice is told by its place. Whoever falls
 //! behind reads again from where he is.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +14,9 @@ use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::stream::{self, Stream};
 use serde_json::json;
-use tokio::sync::{Notify, OnceCell, OwnedSemaphorePermit, Semaphore, broadcast};
+use tokio::sync::{Notify, OnceCell, OwnedSemaphorePermit, Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::Api;
 use super::auth::Caller;
@@ -23,7 +24,7 @@ use super::problem::{Kind, Problem};
 use super::runs::visible;
 use crate::domain::RunId;
 use crate::store::events::{self, EventRow, Place};
-use crate::store::{self, Pools};
+use crate::store::{self, Pools, ReadTx, tokens};
 
 /// Between two looks, while somebody listens.
 const INTERVAL: Duration = Duration::from_millis(300);
@@ -39,6 +40,8 @@ const STREAMS: usize = 2_000;
 pub(super) struct Feed {
     pools: Pools,
     sender: broadcast::Sender<Arc<EventRow>>,
+    /// Tokens that are worth nothing any more: their streams end.
+    revoked: watch::Sender<BTreeSet<Uuid>>,
     listened: Arc<Notify>,
     begin: Arc<OnceCell<Place>>,
     places: Arc<Semaphore>,
@@ -51,6 +54,7 @@ impl Feed {
         let feed = Self {
             pools,
             sender: broadcast::channel(BUFFER).0,
+            revoked: watch::channel(BTreeSet::new()).0,
             listened: Arc::default(),
             begin: Arc::default(),
             places: Arc::new(Semaphore::new(STREAMS)),
@@ -88,6 +92,9 @@ impl Feed {
                 Ok(next) => place = Some(next),
                 Err(error) => tracing::warn!(%error, "events were not read"),
             }
+            if let Err(error) = self.look_at_tokens().await {
+                tracing::warn!(%error, "tokens were not read");
+            }
             tokio::time::sleep(INTERVAL).await;
         }
     }
@@ -112,6 +119,20 @@ impl Feed {
         }
     }
 
+    async fn look_at_tokens(&self) -> store::Result<()> {
+        let mut db = ReadTx::lazy(&self.pools.commit);
+        let all = tokens::list(&mut db).await?.into_iter();
+        db.close().await?;
+        let revoked = all.filter(|token| token.revoked_at.is_some());
+        let revoked: BTreeSet<Uuid> = revoked.map(|token| token.id).collect();
+        self.revoked.send_if_modified(|known| {
+            let news = *known != revoked;
+            *known = revoked;
+            news
+        });
+        Ok(())
+    }
+
     fn listen(&self) -> broadcast::Receiver<Arc<EventRow>> {
         let receiver = self.sender.subscribe();
         self.listened.notify_one();
@@ -129,6 +150,9 @@ struct Reader {
     /// What lies between the place and now has to be read.
     behind: bool,
     live: broadcast::Receiver<Arc<EventRow>>,
+    /// Of whoever listens.
+    token: Uuid,
+    revoked: watch::Receiver<BTreeSet<Uuid>>,
     _seat: OwnedSemaphorePermit,
 }
 
@@ -152,9 +176,16 @@ impl Reader {
                     }
                 }
             }
+            let token = self.token;
+            let revoked = async {
+                // An error: the feed has ended.
+                let _ = self.revoked.wait_for(|known| known.contains(&token)).await;
+            };
             let heard = tokio::select! {
-                heard = self.live.recv() => heard,
+                biased;
+                () = revoked => return None,
                 () = self.feed.stop.cancelled() => return None,
+                heard = self.live.recv() => heard,
             };
             match heard {
                 Ok(row) if row.run == Some(self.run) => self.ahead.push_back(row),
@@ -200,6 +231,8 @@ pub(crate) async fn stream(
     feed.begin().await?;
     let reader = Reader {
         live: feed.listen(),
+        token: caller.token,
+        revoked: feed.revoked.subscribe(),
         feed,
         run,
         place,

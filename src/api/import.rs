@@ -213,7 +213,7 @@ fn who(caller: &Caller) -> Who {
     }
 }
 
-fn need<T: std::str::FromStr<Err: std::fmt::Display>>(
+fn need<T: std::str::FromStr<Err: std::fmt::Display> + 'static>(
     params: &Params,
     name: &str,
 ) -> Result<T, Problem> {

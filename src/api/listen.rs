@@ -22,14 +22,17 @@ use tokio_util::task::TaskTracker;
 /// How long others may take, and how many there may be.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// For the handshake of TLS, and for the head of each request, counted from the end of the one before.
+    /// For the handshake of TLS, for the head of each request, counted from the end of the one before, and for the form of
+    /// somebody who signs in.
     pub head: Duration,
     /// For a request with its body, until the answer begins.
     pub request: Duration,
     /// For taking a piece of an answer.
     pub stall: Duration,
-    /// Requests that are worked on at once; others wait.
+    /// Requests that are worked on at once; others wait. Those that look after the process itself are not counted.
     pub requests: usize,
+    /// How long the others wait; then they are told to come back.
+    pub wait: Duration,
     /// Connections at once, streams of events among them; others wait to be accepted.
     pub connections: usize,
 }
@@ -41,10 +44,14 @@ impl Default for Limits {
             request: Duration::from_mins(1),
             stall: Duration::from_secs(30),
             requests: 256,
+            wait: Duration::from_secs(5),
             connections: 4_096,
         }
     }
 }
+
+/// Of a connection, for heads and pieces of bodies that nobody has asked for yet.
+const BUFFER_BYTES: usize = 32 << 10;
 
 /// After an error that is not about one connection: no file descriptor is left, for example.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -102,7 +109,8 @@ where
     let stream = TokioIo::new(Patient::new(stream, limits.stall));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(limits.head);
+        .header_read_timeout(limits.head)
+        .max_buf_size(BUFFER_BYTES);
     let connection = http.serve_connection(stream, TowerToHyperService::new(router));
     let mut connection = std::pin::pin!(connection);
     let done = tokio::select! {

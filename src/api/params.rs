@@ -1,17 +1,23 @@
 //! Parameters of a query: each is read by its name, so that a wrong one is named, and so is one that nobody knows.
 
+use std::any::Any;
 use std::fmt::Display;
 use std::str::FromStr;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
+use chrono::NaiveDate;
 use serde_json::Value;
 
 use super::problem::Problem;
+use crate::domain::Calendar;
 
 /// Most rows of a page.
 const MOST: u16 = 500;
+
+/// The first and the last date of a range.
+pub(crate) type Ends = (Option<NaiveDate>, Option<NaiveDate>);
 
 /// The pairs of a query, in their order.
 #[derive(Debug, Clone, Default)]
@@ -59,7 +65,7 @@ impl Params {
     /// All values of a name.
     pub(crate) fn all<T>(&self, name: &str) -> Result<Vec<T>, Problem>
     where
-        T: FromStr<Err: Display>,
+        T: FromStr<Err: Display> + 'static,
     {
         let values = self.0.iter().filter(|(known, _)| known == name);
         values.map(|(_, text)| parsed(name, text)).collect()
@@ -68,7 +74,7 @@ impl Params {
     /// The value of a name that may stand once.
     pub(crate) fn one<T>(&self, name: &str) -> Result<Option<T>, Problem>
     where
-        T: FromStr<Err: Display>,
+        T: FromStr<Err: Display> + 'static,
     {
         let mut values = self.all(name)?;
         let value = values.pop();
@@ -77,6 +83,20 @@ impl Params {
         } else {
             Err(Problem::field(name, "given more than once"))
         }
+    }
+
+    /// The ends of a range of dates, each of which may be left out.
+    pub(crate) fn range(&self, from: &str, to: &str) -> Result<Ends, Problem> {
+        let ends: Ends = (self.one(from)?, self.one(to)?);
+        if let (Some(first), Some(last)) = ends
+            && first > last
+        {
+            return Err(Problem::field(
+                from,
+                format!("{first} is after {to}, {last}"),
+            ));
+        }
+        Ok(ends)
     }
 
     /// Whether a flag is set; without a value it is.
@@ -163,14 +183,27 @@ pub(super) fn pairs(
     Ok(pairs)
 }
 
-/// Reads a value.
-pub(crate) fn parsed<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<T, Problem> {
+/// Reads a value. A date is one that the calendar knows, wherever a date is read: Postgres knows fewer years than a date can
+/// be written with.
+pub(crate) fn parsed<T>(name: &str, text: &str) -> Result<T, Problem>
+where
+    T: FromStr<Err: Display> + 'static,
+{
     // Postgres knows no text with a zero byte.
     if text.contains('\0') {
         return Err(Problem::field(name, "has a character that is no text"));
     }
-    text.parse()
-        .map_err(|error: T::Err| Problem::field(name, error.to_string()))
+    let value: T = text
+        .parse()
+        .map_err(|error: T::Err| Problem::field(name, error.to_string()))?;
+    if let Some(date) = (&value as &dyn Any).downcast_ref::<NaiveDate>() {
+        let (first, last) = Calendar::nyse().horizon();
+        if !(first..=last).contains(date) {
+            let detail = format!("{date} is outside the calendar, {first} to {last}");
+            return Err(Problem::field(name, detail));
+        }
+    }
+    Ok(value)
 }
 
 /// An id in a path: what is none names nothing.
@@ -204,5 +237,32 @@ mod tests {
             "force"
         );
         assert!(parsed::<String>("error", "a\0b").is_err());
+    }
+
+    #[test]
+    fn a_date_is_one_of_the_calendar() {
+        for text in [
+            "-262143-01-01",
+            "-10000-01-01",
+            "0001-01-01",
+            "1989-12-31",
+            "2051-01-01",
+            "9999-12-31",
+            "+262142-12-31",
+        ] {
+            let problem = parsed::<NaiveDate>("from", text).unwrap_err();
+            assert_eq!(problem.field.as_deref(), Some("from"), "{text}");
+            assert!(
+                params(&[("to", text)]).one::<NaiveDate>("to").is_err(),
+                "{text}"
+            );
+        }
+        for text in ["1990-01-01", "2016-12-30", "2050-12-31"] {
+            assert_eq!(parsed::<NaiveDate>("from", text).unwrap().to_string(), text);
+        }
+        assert!(
+            parsed::<String>("name", "9999-12-31").is_ok(),
+            "no date is meant"
+        );
     }
 }

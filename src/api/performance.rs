@@ -102,13 +102,7 @@ async fn find(
     benchmark: Option<crate::domain::Symbol>,
 ) -> Result<Found, Problem> {
     let portfolio: PortfolioId = id("portfolio", portfolio)?;
-    let (from, asked): (Option<NaiveDate>, _) = (params.one("from")?, params.one("to")?);
-    if let (Some(first), Some(last)) = (from, asked)
-        && first > last
-    {
-        let detail = format!("{first} is after to, {last}");
-        return Err(Problem::field("from", detail));
-    }
+    let (from, asked) = params.range("from", "to")?;
     let mut db = ReadTx::lazy(&api.pools().load);
     let portfolio = caller.portfolio(&mut db, portfolio).await?;
     let newest = reports::newest_published(&mut db, portfolio.id).await?;

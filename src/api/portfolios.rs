@@ -154,9 +154,10 @@ pub(super) async fn snapshots(
 ) -> Result<Response, Problem> {
     let params = params.only(&["start_date", "end_date", "strict", "limit", "cursor"])?;
     let limit = params.limit(YEAR)?;
+    let (from, to) = params.range("start_date", "end_date")?;
     let range = reports::Days {
-        from: params.one("start_date")?,
-        to: params.one("end_date")?,
+        from,
+        to,
         after: params.one("cursor")?,
         strict: params.flag("strict")?,
     };

@@ -50,6 +50,8 @@ kinds! {
     Rejected = "file-rejected", UNPROCESSABLE_ENTITY, "The file has errors";
     /// The input can be read, and says what cannot be done (yet).
     Unprocessable = "not-computable", UNPROCESSABLE_ENTITY, "That cannot be computed (yet)";
+    /// An idempotency key came with another request before.
+    KeyReused = "key-reused", UNPROCESSABLE_ENTITY, "The key belongs to another request";
     /// The answer has no such form.
     NotAcceptable = "not-acceptable", NOT_ACCEPTABLE, "The answer has no such form";
     /// It contradicts what there is.
@@ -60,8 +62,8 @@ kinds! {
     MediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "The type of the body is not understood";
     /// It took too long.
     Timeout = "timeout", GATEWAY_TIMEOUT, "It took too long";
-    /// Postgres does not answer, or is busy: the same again may succeed.
-    Busy = "busy", SERVICE_UNAVAILABLE, "The database does not answer at the moment";
+    /// Postgres does not answer, or too much is asked at once: the same again may succeed.
+    Busy = "busy", SERVICE_UNAVAILABLE, "That cannot be answered at the moment";
     /// Our mistake.
     Internal = "internal", INTERNAL_SERVER_ERROR, "Something went wrong here";
 }
@@ -188,7 +190,7 @@ impl From<PlanError> for Problem {
             PlanError::KeyReused(_) => {
                 return Self {
                     field: Some("Idempotency-Key".to_owned()),
-                    ..Self::new(Kind::Conflict, error.to_string())
+                    ..Self::new(Kind::KeyReused, error.to_string())
                 };
             }
             PlanError::Engine(_) => "",

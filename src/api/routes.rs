@@ -1,10 +1,8 @@
 //! The routes, and the document that is made of them.
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware;
-use tower::limit::GlobalConcurrencyLimitLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
@@ -12,14 +10,12 @@ use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::admission::{Admission, admit};
 use super::problem::{Kind, Problem};
 use super::{
     Api, Limits, alerts, calendar, control, docs, events, explain, health, import, metrics,
     performance, portfolios, refusals, results, runs, shapes, start, symbols, trace,
 };
-
-/// Largest body: a file of a portfolio.
-const BODY_BYTES: usize = 8 << 20;
 
 /// The document of the API.
 pub fn openapi() -> OpenApi {
@@ -37,18 +33,20 @@ pub(super) fn router(api: Api, pages: Router<Api>, limits: Limits) -> Router {
     let (streams, _) = streaming();
     let plain: Router<Api> = plain
         .merge(pages)
-        // A body that comes slower is a problem as well.
+        .layer(middleware::from_fn_with_state(
+            Admission::new(&limits),
+            admit,
+        ))
+        // Around everything: whoever waits for a place, and a body that comes slower, is told too.
         .layer(TimeoutLayer::with_status_code(
             StatusCode::GATEWAY_TIMEOUT,
             limits.request,
-        ))
-        .layer(GlobalConcurrencyLimitLayer::new(limits.requests));
+        ));
     plain
         .merge(streams)
         .merge(docs::router(&openapi()))
         .fallback(async || Problem::not_found("path"))
         .method_not_allowed_fallback(async || Problem::new(Kind::Method, "see /docs"))
-        .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(middleware::from_fn(trace::trace))
         .layer(CompressionLayer::new())
         .with_state(api)

@@ -83,14 +83,15 @@ pub(super) async fn history(
         text.parse::<Verdict>()
             .map_err(|error| Problem::field("status", error.to_string()))?;
     }
+    let (from, to) = params.range("start_date", "end_date")?;
     let filter = Past {
         id: None,
         only: caller.only(),
         status,
         lane: params.one("lane")?,
         trigger: params.one("trigger")?,
-        from: params.one("start_date")?,
-        to: params.one("end_date")?,
+        from,
+        to,
         portfolio: params.one("portfolio_id")?,
     };
     let limit = params.limit(PAGE)?;

@@ -13,7 +13,7 @@ use super::problem::{Kind, Problem};
 use super::shapes::{RunPreview, RunReceipt};
 use crate::documents::planned;
 use crate::domain::{PortfolioId, RunId, Trigger};
-use crate::engine::{self, Dates, Planned, Request, Selection};
+use crate::engine::{self, Dates, PlanError, Planned, Request, Selection};
 use crate::store::ReadTx;
 
 /// Longest idempotency key.
@@ -38,7 +38,8 @@ const KEY_CHARS: usize = 200;
         (status = 400, description = "A parameter is wrong"),
         (status = 403, description = "Not with this role"),
         (status = 404, description = "No such portfolio"),
-        (status = 409, description = "The key belongs to another request")))]
+        (status = 409, description = "There is no portfolio yet"),
+        (status = 422, description = "The key belongs to another request, or a session has not closed yet")))]
 pub(crate) async fn start(
     caller: Caller,
     State(api): State<Api>,
@@ -79,11 +80,29 @@ pub(crate) async fn start(
         idempotency_key: key(&headers)?,
     };
     if params.flag("dry_run")? {
-        let preview = engine::preview(api.engine(), &request).await?;
+        let preview = engine::preview(api.engine(), &request).await;
+        let preview = preview.map_err(|error| refused(error, dates))?;
         return Ok(Json(planned::preview(&preview)).into_response());
     }
-    let planned = engine::plan(api.engine(), &request).await?;
+    let planned = engine::plan(api.engine(), &request).await;
+    let planned = planned.map_err(|error| refused(error, dates))?;
     Ok(accepted(&api, &planned, planned::document(&planned)))
+}
+
+/// Why nothing was planned. The planner knows sessions; the caller has to hear which parameter it was.
+fn refused(error: PlanError, dates: Dates) -> Problem {
+    let end = matches!(
+        error,
+        PlanError::NotEligible { .. } | PlanError::BeforeInception { .. }
+    );
+    let problem = Problem::from(error);
+    if end && matches!(dates, Dates::Range(..)) {
+        return Problem {
+            field: Some("end_date".to_owned()),
+            ..problem
+        };
+    }
+    problem
 }
 
 /// The run is planned; nothing of it hangs on this process any more.

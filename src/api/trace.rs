@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderValue, Response, header};
+use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::middleware::Next;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -51,7 +51,11 @@ pub(super) async fn trace(request: Request, next: Next) -> Response<Body> {
         let kind = HeaderValue::from_static(PROBLEM);
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
     }
+    let again = response.status() == StatusCode::SERVICE_UNAVAILABLE;
     let headers = response.headers_mut();
+    if again {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static(SECONDS));
+    }
     if let Ok(value) = HeaderValue::from_str(&trace_id) {
         headers.insert("x-trace-id", value);
     }
@@ -74,5 +78,7 @@ pub(super) async fn trace(request: Request, next: Next) -> Response<Body> {
     response
 }
 
+/// After which what cannot be answered now is asked again.
+const SECONDS: &str = "2";
 /// Of a problem.
 const PROBLEM: &str = "application/problem+json";

@@ -142,7 +142,8 @@ fn table(list: &str, columns: &[&str], rows: &[Value]) -> Result<Vec<u8>, Proble
     for (index, row) in rows.iter().enumerate() {
         let field = |name: &str| format!("{list}[{index}].{name}");
         let object = row.as_object();
-        let object = object.ok_or_else(|| Problem::field(&field(""), "an object"))?;
+        let object =
+            object.ok_or_else(|| Problem::field(&format!("{list}[{index}]"), "an object"))?;
         if let Some(name) = object
             .keys()
             .find(|name| !columns.iter().any(|known| key(known) == **name))

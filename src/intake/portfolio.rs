@@ -17,6 +17,9 @@ use crate::import::portfolio_csv::{self, Context};
 use crate::store::inputs::{self, Changed};
 use crate::store::{self, Pools, ReadTx, WriteTx, events, portfolios};
 
+/// Longest name of a portfolio or of an owner: lists show it whole.
+const NAME_CHARS: usize = 200;
+
 /// What is to be imported.
 #[derive(Debug, Clone)]
 pub struct BookOrder {
@@ -133,6 +136,14 @@ impl Terms<'_> {
                 message,
                 "give a name that is no uuid",
             ));
+        }
+        for (field, text) in [("name", &name), ("owner", &owner)] {
+            let length = text.chars().count();
+            if length > NAME_CHARS {
+                let message =
+                    format!("the {field} has {length} characters, more than {NAME_CHARS}");
+                return Err(Error::misuse(field, message, "give a shorter one"));
+            }
         }
         let inception = self.inception;
         if inception > today {

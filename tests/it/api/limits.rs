@@ -73,6 +73,8 @@ async fn who_sends_a_byte_and_stops_is_cut_off_and_nobody_else_notices() {
         said.starts_with("HTTP/1.1 504") && said.contains("problem+json"),
         "{said}"
     );
+    let said = rest(&mut opened(&served, LOGIN).await).await;
+    assert!(said.contains("HTTP/1.1 504"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,11 +82,43 @@ async fn bodies_and_pages_have_their_limits() {
     let world = World::new().await;
     let served = Served::new(&world).await;
     book(&world, "book").await;
-    let large = vec![b'x'; 9 << 20];
     let kind = [("content-type", "text/csv")];
     let path = "/api/v1/portfolios?name=x&opening_equity=1&inception=2016-12-19";
+    // As large as the command line takes it: it is looked at.
+    let large = vec![b'x'; 10 << 20];
     let problem = served.operator.ask("POST", path, &kind, &large).await;
-    assert_eq!(problem.expect(413)["type"], "/docs#problem-too-large");
+    assert_eq!(problem.expect(422)["type"], "/docs#problem-file-rejected");
+    // Larger ones are refused before a byte of them is read.
+    for (path, length) in [
+        (path, 11 << 20),
+        ("/api/v1/admin/batch/run", 2 << 20),
+        ("/login", 5 << 10),
+    ] {
+        let mut stream = TcpStream::connect(served.address).await.unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\nhost: it\r\ncontent-length: {length}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let said = rest(&mut stream).await;
+        assert!(said.starts_with("HTTP/1.1 413"), "{path}: {said}");
+        assert!(said.contains("/docs#problem-too-large"), "{path}: {said}");
+    }
+    // The page takes the same files.
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    let head = "POST /start/import HTTP/1.1\r\nhost: it\r\nconnection: close\r\ncontent-length: 10000000\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let said = rest(&mut stream).await;
+    assert!(
+        said.starts_with("HTTP/1.1 303"),
+        "who is unknown signs in: {said}"
+    );
+    // One that does not say how large it is.
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    let piece = format!("1400\r\n{}\r\n", "x".repeat(0x1400));
+    let form = "content-type: application/x-www-form-urlencoded\r\nsec-fetch-site: same-origin";
+    let head =
+        format!("POST /login HTTP/1.1\r\nhost: it\r\n{form}\r\ntransfer-encoding: chunked\r\n\r\n");
+    stream.write_all((head + &piece).as_bytes()).await.unwrap();
+    let said = rest(&mut stream).await;
+    assert!(said.starts_with("HTTP/1.1 413"), "{said}");
     for route in [
         "portfolios",
         "symbols",
@@ -100,6 +134,89 @@ async fn bodies_and_pages_have_their_limits() {
     }
 }
 
+/// A request that stops before its body, once the server has asked for it: it is being worked on.
+async fn opened(served: &Served, head: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    let head = format!("{head}\r\nhost: it\r\nconnection: close\r\nexpect: 100-continue\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut line = [0; 12];
+    stream.read_exact(&mut line).await.unwrap();
+    assert_eq!(&line, b"HTTP/1.1 100");
+    stream
+}
+
+/// Files that an operator does not go on sending.
+async fn uploads(world: &World, served: &Served, count: usize) -> Vec<TcpStream> {
+    let token = super::token(world, &sigmabatch::domain::Access::Operator).await;
+    let head = format!(
+        "POST /api/v1/portfolios HTTP/1.1\r\nauthorization: Bearer {token}\r\ncontent-type: text/csv\r\n\
+         content-length: 10"
+    );
+    let mut held = Vec::new();
+    for _ in 0..count {
+        held.push(opened(served, &head).await);
+    }
+    held
+}
+
+/// A form of a stranger that does not come.
+const LOGIN: &str = "POST /login HTTP/1.1\r\ncontent-type: application/x-www-form-urlencoded\r\n\
+                     sec-fetch-site: same-origin\r\ncontent-length: 100";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_bodies_of_strangers_hold_nobody_up() {
+    let world = World::new().await;
+    let limits = Limits {
+        requests: 2,
+        ..Limits::default()
+    };
+    let served = served(&world, &options(limits)).await;
+    let mut slow = Vec::new();
+    for _ in 0..40 {
+        slow.push(opened(&served, LOGIN).await);
+    }
+    // Nor those who promise a file and have no token.
+    for _ in 0..40 {
+        let mut stream = TcpStream::connect(served.address).await.unwrap();
+        let head = "POST /api/v1/portfolios HTTP/1.1\r\nhost: it\r\ncontent-type: text/csv\r\ncontent-length: 10\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        slow.push(stream);
+    }
+    for path in ["/health/live", "/health/ready", "/login"] {
+        assert_eq!(served.nobody.get(path).await.status, 200, "{path}");
+    }
+    for path in ["/metrics", "/api/v1/portfolios", "/"] {
+        assert_eq!(served.viewer.get(path).await.status, 200, "{path}");
+    }
+    // The forms waited all the time.
+    for mut stream in slow.into_iter().take(40) {
+        stream.write_all(&[b'x'; 100]).await.unwrap();
+        let said = rest(&mut stream).await;
+        assert!(said.contains("HTTP/1.1 401"), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_too_long_for_a_place_is_told_when_to_come_back() {
+    let world = World::new().await;
+    let limits = Limits {
+        requests: 2,
+        wait: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let served = served(&world, &options(limits)).await;
+    let held = uploads(&world, &served, 2).await;
+    let refused = served.viewer.get("/api/v1/portfolios").await;
+    assert_eq!(refused.expect(503)["type"], "/docs#problem-busy");
+    let seconds: u32 = refused.headers["retry-after"].parse().unwrap();
+    assert!(seconds > 0);
+    for path in ["/health/live", "/health/ready"] {
+        assert_eq!(served.nobody.get(path).await.status, 200, "{path}");
+    }
+    assert_eq!(served.viewer.get("/metrics").await.status, 200);
+    drop(held);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_beyond_the_limit_wait_for_others_to_end() {
     let world = World::new().await;
@@ -108,21 +225,7 @@ async fn requests_beyond_the_limit_wait_for_others_to_end() {
         ..Limits::default()
     };
     let served = served(&world, &options(limits)).await;
-    let token = super::token(&world, &sigmabatch::domain::Access::Operator).await;
-    let mut held = Vec::new();
-    for _ in 0..2 {
-        let mut stream = TcpStream::connect(served.address).await.unwrap();
-        let text = format!(
-            "POST /api/v1/portfolios HTTP/1.1\r\nhost: it\r\nauthorization: Bearer {token}\r\nexpect: 100-continue\r\n\
-             content-type: text/csv\r\ncontent-length: 10\r\n\r\n"
-        );
-        stream.write_all(text.as_bytes()).await.unwrap();
-        // The server asks for the body: the request is being worked on.
-        let mut line = [0; 12];
-        stream.read_exact(&mut line).await.unwrap();
-        assert_eq!(&line, b"HTTP/1.1 100");
-        held.push(stream);
-    }
+    let mut held = uploads(&world, &served, 2).await;
     let viewer = served.viewer.clone();
     let waiting = tokio::spawn(async move { viewer.get("/api/v1/portfolios").await.status });
     let early = tokio::time::timeout(Duration::from_millis(300), async {

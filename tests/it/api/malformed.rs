@@ -1,33 +1,67 @@
-//! Malformed input at every route: never an error of ours, never a word of SQL or a path of a file.
+//! Malformed input at each route, with ids of nothing and of what there is: never an error of ours, never a word of SQL or a
+//! path of a file.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
+use serde_json::{Value, json};
+use sigmabatch::api::openapi;
+use sigmabatch::dashboard::ROUTES;
 
+use super::client::{Answer, Client};
 use super::roles::routes;
 use super::{Served, book};
-use crate::world::World;
+use crate::market::close;
+use crate::world::{World, on, request};
 
 /// Inputs for each route.
 const TIMES: usize = 12;
 
 /// Text as nobody should send it, percent-encoded.
+const STRANGE: [&str; 17] = [
+    "%00",
+    "'%20or%201=1--",
+    "-1",
+    "9223372036854775808",
+    "2016-13-45",
+    "-262143-01-01",
+    "262142-12-31",
+    "%2B262142-12-31",
+    "-10000-01-01",
+    "-4713-01-01",
+    "0001-01-01",
+    "9999-12-31",
+    "00000000-0000-0000-0000-000000000000",
+    "..%2f..%2fetc%2fpasswd",
+    "%ff%fe",
+    "NaN",
+    "%E2%80%AE%F0%9F%92%A9",
+];
+
+/// Parameters that some page takes, and one that none does.
+const OF_PAGES: [&str; 16] = [
+    "date",
+    "strict",
+    "from",
+    "to",
+    "start_date",
+    "end_date",
+    "calculation_date",
+    "state",
+    "phase",
+    "symbol",
+    "error",
+    "cursor",
+    "other",
+    "portfolio_id",
+    "run_id",
+    "zz",
+];
+
 fn text() -> impl Strategy<Value = String> {
     let strange = prop_oneof![
-        Just("%00".to_owned()),
-        Just("'%20or%201=1--".to_owned()),
-        Just("-1".to_owned()),
-        Just("9223372036854775808".to_owned()),
-        Just("2016-13-45".to_owned()),
-        Just("-262143-01-01".to_owned()),
-        Just("262142-12-31".to_owned()),
-        Just("0001-01-01".to_owned()),
-        Just("9999-12-31".to_owned()),
-        Just("00000000-0000-0000-0000-000000000000".to_owned()),
-        Just("..%2f..%2fetc%2fpasswd".to_owned()),
-        Just("%ff%fe".to_owned()),
-        Just("NaN".to_owned()),
-        "[a-zA-Z0-9%._~-]{0,40}",
+        3 => prop::sample::select(STRANGE.to_vec()).prop_map(ToOwned::to_owned),
+        1 => "[a-zA-Z0-9%._~-]{0,40}",
     ];
     strange.prop_map(|text| text.replace("%%", "%25"))
 }
@@ -41,6 +75,42 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
         Just([b"[".repeat(5_000), b"]".repeat(5_000)].concat()),
         prop::collection::vec(any::<u8>(), 0..200),
     ]
+}
+
+/// Neither an error of ours nor what is none of the caller's business.
+fn sound(asked: &str, answer: &Answer) {
+    let said = answer.text().to_lowercase();
+    let about = format!("{asked}: {} {said}", answer.status);
+    assert!(answer.status < 500, "{about}");
+    for word in [
+        "select ",
+        "insert ",
+        "postgres:",
+        "sqlx",
+        "syntax error",
+        "/work",
+        ".rs:",
+        "panicked",
+    ] {
+        // Pages have a list to choose from, and its label.
+        let page = answer
+            .headers
+            .get("content-type")
+            .is_some_and(|kind| kind.starts_with("text/html"));
+        assert!(
+            page && word == "select " || page && word == "/work" || !said.contains(word),
+            "{word}: {about}"
+        );
+    }
+}
+
+async fn ask(client: &Client, method: &str, target: &str, kind: &str, body: &[u8]) {
+    let asked = format!(
+        "{method} {target} {kind} {:?}",
+        String::from_utf8_lossy(body)
+    );
+    let own = [("content-type", kind), ("sec-fetch-site", "same-origin")];
+    sound(&asked, &client.ask(method, target, &own, body).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,6 +148,7 @@ async fn no_input_makes_the_server_fail_or_talk() {
         "text/csv",
         "multipart/form-data; boundary=x",
         "text/plain",
+        "application/x-www-form-urlencoded",
     ];
     let query = prop::collection::vec((prop::sample::select(names.to_vec()), text()), 0..3);
     let case = (
@@ -87,7 +158,9 @@ async fn no_input_makes_the_server_fail_or_talk() {
         body(),
     );
     let mut runner = TestRunner::deterministic();
-    for (method, path) in routes() {
+    let pages = ROUTES.iter();
+    let pages = pages.map(|(method, path)| (method.to_uppercase(), (*path).to_owned()));
+    for (method, path) in routes().into_iter().chain(pages) {
         for _ in 0..TIMES {
             let (parts, query, kind, body) = case.new_tree(&mut runner).unwrap().current();
             let mut parts = parts.into_iter();
@@ -106,28 +179,218 @@ async fn no_input_makes_the_server_fail_or_talk() {
                 .map(|(name, value)| format!("{name}={value}"))
                 .collect();
             let target = format!("{}?{}", segments.join("/"), query.join("&"));
-            let answer = served
-                .operator
-                .ask(&method, &target, &[("content-type", kind)], &body)
+            ask(&served.operator, &method, &target, kind, &body).await;
+        }
+    }
+}
+
+/// Query parameters of a route.
+fn parameters(document: &Value, method: &str, path: &str) -> Vec<String> {
+    let route = &document["paths"][path][method.to_lowercase()];
+    let all = route["parameters"].as_array().into_iter().flatten();
+    let query = all.filter(|parameter| parameter["in"] == "query");
+    query
+        .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// What there is, in every place of a path that it fits in.
+struct There(Vec<(&'static str, String)>);
+
+impl There {
+    async fn new(world: &World) -> Self {
+        let portfolio = book(world, "book").await;
+        world.worker().await;
+        let run = world.run(&request(on("2016-12-30"))).await.run.to_string();
+        let task = world
+            .texts("select max(id)::text from task")
+            .await
+            .remove(0);
+        Self(vec![
+            ("{portfolio_id}", portfolio.to_string()),
+            ("{run_id}", run.clone()),
+            ("{other}", run),
+            ("{task_id}", task),
+            ("{symbol}", "AAA".to_owned()),
+            ("{metric}", "nav".to_owned()),
+        ])
+    }
+
+    fn paths(&self, path: &str) -> Vec<String> {
+        let known = self.0.iter();
+        let path = known.fold(path.to_owned(), |path, (place, value)| {
+            path.replace(place, value)
+        });
+        let sections = ["overview", "positions", "risk", "completeness"];
+        if path.contains("{section}") {
+            sections
+                .map(|section| path.replace("{section}", section))
+                .into()
+        } else {
+            vec![path]
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_does_any_parameter_of_what_there_is() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let there = There::new(&world).await;
+    let document = serde_json::to_value(openapi()).unwrap();
+    let mut asked = 0;
+    for (method, route) in routes() {
+        // A portfolio that is gone answers nothing any more; a stream has no end.
+        if method == "DELETE" || route.ends_with("/events") {
+            continue;
+        }
+        for path in there.paths(&route) {
+            for name in parameters(&document, &method, &route) {
+                for value in STRANGE {
+                    let target = format!("{path}?{name}={value}");
+                    let body: &[u8] = if method == "GET" { b"" } else { b"{}" };
+                    ask(&served.operator, &method, &target, "application/json", body).await;
+                    asked += 1;
+                }
+            }
+        }
+    }
+    assert!(asked > 1_000, "{asked}");
+    let form = "application/x-www-form-urlencoded";
+    for (method, route) in ROUTES
+        .iter()
+        .filter(|(_, route)| !route.ends_with("/events"))
+    {
+        for path in there.paths(route) {
+            for name in OF_PAGES {
+                for value in STRANGE {
+                    let pair = format!("{name}={value}");
+                    if *method == "get" {
+                        ask(
+                            &served.operator,
+                            "GET",
+                            &format!("{path}?{pair}"),
+                            form,
+                            b"",
+                        )
+                        .await;
+                    } else {
+                        ask(&served.operator, "POST", &path, form, pair.as_bytes()).await;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A date beyond both ends of the calendar is told by its name, wherever there is a date.
+#[tokio::test(flavor = "multi_thread")]
+async fn dates_that_nobody_knows_are_named() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let there = There::new(&world).await;
+    let document = serde_json::to_value(openapi()).unwrap();
+    let mut dates = 0;
+    for (method, route) in routes() {
+        let all = document["paths"][&route][method.to_lowercase()]["parameters"].as_array();
+        let of_dates = all.into_iter().flatten().filter(|parameter| {
+            parameter["in"] == "query" && parameter["schema"].to_string().contains("\"date\"")
+        });
+        for name in of_dates.map(|parameter| parameter["name"].as_str().unwrap()) {
+            for path in there.paths(&route) {
+                for date in ["-10000-01-01", "1989-12-31", "2051-01-01", "9999-12-31"] {
+                    // What else the route needs.
+                    let range = match name {
+                        "end_date" if method == "POST" => "&start_date=2016-12-30",
+                        "start_date" if method == "POST" => "&end_date=2016-12-30",
+                        "inception" => "&name=x&opening_equity=1",
+                        _ => "",
+                    };
+                    let target = format!("{path}?{name}={date}{range}");
+                    let kind = [("content-type", "application/json")];
+                    let body: &[u8] = if route.ends_with("/portfolios") && method == "POST" {
+                        b"{\"positions\": []}"
+                    } else {
+                        b""
+                    };
+                    let answer = served.operator.ask(&method, &target, &kind, body).await;
+                    assert_eq!(answer.expect(400)["field"], name, "{method} {target}");
+                }
+                dates += 1;
+            }
+        }
+    }
+    assert!(dates > 20, "{dates}");
+    for path in there
+        .paths("/portfolios/{portfolio_id}")
+        .into_iter()
+        .chain(there.paths("/portfolios/{portfolio_id}/explain/{metric}"))
+    {
+        for date in ["-10000-01-01", "9999-12-31"] {
+            let page = served.operator.get(&format!("{path}?date={date}")).await;
+            assert_eq!(page.status, 400, "{path}");
+            assert!(page.text().contains("<code>date</code>"), "{path}");
+        }
+    }
+}
+
+/// Lists with one wrong field each, the rest being right.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_field_of_a_list_makes_the_server_fail() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let there = There::new(&world).await;
+    let lot = json!({ "symbol": "AAA", "quantity": "10", "entry_price_per_share": close("AAA", "2016-12-19"),
+                      "entry_date": "2016-12-19", "investment_class": "PUBLIC", "exit_date": "2016-12-28", "exit_price_per_share": "100",
+                      "underlying_symbol": "AAA", "strike_price": "100", "expiration_date": "2017-01-20", "option_type": "CALL" });
+    let flow = json!({ "date": "2016-12-20", "type": "deposit", "amount": "100", "symbol": null });
+    let mark = json!({ "symbol": "AAA", "date": "2016-12-20", "price": "100" });
+    let own = &there.paths("/api/v1/portfolios/{portfolio_id}")[0];
+    let terms = "name=y&opening_equity=100000&inception=2016-12-19&dry_run=true";
+    let lists = [
+        (
+            "POST",
+            format!("/api/v1/portfolios?{terms}"),
+            "positions",
+            &lot,
+        ),
+        (
+            "PUT",
+            format!("{own}/positions?dry_run=true"),
+            "positions",
+            &lot,
+        ),
+        ("POST", format!("{own}/flows?dry_run=true"), "flows", &flow),
+        ("POST", format!("{own}/marks?dry_run=true"), "marks", &mark),
+    ];
+    let strange = [
+        json!("\0"),
+        json!("-10000-01-01"),
+        json!("9999-12-31"),
+        json!("+262142-12-31"),
+        json!("1e400"),
+        json!("9".repeat(60)),
+        json!(-1),
+        json!(1e300),
+        json!("x".repeat(100_000)),
+        json!("\u{202e}"),
+        json!([]),
+        Value::Null,
+    ];
+    for (method, path, list, row) in lists {
+        for name in row.as_object().unwrap().keys() {
+            for value in &strange {
+                let mut row = row.clone();
+                row[name] = value.clone();
+                let body = json!({ list: [row] }).to_string();
+                ask(
+                    &served.operator,
+                    method,
+                    &path,
+                    "application/json",
+                    body.as_bytes(),
+                )
                 .await;
-            let said = answer.text().to_lowercase();
-            let about = format!(
-                "{method} {target} {kind} {:?}: {} {said}",
-                String::from_utf8_lossy(&body),
-                answer.status
-            );
-            assert!(answer.status < 500 || path == "/health/ready", "{about}");
-            for word in [
-                "select ",
-                "insert ",
-                "postgres:",
-                "sqlx",
-                "syntax error",
-                "/work",
-                ".rs:",
-                "panicked",
-            ] {
-                assert!(!said.contains(word), "{word}: {about}");
             }
         }
     }

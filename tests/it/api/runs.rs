@@ -56,7 +56,7 @@ async fn a_key_is_one_run_for_ever_and_for_one_request() {
     assert_eq!(again["existing"], true);
     let other = ask(json!({ "calculation_date": "2016-12-28" }))
         .await
-        .expect(409);
+        .expect(422);
     assert_eq!(other["field"], "Idempotency-Key");
 }
 
