@@ -22,6 +22,7 @@ pub(crate) mod problem;
 mod refusals;
 pub(crate) mod results;
 mod routes;
+mod rows;
 pub(crate) mod runs;
 pub mod shapes;
 pub(crate) mod start;

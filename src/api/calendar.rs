@@ -1,7 +1,6 @@
 //! The calendar: sessions with their closes, and the weekdays on which the exchange is closed.
 
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
@@ -11,7 +10,7 @@ use super::Api;
 use super::auth::Caller;
 use super::params::Params;
 use super::problem::Problem;
-use super::tagged::tagged;
+use super::tagged::{Asked, tagged};
 use crate::domain::{Calendar, CalendarError, TradingDate};
 
 /// Sessions of a page: a year.
@@ -58,7 +57,7 @@ pub(super) struct Session {
 pub(super) async fn sessions(
     _caller: Caller,
     State(api): State<Api>,
-    headers: HeaderMap,
+    asked: Asked,
     params: Params,
 ) -> Result<Response, Problem> {
     let params = params.only(&["from", "to", "limit", "cursor"])?;
@@ -87,7 +86,7 @@ pub(super) async fn sessions(
         holidays,
         next,
     };
-    tagged(&headers, &page, |page| page["sessions"].clone())
+    tagged(&asked, &page, |page| page["sessions"].clone())
 }
 
 /// A range of dates of a request; a cursor moves its beginning.

@@ -3,6 +3,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::Response;
 use chrono::NaiveDate;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -14,6 +15,7 @@ use super::params::{Params, id};
 use super::problem::Problem;
 use super::results::find;
 use super::shapes::Explained;
+use super::tagged::{Asked, tagged};
 use crate::documents::explain as documents;
 use crate::domain::PortfolioId;
 use crate::engine::{self, ExplainError};
@@ -73,11 +75,26 @@ pub(super) async fn metrics(_caller: Caller, params: Params) -> Result<Json<Metr
         ("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
         ("metric" = String, Path, description = "As `GET /api/v1/explain` lists them: nav, beta:Market, stress:ID:direct"),
         ("date" = Option<NaiveDate>, Query, description = "The session; without it, the newest that is published"),
-        ("strict" = Option<bool>, Query, description = "Only a date of which nothing failed")),
+        ("strict" = Option<bool>, Query, description = "Only a date of which nothing failed"),
+        ("If-None-Match" = Option<String>, Header, description = "The ETag of an earlier answer")),
     responses(
         (status = 200, description = "How it is made, or why it is not there", body = Explained),
+        (status = 304, description = "As it was"),
         (status = 400, description = "The metric needs another argument"),
         (status = 404, description = "No such portfolio or metric")))]
+pub(super) async fn told(
+    caller: Caller,
+    state: State<Api>,
+    path: Path<(String, String)>,
+    asked: Asked,
+    params: Params,
+) -> Result<Response, Problem> {
+    let Json(document) = one(caller, state, path, params).await?;
+    // It has no rows: whoever asks for a table is told so.
+    tagged(&asked, &document, |_| Value::Null)
+}
+
+/// The document of a metric, for whoever tells it.
 pub(crate) async fn one(
     caller: Caller,
     State(api): State<Api>,

@@ -1,7 +1,7 @@
 //! Parameters of a query: each is read by its name, so that a wrong one is named, and so is one that nobody knows.
 
 use std::any::Any;
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 use std::str::FromStr;
 
 use axum::body::Bytes;
@@ -204,6 +204,19 @@ where
         }
     }
     Ok(value)
+}
+
+/// A text as a value of a query.
+pub(crate) fn encoded(text: &str) -> String {
+    let mut address = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte) {
+            address.push(char::from(byte));
+        } else {
+            let _ = write!(address, "%{byte:02X}");
+        }
+    }
+    address
 }
 
 /// An id in a path: what is none names nothing.

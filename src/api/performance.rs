@@ -2,7 +2,6 @@
 //! stored snapshots: reading ends first, and then a thread that may block computes without a connection.
 
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::NaiveDate;
 use serde_json::{Value, json};
@@ -12,7 +11,7 @@ use super::auth::Caller;
 use super::params::{Params, id};
 use super::problem::{Kind, Problem};
 use super::shapes::{DrawdownsAnswer, PerformanceAnswer};
-use super::tagged::tagged;
+use super::tagged::{Asked, tagged};
 use crate::documents::performance as documents;
 use crate::domain::{Portfolio, PortfolioId};
 use crate::engine::performance::{self as engine, Performance, PerformanceError, Question};
@@ -34,14 +33,14 @@ pub(super) async fn performance(
     caller: Caller,
     State(api): State<Api>,
     Path(portfolio): Path<String>,
-    headers: HeaderMap,
+    asked: Asked,
     params: Params,
 ) -> Result<Response, Problem> {
     let params = params.only(&["from", "to", "benchmark"])?;
     let benchmark = params.one("benchmark")?;
     let found = find(&caller, &api, &portfolio, params, benchmark).await?;
     let answer = found.envelope("performance", documents::document);
-    tagged(&headers, &answer, |answer| figures(&answer["data"]))
+    tagged(&asked, &answer, |answer| figures(&answer["data"]))
 }
 
 /// Falls of the value from its peaks, without flows, deepest first: peak, trough and recovery.
@@ -58,13 +57,13 @@ pub(super) async fn drawdowns(
     caller: Caller,
     State(api): State<Api>,
     Path(portfolio): Path<String>,
-    headers: HeaderMap,
+    asked: Asked,
     params: Params,
 ) -> Result<Response, Problem> {
     let params = params.only(&["from", "to"])?;
     let found = find(&caller, &api, &portfolio, params, None).await?;
     let answer = found.envelope("drawdowns", |_, found| documents::drawdowns(found));
-    tagged(&headers, &answer, |answer| match &answer["data"] {
+    tagged(&asked, &answer, |answer| match &answer["data"] {
         Value::Null => json!([]),
         data => data["drawdowns"].clone(),
     })

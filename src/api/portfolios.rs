@@ -2,8 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -12,10 +11,9 @@ use super::Api;
 use super::auth::Caller;
 use super::params::{Params, id};
 use super::problem::Problem;
-use super::results::wants_csv;
-use super::shapes::{DeleteReceipt, Flows, Marks, Portfolios, Snapshots, Terms};
-use super::table;
-use crate::domain::{CashFlow, Portfolio, PortfolioId, Symbol};
+use super::shapes::{DeleteReceipt, Flows, Lots, Marks, Portfolios, Snapshots, Terms};
+use super::tagged::{Asked, tagged};
+use crate::domain::{CashFlow, Lot, Portfolio, PortfolioId, Symbol};
 use crate::engine;
 use crate::store::reports::{self, Published, PublishedDay};
 use crate::store::{ReadTx, portfolios};
@@ -143,13 +141,15 @@ pub(super) async fn delete(
            ("strict" = Option<bool>, Query, description = "Only dates of which nothing failed"),
            ("limit" = Option<u16>, Query, description = "Sessions of a page, 1 to 500"),
            ("cursor" = Option<chrono::NaiveDate>, Query, description = "`next` of the page before"),
-           ("Accept" = Option<String>, Header, description = "text/csv for a table")),
-    responses((status = 200, description = "A page of sessions", body = Snapshots), (status = 404, description = "No such portfolio")))]
+           ("If-None-Match" = Option<String>, Header, description = "The ETag of an earlier answer"),
+           ("Accept" = Option<String>, Header, description = "text/csv for a table; `Link` has the next page")),
+    responses((status = 200, description = "A page of sessions", body = Snapshots), (status = 304, description = "As it was"),
+              (status = 404, description = "No such portfolio")))]
 pub(super) async fn snapshots(
     caller: Caller,
     State(api): State<Api>,
     Path(portfolio): Path<String>,
-    headers: HeaderMap,
+    asked: Asked,
     params: Params,
 ) -> Result<Response, Problem> {
     let params = params.only(&["start_date", "end_date", "strict", "limit", "cursor"])?;
@@ -170,9 +170,6 @@ pub(super) async fn snapshots(
     let full = days.len() == usize::from(limit);
     let next = days.last().filter(|_| full).map(|day| day.as_of);
     let rows: Value = days.iter().map(day).collect();
-    if wants_csv(&headers) {
-        return table::csv(&rows);
-    }
     let last = days.last();
     let document = json!({
         "portfolio_id": portfolio.id,
@@ -187,7 +184,7 @@ pub(super) async fn snapshots(
         "data": rows,
         "next": next,
     });
-    Ok(Json(document).into_response())
+    tagged(&asked, &document, |page| page["data"].clone())
 }
 
 fn day(day: &PublishedDay) -> Value {
@@ -209,16 +206,64 @@ fn day(day: &PublishedDay) -> Value {
     })
 }
 
+/// The lots of a portfolio as they were imported, by symbol and entry: closed ones too, and before any date of it is computed.
+#[utoipa::path(get, path = "/api/v1/portfolios/{portfolio_id}/positions", tag = "portfolios",
+    params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
+           ("If-None-Match" = Option<String>, Header, description = "The ETag of an earlier answer"),
+           ("Accept" = Option<String>, Header, description = "text/csv for a table")),
+    responses((status = 200, description = "Its lots", body = Lots), (status = 304, description = "As it was"),
+              (status = 404, description = "No such portfolio")))]
+pub(super) async fn positions(
+    caller: Caller,
+    State(api): State<Api>,
+    Path(portfolio): Path<String>,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let mut db = ReadTx::lazy(&api.pools().load);
+    let portfolio = caller
+        .portfolio(&mut db, id("portfolio", &portfolio)?)
+        .await?;
+    let lots = portfolios::all_lots(&mut db, portfolio.id).await?;
+    db.close().await?;
+    let rows: Value = lots.iter().map(lot).collect();
+    let document = json!({ "portfolio_id": portfolio.id, "positions": rows });
+    tagged(&asked, &document, |whole| whole["positions"].clone())
+}
+
+/// A lot.
+fn lot(lot: &Lot) -> Value {
+    let text = |value: Decimal| value.normalize().to_string();
+    let option = lot.option.as_ref();
+    json!({
+        "position_id": lot.id,
+        "symbol": lot.symbol,
+        "type": lot.position_type(),
+        "class": lot.class.as_str(),
+        "subtype": lot.subtype,
+        "quantity": text(lot.quantity),
+        "entry_date": lot.entry_date,
+        "entry_price": text(lot.entry_price),
+        "exit_date": lot.exit.map(|exit| exit.date),
+        "exit_price": lot.exit.map(|exit| text(exit.price)),
+        "underlying": option.map(|terms| &terms.underlying),
+        "strike": option.map(|terms| text(terms.strike)),
+        "expiry": option.map(|terms| terms.expiry),
+        "right": option.map(|terms| terms.right.as_str()),
+    })
+}
+
 /// Cash flows of a portfolio, oldest first.
 #[utoipa::path(get, path = "/api/v1/portfolios/{portfolio_id}/flows", tag = "portfolios",
     params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
+           ("If-None-Match" = Option<String>, Header, description = "The ETag of an earlier answer"),
            ("Accept" = Option<String>, Header, description = "text/csv for a table")),
-    responses((status = 200, description = "Its flows", body = Flows), (status = 404, description = "No such portfolio")))]
+    responses((status = 200, description = "Its flows", body = Flows), (status = 304, description = "As it was"),
+              (status = 404, description = "No such portfolio")))]
 pub(super) async fn flows(
     caller: Caller,
     State(api): State<Api>,
     Path(portfolio): Path<String>,
-    headers: HeaderMap,
+    asked: Asked,
 ) -> Result<Response, Problem> {
     let mut db = ReadTx::lazy(&api.pools().load);
     let portfolio = caller
@@ -227,10 +272,8 @@ pub(super) async fn flows(
     let flows = portfolios::all_flows(&mut db, portfolio.id).await?;
     db.close().await?;
     let rows: Value = flows.iter().map(flow).collect();
-    if wants_csv(&headers) {
-        return table::csv(&rows);
-    }
-    Ok(Json(json!({ "portfolio_id": portfolio.id, "flows": rows })).into_response())
+    let document = json!({ "portfolio_id": portfolio.id, "flows": rows });
+    tagged(&asked, &document, |whole| whole["flows"].clone())
 }
 
 /// A flow.
@@ -246,13 +289,15 @@ pub(super) fn flow(flow: &CashFlow) -> Value {
 /// Manual marks of a portfolio's private assets, by symbol and date.
 #[utoipa::path(get, path = "/api/v1/portfolios/{portfolio_id}/marks", tag = "portfolios",
     params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
+           ("If-None-Match" = Option<String>, Header, description = "The ETag of an earlier answer"),
            ("Accept" = Option<String>, Header, description = "text/csv for a table")),
-    responses((status = 200, description = "Its marks", body = Marks), (status = 404, description = "No such portfolio")))]
+    responses((status = 200, description = "Its marks", body = Marks), (status = 304, description = "As it was"),
+              (status = 404, description = "No such portfolio")))]
 pub(super) async fn marks(
     caller: Caller,
     State(api): State<Api>,
     Path(portfolio): Path<String>,
-    headers: HeaderMap,
+    asked: Asked,
 ) -> Result<Response, Problem> {
     let mut db = ReadTx::lazy(&api.pools().load);
     let portfolio = caller
@@ -264,10 +309,8 @@ pub(super) async fn marks(
     let rows: Value = rows
         .map(|(symbol, date, price)| mark(symbol, *date, *price))
         .collect();
-    if wants_csv(&headers) {
-        return table::csv(&rows);
-    }
-    Ok(Json(json!({ "portfolio_id": portfolio.id, "marks": rows })).into_response())
+    let document = json!({ "portfolio_id": portfolio.id, "marks": rows });
+    tagged(&asked, &document, |whole| whole["marks"].clone())
 }
 
 /// A mark.

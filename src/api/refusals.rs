@@ -49,9 +49,31 @@ fn of(operation: &mut Operation) {
             "Nothing of this path is there for this token; a word that is no id names nothing",
         );
     }
+    let table =
+        operation.parameters.iter().flatten().any(
+            |parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == "Accept"),
+        );
+    if table {
+        add(
+            operation,
+            "406",
+            "`Accept` asks for a table, and this answer is none",
+        );
+    }
+    if operation.request_body.is_some() {
+        add(operation, "413", "The body is too large");
+    }
+    if guarded {
+        add(
+            operation,
+            "503",
+            "It cannot be answered at the moment: `Retry-After` says when to ask again",
+        );
+        add(operation, "504", "It took too long");
+    }
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response
-            && status.starts_with('4')
+            && (status.starts_with('4') || guarded && status.starts_with('5'))
         {
             problem(response);
         }

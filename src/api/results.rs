@@ -16,7 +16,7 @@ use super::auth::Caller;
 use super::params::{Params, id};
 use super::problem::Problem;
 use super::shapes::SectionAnswer;
-use super::table;
+use super::{rows, table};
 use crate::clock::Clock;
 use crate::documents::portfolio::{self, Section};
 use crate::domain::{Calendar, Portfolio, PortfolioId};
@@ -32,7 +32,7 @@ use crate::store::reports::{self, Bias, Part, Published, Report, Unpublished};
         ("date" = Option<NaiveDate>, Query, description = "The session; without it, the newest that is published"),
         ("strict" = Option<bool>, Query, description = "Only a date of which nothing failed"),
         ("If-None-Match" = Option<String>, Header, description = "The ETag of an earlier answer"),
-        ("Accept" = Option<String>, Header, description = "text/csv for sections that are lists")),
+        ("Accept" = Option<String>, Header, description = "text/csv for a table: of a list its rows, of risk the contributions, of exposures the factors, of correlation one row for each pair, of fits one for each slope")),
     responses(
         (status = 200, description = "The section, or why it is not there", body = SectionAnswer),
         (status = 304, description = "As it was"),
@@ -86,11 +86,12 @@ pub(super) async fn section(
         return Ok(not_modified(tag));
     }
     let document = envelope(&report, section, &prices, date);
-    let tag = [(header::ETAG, tag)];
+    let (tag, vary) = ([(header::ETAG, tag)], [(header::VARY, "accept")]);
     if csv {
-        return Ok((tag, table::csv(&document["data"])?).into_response());
+        let rows = rows::of(name, &document["data"]).unwrap_or_default();
+        return Ok((tag, vary, table::csv(&rows)?).into_response());
     }
-    Ok((tag, axum::Json(document)).into_response())
+    Ok((tag, vary, axum::Json(document)).into_response())
 }
 
 /// Weak: whether it is compressed is no difference.
@@ -131,10 +132,20 @@ pub(super) fn wants_csv(headers: &HeaderMap) -> bool {
     let accept = headers
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok());
-    accept.is_some_and(|accept| {
-        accept
-            .split(',')
-            .any(|kind| kind.trim().starts_with("text/csv"))
+    let wanted = |name: &str| wanted(accept?, name);
+    let table = wanted("text/csv").unwrap_or_default();
+    table > 0.0 && table >= wanted("application/json").unwrap_or_default()
+}
+
+/// How much a form is wanted, 0 to 1; nothing where it is not named.
+fn wanted(accept: &str, name: &str) -> Option<f32> {
+    accept.split(',').find_map(|kind| {
+        let mut parts = kind.split(';').map(str::trim);
+        if !parts.next()?.eq_ignore_ascii_case(name) {
+            return None;
+        }
+        let weight = parts.find_map(|part| part.strip_prefix("q="));
+        Some(weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0)))
     })
 }
 
@@ -243,4 +254,35 @@ fn envelope(
         "coverage_reason": portfolio::coverage_reason(report),
         "data": data,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_for_those_who_like_it_best() {
+        let csv = |accept: &str| {
+            let value = axum::http::HeaderValue::from_str(accept).unwrap();
+            wants_csv(&HeaderMap::from_iter([(header::ACCEPT, value)]))
+        };
+        for accept in [
+            "text/csv",
+            "TEXT/CSV; charset=utf-8",
+            "text/csv, application/json;q=0.5",
+            "text/html, text/csv;q=0.9",
+        ] {
+            assert!(csv(accept), "{accept}");
+        }
+        for accept in [
+            "*/*",
+            "application/json, text/csv;q=0.1",
+            "text/csv;q=0",
+            "text/csvx",
+            "",
+        ] {
+            assert!(!csv(accept), "{accept}");
+        }
+        assert!(!wants_csv(&HeaderMap::new()));
+    }
 }

@@ -33,7 +33,9 @@ pub use answer::{
     FitsAnswer, OptionsAnswer, OverviewAnswer, PositionsAnswer, ReplaysAnswer, ReverseStressAnswer,
     RiskAnswer, SectorsAnswer, StressAnswer, ValueAtRiskAnswer, VolatilityAnswer,
 };
-pub use book::{Flow, Flows, Mark, Marks, Portfolio, Portfolios, Snapshot, Snapshots, Terms};
+pub use book::{
+    BookLot, Flow, Flows, Lots, Mark, Marks, Portfolio, Portfolios, Snapshot, Snapshots, Terms,
+};
 pub use control::{CancelReceipt, HoldReceipt, Live, Pause, Pauses, Ready, ReadyChecks};
 pub use diff::{DiffError, DiffPhase, DiffPortfolio, DiffRun, RunDiff};
 pub use explain::{Explained, Explanation, Named, Number};
@@ -80,7 +82,7 @@ pub(super) fn require_all_keys(document: &mut OpenApi) {
         ($($shape:ty),+ $(,)?) => { $(collect::<$shape>(&mut named);)+ };
     }
     collect!(SectionAnswer, PerformanceAnswer, DrawdownsAnswer, Explained);
-    collect!(Portfolios, Terms, Snapshots, Flows, Marks);
+    collect!(Portfolios, Terms, Snapshots, Lots, Flows, Marks);
     collect!(
         CurrentRuns,
         RunHistory,

@@ -2,7 +2,6 @@
 //! and the proxies of the factors.
 
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -13,7 +12,7 @@ use super::auth::Caller;
 use super::calendar::Range;
 use super::params::{Params, id};
 use super::problem::Problem;
-use super::tagged::tagged;
+use super::tagged::{Asked, tagged};
 use crate::domain::Symbol;
 use crate::engine::MINIMUM_OBSERVATIONS;
 use crate::store::ReadTx;
@@ -85,7 +84,7 @@ impl From<UniverseRow> for Known {
 pub(super) async fn list(
     caller: Caller,
     State(api): State<Api>,
-    headers: HeaderMap,
+    asked: Asked,
     params: Params,
 ) -> Result<Response, Problem> {
     let params = params.only(&["limit", "cursor"])?;
@@ -108,7 +107,7 @@ pub(super) async fn list(
         symbols: rows.into_iter().map(Known::from).collect(),
         next,
     };
-    tagged(&headers, &answer, |page| page["symbols"].clone())
+    tagged(&asked, &answer, |page| page["symbols"].clone())
 }
 
 /// The sessions of a symbol: each with a close, or with the reason why it has none.
@@ -183,7 +182,7 @@ pub(super) async fn prices(
     caller: Caller,
     State(api): State<Api>,
     Path(symbol): Path<String>,
-    headers: HeaderMap,
+    asked: Asked,
     params: Params,
 ) -> Result<Response, Problem> {
     let params = params.only(&["from", "to", "limit", "cursor"])?;
@@ -211,7 +210,7 @@ pub(super) async fn prices(
         data,
         next,
     };
-    tagged(&headers, &answer, |page| page["data"].clone())
+    tagged(&asked, &answer, |page| page["data"].clone())
 }
 
 /// A result of a symbol: what is there, or why not.
@@ -289,7 +288,7 @@ pub(super) async fn factors(
     caller: Caller,
     State(api): State<Api>,
     Path(symbol): Path<String>,
-    headers: HeaderMap,
+    asked: Asked,
     params: Params,
 ) -> Result<Response, Problem> {
     let date = params.only(&["date"])?.one("date")?;
@@ -316,7 +315,7 @@ pub(super) async fn factors(
         exposures: slopes.into_iter().map(Slope::from).collect(),
     });
     let answer = Factors { head, data };
-    tagged(&headers, &answer, |page| page["data"]["exposures"].clone())
+    tagged(&asked, &answer, |page| page["data"]["exposures"].clone())
 }
 
 impl From<store::SlopeRow> for Slope {
@@ -372,7 +371,7 @@ pub(super) async fn metrics(
     caller: Caller,
     State(api): State<Api>,
     Path(symbol): Path<String>,
-    headers: HeaderMap,
+    asked: Asked,
     params: Params,
 ) -> Result<Response, Problem> {
     let date = params.only(&["date"])?.one("date")?;
@@ -392,7 +391,7 @@ pub(super) async fn metrics(
         head,
         data: row.map(Returns::from),
     };
-    tagged(&headers, &answer, |page| serde_json::json!([page["data"]]))
+    tagged(&asked, &answer, |page| serde_json::json!([page["data"]]))
 }
 
 impl From<store::MetricRow> for Returns {

@@ -17,6 +17,10 @@ pub(super) fn bytes(list: &Value) -> Result<Vec<u8>, Problem> {
     let rows = list
         .as_array()
         .ok_or_else(|| Problem::new(Kind::NotAcceptable, "this is no list: ask for JSON"))?;
+    // Without a row nobody knows the columns.
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut writer = csv::Writer::from_writer(Vec::new());
     let keys: Vec<&String> = rows
         .first()

@@ -1,7 +1,5 @@
 //! Signing in with a token of the API, and out.
 
-use std::fmt::Write as _;
-
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -12,25 +10,13 @@ use super::session::{Sent, cookie, no_cookie, own, secure};
 use crate::api::Api;
 use crate::api::auth::Caller;
 use crate::api::params::Params;
+pub(super) use crate::api::params::encoded;
 use crate::api::problem::{Kind, Problem};
 use crate::domain::Token;
 
 /// Where somebody signs in who wanted to see a page.
 pub(super) fn address(target: &str) -> String {
     format!("/login?next={}", encoded(target))
-}
-
-/// A text as a value of a query.
-pub(super) fn encoded(text: &str) -> String {
-    let mut address = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte) {
-            address.push(char::from(byte));
-        } else {
-            let _ = write!(address, "%{byte:02X}");
-        }
-    }
-    address
 }
 
 /// A page of this server; anything else leads to the first one.

@@ -111,6 +111,49 @@ pub struct Snapshot {
     pub return_day_reason: Option<String>,
 }
 
+/// The lots of a portfolio, as they were imported.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct Lots {
+    /// Whose.
+    pub portfolio_id: uuid::Uuid,
+    /// By symbol and entry.
+    pub positions: Vec<BookLot>,
+}
+
+/// A lot of a book.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct BookLot {
+    /// Which.
+    pub position_id: uuid::Uuid,
+    /// What was traded; of an option, the contract.
+    pub symbol: String,
+    /// LONG, SHORT, LC, SC, LP or SP.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// PUBLIC, OPTIONS or PRIVATE.
+    pub class: String,
+    /// A finer label of the class.
+    pub subtype: Option<String>,
+    /// Shares or contracts at entry, before later splits; negative of a short.
+    pub quantity: Money,
+    /// Day of the entry.
+    pub entry_date: NaiveDate,
+    /// Per share, positive.
+    pub entry_price: Money,
+    /// Day of the exit; null of a lot that is held.
+    pub exit_date: Option<NaiveDate>,
+    /// Per share, zero for a worthless end.
+    pub exit_price: Option<Money>,
+    /// Of an option.
+    pub underlying: Option<String>,
+    /// Of an option, per share.
+    pub strike: Option<Money>,
+    /// Last day of an option.
+    pub expiry: Option<NaiveDate>,
+    /// CALL or PUT, of an option.
+    pub right: Option<String>,
+}
+
 /// Cash flows of a portfolio.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct Flows {

@@ -1,6 +1,8 @@
 //! Events: in order, and resumed without loss.
 
 use serde_json::json;
+use sigmabatch::domain::{Access, Token};
+use sigmabatch::engine::Order;
 
 use super::{Served, book};
 use crate::world::World;
@@ -55,6 +57,43 @@ async fn a_stream_tells_a_run_to_its_end_and_is_resumed_without_loss() {
         .await
         .expect(400);
     assert_eq!(problem["field"], "Last-Event-ID");
+}
+
+/// A token that is worth nothing any more hears nothing any more; others do.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_with_its_token() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    book(&world, "book").await;
+    let start = "/api/v1/admin/batch/run";
+    let run = served.operator.post(start, &json!({})).await.expect(202);
+    let run: uuid::Uuid = run["batch_run_id"].as_str().unwrap().parse().unwrap();
+    let insert = "insert into event (run_id, kind) values ($1, $2)";
+    let tell = async |kind: &str| {
+        let told = sqlx::query(insert).bind(run).bind(kind);
+        told.execute(&world.db).await.unwrap();
+    };
+    tell("before").await;
+    let token = super::token(&world, &Access::Viewer).await;
+    let path = format!("/api/v1/runs/{run}/events");
+    let mut live = served.nobody.with(&token).events(&path, None).await;
+    let mut other = served.viewer.events(&path, None).await;
+    live.next().await.expect("it begins");
+    let token: Token = token.parse().unwrap();
+    let order = Order {
+        who: "it",
+        reason: "lost",
+    };
+    let gone = sigmabatch::engine::revoke_token(&world.engine.pools, token.id, order).await;
+    gone.unwrap();
+    while live.next().await.is_some() {}
+    tell("afterwards").await;
+    loop {
+        let (_, event) = other.next().await.expect("another token is another");
+        if event["kind"] == "afterwards" {
+            break;
+        }
+    }
 }
 
 /// A transaction that began first and ends last: its event is neither skipped nor out of order.

@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::client::Answer;
 use super::{Served, book};
-use crate::world::{World, on, request};
+use crate::market::close;
+use crate::world::{World, on, range, request};
 
 /// Every null beside a reason, no number that is none.
 fn sound(value: &Value) {
@@ -191,6 +193,134 @@ async fn answers_are_tagged_packed_and_tabled() {
         (rest["data"].as_array().unwrap().len(), &rest["next"]),
         (1, &Value::Null)
     );
+}
+
+/// The cells of a table, its header first.
+fn cells(table: &Answer) -> Vec<Vec<String>> {
+    assert_eq!(table.status, 200, "{}", table.text());
+    assert!(table.headers["content-type"].starts_with("text/csv"));
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .from_reader(table.body.as_slice());
+    let rows = reader.records();
+    rows.map(|row| row.unwrap().iter().map(ToOwned::to_owned).collect())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_says_where_it_goes_on() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let viewer = &served.viewer;
+    let id = book(&world, "book").await;
+    world.worker().await;
+    world.run(&request(range("2016-12-27", "2016-12-30"))).await;
+    let table = async |path: &str| {
+        let csv = [("accept", "text/csv")];
+        viewer.ask("GET", path, &csv, b"").await
+    };
+    let first = format!("/api/v1/portfolios/{id}/snapshots?limit=3&strict=false");
+    let prices = "/api/v1/symbols/AAA/prices?from=2016-12-27&limit=3".to_owned();
+    for (first, column) in [(first, "as_of"), (prices, "date")] {
+        let (mut path, mut dates) = (Some(first.clone()), Vec::new());
+        while let Some(here) = path {
+            let page = table(&here).await;
+            let rows = cells(&page);
+            let place = rows
+                .first()
+                .and_then(|head| head.iter().position(|name| name == column));
+            dates.extend(rows.iter().skip(1).map(|row| row[place.unwrap()].clone()));
+            let link = page.headers.get("link");
+            path = link.map(|link| {
+                let (target, rest) = link.trim_start_matches('<').split_once('>').unwrap();
+                assert_eq!(rest, "; rel=\"next\"");
+                target.to_owned()
+            });
+            assert!(dates.len() <= 4, "{dates:?}");
+        }
+        assert_eq!(
+            dates,
+            ["2016-12-27", "2016-12-28", "2016-12-29", "2016-12-30"],
+            "{first}"
+        );
+        assert!(
+            viewer.get(&first).await.headers.contains_key("link"),
+            "JSON says it too"
+        );
+    }
+    for path in ["snapshots", "positions", "explain/nav"] {
+        let path = format!("/api/v1/portfolios/{id}/{path}");
+        let tag = viewer.get(&path).await.headers["etag"].clone();
+        let known = [("if-none-match", tag.as_str())];
+        let again = viewer.ask("GET", &path, &known, b"").await;
+        assert_eq!((again.status, again.body.len()), (304, 0), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sections_are_tables_where_that_makes_sense() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let rows = ["AAA", "BBB", "CCC"].map(|symbol| {
+        format!(
+            "{symbol},100,{},2016-12-19,PUBLIC",
+            close(symbol, "2016-12-19")
+        )
+    });
+    let rows = rows.each_ref().map(String::as_str);
+    let id = world.book("book", "100000", "2016-12-19", &rows).await;
+    world.worker().await;
+    world.run(&request(on("2016-12-30"))).await;
+    let own = format!("/api/v1/portfolios/{id}");
+    let csv = [("accept", "text/csv")];
+    let ask = async |path: &str| {
+        served
+            .viewer
+            .ask("GET", &format!("{own}/{path}"), &csv, b"")
+            .await
+    };
+    for (section, column) in [
+        ("overview", "nav"),
+        ("volatility", "realised_21"),
+        ("concentration", "hhi"),
+        ("exposures", "beta"),
+        ("fits", "factor"),
+        ("risk", "contribution"),
+        ("correlation", "correlation"),
+        ("completeness", "outcome"),
+        ("data-quality", "symbol"),
+        ("positions", "quantity"),
+    ] {
+        let path = format!("results/{section}");
+        let rows = cells(&ask(&path).await);
+        assert!(
+            rows.len() > 1 && rows[0].iter().any(|name| name == column),
+            "{section}: {rows:?}"
+        );
+    }
+    // One row for each pair, with the number of the document.
+    let rows = cells(&ask("results/correlation").await);
+    let document = served
+        .viewer
+        .get(&format!("{own}/results/correlation"))
+        .await
+        .expect(200);
+    let data = &document["data"];
+    let of = |name: &str| rows[0].iter().position(|known| known == name).unwrap();
+    assert_eq!(rows.len(), 4, "three symbols have three pairs");
+    for row in &rows[1..] {
+        let place = |name: &str| {
+            let symbols = data["symbols"].as_array().unwrap();
+            symbols
+                .iter()
+                .position(|symbol| symbol == row[of(name)].as_str())
+                .unwrap()
+        };
+        let value = &data["matrix"][place("symbol")][place("other")];
+        assert_eq!(row[of("correlation")], value.to_string());
+    }
+    let refused = ask("explain/nav").await;
+    assert_eq!(refused.expect(406)["type"], "/docs#problem-not-acceptable");
 }
 
 #[tokio::test(flavor = "multi_thread")]

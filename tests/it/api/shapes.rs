@@ -95,6 +95,8 @@ async fn every_answer_is_of_the_shape_that_the_document_says() {
     for name in ["", "/performance", "/drawdowns", "/snapshots"] {
         ask(name, "").await;
     }
+    let lots = ask("/positions", "").await;
+    assert_eq!(lots["positions"].as_array().map(Vec::len), Some(5));
     for (name, key) in [("/flows", "flows"), ("/marks", "marks")] {
         assert_eq!(ask(name, "").await[key].as_array().map(Vec::len), Some(1));
     }
