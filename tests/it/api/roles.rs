@@ -52,7 +52,9 @@ fn allowed(method: &str, route: &str) -> [u16; 2] {
         | ("DELETE", "/api/v1/portfolios/{portfolio_id}") => [200, 200],
         ("POST", "/api/v1/admin/batch/run") => [202, 202],
         // The body has no list, or does not say of what.
-        ("POST", "/api/v1/portfolios") => [400, 403],
+        ("POST", "/api/v1/portfolios" | "/api/v1/admin/pause" | "/api/v1/admin/resume") => {
+            [400, 403]
+        }
         ("PUT", "/api/v1/portfolios/{portfolio_id}/positions")
         | (
             "POST",
@@ -60,8 +62,6 @@ fn allowed(method: &str, route: &str) -> [u16; 2] {
             | "/api/v1/portfolios/{portfolio_id}/marks"
             | "/api/v1/admin/retry",
         ) => [400, 400],
-        // They have to say what.
-        ("POST", "/api/v1/admin/pause" | "/api/v1/admin/resume") => [400, 403],
         _ => panic!("{method} {route}: say who may"),
     }
 }
