@@ -168,17 +168,6 @@ impl Within {
         along
     }
 
-    /// The point of the space that is nearest to `u`.
-    fn project(&self, u: &[f64]) -> Vec<f64> {
-        let beside: Vec<f64> = u.iter().zip(&self.nearest).map(|(u, n)| u - n).collect();
-        let along = self.along(&beside);
-        along
-            .iter()
-            .zip(&self.nearest)
-            .map(|(a, n)| a + n)
-            .collect()
-    }
-
     /// The space in which one more floor is touched, if there is one.
     fn and(&self, floor: usize, row: &[f64]) -> Option<Self> {
         let normal = self.along(row);
@@ -277,12 +266,15 @@ impl<F: Fn(&[f64]) -> Result<f64, Error>> Search<F> {
         let mut best: Option<Vec<f64>> = None;
         loop {
             let ended = self.tangents(&u, &within)?;
-            if let Some(found) = self.on_ray(&ended.u)?
-                && best
-                    .as_ref()
-                    .is_none_or(|best| dot(&found, &found) < dot(best, best))
-            {
-                best = Some(found);
+            // On a kink the loss may be the largest of its ray: there, and nowhere near, it is reached.
+            let reached =
+                ended.settled && (self.profit(&ended.u)? + self.loss).abs() <= 1e-9 * self.loss;
+            let at = reached.then(|| ended.u.clone());
+            for found in self.on_ray(&ended.u)?.into_iter().chain(at) {
+                let nearer = |best: &Vec<f64>| dot(&found, &found) < dot(best, best);
+                if best.as_ref().is_none_or(nearer) {
+                    best = Some(found);
+                }
             }
             if ended.settled {
                 return Ok(best);
@@ -293,8 +285,9 @@ impl<F: Fn(&[f64]) -> Result<f64, Error>> Search<F> {
             let Some(next) = next else {
                 return Ok(best);
             };
+            // From where the space is nearest to rest: far out everything may be lost already, and nothing has a slope.
+            u.clone_from(&next.nearest);
             within = next;
-            u = within.project(&ended.u);
         }
     }
 
@@ -348,17 +341,20 @@ impl<F: Fn(&[f64]) -> Result<f64, Error>> Search<F> {
         })
     }
 
-    /// The floor that lies between two points, nearest to the second, of those that are not touched already.
+    /// The floor that is met first on the way between two points, of those that are not touched already.
     fn crossed(&self, from: &[f64], to: &[f64], within: &Within) -> Option<usize> {
-        let mut nearest: Option<(usize, f64)> = None;
+        let mut first: Option<(usize, f64)> = None;
         for (floor, row) in self.floors.iter().enumerate() {
             let (a, b) = (dot(row, from) + 1.0, dot(row, to) + 1.0);
-            let crossed = (a < 0.0) != (b < 0.0) && !within.floors.contains(&floor);
-            if crossed && nearest.is_none_or(|(_, distance)| b.abs() < distance) {
-                nearest = Some((floor, b.abs()));
+            if (a < 0.0) == (b < 0.0) || within.floors.contains(&floor) {
+                continue;
+            }
+            let part = a / (a - b);
+            if first.is_none_or(|(_, least)| part < least) {
+                first = Some((floor, part));
             }
         }
-        nearest.map(|(floor, _)| floor)
+        first.map(|(floor, _)| floor)
     }
 
     /// The nearest point of the ray through `u` that loses exactly the amount.
@@ -530,6 +526,29 @@ mod tests {
             panic!("{found:?}");
         };
         assert_most_plausible(0.25, &found, hedged);
+        // Covered calls beside a short position: at rest a rally hurts, far out a fall does.
+        let call = |spot: f64| {
+            let terms = Terms {
+                right: Right::Call,
+                spot: spot.max(0.0),
+                strike: 97.0,
+                years: 0.46,
+                rate: 0.04,
+                dividend_yield: 0.0,
+            };
+            terms.value(0.25).unwrap().price
+        };
+        let rows = [vec![1.2, 0.0, 0.1], vec![0.9, 0.2, 0.0]];
+        let covered = |s: &[f64]| {
+            let long = dot(&rows[0], s).max(-1.0);
+            let short = dot(&rows[1], s).max(-1.0);
+            0.28 * long - 0.0028 * (call(100.0 * (1.0 + long)) - call(100.0)) - 0.17 * short
+        };
+        let found = most_plausible(&covariance(), 0.2, &rows, |s| Ok(covered(s))).unwrap();
+        let Reverse::Found(found) = found else {
+            panic!("{found:?}");
+        };
+        assert_most_plausible(0.2, &found, covered);
         // Both have lost everything, and that is all there is.
         let all = |s: &[f64]| {
             let [a, b] = raw(s);
@@ -540,6 +559,40 @@ mod tests {
             panic!("{found:?}");
         };
         assert_most_plausible(0.999, &found, all);
+    }
+
+    /// A book that was looked at by hand (1,000 AAPL with ten calls written on them, 200 XOM short, 2016-12-30): a rally of 153 % loses a
+    /// fifth as well, but a fall of AAPL to nothing is nearer.
+    #[test]
+    fn a_fall_to_nothing_may_be_nearer_than_a_rally() {
+        let sigma = Matrix::new(
+            2,
+            2,
+            vec![0.013_754_011, 0.010_956_235, 0.010_956_235, 0.012_983_221],
+        )
+        .unwrap();
+        let call = |spot: f64| {
+            let terms = Terms {
+                right: Right::Call,
+                spot,
+                strike: 28.0,
+                years: 168.0 / 365.0,
+                rate: 0.04,
+                dividend_yield: 0.0,
+            };
+            terms.value(0.155_871).unwrap().price
+        };
+        let pnl = |s: &[f64]| {
+            let (long, short) = (s[0].max(-1.0), s[1].max(-1.0));
+            let calls = call(27.019 * (1.0 + long)) - call(27.019);
+            (27_019.0 * long - 1_000.0 * calls - 13_154.8 * short) / 104_488.808
+        };
+        let rows = [vec![1.0, 0.0], vec![0.0, 1.0]];
+        let found = found(most_plausible(&sigma, 0.2, &rows, |s| Ok(pnl(s))).unwrap());
+        // By a grid over both moves.
+        assert!((found.distance - 10.520).abs() < 1e-3, "{found:?}");
+        assert!((found.proxies[0] + 1.0).abs() < 1e-9, "{found:?}");
+        assert!((found.proxies[1] + 0.395).abs() < 1e-3, "{found:?}");
     }
 
     #[test]
