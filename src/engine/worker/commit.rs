@@ -242,6 +242,8 @@ async fn write(
         });
     }
     let mut superseded = Vec::new();
+    // In the order of the pipeline: phases that change inputs come before those that write sets. The other way round two batches could share the
+    // lock on sets (`migrations/0003_results.sql`) and each wait to have it alone.
     for (name, done) in &by_phase {
         superseded.extend(phase(life, *name)?.commit(tx, done).await?);
     }

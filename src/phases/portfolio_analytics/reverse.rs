@@ -9,7 +9,7 @@ use super::{Loaded, Outcome};
 use crate::analytics::linalg::dot;
 use crate::analytics::reverse_stress::{Reverse, most_plausible};
 use crate::analytics::stress::StressModel;
-use crate::analytics::stress_pnl::instrument_move;
+use crate::analytics::stress_pnl::{instrument_move, profit_and_loss};
 use crate::analytics::{Error as NumericError, reverse_stress::Found};
 use crate::store::portfolio_results::ReverseRow;
 
@@ -35,10 +35,10 @@ pub(super) fn reverse(view: &BookView<'_>, loaded: &Loaded) -> (Vec<ReverseRow>,
             Err(outcome) => Err(outcome.clone()),
         };
         rows.push(match found {
-            Ok(((floored, found), factors)) => {
-                let row = done(view, loss, &found, factors);
-                ReverseRow { floored, ..row }
-            }
+            Ok(((floored, found), factors)) => ReverseRow {
+                floored,
+                ..done(view, loss, &found, factors)
+            },
             Err(outcome) => {
                 let row = left_out(loss, &outcome);
                 if !outcome.is_strict() {
@@ -92,12 +92,12 @@ fn floored(
 ) -> Result<Option<Decimal>, Outcome> {
     let failed = |error: NumericError| Outcome::Failed(error.to_string());
     let moves = model.factor_moves(&found.proxies).map_err(failed)?;
-    let mut floored = 0.0;
+    let mut stock = Vec::with_capacity(view.modelled.len());
     for one in &view.modelled {
         let by = instrument_move(&one.betas, &moves).map_err(failed)?;
-        floored += one.linear * (by.applied - by.raw);
+        stock.push((one.linear, by));
     }
-    Ok(amount(floored))
+    Ok(amount(profit_and_loss(&stock).floored))
 }
 
 /// Slopes of each underlying on the proxies: betas are on factors, which are proxies less their part of the market.
