@@ -6,6 +6,7 @@ use super::run::{explain, request};
 use super::text::{count, left, right, table};
 use super::{Error, GlobalSettings, Output, PlanArgs};
 use crate::documents::planned::preview as document;
+use crate::domain::Symbol;
 use crate::engine::{self, Preview};
 
 /// Plans, undoes it, and says what it was.
@@ -73,6 +74,14 @@ fn page(preview: &Preview) -> String {
         String::new(),
     ]);
     page.push_str(&table(&columns, rows));
+    if !preview.without_closes.is_empty() {
+        let names: Vec<&str> = preview.without_closes.iter().map(Symbol::as_str).collect();
+        let _ = writeln!(
+            page,
+            "\nNo close is stored yet of {}: providers will be asked, and may have none.",
+            names.join(", ")
+        );
+    }
     page.push_str("\nNothing was stored: `sigmabatch run` with the same arguments plans it.\n");
     page
 }

@@ -51,6 +51,7 @@ pub fn preview(preview: &Preview) -> Value {
         "provider": provider,
         "portfolio_dates": preview.portfolio_dates,
         "reused": preview.reused,
+        "without_closes": preview.without_closes,
     })
 }
 

@@ -151,6 +151,34 @@ pub async fn gaps(
         .collect()
 }
 
+/// Symbols that these books hold or have options on within `first` to `last`, and of which no close up to `last` is stored.
+pub async fn without_closes(
+    db: &mut ReadTx<'_>,
+    portfolios: &[PortfolioId],
+    (first, last): (NaiveDate, NaiveDate),
+) -> Result<Vec<Symbol>> {
+    let portfolios: Vec<Uuid> = portfolios.iter().map(|id| id.0).collect();
+    let symbols = sqlx::query_scalar!(
+        r#"select s.symbol as "symbol!"
+           from (select distinct case class when 'OPTIONS' then underlying else symbol end as symbol
+                 from positions
+                 where portfolio_id = any($1) and deleted_at is null and class in ('PUBLIC', 'OPTIONS')
+                   and entry_date <= $3 and (exit_date is null or exit_date > $2)) s
+           where not exists (select from market_data_cache m where m.symbol = s.symbol and m.date <= $3)
+           order by s.symbol collate "C""#,
+        &portfolios,
+        first,
+        last
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("looking for symbols without prices")?;
+    symbols
+        .iter()
+        .map(|symbol| word("positions", symbol))
+        .collect()
+}
+
 /// Symbols without a profile that is fresh at `oldest` or later.
 pub async fn without_fresh_profile(
     db: &mut ReadTx<'_>,

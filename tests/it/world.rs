@@ -214,7 +214,8 @@ impl World {
         id
     }
 
-    async fn import(&self, name: &str, equity: &str, inception: &str, csv: &[u8]) -> PortfolioId {
+    /// A book from a file.
+    pub(crate) async fn import(&self, name: &str, equity: &str, inception: &str, csv: &[u8]) -> PortfolioId {
         let portfolio = Portfolio {
             id: PortfolioId::of("it", name),
             name: name.to_owned(),

@@ -49,6 +49,8 @@ pub struct RunPreview {
     pub portfolio_dates: u64,
     /// Those that are current and stay as they are.
     pub reused: u64,
+    /// Symbols held, or underlyings, of which no close is stored yet: a provider will be asked, and may have none.
+    pub without_closes: Vec<String>,
 }
 
 /// What providers are asked in a phase.

@@ -126,6 +126,12 @@ fn steps(plan: &Value) -> Markup {
         .flatten()
         .filter_map(Value::as_str)
         .collect();
+    let unpriced: Vec<&str> = plan["without_closes"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     let phases = PhaseName::ALL
         .iter()
         .filter(|phase| !plan["tasks"][phase.as_str()].is_null());
@@ -137,6 +143,9 @@ fn steps(plan: &Value) -> Markup {
             (word(plan, "label")) ": " (dates.first().unwrap_or(&"–")) " to " (dates.last().unwrap_or(&"–")) ", "
             (plan["portfolios"]) " portfolios, " (plan["symbols"]) " symbols; of " (plan["portfolio_dates"])
             " results " (plan["reused"]) " are current and stay."
+        }
+        @if !unpriced.is_empty() {
+            p #unpriced { "No close is stored yet of " (unpriced.join(", ")) ": providers will be asked, and may have none." }
         }
         div.scroll tabindex="0" { table {
             thead { tr { th scope="col" { "Phase" } th.n scope="col" { "Tasks" } th.n scope="col" { "Calls of providers" }

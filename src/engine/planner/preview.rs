@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Basis, PlanError, Planned, Request, plan_within};
-use crate::domain::{PermitClass, PhaseName};
+use crate::domain::{PermitClass, PhaseName, Symbol};
 use crate::engine::{Engine, Error};
 use crate::phases::MODEL_VERSION;
 use crate::store::{WriteTx, plans, tasks};
@@ -19,6 +19,8 @@ pub struct Preview {
     pub portfolio_dates: usize,
     /// Those of them that are current and stay as they are.
     pub reused: usize,
+    /// Symbols held within the dates, or underlyings, of which no close is stored yet: a provider will be asked, and may have none.
+    pub without_closes: Vec<Symbol>,
 }
 
 /// What providers are asked in one phase.
@@ -64,6 +66,12 @@ pub async fn preview(engine: &Engine, request: &Request) -> Result<Preview, Plan
     let count = |work: std::collections::BTreeMap<_, Vec<_>>| work.values().map(Vec::len).sum();
     let all = plans::lacking(&mut db, &ids, &planned.dates, MODEL_VERSION, true).await?;
     let due = plans::lacking(&mut db, &ids, &planned.dates, MODEL_VERSION, request.force).await?;
+    let without_closes = match (planned.dates.first(), planned.dates.last()) {
+        (Some(first), Some(last)) => {
+            plans::without_closes(&mut db, &ids, (first.date(), last.date())).await?
+        }
+        _ => Vec::new(),
+    };
     tx.rollback().await?;
     let (portfolio_dates, due): (usize, usize) = (count(all), count(due));
     Ok(Preview {
@@ -71,5 +79,6 @@ pub async fn preview(engine: &Engine, request: &Request) -> Result<Preview, Plan
         provider,
         portfolio_dates,
         reused: portfolio_dates - due,
+        without_closes,
     })
 }

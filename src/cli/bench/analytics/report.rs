@@ -30,26 +30,39 @@ pub(super) struct Report {
     pub(super) python: Python,
 }
 
-/// Workload, key of the script's answer, library, how it is called.
-const OTHERS: [(&str, &str, &str, &str); 3] = [
-    (
-        "joint_fits",
-        "joint_fits_ms",
-        "statsmodels",
-        "statsmodels WLS with HAC errors, no prior",
-    ),
-    (
-        "correlations",
-        "correlations_ms",
-        "numpy",
-        "numpy corrcoef, no holes, no intervals",
-    ),
-    (
-        "correlations",
-        "pairwise_ms",
-        "pandas",
-        "pandas corr, pairwise complete, no intervals",
-    ),
+/// Another library at the same work.
+struct Other {
+    workload: &'static str,
+    /// Of the script's answer.
+    key: &'static str,
+    library: &'static str,
+    what: &'static str,
+    /// So many times as long as ours it should take at least.
+    target: Option<f64>,
+}
+
+const OTHERS: [Other; 3] = [
+    Other {
+        workload: "joint_fits",
+        key: "joint_fits_ms",
+        library: "statsmodels",
+        what: "statsmodels WLS with HAC errors, no prior",
+        target: Some(20.0),
+    },
+    Other {
+        workload: "correlations",
+        key: "correlations_ms",
+        library: "numpy",
+        what: "numpy corrcoef, no holes, no intervals",
+        target: None,
+    },
+    Other {
+        workload: "correlations",
+        key: "pairwise_ms",
+        library: "pandas",
+        what: "pandas corr, pairwise complete, no intervals",
+        target: None,
+    },
 ];
 
 impl Report {
@@ -71,13 +84,18 @@ impl Report {
         }
         let mut python = Map::new();
         python.insert("version".to_owned(), json!(self.python.version("python")));
-        for (workload, key, library, what) in OTHERS {
-            let found = self.python.ms(key, library);
+        for other in OTHERS {
+            let found = self.python.ms(other.key, other.library);
+            let times = found
+                .as_ref()
+                .ok()
+                .map(|ms| ms / self.median(other.workload));
             let value = json!({
-                "what": what, "version": self.python.version(library), "median_ms": found.as_ref().ok(),
-                "reason": found.as_ref().err(), "times_ours": found.as_ref().ok().map(|ms| ms / self.median(workload)),
+                "what": other.what, "version": self.python.version(other.library), "median_ms": found.as_ref().ok(),
+                "reason": found.as_ref().err(), "times_ours": times, "target_times": other.target,
+                "reached": times.zip(other.target).map(|(times, target)| times >= target),
             });
-            let name = format!("{workload}_{library}");
+            let name = format!("{}_{}", other.workload, other.library);
             python.insert(name, value);
         }
         document.insert("python".to_owned(), Value::Object(python));
@@ -105,21 +123,30 @@ impl Report {
             right("target"),
         ];
         let mut text = table(&columns, rows);
-        let others = OTHERS.map(|(workload, key, library, what)| {
-            let version = self.python.version(library).unwrap_or_default();
-            let what = format!("{what} {version}").trim_end().to_owned();
-            match self.python.ms(key, library) {
-                Ok(other) => vec![
+        let others = OTHERS.map(|other| {
+            let version = self.python.version(other.library).unwrap_or_default();
+            let what = format!("{} {version}", other.what).trim_end().to_owned();
+            let target = other
+                .target
+                .map_or_else(|| "–".to_owned(), |target| format!("{target:.0} ×"));
+            match self.python.ms(other.key, other.library) {
+                Ok(took) => vec![
                     what,
-                    ms(other),
-                    format!("{:.1} ×", other / self.median(workload)),
+                    ms(took),
+                    format!("{:.1} ×", took / self.median(other.workload)),
+                    target,
                 ],
-                Err(reason) => vec![what, "–".to_owned(), reason],
+                Err(reason) => vec![what, "–".to_owned(), reason, target],
             }
         });
         text.push('\n');
         text.push_str(&table(
-            &[left("in Python"), right("median"), right("of ours")],
+            &[
+                left("in Python"),
+                right("median"),
+                right("of ours"),
+                right("target"),
+            ],
             others,
         ));
         let _ = writeln!(text, "\nprocessor time, median of {} rounds", self.rounds);

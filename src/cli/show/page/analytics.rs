@@ -243,6 +243,7 @@ pub(super) fn stress(page: &mut String, report: &Report) {
             or_dash(stress.direct, percent),
             or_dash(stress.tail_p, probability),
             or_dash(stress.propagated_floored, floored),
+            or_dash(stress.coverage, coverage),
             note,
         ]
     });
@@ -253,6 +254,7 @@ pub(super) fn stress(page: &mut String, report: &Report) {
         right("direct"),
         right("plausibility"),
         right("floored"),
+        right("coverage"),
         left(""),
     ];
     let mut text = table(&columns, rows);
