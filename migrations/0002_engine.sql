@@ -59,8 +59,12 @@ create table run_phase (
     opened_at    timestamptz,
     finished_at  timestamptz,
     published_at timestamptz,
+    -- How its tasks ended, those that are not done; counted once, when the last of them had ended.
+    dead         integer,
+    cancelled    integer,
     primary key (run_id, phase),
-    check (opened_at is not null or finished_at is null)
+    check (opened_at is not null or finished_at is null),
+    check ((finished_at is null) = (dead is null) and (dead is null) = (cancelled is null))
 );
 create index run_phase_going on run_phase (run_id) where finished_at is null;
 create index run_phase_unpublished on run_phase (run_id) where published_at is null;

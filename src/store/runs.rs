@@ -357,24 +357,32 @@ pub struct PhaseRow {
 /// The phases of a run, over committed rows.
 pub async fn phases(pool: &Pool, run: RunId) -> Result<Vec<PhaseRow>> {
     sqlx::query!(
-        // Tasks are counted by state before anything is joined to them: a run has a hundred thousand, and ten phases.
-        r#"with counted as (
-               select phase, state, count(*) as n from task where run_id = $1 group by phase, state
-           ), summed as (
-               select phase,
-                      sum(n) filter (where state <> 'split') as total, sum(n) filter (where state = 'done') as done,
-                      sum(n) filter (where state = 'dead') as dead, sum(n) filter (where state = 'cancelled') as cancelled,
-                      sum(n) filter (where state = 'running') as running
-               from counted group by phase
+        // A run has a hundred thousand tasks: those of phases that are finished were counted then, and of the others only those are
+        // looked at that are unfinished, dead or cancelled. The rest is done.
+        r#"with unfinished as (
+               select phase, count(*) as n, count(*) filter (where state = 'running') as running
+               from task where run_id = $1 and finished_at is null group by phase
+           ), failed as (
+               select phase, count(*) as n from task
+               where run_id = $1 and error_class is not null and state = 'dead' group by phase
+           ), cancelled as (
+               select t.phase, count(*) as n from task t join run r on r.id = t.run_id
+               where t.run_id = $1 and t.state = 'cancelled' and r.cancelled_at is not null group by t.phase
+           ), counted as (
+               select p.*, coalesce(p.dead, f.n, 0) as ended_dead, coalesce(p.cancelled, c.n, 0) as ended_cancelled,
+                      coalesce(u.n, 0) as unfinished, coalesce(u.running, 0) as running
+               from run_phase p
+               left join unfinished u on u.phase = p.phase
+               left join failed f on f.phase = p.phase
+               left join cancelled c on c.phase = p.phase
+               where p.run_id = $1
            )
-           select p.phase, p.opened_at, p.finished_at,
-                  extract(epoch from coalesce(p.finished_at, now()) - p.opened_at)::float8 as elapsed,
-                  coalesce(s.total, 0)::bigint as "total!", coalesce(s.done, 0)::bigint as "done!",
-                  coalesce(s.dead, 0)::bigint as "dead!", coalesce(s.cancelled, 0)::bigint as "cancelled!",
-                  coalesce(s.running, 0)::bigint as "running!"
-           from run_phase p left join summed s on s.phase = p.phase
-           where p.run_id = $1
-           order by p.sort_order"#,
+           select phase, opened_at, finished_at,
+                  extract(epoch from coalesce(finished_at, now()) - opened_at)::float8 as elapsed,
+                  total::bigint as "total!", total - unfinished - ended_dead - ended_cancelled as "done!",
+                  ended_dead as "dead!", ended_cancelled as "cancelled!", running as "running!"
+           from counted
+           order by sort_order"#,
         run.0
     )
     .fetch_all(pool)

@@ -22,7 +22,7 @@ const CONSUMER_BYTES: u64 = 512;
 /// An invariant, its number, and a statement whose rows are violations.
 type Never = (u8, &'static str, &'static str);
 
-const NEVER: [Never; 16] = [
+const NEVER: [Never; 17] = [
     (1, "every planned task becomes final", "select id::text from task where state in ('ready', 'running')"),
     (
         2,
@@ -81,6 +81,18 @@ const NEVER: [Never; 16] = [
         "each gate was opened once",
         "select run_id || ' ' || (detail ->> 'phase') from event where kind = 'phase-opened'
          group by run_id, detail ->> 'phase' having count(*) > 1",
+    ),
+    (
+        7,
+        "what a phase says of its tasks is what became of them",
+        "select p.run_id || ' ' || p.phase
+         from run_phase p
+         cross join lateral (
+             select count(*) filter (where state <> 'split') as total, count(*) filter (where state = 'dead') as dead,
+                    count(*) filter (where state = 'cancelled') as cancelled
+             from task t where t.run_id = p.run_id and t.phase = p.phase) t
+         where p.total <> t.total
+            or (p.finished_at is not null and (p.dead, p.cancelled) is distinct from (t.dead, t.cancelled))",
     ),
     (
         10,

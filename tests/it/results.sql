@@ -26,8 +26,8 @@ values ('01920000-0000-7000-8000-000000000001', 'nightly', 'nightly', 'nightly/2
         false, true, 's', 'r', 'a', 'test', 'succeeded', now());
 insert into run_portfolio values ('01920000-0000-7000-8000-000000000001', 'aaaaaaaa-0000-5000-8000-000000000001');
 insert into run_date values ('01920000-0000-7000-8000-000000000001', '2016-12-30');
-insert into run_phase (run_id, phase, sort_order, after, total, opened_at, finished_at)
-values ('01920000-0000-7000-8000-000000000001', 'portfolio-analytics', 9, '{}', 2, now() - interval '2 s', now());
+insert into run_phase (run_id, phase, sort_order, after, total, opened_at, finished_at, dead, cancelled)
+values ('01920000-0000-7000-8000-000000000001', 'portfolio-analytics', 9, '{}', 2, now() - interval '2 s', now(), 1, 0);
 insert into task (run_id, phase, unit, as_of, state, finished_at, input, input_version, error_class, error) values
     ('01920000-0000-7000-8000-000000000001', 'portfolio-analytics', 'portfolio:a', '2016-12-30', 'done', now(), '{}', 1, null, null),
     ('01920000-0000-7000-8000-000000000001', 'portfolio-analytics', 'portfolio:b', '2016-12-30', 'dead', now(), '{}', 1, 'data', 'a row is odd');

@@ -215,7 +215,13 @@ impl World {
     }
 
     /// A book from a file.
-    pub(crate) async fn import(&self, name: &str, equity: &str, inception: &str, csv: &[u8]) -> PortfolioId {
+    pub(crate) async fn import(
+        &self,
+        name: &str,
+        equity: &str,
+        inception: &str,
+        csv: &[u8],
+    ) -> PortfolioId {
         let portfolio = Portfolio {
             id: PortfolioId::of("it", name),
             name: name.to_owned(),

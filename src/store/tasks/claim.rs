@@ -1,6 +1,6 @@
 //! Taking tasks: one statement for all hints of a read.
 
-use super::super::{Attempt, Pool, Result, word};
+use super::super::{Attempt, Pool, Result, WriteTx, word};
 use crate::domain::{PhaseName, RunId, TaskEpoch, TaskId, TradingDate, WorkerId};
 
 /// A task that is ours.
@@ -73,8 +73,7 @@ pub async fn claim(
     let phases: Vec<String> = capabilities.iter().map(|c| c.phase.to_string()).collect();
     let versions: Vec<i16> = capabilities.iter().map(|c| c.version).collect();
     let timeouts: Vec<f64> = capabilities.iter().map(|c| c.timeout_seconds).collect();
-    wait_for(pool, doubtful).await?;
-    let rows = sqlx::query_file!(
+    let question = sqlx::query_file!(
         "src/store/tasks/claim.sql",
         &ids,
         &epochs,
@@ -84,10 +83,17 @@ pub async fn claim(
         &versions,
         &timeouts,
         &doubts
-    )
-    .fetch_all(pool)
-    .await
-    .attempt("claiming tasks")?;
+    );
+    let rows = if doubtful.is_empty() {
+        question.fetch_all(pool).await.attempt("claiming tasks")?
+    } else {
+        let mut tx = WriteTx::begin(pool).await?;
+        hold(&mut tx, doubtful).await?;
+        let rows = question.fetch_all(tx.connection()).await;
+        let rows = rows.attempt("claiming tasks in doubt")?;
+        tx.commit().await?;
+        rows
+    };
 
     let mut answers = Vec::with_capacity(rows.len());
     for row in rows {
@@ -122,18 +128,15 @@ pub async fn claim(
     Ok(answers)
 }
 
-/// Waits until nobody holds the rows of these tasks. The claim in doubt may still be under way, and what
-/// is locked looks as if it were somebody else's.
-async fn wait_for(pool: &Pool, hints: &std::collections::BTreeSet<TaskEpoch>) -> Result<()> {
-    if hints.is_empty() {
-        return Ok(());
-    }
+/// Waits for the rows of these tasks and holds them. The claim in doubt may still be under way: what is locked looks as if it
+/// were somebody else's, and a claim that came between waiting and asking would make ours what we were just told is not.
+async fn hold(tx: &mut WriteTx, hints: &std::collections::BTreeSet<TaskEpoch>) -> Result<()> {
     let ids: Vec<i64> = hints.iter().map(|hint| hint.task.0).collect();
     sqlx::query!(
-        "select from task where id = any($1) order by id for share",
+        "select from task where id = any($1) order by id for update",
         &ids
     )
-    .execute(pool)
+    .execute(tx.connection())
     .await
     .attempt("waiting for a claim in doubt")?;
     Ok(())
