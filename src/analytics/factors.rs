@@ -13,7 +13,10 @@
 
 use std::borrow::Cow;
 
-use super::{Error, MINIMUM_OBSERVATIONS, covariance, design::Design, linalg::Matrix, weights};
+use super::{
+    Error, MINIMUM_OBSERVATIONS, covariance, design::Design, linalg::Matrix,
+    regression::scaled_condition, weights,
+};
 
 /// Half-life of the regression weights, in sessions.
 pub const HALF_LIFE: f64 = 126.0;
@@ -43,6 +46,8 @@ pub struct FactorModel {
     proxies: Vec<f64>,
     moves: Vec<f64>,
     design: Design,
+    /// Of the whole design, which symbols without holes share: it is the dearest part of a fit.
+    condition: Option<f64>,
 }
 
 impl FactorModel {
@@ -113,6 +118,7 @@ impl FactorModel {
             design = Design::new(sessions.clone(), &moves, k, &weights)?;
         }
         Ok(Self {
+            condition: scaled_condition(&design)?,
             roles: roles.to_vec(),
             market,
             window,
@@ -211,6 +217,14 @@ impl FactorModel {
             .copied()
             .collect();
         Ok(Cow::Owned(Design::new(sessions, &rows, k, &weights)?))
+    }
+
+    /// The condition number of what [`design_of`](Self::design_of) gave.
+    pub(super) fn condition_of(&self, design: &Cow<'_, Design>) -> Result<Option<f64>, Error> {
+        match design {
+            Cow::Borrowed(_) => Ok(self.condition),
+            Cow::Owned(design) => scaled_condition(design),
+        }
     }
 
     fn ages(&self) -> Vec<usize> {

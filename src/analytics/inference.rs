@@ -5,7 +5,7 @@
 //!
 //! **NaN.** What cannot be said of a NaN or infinite input is `None`.
 
-use super::special;
+use super::special::Student;
 
 /// Share of the distribution outside a confidence interval.
 pub const INTERVAL_TAIL: f64 = 0.05;
@@ -24,7 +24,7 @@ pub struct Inference {
 /// Inference by Student's t with one number of degrees of freedom: the critical value is worked out once for all coefficients.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StudentT {
-    degrees: f64,
+    student: Student,
     critical: f64,
 }
 
@@ -33,10 +33,9 @@ impl StudentT {
     /// intercept (statsmodels `use_t=True`,
     /// with robust errors too). `None` unless positive.
     pub fn new(degrees: f64) -> Option<Self> {
-        Some(Self {
-            degrees,
-            critical: special::student_t_critical(INTERVAL_TAIL, degrees)?,
-        })
+        let student = Student::new(degrees)?;
+        let critical = student.critical(INTERVAL_TAIL)?;
+        Some(Self { student, critical })
     }
 
     /// `t = c/SE`, `p = P(|T| > |t|)` and `c ± t*·SE` of a coefficient, the interval in its unit; nothing of anything
@@ -52,7 +51,7 @@ impl StudentT {
         let width = self.critical * standard_error;
         Inference {
             t,
-            p: t.and_then(|t| special::student_t_p(t, self.degrees)),
+            p: t.and_then(|t| self.student.p(t)),
             interval: Some((coefficient - width, coefficient + width)),
         }
     }

@@ -9,7 +9,6 @@ use super::{
     design::Fit,
     factors::{FactorModel, Role},
     inference::{Inference, StudentT, durbin_watson},
-    regression::scaled_condition,
     shrinkage,
 };
 
@@ -95,7 +94,7 @@ impl FactorModel {
             adjusted_r_squared: (fit.r_squared())
                 .map(|r_squared| 1.0 - (1.0 - r_squared) * (n_eff - 1.0) / left),
             durbin_watson: durbin_watson(&fit.residuals),
-            condition: scaled_condition(&design)?,
+            condition: self.condition_of(&design)?,
             alpha: fit.alpha,
             specific_variance: variance(&fit)? * SESSIONS_PER_YEAR,
             r_squared: fit.r_squared(),

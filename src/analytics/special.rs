@@ -47,61 +47,116 @@ pub fn chi_square_tail(x: f64, degrees: usize) -> Option<f64> {
 ///
 /// `None` for NaN or `degrees ≤ 0`.
 pub fn student_t_p(t: f64, degrees: f64) -> Option<f64> {
-    if t.is_nan() || degrees.is_nan() || degrees <= 0.0 {
-        return None;
-    }
-    if degrees.is_infinite() {
-        return Some(libm::erfc(t.abs() * FRAC_1_SQRT_2));
-    }
-    let square = t * t;
-    if square.is_infinite() {
-        return Some(0.0);
-    }
-    incomplete_beta(0.5 * degrees, 0.5, degrees / (degrees + square))
+    Student::new(degrees)?.p(t)
 }
 
 /// The t beyond which a share `tail` of Student's t lies on both sides together: `P(|T| > t) = tail`, so 0.05 gives the width of a 95 %
-/// interval in standard errors. By bisection of [`student_t_p`] down to neighbouring numbers.
+/// interval in standard errors.
 ///
 /// `None` unless `0 < tail < 1` and `degrees > 0`, or when t is beyond 1e60.
 pub fn student_t_critical(tail: f64, degrees: f64) -> Option<f64> {
-    if !(tail > 0.0 && tail < 1.0) {
-        return None;
+    Student::new(degrees)?.critical(tail)
+}
+
+/// Student's t with one number of degrees of freedom: what all questions about it share is worked out once.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Student {
+    degrees: f64,
+    /// `−ln B(ν/2, ½)`.
+    log_front: f64,
+}
+
+impl Student {
+    /// `None` unless `degrees > 0`; fractions and infinity are allowed.
+    pub(super) fn new(degrees: f64) -> Option<Self> {
+        (degrees > 0.0).then(|| Self {
+            degrees,
+            log_front: log_front(0.5 * degrees, 0.5),
+        })
     }
-    let (mut low, mut high) = (0.0, 1.0);
-    while student_t_p(high, degrees)? > tail {
-        low = high;
-        high *= 2.0;
-        if !super::is_number(high) {
+
+    /// See [`student_t_p`].
+    pub(super) fn p(&self, t: f64) -> Option<f64> {
+        if t.is_nan() {
             return None;
         }
+        if self.degrees.is_infinite() {
+            return Some(libm::erfc(t.abs() * FRAC_1_SQRT_2));
+        }
+        let square = t * t;
+        if square.is_infinite() {
+            return Some(0.0);
+        }
+        let x = self.degrees / (self.degrees + square);
+        incomplete_beta_of(0.5 * self.degrees, 0.5, x, self.log_front)
     }
-    loop {
-        let middle = low + 0.5 * (high - low);
-        // No number in between: the bracket is as narrow as it gets.
-        if middle <= low || middle >= high {
-            return Some(high);
+
+    /// See [`student_t_critical`]: Newton's steps on p, whose slope is twice the density, kept within a bracket.
+    pub(super) fn critical(&self, tail: f64) -> Option<f64> {
+        if !(tail > 0.0 && tail < 1.0) {
+            return None;
         }
-        if student_t_p(middle, degrees)? > tail {
-            low = middle;
-        } else {
-            high = middle;
+        let (mut low, mut high) = (0.0, 1.0);
+        while self.p(high)? > tail {
+            low = high;
+            high *= 2.0;
+            if !super::is_number(high) {
+                return None;
+            }
         }
+        let mut t = low + 0.5 * (high - low);
+        loop {
+            let excess = self.p(t)? - tail;
+            if excess > 0.0 {
+                low = t;
+            } else {
+                high = t;
+            }
+            let step = excess / (2.0 * self.density(t));
+            // A step that cannot be told from rounding is none.
+            if step.abs() <= 2.0 * f64::EPSILON * t {
+                return Some(t + step);
+            }
+            let next = t + step;
+            t = if next > low && next < high {
+                next
+            } else {
+                low + 0.5 * (high - low)
+            };
+            if t <= low || t >= high {
+                return Some(high);
+            }
+        }
+    }
+
+    /// `(1 + t²/ν)^(−(ν+1)/2) / (√ν·B(ν/2, ½))`, that of the normal distribution for infinite ν.
+    fn density(&self, t: f64) -> f64 {
+        let nu = self.degrees;
+        if nu.is_infinite() {
+            return libm::exp(-0.5 * t * t) / (2.0 * PI).sqrt();
+        }
+        libm::exp(self.log_front - 0.5 * (nu + 1.0) * libm::log1p(t * t / nu)) / nu.sqrt()
     }
 }
 
 /// Regularised incomplete beta function `I_x(a, b)` for `a, b > 0` and `x` in [0, 1], in [0, 1], by Lentz's continued fraction; `None` outside.
 pub fn incomplete_beta(a: f64, b: f64, x: f64) -> Option<f64> {
+    incomplete_beta_of(a, b, x, log_front(a, b))
+}
+
+/// `−ln B(a, b)`.
+fn log_front(a: f64, b: f64) -> f64 {
+    libm::lgamma(a + b) - libm::lgamma(a) - libm::lgamma(b)
+}
+
+fn incomplete_beta_of(a: f64, b: f64, x: f64, log_front: f64) -> Option<f64> {
     if !(a > 0.0 && b > 0.0 && a.is_finite() && b.is_finite() && (0.0..=1.0).contains(&x)) {
         return None;
     }
     if x <= 0.0 || x >= 1.0 {
         return Some(super::no_negative_zero(x));
     }
-    let log_front = libm::lgamma(a + b) - libm::lgamma(a) - libm::lgamma(b)
-        + a * libm::log(x)
-        + b * libm::log1p(-x);
-    let front = libm::exp(log_front);
+    let front = libm::exp(log_front + a * libm::log(x) + b * libm::log1p(-x));
     let value = if x < (a + 1.0) / (a + b + 2.0) {
         front * beta_fraction(a, b, x) / a
     } else {
@@ -130,7 +185,8 @@ fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
         c = guard(1.0 + odd / c);
         let change = d * c;
         fraction *= change;
-        if (change - 1.0).abs() < 1e-16 {
+        // Nearer to 1 a factor need not come: rounding may hold it one step away for ever.
+        if (change - 1.0).abs() <= f64::EPSILON {
             break;
         }
     }

@@ -32,6 +32,7 @@ except (ImportError, NameError) as error:
     answer["pandas_reason"] = str(error)
 try:
     import statsmodels, statsmodels.api as sm
+    from statsmodels.stats.stattools import durbin_watson
     answer["statsmodels"] = statsmodels.__version__
     design, weights = sm.add_constant(factors), 0.5 ** (np.arange(251, -1, -1) / 126)
 
@@ -39,7 +40,8 @@ try:
         for y in returns:
             fit = sm.WLS(y, design, weights=weights).fit(
                 cov_type="HAC", cov_kwds={"maxlags": 5, "use_correction": False})
-            fit.params, fit.bse, fit.rsquared
+            fit.params, fit.bse, fit.pvalues, fit.conf_int(), fit.rsquared, fit.rsquared_adj
+            fit.condition_number, durbin_watson(fit.resid)
 
     answer["joint_fits_ms"] = median_ms(fits)
 except (ImportError, NameError) as error:

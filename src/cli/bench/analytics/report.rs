@@ -46,7 +46,7 @@ const OTHERS: [Other; 3] = [
         workload: "joint_fits",
         key: "joint_fits_ms",
         library: "statsmodels",
-        what: "statsmodels WLS with HAC errors, no prior",
+        what: "statsmodels WLS with HAC errors, p, intervals, condition; no prior, no variance inflation",
         target: Some(20.0),
     },
     Other {
