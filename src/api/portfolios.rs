@@ -11,8 +11,8 @@ use super::Api;
 use super::auth::Caller;
 use super::params::{Params, id};
 use super::problem::Problem;
-use super::shapes::{DeleteReceipt, Flows, Lots, Marks, Portfolios, Snapshots, Terms};
-use super::tagged::{Asked, tagged};
+use super::shapes::{self, DeleteReceipt, Flows, Lots, Marks, Portfolios, Snapshots, Terms, keys};
+use super::tagged::{Asked, formed};
 use crate::domain::{CashFlow, Lot, Portfolio, PortfolioId, Symbol};
 use crate::engine;
 use crate::store::reports::{self, Published, PublishedDay};
@@ -184,7 +184,8 @@ pub(super) async fn snapshots(
         "data": rows,
         "next": next,
     });
-    tagged(&asked, &document, |page| page["data"].clone())
+    let columns = Some(keys::<shapes::Snapshot>());
+    formed(&asked, &document, columns, |page| page["data"].clone())
 }
 
 fn day(day: &PublishedDay) -> Value {
@@ -227,7 +228,10 @@ pub(super) async fn positions(
     db.close().await?;
     let rows: Value = lots.iter().map(lot).collect();
     let document = json!({ "portfolio_id": portfolio.id, "positions": rows });
-    tagged(&asked, &document, |whole| whole["positions"].clone())
+    let columns = Some(keys::<shapes::BookLot>());
+    formed(&asked, &document, columns, |whole| {
+        whole["positions"].clone()
+    })
 }
 
 /// A lot.
@@ -273,7 +277,8 @@ pub(super) async fn flows(
     db.close().await?;
     let rows: Value = flows.iter().map(flow).collect();
     let document = json!({ "portfolio_id": portfolio.id, "flows": rows });
-    tagged(&asked, &document, |whole| whole["flows"].clone())
+    let columns = Some(keys::<shapes::Flow>());
+    formed(&asked, &document, columns, |whole| whole["flows"].clone())
 }
 
 /// A flow.
@@ -310,7 +315,8 @@ pub(super) async fn marks(
         .map(|(symbol, date, price)| mark(symbol, *date, *price))
         .collect();
     let document = json!({ "portfolio_id": portfolio.id, "marks": rows });
-    tagged(&asked, &document, |whole| whole["marks"].clone())
+    let columns = Some(keys::<shapes::Mark>());
+    formed(&asked, &document, columns, |whole| whole["marks"].clone())
 }
 
 /// A mark.

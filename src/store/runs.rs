@@ -354,12 +354,14 @@ pub struct PhaseRow {
     pub elapsed_seconds: Option<f64>,
 }
 
-/// The phases of a run, over committed rows.
-pub async fn phases(pool: &Pool, run: RunId) -> Result<Vec<PhaseRow>> {
+/// The phases of a run, over committed rows. With `only`, tasks about other portfolios than these are not counted; those about
+/// symbols are.
+pub async fn phases(pool: &Pool, run: RunId, only: Option<&[Uuid]>) -> Result<Vec<PhaseRow>> {
     sqlx::query!(
         // Tasks are counted by state before anything is joined to them: a run has a hundred thousand, and ten phases.
         r#"with counted as (
-               select phase, state, count(*) as n from task where run_id = $1 group by phase, state
+               select phase, state, count(*) as n from task
+               where run_id = $1 and counts_for(unit, input, $2) group by phase, state
            ), summed as (
                select phase,
                       sum(n) filter (where state <> 'split') as total, sum(n) filter (where state = 'done') as done,
@@ -375,7 +377,8 @@ pub async fn phases(pool: &Pool, run: RunId) -> Result<Vec<PhaseRow>> {
            from run_phase p left join summed s on s.phase = p.phase
            where p.run_id = $1
            order by p.sort_order"#,
-        run.0
+        run.0,
+        only as Option<&[Uuid]>
     )
     .fetch_all(pool)
     .await
