@@ -97,7 +97,9 @@ pub(super) async fn one(
     caller: Caller,
     State(api): State<Api>,
     Path(portfolio): Path<String>,
+    params: Params,
 ) -> Result<Json<Value>, Problem> {
+    params.only(&[])?;
     let mut db = ReadTx::lazy(&api.pools().load);
     let portfolio = caller
         .portfolio(&mut db, id("portfolio", &portfolio)?)
@@ -115,7 +117,9 @@ pub(super) async fn delete(
     caller: Caller,
     State(api): State<Api>,
     Path(portfolio): Path<String>,
+    params: Params,
 ) -> Result<Json<Value>, Problem> {
+    params.only(&[])?;
     caller.changes()?;
     let mut db = ReadTx::lazy(&api.pools().load);
     let portfolio = caller
@@ -219,7 +223,9 @@ pub(super) async fn positions(
     State(api): State<Api>,
     Path(portfolio): Path<String>,
     asked: Asked,
+    params: Params,
 ) -> Result<Response, Problem> {
+    params.only(&[])?;
     let mut db = ReadTx::lazy(&api.pools().load);
     let portfolio = caller
         .portfolio(&mut db, id("portfolio", &portfolio)?)
@@ -268,7 +274,9 @@ pub(super) async fn flows(
     State(api): State<Api>,
     Path(portfolio): Path<String>,
     asked: Asked,
+    params: Params,
 ) -> Result<Response, Problem> {
+    params.only(&[])?;
     let mut db = ReadTx::lazy(&api.pools().load);
     let portfolio = caller
         .portfolio(&mut db, id("portfolio", &portfolio)?)
@@ -303,7 +311,9 @@ pub(super) async fn marks(
     State(api): State<Api>,
     Path(portfolio): Path<String>,
     asked: Asked,
+    params: Params,
 ) -> Result<Response, Problem> {
+    params.only(&[])?;
     let mut db = ReadTx::lazy(&api.pools().load);
     let portfolio = caller
         .portfolio(&mut db, id("portfolio", &portfolio)?)

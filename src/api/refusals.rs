@@ -47,6 +47,12 @@ fn of(operation: &mut Operation) {
             "400",
             "A parameter or field is wrong, a word that is no id among them: `field` names it",
         );
+    } else if guarded && is_data(operation) {
+        add(
+            operation,
+            "400",
+            "There is no such parameter: `field` names it",
+        );
     }
     if guarded {
         add(operation, "401", "No token, or none that is valid");
@@ -104,6 +110,14 @@ fn of(operation: &mut Operation) {
             problem(response);
         }
     }
+}
+
+/// Whether the answer is JSON, and no stream or text.
+fn is_data(operation: &Operation) -> bool {
+    let mut answers = operation.responses.responses.values();
+    answers.any(|answer| {
+        matches!(answer, RefOr::T(answer) if answer.content.contains_key("application/json"))
+    })
 }
 
 /// A table is another form of the answer; what stands around its rows is said in headers.

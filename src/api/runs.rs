@@ -163,7 +163,9 @@ pub(super) async fn one(
     caller: Caller,
     State(api): State<Api>,
     Path(run): Path<String>,
+    params: Params,
 ) -> Result<Json<Value>, Problem> {
+    params.only(&[])?;
     let seen = visible(&api, &caller, &run).await?;
     Ok(Json(detail(api.pools(), &seen, true).await?))
 }
@@ -390,7 +392,9 @@ pub(super) async fn diff(
     caller: Caller,
     State(api): State<Api>,
     Path((run, other)): Path<(String, String)>,
+    params: Params,
 ) -> Result<Json<Value>, Problem> {
+    params.only(&[])?;
     let mut sides = Vec::new();
     for text in [run, other] {
         let Seen { run, only } = visible(&api, &caller, &text).await?;

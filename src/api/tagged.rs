@@ -74,7 +74,8 @@ pub(super) fn tabled(
 /// The layer that tags: of what is asked for and has no tag of its own, that of what it says. Streams have no end, and pages,
 /// health and metrics are looked at once.
 pub(super) async fn tag(request: Request, next: Next) -> Response {
-    let asks = request.method() == Method::GET || request.method() == Method::HEAD;
+    // What only wants a head has no bytes here that a tag could be made of.
+    let asks = request.method() == Method::GET;
     let ours = asks && !request.uri().path().starts_with("/health/");
     let mut known = HeaderMap::new();
     if let Some(tags) = request.headers().get(header::IF_NONE_MATCH) {

@@ -374,6 +374,48 @@ async fn a_word_that_a_parameter_does_not_know_is_refused_with_those_that_it_kno
     }
 }
 
+/// A typing error is no default: a parameter that a route does not know is refused by its name, before anything is done.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parameter_that_a_route_does_not_know_is_refused() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let there = There::new(&world).await;
+    let document = serde_json::to_value(openapi()).unwrap();
+    let mut refused = 0;
+    for (method, route) in routes() {
+        // Streams and those who watch the process take what they need.
+        if !route.starts_with("/api/") || route.ends_with("/events") {
+            continue;
+        }
+        let said = &document["paths"][&route][method.to_lowercase()]["responses"]["400"];
+        assert!(said.is_object(), "{method} {route}");
+        let lists = ["positions", "flows", "marks"];
+        let list = lists.into_iter().find(|list| route.ends_with(list));
+        let list = if route == "/api/v1/portfolios" {
+            Some("positions")
+        } else {
+            list
+        };
+        let body = match (method.as_str(), list) {
+            ("GET" | "DELETE", _) => String::new(),
+            (_, Some(list)) => json!({ list: [] }).to_string(),
+            (_, None) => "{}".to_owned(),
+        };
+        let path = there.paths(&route).remove(0);
+        let kind = [("content-type", "application/json")];
+        let target = format!("{path}?zz=1");
+        let answer = served
+            .operator
+            .ask(&method, &target, &kind, body.as_bytes());
+        assert_eq!(answer.await.expect(400)["field"], "zz", "{method} {route}");
+        refused += 1;
+    }
+    assert!(refused > 35, "{refused}");
+    assert_eq!(world.count("select count(*) from run").await, 1);
+    let gone = "select count(*) from portfolios where deleted_at is not null";
+    assert_eq!(world.count(gone).await, 0);
+}
+
 /// Lists with one wrong field each, the rest being right.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_field_of_a_list_makes_the_server_fail() {
