@@ -64,19 +64,10 @@ fn of(operation: &mut Operation) {
             "Nothing of this path is there for this token; a word that is no id names nothing",
         );
     }
-    let table =
-        operation.parameters.iter().flatten().any(
-            |parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == "Accept"),
-        );
-    if table {
-        add(
-            operation,
-            "406",
-            "`Accept` asks for a table, and this answer is none",
-        );
-        if let Some(RefOr::T(response)) = operation.responses.responses.get_mut("200") {
-            tabled(response);
-        }
+    if has_table(operation)
+        && let Some(RefOr::T(response)) = operation.responses.responses.get_mut("200")
+    {
+        tabled(response);
     }
     if let Some(RefOr::T(body)) = &mut operation.request_body {
         let files = body.content.contains_key(TABLE);
@@ -110,6 +101,13 @@ fn of(operation: &mut Operation) {
             problem(response);
         }
     }
+}
+
+/// Whether a table is another form of the answer.
+fn has_table(operation: &Operation) -> bool {
+    let mut parameters = operation.parameters.iter().flatten();
+    parameters
+        .any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == "Accept"))
 }
 
 /// Whether the answer is JSON, and no stream or text.
@@ -147,8 +145,12 @@ fn tagged(operation: &mut Operation) {
         .description(Some("Of what the answer says"))
         .build();
     response.headers.insert("etag".to_owned(), RefOr::T(header));
-    let known = responses.contains_key("304");
-    if known {
+    if !has_table(operation) {
+        let rule = "`Accept` takes nothing but a table, and this answer is none";
+        add(operation, "406", rule);
+    }
+    let responses = &mut operation.responses.responses;
+    if responses.contains_key("304") {
         return;
     }
     let as_it_was = ResponseBuilder::new().description("As it was").build();

@@ -146,6 +146,18 @@ pub(super) fn wants_csv(headers: &HeaderMap) -> bool {
     table > 0.0 && table >= wanted("application/json").unwrap_or_default()
 }
 
+/// Whether JSON is taken at all, if only as one of any.
+pub(super) fn takes_json(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT);
+    let accept = accept.map(|value| value.to_str().unwrap_or_default());
+    // The nearest name decides.
+    let names = ["application/json", "application/*", "*/*"];
+    accept.is_none_or(|accept| {
+        let weight = names.iter().find_map(|name| wanted(accept, name));
+        weight.is_some_and(|weight| weight > 0.0)
+    })
+}
+
 /// How much a form is wanted, 0 to 1; nothing where it is not named.
 fn wanted(accept: &str, name: &str) -> Option<f32> {
     accept.split(',').find_map(|kind| {
@@ -300,5 +312,24 @@ mod tests {
             assert!(!csv(accept), "{accept}");
         }
         assert!(!wants_csv(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn who_takes_anything_takes_json() {
+        let json = |accept: &str| {
+            let value = axum::http::HeaderValue::from_str(accept).unwrap();
+            takes_json(&HeaderMap::from_iter([(header::ACCEPT, value)]))
+        };
+        for accept in [
+            "*/*",
+            "text/csv, */*;q=0.1",
+            "text/csv, application/json;q=0.5",
+        ] {
+            assert!(json(accept), "{accept}");
+        }
+        for accept in ["text/csv", "text/csv, application/json;q=0, */*", ""] {
+            assert!(!json(accept), "{accept}");
+        }
+        assert!(takes_json(&HeaderMap::new()));
     }
 }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::params::encoded;
 use super::problem::{Kind, Problem};
-use super::results::{matches, not_modified, wants_csv, weak};
+use super::results::{matches, not_modified, takes_json, wants_csv, weak};
 use super::table;
 
 /// What was asked for, and in which form.
@@ -33,7 +33,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
     }
 }
 
-/// The document, or a table of its rows where the caller asks for CSV. Without columns there is no table of it.
+/// The document, or a table of its rows where the caller asks for CSV. Without columns there is no table of it: who takes nothing
+/// else is refused by the layer.
 pub(super) fn formed(
     asked: &Asked,
     document: &impl Serialize,
@@ -42,11 +43,10 @@ pub(super) fn formed(
 ) -> Result<Response, Problem> {
     let failed = |_| Problem::new(Kind::Internal, "the answer could not be written");
     let document = serde_json::to_value(document).map_err(failed)?;
-    let mut response = if wants_csv(&asked.headers) {
-        let none = || Problem::new(Kind::NotAcceptable, table::NO_LIST);
-        tabled(&document, &columns.ok_or_else(none)?, &rows(&document))?
-    } else {
-        axum::Json(&document).into_response()
+    let columns = columns.filter(|_| wants_csv(&asked.headers));
+    let mut response = match columns {
+        Some(columns) => tabled(&document, &columns, &rows(&document))?,
+        None => axum::Json(&document).into_response(),
     };
     let next = match &document["next"] {
         Value::Null => None,
@@ -71,12 +71,13 @@ pub(super) fn tabled(
     Ok(response)
 }
 
-/// The layer that tags: of what is asked for and has no tag of its own, that of what it says. Streams have no end, and pages,
+/// The layer that tags, and that never gives JSON to those who take tables only: of what is asked for and has no tag of its own, that of what it says. Streams have no end, and pages,
 /// health and metrics are looked at once.
 pub(super) async fn tag(request: Request, next: Next) -> Response {
     // What only wants a head has no bytes here that a tag could be made of.
     let asks = request.method() == Method::GET;
     let ours = asks && !request.uri().path().starts_with("/health/");
+    let only_tables = wants_csv(request.headers()) && !takes_json(request.headers());
     let mut known = HeaderMap::new();
     if let Some(tags) = request.headers().get(header::IF_NONE_MATCH) {
         known.insert(header::IF_NONE_MATCH, tags.clone());
@@ -89,6 +90,9 @@ pub(super) async fn tag(request: Request, next: Next) -> Response {
     }
     if !ours || response.status() != StatusCode::OK || !is_data(&response) {
         return response;
+    }
+    if only_tables && !is_table(&response) {
+        return Problem::new(Kind::NotAcceptable, table::NO_LIST).into_response();
     }
     if !response.headers().contains_key(header::ETAG) {
         response = match hashed(response).await {
@@ -113,9 +117,16 @@ pub(super) async fn tag(request: Request, next: Next) -> Response {
 
 /// JSON or a table.
 fn is_data(response: &Response) -> bool {
+    is_table(response) || content_type(response).starts_with(b"application/json")
+}
+
+fn is_table(response: &Response) -> bool {
+    content_type(response).starts_with(b"text/csv")
+}
+
+fn content_type(response: &Response) -> &[u8] {
     let kind = response.headers().get(header::CONTENT_TYPE);
-    let kind = kind.map_or(&b""[..], HeaderValue::as_bytes);
-    kind.starts_with(b"application/json") || kind.starts_with(b"text/csv")
+    kind.map_or(&b""[..], HeaderValue::as_bytes)
 }
 
 /// The same, tagged with what it says: its bytes, and in headers where it goes on and what a table cannot say.

@@ -142,3 +142,44 @@ async fn every_answer_of_data_has_a_tag() {
         .await;
     assert_eq!(changed.expect(200)["flows"][0]["amount"], "1000");
 }
+
+/// Who takes tables only gets one, or hears that there is none: never another form than was asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_who_takes_tables_only_is_given_json() {
+    let document = Document::generated();
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let there = There::new(&world).await;
+    let (mut tables, mut others) = (0, 0);
+    for (method, route) in routes() {
+        if method != "GET" || !route.starts_with("/api/") || route.ends_with("/events") {
+            continue;
+        }
+        let responses = &document.0["paths"][&route]["get"]["responses"];
+        let table = responses["200"]["content"]["text/csv"].is_object();
+        assert_ne!(table, responses["406"].is_object(), "{route}");
+        for path in there.paths(&route) {
+            let ask = async |accept: &str| {
+                let accept = [("accept", accept)];
+                served.viewer.ask("GET", &path, &accept, b"").await
+            };
+            let only = ask("text/csv").await;
+            if table {
+                assert_eq!(only.status, 200, "{path}");
+                assert!(
+                    only.headers["content-type"].starts_with("text/csv"),
+                    "{path}"
+                );
+                tables += 1;
+            } else {
+                let problem = only.expect(406);
+                document.hold("get", &route, 406, &problem);
+                let rather = ask("text/csv, application/json;q=0.5").await;
+                rather.expect(200);
+                assert_eq!(rather.headers["content-type"], "application/json", "{path}");
+                others += 1;
+            }
+        }
+    }
+    assert!(tables > 10 && others > 10, "{tables} {others}");
+}
