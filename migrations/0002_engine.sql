@@ -122,9 +122,28 @@ create table task (
 create index task_unfinished on task (run_id, phase) where finished_at is null;
 create index task_failed on task (run_id) where error_class is not null;
 
+-- Whether a task is about one of these portfolios. A unit of several names them in its input; one of symbols is about none.
+create function is_about(unit text, input jsonb, portfolios uuid[]) returns boolean
+language sql stable as $$
+    select case
+        when unit like 'portfolio:%' then substr(unit, 11) = any(portfolios::text[])
+        when unit like 'portfolios:%' then
+            jsonb_path_exists(input, '$.** ? (@ == $its[*])', jsonb_build_object('its', to_jsonb(portfolios)))
+        else false
+    end
+$$;
+
+-- Whether a task is counted for those who see only these portfolios, null being everybody: tasks about symbols are.
+create function counts_for(unit text, input jsonb, portfolios uuid[]) returns boolean
+language sql stable as $$
+    select portfolios is null or unit not like 'portfolio%' or is_about(unit, input, portfolios)
+$$;
+
 -- What a filter means, the same for those who look and for those who retry; a condition that is null is none.
 -- A task is about the symbols and portfolios that its input names.
-create function filtered_tasks(run uuid, phase text, state text, symbol text, portfolio uuid, error text)
+-- Those who see only some portfolios look for nothing else in a unit of several: neither for a symbol, nor for a neighbour, nor
+-- for words of an error that may be about one.
+create function filtered_tasks(run uuid, phase text, state text, symbol text, portfolio uuid, error text, only_of uuid[])
 returns setof task
 language sql stable as $$
     select * from task t
@@ -136,7 +155,11 @@ language sql stable as $$
       and ($3 is null or $3 <> 'dead' or t.error_class is not null)
       and ($4 is null or jsonb_path_exists(t.input, '$.** ? (@ == $it)', jsonb_build_object('it', $4)))
       and ($5 is null or jsonb_path_exists(t.input, '$.** ? (@ == $it)', jsonb_build_object('it', $5)))
-      and ($6 is null or t.fingerprint = $6 or t.error_class = $6 or position(lower($6) in lower(t.error)) > 0)
+      and ($6 is null or t.fingerprint = $6 or t.error_class = $6
+           or ($7 is null or t.unit not like 'portfolios:%') and position(lower($6) in lower(t.error)) > 0)
+      and ($7 is null
+           or is_about(t.unit, t.input, $7) and ($4 is null or t.unit like 'portfolio:%')
+              and ($5 is null or $5 = any($7)))
 $$;
 
 -- One row for each time a task left `running`, written by the statement that took it out.
@@ -207,6 +230,17 @@ create table event (
     kind   text not null,
     detail jsonb not null default '{}'
 );
+-- What those are told of an event who see only these portfolios; null where it is nothing of theirs. An error of a unit of
+-- several portfolios may be about another one.
+create function told_detail(kind text, detail jsonb, portfolios uuid[]) returns jsonb
+language sql stable as $$
+    select case
+        when portfolios is null or kind like 'run-%' or kind like 'phase-%' then detail
+        when kind = 'task-dead' then
+            (select case when t.unit like 'portfolio:%' then detail else detail - 'error' end
+             from task t where t.id = (detail ->> 'task')::bigint and is_about(t.unit, t.input, portfolios))
+    end
+$$;
 create index event_run on event (run_id, id);
 create index event_overdue on event ((detail ->> 'as_of')) where kind = 'night-overdue';
 create index event_resumed on event (at) where kind = 'resumed';

@@ -30,7 +30,7 @@ mod symbols;
 mod table;
 mod tagged;
 mod tls;
-mod trace;
+pub(crate) mod trace;
 pub(crate) mod upload;
 
 use std::net::SocketAddr;
@@ -148,7 +148,11 @@ impl Api {
 }
 
 /// Pages for people, answered beside the API by what stands above it.
-pub struct Pages(pub(crate) Router<Api>);
+pub struct Pages {
+    pub(crate) router: Router<Api>,
+    /// What a browser sees of a problem, whose trace id is the other text.
+    pub(crate) problem: fn(&problem::Problem, &str) -> String,
+}
 
 /// A server that listens and does not answer yet.
 pub struct Server {
@@ -156,7 +160,7 @@ pub struct Server {
     address: SocketAddr,
     api: Api,
     first: Option<Token>,
-    pages: Pages,
+    pages: Option<Pages>,
     tls: Option<TlsAcceptor>,
     limits: Limits,
 }
@@ -206,7 +210,7 @@ pub async fn bind(
             encrypted: tls.is_some(),
         })),
         first: made.then_some(token),
-        pages: Pages(Router::new()),
+        pages: None,
         tls,
         limits: options.limits,
     })
@@ -231,12 +235,15 @@ impl Server {
     /// Answers with these pages too.
     #[must_use]
     pub fn with(self, pages: Pages) -> Self {
-        Self { pages, ..self }
+        Self {
+            pages: Some(pages),
+            ..self
+        }
     }
 
     /// Answers until `stop`, then lets requests end.
     pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
-        let router: Router = routes::router(self.api.clone(), self.pages.0, self.limits);
+        let router: Router = routes::router(self.api.clone(), self.pages, self.limits);
         let ours = self.api.stop().clone();
         let asked = stop.clone();
         tokio::spawn(async move {

@@ -73,5 +73,8 @@ routes! {
 /// The pages, for [`crate::api::Server::with`].
 pub fn pages() -> Pages {
     let router = router().layer(middleware::from_fn(frame::problems));
-    Pages(router.merge(assets::router()))
+    Pages {
+        router: router.merge(assets::router()),
+        problem: frame::told,
+    }
 }

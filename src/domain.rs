@@ -39,7 +39,7 @@ pub use ledger::{
 };
 pub use lot::{End, Exit, Life, Lot};
 pub use option::OptionTerms;
-pub use pipeline::{Lane, PermitClass, PhaseName, TaskState, Trigger, Verdict};
+pub use pipeline::{AlertKind, Lane, PermitClass, PhaseName, TaskState, Trigger, Verdict};
 pub use portfolio::{AssetClass, OptionRight, Portfolio, PositionType};
 pub use replay::{REPLAYS, Replay};
 pub use sector::{UNCLASSIFIED, sector_bucket};

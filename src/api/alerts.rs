@@ -12,6 +12,7 @@ use super::Api;
 use super::auth::Caller;
 use super::params::Params;
 use super::problem::Problem;
+use crate::domain::AlertKind;
 use crate::store::ReadTx;
 use crate::store::alerts::{self, AlertRow};
 
@@ -82,14 +83,14 @@ pub(super) async fn list(
 ) -> Result<Json<Alerts>, Problem> {
     let params = params.only(&["kind", "limit", "cursor"])?;
     let limit = params.limit(PAGE)?;
-    let kind: Option<String> = params.one("kind")?;
+    let kind: Option<AlertKind> = params.one("kind")?;
     let before: Option<i64> = params.one("cursor")?;
     let only = caller.only();
     let mut db = ReadTx::lazy(&api.pools().load);
     let rows = alerts::list(
         &mut db,
         only.as_deref(),
-        kind.as_deref(),
+        kind.map(AlertKind::as_str),
         before,
         i64::from(limit) + 1,
     );

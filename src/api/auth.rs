@@ -9,6 +9,7 @@ use super::Api;
 use super::problem::{Kind, Problem};
 use crate::domain::{Access, PortfolioId, Role, RunId, Token};
 use crate::engine::Order;
+use crate::store::reports::Sight;
 use crate::store::{ReadTx, portfolios, reports, tokens};
 
 /// Who asks.
@@ -97,14 +98,11 @@ impl Caller {
         portfolios::get(db, id).await?.ok_or_else(none)
     }
 
-    /// A run that there is for this caller: an owner's has only portfolios of the owner.
-    pub(crate) async fn run(&self, db: &mut ReadTx<'_>, id: RunId) -> Result<(), Problem> {
+    /// How much of a run there is for this caller: an owner sees of a run what is about own portfolios.
+    pub(crate) async fn sight(&self, db: &mut ReadTx<'_>, id: RunId) -> Result<Sight, Problem> {
         let only = self.only();
-        if reports::sees_run(db, id, only.as_deref()).await? {
-            Ok(())
-        } else {
-            Err(Problem::not_found("run"))
-        }
+        let sight = reports::sight(db, id, only.as_deref()).await?;
+        sight.ok_or_else(|| Problem::not_found("run"))
     }
 }
 

@@ -10,7 +10,8 @@ use super::Api;
 use super::auth::Caller;
 use super::params::Params;
 use super::problem::Problem;
-use super::tagged::{Asked, tagged};
+use super::shapes::keys;
+use super::tagged::{Asked, formed};
 use crate::domain::{Calendar, CalendarError, TradingDate};
 
 /// Sessions of a page: a year.
@@ -86,13 +87,14 @@ pub(super) async fn sessions(
         holidays,
         next,
     };
-    tagged(&asked, &page, |page| page["sessions"].clone())
+    let columns = Some(keys::<Session>());
+    formed(&asked, &page, columns, |page| page["sessions"].clone())
 }
 
 /// A range of dates of a request; a cursor moves its beginning.
 pub(super) struct Range {
     from: NaiveDate,
-    to: NaiveDate,
+    pub(super) to: NaiveDate,
 }
 
 impl Range {

@@ -11,10 +11,13 @@ use super::auth::Caller;
 use super::params::{Fields, Params, id};
 use super::problem::{Kind, Problem};
 use super::runs::{filter, visible};
-use super::shapes::{CancelReceipt, HoldReceipt, Pauses, RepairPreview, RepairReceipt, WhyAnswer};
+use super::shapes::{
+    CancelReceipt, CancelRun, HoldOrder, HoldReceipt, Pauses, RepairPreview, RepairReceipt,
+    RetryOrder, WhyAnswer,
+};
 use super::start::{accepted, unwaited};
 use crate::documents::{self, planned};
-use crate::domain::{Held, PortfolioId, RunId, TaskState};
+use crate::domain::{Access, Held, PortfolioId, RunId, TaskState};
 use crate::engine::{self, Repairing};
 use crate::store::control::Cancelled;
 use crate::store::{ReadTx, reports, tasks_report};
@@ -40,9 +43,10 @@ fn reason(params: &Params) -> Result<String, Problem> {
 #[utoipa::path(post, path = "/api/v1/runs/{run_id}/cancel", tag = "runs",
     params(("run_id" = uuid::Uuid, Path, description = "The run"),
            ("reason" = Option<String>, Query, description = "For the audit table")),
+    request_body(content = CancelRun, description = "The same parameters as fields"),
     responses((status = 200, description = "How many tasks will not be done", body = CancelReceipt),
-              (status = 403, description = "Not with this role"), (status = 404, description = "No such run"),
-              (status = 409, description = "It has ended")))]
+              (status = 403, description = "Not with this role, or the run has portfolios that this token does not see"),
+              (status = 404, description = "No such run"), (status = 409, description = "It has ended")))]
 pub(crate) async fn cancel(
     caller: Caller,
     State(api): State<Api>,
@@ -50,8 +54,8 @@ pub(crate) async fn cancel(
     fields: Fields,
 ) -> Result<Json<Value>, Problem> {
     caller.changes()?;
-    let reason = reason(fields.only(&["reason"])?)?;
-    let run = visible(&api, &caller, &run).await?.id;
+    let reason = reason(fields.of::<CancelRun>()?)?;
+    let run = visible(&api, &caller, &run).await?.whole()?.id;
     match engine::cancel(api.engine(), run, caller.order(&reason)).await? {
         Cancelled::Unknown => Err(Problem::not_found("run")),
         Cancelled::Ended => Err(Problem::new(Kind::Conflict, "the run has ended already")),
@@ -79,9 +83,10 @@ pub(super) async fn pauses(
 
 /// Holds a lane or phase back: none of its tasks is begun.
 #[utoipa::path(post, path = "/api/v1/admin/pause", tag = "runs",
-    params(("kind" = String, Query, description = "lane or phase"),
-           ("name" = String, Query, description = "Which"),
+    params(("kind" = Option<String>, Query, description = "lane or phase; needed, here or in the body"),
+           ("name" = Option<String>, Query, description = "Which; needed, here or in the body"),
            ("reason" = Option<String>, Query, description = "For the audit table")),
+    request_body(content = HoldOrder, description = "The same parameters as fields"),
     responses((status = 200, description = "Held back; `changed` says whether it was free before", body = HoldReceipt),
               (status = 403, description = "Not with this role")))]
 pub(crate) async fn pause(
@@ -97,9 +102,10 @@ pub(crate) async fn pause(
 
 /// Lets a lane or phase go on.
 #[utoipa::path(post, path = "/api/v1/admin/resume", tag = "runs",
-    params(("kind" = String, Query, description = "lane or phase"),
-           ("name" = String, Query, description = "Which"),
+    params(("kind" = Option<String>, Query, description = "lane or phase; needed, here or in the body"),
+           ("name" = Option<String>, Query, description = "Which; needed, here or in the body"),
            ("reason" = Option<String>, Query, description = "For the audit table")),
+    request_body(content = HoldOrder, description = "The same parameters as fields"),
     responses((status = 200, description = "It goes on; `changed` says whether it was held back", body = HoldReceipt),
               (status = 403, description = "Not with this role")))]
 pub(crate) async fn resume(
@@ -114,7 +120,7 @@ pub(crate) async fn resume(
 }
 
 fn held(fields: &Fields) -> Result<(Held, String), Problem> {
-    let params = fields.only(&["kind", "name", "reason"])?;
+    let params = fields.of::<HoldOrder>()?;
     let need = |name: &str| {
         let value: Option<String> = params.one(name)?;
         value.ok_or_else(|| Problem::field(name, "is needed"))
@@ -146,6 +152,7 @@ fn told(held: Held, state: &str, changed: bool) -> Json<Value> {
         ("again" = Option<bool>, Query, description = "Also those that were repaired before"),
         ("dry_run" = Option<bool>, Query, description = "Only say what would be planned"),
         ("reason" = Option<String>, Query, description = "For the audit table")),
+    request_body(content = RetryOrder, description = "The same parameters as fields"),
     responses((status = 202, description = "Planned; `Location` is the repair run", body = RepairReceipt),
               (status = 200, description = "What a dry run would plan", body = RepairPreview),
               (status = 403, description = "Not with this role"),
@@ -157,18 +164,7 @@ pub(crate) async fn retry(
     fields: Fields,
 ) -> Result<Response, Problem> {
     caller.changes()?;
-    let params = fields.only(&[
-        "run_id",
-        "phase",
-        "symbol",
-        "portfolio_id",
-        "error",
-        "all",
-        "cancelled",
-        "again",
-        "dry_run",
-        "reason",
-    ])?;
+    let params = fields.of::<RetryOrder>()?;
     let reason = reason(params)?;
     let run: Option<RunId> = params.one("run_id")?;
     let mut wanted = filter(params, run)?;
@@ -180,7 +176,7 @@ pub(crate) async fn retry(
         ));
     }
     if let Some(run) = run {
-        visible(&api, &caller, &run.to_string()).await?;
+        visible(&api, &caller, &run.to_string()).await?.whole()?;
     } else if caller.access.only().is_some() {
         return Err(Problem::field("run_id", "an owner names the run"));
     }
@@ -223,5 +219,26 @@ pub(super) async fn why(
     }
     let why = engine::why(api.pools(), api.redis(), api.clock(), portfolio, date).await?;
     let why = why.ok_or_else(|| Problem::not_found("portfolio"))?;
-    Ok(Json(documents::why::document(&why)))
+    let mut document = documents::why::document(&why);
+    if caller.access.only().is_some() {
+        reduce(&mut document["chain"], &caller.access);
+    }
+    Ok(Json(document))
+}
+
+/// What an owner is told of a chain: of a task that is not about an own portfolio alone, that it is one of its phase.
+fn reduce(chain: &mut Value, access: &Access) {
+    for link in chain.as_array_mut().into_iter().flatten() {
+        let Some((kind, of)) = link["unit"].as_str().and_then(|unit| unit.split_once(':')) else {
+            continue;
+        };
+        let own = of.parse().is_ok_and(|id| access.sees(id));
+        if kind == "portfolio" && own {
+            continue;
+        }
+        link["unit"] = json!(kind);
+        if link["error"].is_string() {
+            link["error"] = json!(link["class"].as_str().unwrap_or("of a task of others"));
+        }
+    }
 }

@@ -107,7 +107,7 @@ impl Feed {
             None => self.begin().await?,
         };
         loop {
-            let rows = events::after(&self.pools.commit, place, None, BATCH).await?;
+            let rows = events::after(&self.pools.commit, place, None, None, BATCH).await?;
             let Some(last) = rows.last() else {
                 return Ok(place);
             };
@@ -144,6 +144,8 @@ impl Feed {
 struct Reader {
     feed: Feed,
     run: RunId,
+    /// The portfolios whose events are told beside those of the run, where it is about others too.
+    only: Option<Vec<Uuid>>,
     place: Place,
     /// Read and not sent yet.
     ahead: VecDeque<Arc<EventRow>>,
@@ -188,7 +190,13 @@ impl Reader {
                 heard = self.live.recv() => heard,
             };
             match heard {
-                Ok(row) if row.run == Some(self.run) => self.ahead.push_back(row),
+                Ok(row) if row.run == Some(self.run) => match self.told(row).await {
+                    Ok(row) => self.ahead.extend(row),
+                    Err(error) => {
+                        tracing::warn!(%error, "a stream of events ended");
+                        return None;
+                    }
+                },
                 Ok(_) => {}
                 Err(broadcast::error::RecvError::Lagged(_)) => self.behind = true,
                 Err(broadcast::error::RecvError::Closed) => return None,
@@ -196,9 +204,25 @@ impl Reader {
         }
     }
 
+    /// What this reader is told of an event that was just heard.
+    async fn told(&self, row: Arc<EventRow>) -> store::Result<Option<Arc<EventRow>>> {
+        let Some(only) = &self.only else {
+            return Ok(Some(row));
+        };
+        let told = events::told(&self.feed.pools.load, &row, only).await?;
+        Ok(told.map(Arc::new))
+    }
+
     async fn catch_up(&mut self) -> store::Result<()> {
         let pool = &self.feed.pools.load;
-        let rows = events::after(pool, self.place, Some(self.run), BATCH).await?;
+        let rows = events::after(
+            pool,
+            self.place,
+            Some(self.run),
+            self.only.as_deref(),
+            BATCH,
+        )
+        .await?;
         self.behind = i64::try_from(rows.len()) == Ok(BATCH);
         self.ahead.extend(rows.into_iter().map(Arc::new));
         Ok(())
@@ -206,7 +230,7 @@ impl Reader {
 }
 
 /// What happens to a run, as server-sent events: everything since its beginning, or since `Last-Event-ID`. The last
-/// one is `run-finished`.
+/// one is `run-finished`. Of a run with portfolios of others an owner hears what happens to the run and to own portfolios.
 #[utoipa::path(get, path = "/api/v1/runs/{run_id}/events", tag = "runs",
     params(("run_id" = uuid::Uuid, Path, description = "The run"),
            ("Last-Event-ID" = Option<String>, Header, description = "Go on after this event")),
@@ -218,7 +242,7 @@ pub(crate) async fn stream(
     Path(run): Path<String>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let run = visible(&api, &caller, &run).await?.id;
+    let seen = visible(&api, &caller, &run).await?;
     let place = match headers.get("last-event-id") {
         None => Place::default(),
         Some(value) => value.to_str().ok().and_then(parse).ok_or_else(|| {
@@ -234,7 +258,8 @@ pub(crate) async fn stream(
         token: caller.token,
         revoked: feed.revoked.subscribe(),
         feed,
-        run,
+        run: seen.run.id,
+        only: seen.only,
         place,
         ahead: VecDeque::new(),
         behind: true,

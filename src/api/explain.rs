@@ -15,7 +15,7 @@ use super::params::{Params, id};
 use super::problem::Problem;
 use super::results::find;
 use super::shapes::Explained;
-use super::tagged::{Asked, tagged};
+use super::tagged::{Asked, formed};
 use crate::documents::explain as documents;
 use crate::domain::PortfolioId;
 use crate::engine::{self, ExplainError};
@@ -91,7 +91,7 @@ pub(super) async fn told(
 ) -> Result<Response, Problem> {
     let Json(document) = one(caller, state, path, params).await?;
     // It has no rows: whoever asks for a table is told so.
-    tagged(&asked, &document, |_| Value::Null)
+    formed(&asked, &document, None, |_| Value::Null)
 }
 
 /// The document of a metric, for whoever tells it.

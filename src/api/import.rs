@@ -13,7 +13,10 @@ use super::auth::Caller;
 use super::params::{Params, id};
 use super::portfolios::{flow, mark};
 use super::problem::{Kind, Problem};
-use super::shapes::{FlowsReceipt, ImportReceipt, MarksReceipt};
+use super::shapes::{
+    BookChange, BookChangeForm, BookOptions, BookTerms, FlowsReceipt, ImportReceipt, ListForm,
+    ListOptions, MarksReceipt, NewBook, NewBookForm, NewFlows, NewMarks,
+};
 use super::start::{begin, unwaited};
 use super::upload::Upload;
 use crate::documents::planned;
@@ -30,15 +33,16 @@ use crate::store::ReadTx;
 /// stand in the form, the JSON or the query. The same file again changes nothing.
 #[utoipa::path(post, path = "/api/v1/portfolios", tag = "portfolios",
     params(
-        ("name" = String, Query, description = "Its name; with the owner it is the identity, unless an id is given"),
-        ("opening_equity" = String, Query, description = "Equity before the first booking, decimal text"),
-        ("inception" = chrono::NaiveDate, Query, description = "First day of the book"),
+        ("name" = Option<String>, Query, description = "Needed, here or in the body. Its name; with the owner it is the identity, unless an id is given"),
+        ("opening_equity" = Option<String>, Query, description = "Needed, here or in the body. Equity before the first booking, decimal text"),
+        ("inception" = Option<chrono::NaiveDate>, Query, description = "Needed, here or in the body. First day of the book"),
         ("owner" = Option<String>, Query, description = "Whose it is"),
         ("currency" = Option<String>, Query, description = "USD if nothing is said"),
         ("portfolio_id" = Option<uuid::Uuid>, Query, description = "Its id; without it, made of owner and name"),
         ("dry_run" = Option<bool>, Query, description = "Only say what would happen"),
         ("run" = Option<bool>, Query, description = "Plan all its dates")),
-    request_body(content = Value, description = "`positions` and terms; or multipart/form-data with `file`; or text/csv"),
+    request_body(description = "A form with `file`; or CSV; or JSON with `positions`",
+        content((NewBook = "application/json"), (NewBookForm = "multipart/form-data"), (String = "text/csv"))),
     responses((status = 201, description = "The receipt; `run` is the run that was planned", body = ImportReceipt),
               (status = 200, description = "Nothing was changed: a dry run, or it was there already", body = ImportReceipt),
               (status = 400, description = "A term is wrong"), (status = 403, description = "Not with this role"),
@@ -51,16 +55,7 @@ pub(crate) async fn create(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.operator()?;
     let upload = upload?;
-    let params = upload.params.only(&[
-        "name",
-        "opening_equity",
-        "inception",
-        "owner",
-        "currency",
-        "portfolio_id",
-        "dry_run",
-        "run",
-    ])?;
+    let params = upload.params.of::<BookTerms>()?;
     let name: String = need(params, "name")?;
     let equity: String = need(params, "opening_equity")?;
     let equity: Decimal =
@@ -86,7 +81,8 @@ pub(crate) async fn create(
     params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
            ("dry_run" = Option<bool>, Query, description = "Only say what would change"),
            ("run" = Option<bool>, Query, description = "Plan all its dates")),
-    request_body(content = Value, description = "`positions`; or multipart/form-data with `file`; or text/csv"),
+    request_body(description = "A form with `file`; or CSV; or JSON with `positions`",
+        content((BookChange = "application/json"), (BookChangeForm = "multipart/form-data"), (String = "text/csv"))),
     responses((status = 200, description = "The receipt: lots that came, went, were closed", body = ImportReceipt),
               (status = 403, description = "Not with this role"), (status = 404, description = "No such portfolio"),
               (status = 422, description = "The file has errors: all of them, with line, column and code")))]
@@ -98,7 +94,7 @@ pub(super) async fn update(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let portfolio = own(&api, &caller, &portfolio).await?;
     let upload = upload?;
-    upload.params.only(&["dry_run", "run"])?;
+    upload.params.of::<BookOptions>()?;
     take(&api, &caller, &upload, Target::Update(portfolio)).await
 }
 
@@ -118,7 +114,8 @@ async fn own(api: &Api, caller: &Caller, portfolio: &str) -> Result<PortfolioId,
     params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
            ("whole" = Option<bool>, Query, description = "The file has all flows: others go"),
            ("dry_run" = Option<bool>, Query, description = "Only say what would change")),
-    request_body(content = Value, description = "`flows`; or multipart/form-data with `file`; or text/csv"),
+    request_body(description = "A form with `file`; or CSV; or JSON with `flows`",
+        content((NewFlows = "application/json"), (ListForm = "multipart/form-data"), (String = "text/csv"))),
     responses((status = 200, description = "The receipt", body = FlowsReceipt), (status = 403, description = "Not with this role"),
               (status = 404, description = "No such portfolio"),
               (status = 422, description = "The file has errors: all of them, with line, column and code")))]
@@ -130,7 +127,7 @@ pub(super) async fn flows(
 ) -> Result<Json<Value>, Problem> {
     let portfolio = own(&api, &caller, &portfolio).await?;
     let upload = upload?;
-    let params = upload.params.only(&["whole", "dry_run"])?;
+    let params = upload.params.of::<ListOptions>()?;
     let order = FlowsOrder {
         file: PathBuf::from(&upload.name),
         portfolio,
@@ -155,7 +152,8 @@ pub(super) async fn flows(
     params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
            ("whole" = Option<bool>, Query, description = "The file has all marks: others go"),
            ("dry_run" = Option<bool>, Query, description = "Only say what would change")),
-    request_body(content = Value, description = "`marks`; or multipart/form-data with `file`; or text/csv"),
+    request_body(description = "A form with `file`; or CSV; or JSON with `marks`",
+        content((NewMarks = "application/json"), (ListForm = "multipart/form-data"), (String = "text/csv"))),
     responses((status = 200, description = "The receipt", body = MarksReceipt), (status = 403, description = "Not with this role"),
               (status = 404, description = "No such portfolio"),
               (status = 422, description = "The file has errors: all of them, with line, column and code")))]
@@ -167,7 +165,7 @@ pub(super) async fn marks(
 ) -> Result<Json<Value>, Problem> {
     let portfolio = own(&api, &caller, &portfolio).await?;
     let upload = upload?;
-    let params = upload.params.only(&["whole", "dry_run"])?;
+    let params = upload.params.of::<ListOptions>()?;
     let order = MarksOrder {
         file: PathBuf::from(&upload.name),
         portfolio,

@@ -5,6 +5,7 @@ use std::fmt::{Display, Write as _};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use serde_json::Value;
 
 use super::Api;
 use super::auth::Caller;
@@ -105,7 +106,7 @@ impl Text {
                 *n,
             )
         });
-        let help = "Tasks that are not final, by phase and state.";
+        let help = "Tasks of the runs that go on and of the newest one, by phase and state.";
         self.metric("tasks", "gauge", help, tasks);
         let help = "Dead tasks that no repair run was planned for.";
         self.one("tasks_dead", help, Some(gauges.dead));
@@ -142,6 +143,28 @@ impl Text {
         });
         let help = "Seconds that 99 of 100 waits of a worker for a connection do not exceed.";
         self.metric("worker_pool_wait_p99_seconds", "gauge", help, waits);
+        let living = || workers.iter().filter(|worker| worker.has_lease());
+        for (name, key, help) in [
+            (
+                "worker_connections_in_use",
+                "pool_in_use",
+                "Connections of a worker that are in use, at its last heartbeat.",
+            ),
+            (
+                "worker_connections_most",
+                "pool_size",
+                "Connections that a worker may have.",
+            ),
+        ] {
+            let samples = living().flat_map(|worker| {
+                let pools = worker.counters.get(key).and_then(Value::as_object);
+                let consumer = label("worker", &worker.id.consumer());
+                pools.into_iter().flatten().filter_map(move |(pool, n)| {
+                    Some((format!("{consumer},{}", label("pool", pool)), n.as_u64()?))
+                })
+            });
+            self.metric(name, "gauge", help, samples);
+        }
         for name in COUNTED {
             let samples = workers.iter().filter_map(|worker| {
                 let value = worker.counter(name)?;

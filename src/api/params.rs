@@ -9,8 +9,10 @@ use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use chrono::NaiveDate;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::problem::Problem;
+use super::shapes::keys;
 use crate::domain::Calendar;
 
 /// Most rows of a page.
@@ -55,6 +57,12 @@ impl Params {
         }
     }
 
+    /// As [`Params::only`], with the names of a shape that the document has.
+    pub(crate) fn of<T: ToSchema>(&self) -> Result<&Self, Problem> {
+        let names = keys::<T>();
+        self.only(&names.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
     /// Without those that have no value: fields that nobody filled in.
     #[must_use]
     pub(crate) fn filled(mut self) -> Self {
@@ -82,6 +90,17 @@ impl Params {
             Ok(value)
         } else {
             Err(Problem::field(name, "given more than once"))
+        }
+    }
+
+    /// The value of a name that is one of some words.
+    pub(crate) fn one_of(&self, name: &str, words: &[&str]) -> Result<Option<String>, Problem> {
+        match self.one::<String>(name)? {
+            Some(text) if !words.contains(&text.as_str()) => {
+                let detail = format!("\"{text}\" is none of {}", words.join(", "));
+                Err(Problem::field(name, detail))
+            }
+            value => Ok(value),
         }
     }
 
@@ -148,9 +167,9 @@ impl From<Params> for Fields {
 }
 
 impl Fields {
-    /// As [`Params::only`].
-    pub(crate) fn only(&self, known: &[&str]) -> Result<&Params, Problem> {
-        self.0.only(known)
+    /// As [`Params::of`].
+    pub(crate) fn of<T: ToSchema>(&self) -> Result<&Params, Problem> {
+        self.0.of::<T>()
     }
 }
 

@@ -5,13 +5,14 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use chrono::NaiveDate;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::Api;
 use super::auth::Caller;
 use super::params::{Params, id};
 use super::problem::{Kind, Problem};
-use super::shapes::{DrawdownsAnswer, PerformanceAnswer};
-use super::tagged::{Asked, tagged};
+use super::shapes::{Drawdown, DrawdownsAnswer, PerformanceAnswer, keys};
+use super::tagged::{Asked, formed};
 use crate::documents::performance as documents;
 use crate::domain::{Portfolio, PortfolioId};
 use crate::engine::performance::{self as engine, Performance, PerformanceError, Question};
@@ -23,6 +24,7 @@ use crate::store::reports::{self, Days, PublishedDay};
     params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
            ("from" = Option<NaiveDate>, Query, description = "First session; without it, that of the first snapshot"),
            ("to" = Option<NaiveDate>, Query, description = "Last session; without it, the newest that is published"),
+           ("strict" = Option<bool>, Query, description = "Only where nothing of any session of the range failed"),
            ("benchmark" = Option<String>, Query, description = "A symbol to compare with"),
            ("If-None-Match" = Option<String>, Header, description = "The ETag of an earlier answer"),
            ("Accept" = Option<String>, Header, description = "text/csv for a table of the figures")),
@@ -36,11 +38,12 @@ pub(super) async fn performance(
     asked: Asked,
     params: Params,
 ) -> Result<Response, Problem> {
-    let params = params.only(&["from", "to", "benchmark"])?;
+    let params = params.only(&["from", "to", "benchmark", "strict"])?;
     let benchmark = params.one("benchmark")?;
     let found = find(&caller, &api, &portfolio, params, benchmark).await?;
     let answer = found.envelope("performance", documents::document);
-    tagged(&asked, &answer, |answer| figures(&answer["data"]))
+    let columns = Some(keys::<FigureRow>());
+    formed(&asked, &answer, columns, |answer| figures(&answer["data"]))
 }
 
 /// Falls of the value from its peaks, without flows, deepest first: peak, trough and recovery.
@@ -48,6 +51,7 @@ pub(super) async fn performance(
     params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
            ("from" = Option<NaiveDate>, Query, description = "First session; without it, that of the first snapshot"),
            ("to" = Option<NaiveDate>, Query, description = "Last session; without it, the newest that is published"),
+           ("strict" = Option<bool>, Query, description = "Only where nothing of any session of the range failed"),
            ("If-None-Match" = Option<String>, Header, description = "The ETag of an earlier answer"),
            ("Accept" = Option<String>, Header, description = "text/csv for a table")),
     responses((status = 200, description = "The drawdowns, or why there are none", body = DrawdownsAnswer),
@@ -60,13 +64,23 @@ pub(super) async fn drawdowns(
     asked: Asked,
     params: Params,
 ) -> Result<Response, Problem> {
-    let params = params.only(&["from", "to"])?;
+    let params = params.only(&["from", "to", "strict"])?;
     let found = find(&caller, &api, &portfolio, params, None).await?;
     let answer = found.envelope("drawdowns", |_, found| documents::drawdowns(found));
-    tagged(&asked, &answer, |answer| match &answer["data"] {
-        Value::Null => json!([]),
-        data => data["drawdowns"].clone(),
+    let columns = Some(keys::<Drawdown>());
+    formed(&asked, &answer, columns, |answer| {
+        answer["data"]["drawdowns"].clone()
     })
+}
+
+/// A figure as a row of a table.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it names the columns")]
+struct FigureRow {
+    figure: String,
+    value: Option<f64>,
+    unit: String,
+    reason: Option<String>,
 }
 
 /// The figures of a document as rows: everything in it that has a value or a reason.
@@ -91,6 +105,8 @@ struct Found {
     /// The last day of the range, if readers may see it.
     last: Option<PublishedDay>,
     made: Option<Performance>,
+    /// A session that is not complete, where only complete ones are wanted.
+    incomplete: Option<NaiveDate>,
 }
 
 async fn find(
@@ -102,13 +118,22 @@ async fn find(
 ) -> Result<Found, Problem> {
     let portfolio: PortfolioId = id("portfolio", portfolio)?;
     let (from, asked) = params.range("from", "to")?;
+    let strict = params.flag("strict")?;
     let mut db = ReadTx::lazy(&api.pools().load);
     let portfolio = caller.portfolio(&mut db, portfolio).await?;
-    let newest = reports::newest_published(&mut db, portfolio.id).await?;
+    let newest = if strict {
+        reports::newest_strict(&mut db, portfolio.id).await?
+    } else {
+        reports::newest_published(&mut db, portfolio.id).await?
+    };
     let to = asked.or(newest.map(|newest| newest.as_of));
+    let incomplete = match to.filter(|_| strict) {
+        Some(to) => reports::first_not_strict(&mut db, portfolio.id, from, to).await?,
+        None => None,
+    };
     // Of what is published: without a date of that kind there is nothing to tell.
     let mut sources = None;
-    if to.is_some() {
+    if to.is_some() && incomplete.is_none() {
         let question = Question {
             from,
             to,
@@ -146,6 +171,7 @@ async fn find(
         asked,
         last,
         made,
+        incomplete,
     })
 }
 
@@ -161,6 +187,7 @@ impl Found {
         let made = self.made.as_ref();
         let reason = match &self.asked {
             _ if made.is_some() => None,
+            _ if self.incomplete.is_some() => Some("not_strict"),
             Some(_) => Some("no_snapshot_in_range"),
             None => Some("nothing_published"),
         };
@@ -171,6 +198,7 @@ impl Found {
             "section": section,
             "available": made.is_some(),
             "reason": reason,
+            "reason_text": self.incomplete.map(|date| format!("{date} is not complete")),
             "as_of": to,
             "calculation_date": self.asked.or(to),
             "run_id": last.map(|day| day.run),

@@ -11,8 +11,8 @@ use super::Api;
 use super::auth::Caller;
 use super::params::{Params, id};
 use super::problem::Problem;
-use super::shapes::{DeleteReceipt, Flows, Lots, Marks, Portfolios, Snapshots, Terms};
-use super::tagged::{Asked, tagged};
+use super::shapes::{self, DeleteReceipt, Flows, Lots, Marks, Portfolios, Snapshots, Terms, keys};
+use super::tagged::{Asked, formed};
 use crate::domain::{CashFlow, Lot, Portfolio, PortfolioId, Symbol};
 use crate::engine;
 use crate::store::reports::{self, Published, PublishedDay};
@@ -97,7 +97,9 @@ pub(super) async fn one(
     caller: Caller,
     State(api): State<Api>,
     Path(portfolio): Path<String>,
+    params: Params,
 ) -> Result<Json<Value>, Problem> {
+    params.only(&[])?;
     let mut db = ReadTx::lazy(&api.pools().load);
     let portfolio = caller
         .portfolio(&mut db, id("portfolio", &portfolio)?)
@@ -115,7 +117,9 @@ pub(super) async fn delete(
     caller: Caller,
     State(api): State<Api>,
     Path(portfolio): Path<String>,
+    params: Params,
 ) -> Result<Json<Value>, Problem> {
+    params.only(&[])?;
     caller.changes()?;
     let mut db = ReadTx::lazy(&api.pools().load);
     let portfolio = caller
@@ -184,7 +188,8 @@ pub(super) async fn snapshots(
         "data": rows,
         "next": next,
     });
-    tagged(&asked, &document, |page| page["data"].clone())
+    let columns = Some(keys::<shapes::Snapshot>());
+    formed(&asked, &document, columns, |page| page["data"].clone())
 }
 
 fn day(day: &PublishedDay) -> Value {
@@ -218,7 +223,9 @@ pub(super) async fn positions(
     State(api): State<Api>,
     Path(portfolio): Path<String>,
     asked: Asked,
+    params: Params,
 ) -> Result<Response, Problem> {
+    params.only(&[])?;
     let mut db = ReadTx::lazy(&api.pools().load);
     let portfolio = caller
         .portfolio(&mut db, id("portfolio", &portfolio)?)
@@ -227,7 +234,10 @@ pub(super) async fn positions(
     db.close().await?;
     let rows: Value = lots.iter().map(lot).collect();
     let document = json!({ "portfolio_id": portfolio.id, "positions": rows });
-    tagged(&asked, &document, |whole| whole["positions"].clone())
+    let columns = Some(keys::<shapes::BookLot>());
+    formed(&asked, &document, columns, |whole| {
+        whole["positions"].clone()
+    })
 }
 
 /// A lot.
@@ -264,7 +274,9 @@ pub(super) async fn flows(
     State(api): State<Api>,
     Path(portfolio): Path<String>,
     asked: Asked,
+    params: Params,
 ) -> Result<Response, Problem> {
+    params.only(&[])?;
     let mut db = ReadTx::lazy(&api.pools().load);
     let portfolio = caller
         .portfolio(&mut db, id("portfolio", &portfolio)?)
@@ -273,7 +285,8 @@ pub(super) async fn flows(
     db.close().await?;
     let rows: Value = flows.iter().map(flow).collect();
     let document = json!({ "portfolio_id": portfolio.id, "flows": rows });
-    tagged(&asked, &document, |whole| whole["flows"].clone())
+    let columns = Some(keys::<shapes::Flow>());
+    formed(&asked, &document, columns, |whole| whole["flows"].clone())
 }
 
 /// A flow.
@@ -298,7 +311,9 @@ pub(super) async fn marks(
     State(api): State<Api>,
     Path(portfolio): Path<String>,
     asked: Asked,
+    params: Params,
 ) -> Result<Response, Problem> {
+    params.only(&[])?;
     let mut db = ReadTx::lazy(&api.pools().load);
     let portfolio = caller
         .portfolio(&mut db, id("portfolio", &portfolio)?)
@@ -310,7 +325,8 @@ pub(super) async fn marks(
         .map(|(symbol, date, price)| mark(symbol, *date, *price))
         .collect();
     let document = json!({ "portfolio_id": portfolio.id, "marks": rows });
-    tagged(&asked, &document, |whole| whole["marks"].clone())
+    let columns = Some(keys::<shapes::Mark>());
+    formed(&asked, &document, columns, |whole| whole["marks"].clone())
 }
 
 /// A mark.

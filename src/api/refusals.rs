@@ -1,14 +1,23 @@
-//! What the document says of requests that are refused: the same rules hold for every route, so they are said in one place.
+//! What the document says of every route alike: how requests are refused, how answers are tagged, and what goes with a table.
 
-use utoipa::openapi::path::{Operation, ParameterIn};
-use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::PartialSchema;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder};
 
+use super::table;
+
+/// What a table is sent as, in either direction.
+const TABLE: &str = "text/csv";
 /// What a problem is sent as.
 const PROBLEM: &str = "application/problem+json";
 
 /// Adds to every operation what its path, its parameters and its token can be refused for, and the form of a refusal.
 pub(super) fn describe(document: &mut OpenApi) {
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
+        if let Some(operation) = item.get.as_mut().filter(|_| path.starts_with("/api/")) {
+            tagged(operation);
+        }
         let operations = [
             &mut item.get,
             &mut item.put,
@@ -38,6 +47,12 @@ fn of(operation: &mut Operation) {
             "400",
             "A parameter or field is wrong, a word that is no id among them: `field` names it",
         );
+    } else if guarded && is_data(operation) {
+        add(
+            operation,
+            "400",
+            "There is no such parameter: `field` names it",
+        );
     }
     if guarded {
         add(operation, "401", "No token, or none that is valid");
@@ -49,19 +64,27 @@ fn of(operation: &mut Operation) {
             "Nothing of this path is there for this token; a word that is no id names nothing",
         );
     }
-    let table =
-        operation.parameters.iter().flatten().any(
-            |parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == "Accept"),
-        );
-    if table {
-        add(
-            operation,
-            "406",
-            "`Accept` asks for a table, and this answer is none",
-        );
+    if has_table(operation)
+        && let Some(RefOr::T(response)) = operation.responses.responses.get_mut("200")
+    {
+        tabled(response);
     }
-    if operation.request_body.is_some() {
-        add(operation, "413", "The body is too large");
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        let files = body.content.contains_key(TABLE);
+        // Fields may stand in the query, and then there is no body.
+        body.required = Some(if files {
+            Required::True
+        } else {
+            Required::False
+        });
+        add(operation, "413", "The body is larger than this route takes");
+        if files {
+            add(
+                operation,
+                "415",
+                "The body is neither a form of multipart/form-data nor CSV nor JSON",
+            );
+        }
     }
     if guarded {
         add(
@@ -78,6 +101,69 @@ fn of(operation: &mut Operation) {
             problem(response);
         }
     }
+}
+
+/// Whether a table is another form of the answer.
+fn has_table(operation: &Operation) -> bool {
+    let mut parameters = operation.parameters.iter().flatten();
+    parameters
+        .any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == "Accept"))
+}
+
+/// Whether the answer is JSON, and no stream or text.
+fn is_data(operation: &Operation) -> bool {
+    let mut answers = operation.responses.responses.values();
+    answers.any(|answer| {
+        matches!(answer, RefOr::T(answer) if answer.content.contains_key("application/json"))
+    })
+}
+
+/// A table is another form of the answer; what stands around its rows is said in headers.
+fn tabled(response: &mut Response) {
+    let text = ContentBuilder::new().schema(Some(String::schema())).build();
+    response.content.insert(TABLE.to_owned(), RefOr::T(text));
+    for (_, name, about) in table::TOLD {
+        let header = HeaderBuilder::new()
+            .schema(Some(String::schema()))
+            .description(Some(about))
+            .build();
+        response.headers.insert(name.to_owned(), RefOr::T(header));
+    }
+}
+
+/// Of an answer that is tagged: the tag, and what those hear who have it.
+fn tagged(operation: &mut Operation) {
+    let responses = &mut operation.responses.responses;
+    let Some(RefOr::T(response)) = responses.get_mut("200") else {
+        return;
+    };
+    if !response.content.contains_key("application/json") {
+        return;
+    }
+    let header = HeaderBuilder::new()
+        .schema(Some(String::schema()))
+        .description(Some("Of what the answer says"))
+        .build();
+    response.headers.insert("etag".to_owned(), RefOr::T(header));
+    if !has_table(operation) {
+        let rule = "`Accept` takes nothing but a table, and this answer is none";
+        add(operation, "406", rule);
+    }
+    let responses = &mut operation.responses.responses;
+    if responses.contains_key("304") {
+        return;
+    }
+    let as_it_was = ResponseBuilder::new().description("As it was").build();
+    responses.insert("304".to_owned(), RefOr::T(as_it_was));
+    let parameter = ParameterBuilder::new()
+        .name("If-None-Match")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("The ETag of an earlier answer"))
+        .schema(Some(String::schema()))
+        .build();
+    let parameters = operation.parameters.get_or_insert_default();
+    parameters.push(RefOr::T(parameter));
 }
 
 /// What the route says itself stays, with the rule after it.

@@ -15,8 +15,9 @@ use super::Api;
 use super::auth::Caller;
 use super::params::{Params, id};
 use super::problem::Problem;
+use super::rows;
 use super::shapes::SectionAnswer;
-use super::{rows, table};
+use super::tagged::tabled;
 use crate::clock::Clock;
 use crate::documents::portfolio::{self, Section};
 use crate::domain::{Calendar, Portfolio, PortfolioId};
@@ -55,8 +56,10 @@ pub(super) async fn section(
         Ok(published) => published,
         Err(reason) => {
             db.close().await?;
-            let document = missing(&portfolio, name, date, reason);
-            return Ok(axum::Json(document).into_response());
+            return formed(
+                wants_csv(&headers),
+                &missing(&portfolio, name, date, reason),
+            );
         }
     };
     let csv = wants_csv(&headers);
@@ -86,12 +89,18 @@ pub(super) async fn section(
         return Ok(not_modified(tag));
     }
     let document = envelope(&report, section, &prices, date);
-    let (tag, vary) = ([(header::ETAG, tag)], [(header::VARY, "accept")]);
-    if csv {
-        let rows = rows::of(name, &document["data"]).unwrap_or_default();
-        return Ok((tag, vary, table::csv(&rows)?).into_response());
+    Ok(([(header::ETAG, tag)], formed(csv, &document)?).into_response())
+}
+
+/// A section as it is asked for. A table of what is not there has its columns and no row.
+fn formed(csv: bool, document: &Value) -> Result<Response, Problem> {
+    if !csv {
+        return Ok(axum::Json(document).into_response());
     }
-    Ok((tag, vary, axum::Json(document)).into_response())
+    let name = document["section"].as_str().unwrap_or_default();
+    let columns = rows::columns(name).unwrap_or_default();
+    let rows = rows::of(name, &document["data"]).unwrap_or_default();
+    tabled(document, &columns, &rows)
 }
 
 /// Weak: whether it is compressed is no difference.
@@ -135,6 +144,18 @@ pub(super) fn wants_csv(headers: &HeaderMap) -> bool {
     let wanted = |name: &str| wanted(accept?, name);
     let table = wanted("text/csv").unwrap_or_default();
     table > 0.0 && table >= wanted("application/json").unwrap_or_default()
+}
+
+/// Whether JSON is taken at all, if only as one of any.
+pub(super) fn takes_json(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT);
+    let accept = accept.map(|value| value.to_str().unwrap_or_default());
+    // The nearest name decides.
+    let names = ["application/json", "application/*", "*/*"];
+    accept.is_none_or(|accept| {
+        let weight = names.iter().find_map(|name| wanted(accept, name));
+        weight.is_some_and(|weight| weight > 0.0)
+    })
 }
 
 /// How much a form is wanted, 0 to 1; nothing where it is not named.
@@ -190,17 +211,12 @@ async fn unpublished(
     portfolio: &Portfolio,
     date: NaiveDate,
 ) -> Result<&'static str, Problem> {
-    let calendar = Calendar::nyse();
-    let session = calendar.session(date);
-    let session = session.map_err(|error| Problem::field("date", error.to_string()))?;
-    let Some(session) = session else {
-        return Ok("no_session");
-    };
-    if date < portfolio.inception {
+    let no_result = no_result(clock, date)?;
+    if no_result != Some("no_session") && date < portfolio.inception {
         return Ok("before_inception");
     }
-    if !calendar.is_eligible(session, clock.now()) {
-        return Ok("not_eligible");
+    if let Some(reason) = no_result {
+        return Ok(reason);
     }
     Ok(
         match reports::why_unpublished(db, portfolio.id, date).await? {
@@ -208,6 +224,18 @@ async fn unpublished(
             Unpublished::NotComputed => "not_computed",
         },
     )
+}
+
+/// Why nothing can have a result of a date, as a code: the exchange was closed, or its closes are not final yet.
+pub(super) fn no_result(clock: &Clock, date: NaiveDate) -> Result<Option<&'static str>, Problem> {
+    let calendar = Calendar::nyse();
+    let session = calendar.session(date);
+    let session = session.map_err(|error| Problem::field("date", error.to_string()))?;
+    Ok(match session {
+        None => Some("no_session"),
+        Some(session) if !calendar.is_eligible(session, clock.now()) => Some("not_eligible"),
+        Some(_) => None,
+    })
 }
 
 fn missing(portfolio: &Portfolio, section: &str, date: Option<NaiveDate>, reason: &str) -> Value {
@@ -284,5 +312,24 @@ mod tests {
             assert!(!csv(accept), "{accept}");
         }
         assert!(!wants_csv(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn who_takes_anything_takes_json() {
+        let json = |accept: &str| {
+            let value = axum::http::HeaderValue::from_str(accept).unwrap();
+            takes_json(&HeaderMap::from_iter([(header::ACCEPT, value)]))
+        };
+        for accept in [
+            "*/*",
+            "text/csv, */*;q=0.1",
+            "text/csv, application/json;q=0.5",
+        ] {
+            assert!(json(accept), "{accept}");
+        }
+        for accept in ["text/csv", "text/csv, application/json;q=0, */*", ""] {
+            assert!(!json(accept), "{accept}");
+        }
+        assert!(takes_json(&HeaderMap::new()));
     }
 }

@@ -13,8 +13,8 @@ use utoipa_axum::routes;
 use super::admission::{Admission, admit};
 use super::problem::{Kind, Problem};
 use super::{
-    Api, Limits, alerts, calendar, control, docs, events, explain, health, import, metrics,
-    performance, portfolios, refusals, results, runs, shapes, start, symbols, trace,
+    Api, Limits, Pages, alerts, calendar, control, docs, events, explain, health, import, metrics,
+    performance, portfolios, refusals, results, runs, shapes, start, symbols, tagged, trace,
 };
 
 /// The document of the API.
@@ -28,11 +28,12 @@ pub fn openapi() -> OpenApi {
 }
 
 /// Everything that is answered.
-pub(super) fn router(api: Api, pages: Router<Api>, limits: Limits) -> Router {
+pub(super) fn router(api: Api, pages: Option<Pages>, limits: Limits) -> Router {
     let (plain, _) = described();
     let (streams, _) = streaming();
+    let (pages, told) = pages.map(|pages| (pages.router, pages.problem)).unzip();
     let plain: Router<Api> = plain
-        .merge(pages)
+        .merge(pages.unwrap_or_default())
         .layer(middleware::from_fn_with_state(
             Admission::new(&limits),
             admit,
@@ -45,9 +46,10 @@ pub(super) fn router(api: Api, pages: Router<Api>, limits: Limits) -> Router {
     plain
         .merge(streams)
         .merge(docs::router(&openapi()))
+        .layer(middleware::from_fn(tagged::tag))
         .fallback(async || Problem::not_found("path"))
         .method_not_allowed_fallback(async || Problem::new(Kind::Method, "see /docs"))
-        .layer(middleware::from_fn(trace::trace))
+        .layer(middleware::from_fn_with_state(told, trace::trace))
         .layer(CompressionLayer::new())
         .with_state(api)
 }
@@ -64,6 +66,7 @@ fn described() -> (Router<Api>, OpenApi) {
         .routes(routes!(runs::summary))
         .routes(routes!(runs::one))
         .routes(routes!(runs::tasks))
+        .routes(routes!(runs::one_task))
         .routes(routes!(runs::diff))
         .routes(routes!(control::cancel))
         .routes(routes!(control::pauses))

@@ -1,7 +1,52 @@
 //! The sections of a result as tables. A list is one already; of the others the part that is a list of rows is told, and the
 //! values of a section that has only one of each are one row.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+
+use super::shapes::{self, keys, plain_keys};
+
+/// The columns of a section's table; nothing where a table makes no sense.
+pub(super) fn columns(section: &str) -> Option<Vec<String>> {
+    let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+    Some(match section {
+        "overview" => plain_keys::<shapes::Overview>(),
+        "positions" => keys::<shapes::Position>(),
+        "exposures" => keys::<shapes::FactorExposure>(),
+        "fits" => {
+            let mut all = keys::<shapes::FitSlope>();
+            all.extend(FIT.map(ToOwned::to_owned));
+            all.sort();
+            all
+        }
+        "risk" => keys::<shapes::RiskContribution>(),
+        "volatility" => plain_keys::<shapes::Volatility>(),
+        "correlation" => names(&PAIR),
+        "concentration" => plain_keys::<shapes::Concentration>(),
+        "sectors" => keys::<shapes::SectorBucket>(),
+        "stress" => keys::<shapes::Stress>(),
+        "options" => keys::<shapes::OptionContract>(),
+        "value-at-risk" => keys::<shapes::ValueAtRisk>(),
+        "replays" => keys::<shapes::Replay>(),
+        "reverse-stress" => keys::<shapes::ReverseStress>(),
+        "data-quality" => keys::<shapes::CheckedSeries>(),
+        "completeness" => names(&ENTRY),
+        _ => return None,
+    })
+}
+
+/// Of a fit beside its slopes.
+const FIT: [&str; 4] = ["symbol", "factor", "n", "r_squared"];
+/// Of a pair of instruments.
+const PAIR: [&str; 6] = [
+    "cluster",
+    "correlation",
+    "other",
+    "other_cluster",
+    "reason",
+    "symbol",
+];
+/// Of an analytic.
+const ENTRY: [&str; 3] = ["entry", "outcome", "reason"];
 
 /// The rows of a section; nothing where a table makes no sense.
 pub(super) fn of(section: &str, data: &Value) -> Option<Value> {
@@ -12,7 +57,7 @@ pub(super) fn of(section: &str, data: &Value) -> Option<Value> {
         return Some(data.clone());
     }
     match section {
-        "overview" | "volatility" | "concentration" => Some(json!([plain(data)])),
+        "overview" | "volatility" | "concentration" => Some(json!([data])),
         "exposures" => Some(data["factors"].clone()),
         "fits" => Some(fits(data)),
         "risk" => Some(data["contributions"].clone()),
@@ -21,16 +66,6 @@ pub(super) fn of(section: &str, data: &Value) -> Option<Value> {
         "data-quality" => Some(data["series"].clone()),
         _ => None,
     }
-}
-
-/// What has one value each.
-fn plain(data: &Value) -> Value {
-    let all = data.as_object().into_iter().flatten();
-    let plain = all.filter(|(_, value)| !value.is_object() && !value.is_array());
-    let row: Map<String, Value> = plain
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    Value::Object(row)
 }
 
 /// One row for each slope, with what it is of.
@@ -129,10 +164,9 @@ mod tests {
     fn what_is_not_there_is_a_table_without_rows_and_what_is_none_is_refused() {
         assert_eq!(of("risk", &Value::Null), Some(json!([])));
         assert_eq!(of("zz", &json!({ "a": 1 })), None);
-        let one = of(
-            "overview",
-            &json!({ "nav": "1", "definitions": { "a": 1 } }),
-        );
-        assert_eq!(one, Some(json!([{ "nav": "1" }])));
+        assert_eq!(columns("zz"), None);
+        let columns = columns("volatility").unwrap();
+        assert!(columns.contains(&"realised_21".to_owned()), "{columns:?}");
+        assert!(!columns.contains(&"reasons".to_owned()), "{columns:?}");
     }
 }

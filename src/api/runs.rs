@@ -3,17 +3,19 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::Api;
 use super::auth::Caller;
 use super::params::{Params, id};
-use super::problem::Problem;
-use super::shapes::{CurrentRuns, RunDetail, RunDiff, RunHistory, RunSummary, Tasks};
+use super::problem::{Kind, Problem};
+use super::shapes::{CurrentRuns, RunDetail, RunDiff, RunHistory, RunSummary, TaskDetail, Tasks};
 use crate::documents::runs::Progress;
+use crate::documents::tasks::one::{self as whole, Whole};
 use crate::documents::{self, diff};
 use crate::domain::{RunId, TaskId, TaskState, Verdict};
-use crate::engine;
-use crate::store::reports::{self, Past, PastRun};
+use crate::engine::{self, Link};
+use crate::store::reports::{self, Past, PastRun, Sight};
 use crate::store::runs::{self, RunRow};
 use crate::store::tasks_report::{self, Filter};
 use crate::store::{Pools, ReadTx};
@@ -46,7 +48,11 @@ pub(super) async fn current(
     db.close().await?;
     let mut list = Vec::new();
     for row in &rows {
-        list.push(detail(api.pools(), row.run.clone(), false).await?);
+        let seen = Seen {
+            run: row.run.clone(),
+            only: caller.only().filter(|_| row.shared),
+        };
+        list.push(detail(api.pools(), &seen, false).await?);
     }
     Ok(Json(json!({ "runs": list })))
 }
@@ -78,11 +84,9 @@ pub(super) async fn history(
         "limit",
         "cursor",
     ])?;
-    let status: Option<String> = params.one("status")?;
-    if let Some(text) = status.as_deref().filter(|text| *text != "running") {
-        text.parse::<Verdict>()
-            .map_err(|error| Problem::field("status", error.to_string()))?;
-    }
+    let statuses = Verdict::ALL.iter().map(|verdict| verdict.as_str());
+    let statuses: Vec<&str> = std::iter::once("running").chain(statuses).collect();
+    let status = params.one_of("status", &statuses)?;
     let (from, to) = params.range("start_date", "end_date")?;
     let filter = Past {
         id: None,
@@ -108,7 +112,8 @@ pub(super) async fn history(
 fn past(row: &PastRun) -> Value {
     let mut value = documents::runs::run(&row.run);
     value["status"] = json!(row.run.verdict.map_or("running", Verdict::as_str));
-    value["principal"] = json!(row.principal);
+    value["shared"] = json!(row.shared);
+    value["principal"] = json!((!row.shared).then_some(&row.principal));
     value["portfolios"] = json!(row.portfolios);
     value["tasks"] = json!(row.tasks);
     value["unfinished"] = json!(row.unfinished);
@@ -158,26 +163,59 @@ pub(super) async fn one(
     caller: Caller,
     State(api): State<Api>,
     Path(run): Path<String>,
+    params: Params,
 ) -> Result<Json<Value>, Problem> {
-    let run = visible(&api, &caller, &run).await?;
-    Ok(Json(detail(api.pools(), run, true).await?))
+    params.only(&[])?;
+    let seen = visible(&api, &caller, &run).await?;
+    Ok(Json(detail(api.pools(), &seen, true).await?))
+}
+
+/// A run as somebody sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) run: RunRow,
+    /// Where the run has portfolios that the caller does not see: those that it sees. What is told is then about these, and
+    /// counts of tasks about symbols.
+    pub(crate) only: Option<Vec<Uuid>>,
+}
+
+impl Seen {
+    /// For what changes the run: it is nobody's who does not see all of it.
+    pub(crate) fn whole(self) -> Result<RunRow, Problem> {
+        match self.only {
+            None => Ok(self.run),
+            Some(_) => Err(Problem::new(
+                Kind::Forbidden,
+                "the run has portfolios that this token does not see",
+            )),
+        }
+    }
 }
 
 /// The run of a path, for a caller who may see it.
-pub(crate) async fn visible(api: &Api, caller: &Caller, text: &str) -> Result<RunRow, Problem> {
+pub(crate) async fn visible(api: &Api, caller: &Caller, text: &str) -> Result<Seen, Problem> {
     let run: RunId = id("run", text)?;
     let mut db = ReadTx::lazy(&api.pools().load);
-    caller.run(&mut db, run).await?;
+    let sight = caller.sight(&mut db, run).await?;
     db.close().await?;
     let row = runs::list(&api.pools().load, Some(run), 1).await?.pop();
-    row.ok_or_else(|| Problem::not_found("run"))
+    Ok(Seen {
+        run: row.ok_or_else(|| Problem::not_found("run"))?,
+        only: match sight {
+            Sight::Whole => None,
+            Sight::Part => caller.only(),
+        },
+    })
 }
 
-async fn detail(pools: &Pools, run: RunRow, whole: bool) -> Result<Value, Problem> {
-    let phases = runs::phases(&pools.load, run.id).await?;
+async fn detail(pools: &Pools, seen: &Seen, whole: bool) -> Result<Value, Problem> {
+    let Seen { run, only } = seen;
+    let only = only.as_deref();
+    let phases = runs::phases(&pools.load, run.id, only).await?;
     let progress = Progress::of(&phases);
     let of_run = Filter {
         run: Some(run.id),
+        only: seen.only.clone(),
         ..Filter::default()
     };
     let running = Filter {
@@ -189,8 +227,9 @@ async fn detail(pools: &Pools, run: RunRow, whole: bool) -> Result<Value, Proble
         None => engine::remaining(&mut db, run.id, &phases).await?,
         Some(_) => None,
     };
-    let mut value = documents::runs::run(&run);
+    let mut value = documents::runs::run(run);
     value["batch_run_id"] = json!(run.id);
+    value["shared"] = json!(only.is_some());
     value["status"] = json!(run.verdict.map_or("running", Verdict::as_str));
     value["progress"] = documents::runs::progress(&progress, eta);
     value["percent"] = json!((progress.fraction() * 1000.0).floor() / 10.0);
@@ -199,10 +238,10 @@ async fn detail(pools: &Pools, run: RunRow, whole: bool) -> Result<Value, Proble
     if whole {
         let errors = tasks_report::errors(&mut db, &of_run).await?;
         value["errors"] = errors.iter().map(documents::errors::document).collect();
-        value["retries"] = json!(reports::retries(&mut db, run.id).await?);
+        value["retries"] = json!(reports::retries(&mut db, run.id, only).await?);
         let tasks = tasks_report::list(&mut db, &running, None, RUNNING).await?;
         value["running"] = tasks.iter().map(documents::tasks::document).collect();
-        let missing = reports::missing(&mut db, run.id).await?;
+        let missing = reports::missing(&mut db, run.id, only).await?;
         value["missing"] = missing.iter().map(documents::runs::missing).collect();
         let pauses = reports::pauses(&mut db).await?;
         value["paused"] = pauses.iter().map(documents::runs::pause).collect();
@@ -238,8 +277,11 @@ pub(super) async fn tasks(
         "limit",
         "cursor",
     ])?;
-    let run = visible(&api, &caller, &run).await?;
-    let filter = filter(&params, Some(run.id))?;
+    let seen = visible(&api, &caller, &run).await?;
+    let filter = Filter {
+        only: seen.only,
+        ..filter(&params, Some(seen.run.id))?
+    };
     let limit = params.limit(PAGE)?;
     let cursor = params.one::<i64>("cursor")?.map(TaskId);
     let mut db = ReadTx::lazy(&api.pools().load);
@@ -252,6 +294,73 @@ pub(super) async fn tasks(
         "errors": errors.iter().map(documents::errors::document).collect::<Vec<_>>(),
         "next": tasks.last().filter(|_| full).map(|task| task.id),
     })))
+}
+
+/// A task that somebody asks for, with what holds it.
+pub(crate) struct AskedTask {
+    pub(crate) run: RunRow,
+    pub(crate) whole: Whole,
+    /// From the task to what it waits for; nothing of one that is final, or whose run has portfolios of others.
+    pub(crate) chain: Vec<Link>,
+}
+
+/// The task of a path, for a caller who may see its run.
+pub(crate) async fn task(
+    api: &Api,
+    caller: &Caller,
+    run: &str,
+    task: &str,
+) -> Result<AskedTask, Problem> {
+    let Seen { run, only } = visible(api, caller, run).await?;
+    let none = || Problem::not_found("task");
+    let task = TaskId(id("task", task)?);
+    let mut db = ReadTx::lazy(&api.pools().load);
+    let about = match &only {
+        None => true,
+        Some(only) => tasks_report::is_about(&mut db, task, only).await?,
+    };
+    let whole = whole::read(&mut db, task).await?;
+    db.close().await?;
+    let whole = whole.filter(|whole| about && whole.task.run == run.id);
+    let mut whole = whole.ok_or_else(none)?;
+    if only.is_some() {
+        whole.reduce();
+    }
+    // What it waits for may be a task of others.
+    let chain = if only.is_some() || whole.task.state.is_final() {
+        Vec::new()
+    } else {
+        engine::waits(api.pools(), api.redis(), &run, whole.task.id).await?
+    };
+    Ok(AskedTask { run, whole, chain })
+}
+
+/// A task of a run: what it works on, its attempts with their outcomes, and what it waits for.
+#[utoipa::path(get, path = "/api/v1/runs/{run_id}/tasks/{task_id}", tag = "runs",
+    params(
+        ("run_id" = uuid::Uuid, Path, description = "The run"),
+        ("task_id" = i64, Path, description = "The task")),
+    responses((status = 200, description = "The task", body = TaskDetail),
+              (status = 404, description = "No such run, or no such task of it")))]
+pub(super) async fn one_task(
+    caller: Caller,
+    State(api): State<Api>,
+    Path((run, of_run)): Path<(String, String)>,
+    params: Params,
+) -> Result<Json<Value>, Problem> {
+    params.only(&[])?;
+    let asked = task(&api, &caller, &run, &of_run).await?;
+    let mut document = whole::document(&asked.whole);
+    let run = |id: RunId| format!("/api/v1/runs/{id}");
+    let task = &asked.whole.task;
+    let portfolio = task.unit.strip_prefix("portfolio:");
+    document["chain"] = json!(asked.chain);
+    document["links"] = json!({
+        "run": run(task.run),
+        "repair_run": task.repair_run.map(run),
+        "portfolio": portfolio.map(|id| format!("/api/v1/portfolios/{id}")),
+    });
+    Ok(Json(document))
 }
 
 /// The filter of tasks: the same for those who look and for those who retry.
@@ -268,6 +377,7 @@ pub(crate) fn filter(params: &Params, run: Option<RunId>) -> Result<Filter, Prob
         symbol: params.one("symbol")?,
         portfolio: params.one("portfolio_id")?,
         error: params.one("error")?,
+        only: None,
     })
 }
 
@@ -282,11 +392,13 @@ pub(super) async fn diff(
     caller: Caller,
     State(api): State<Api>,
     Path((run, other)): Path<(String, String)>,
+    params: Params,
 ) -> Result<Json<Value>, Problem> {
+    params.only(&[])?;
     let mut sides = Vec::new();
     for text in [run, other] {
-        let run = visible(&api, &caller, &text).await?;
-        let side = diff::side(api.pools(), run.id).await?;
+        let Seen { run, only } = visible(&api, &caller, &text).await?;
+        let side = diff::side(api.pools(), run.id, only.as_deref()).await?;
         sides.push(side.ok_or_else(|| Problem::not_found("run"))?);
     }
     let sides = <[diff::Side; 2]>::try_from(sides).map_err(|_| Problem::not_found("run"))?;

@@ -16,12 +16,15 @@ mod performance;
 mod problem;
 mod quality;
 mod receipts;
+mod requests;
 mod risk;
 mod runs;
 mod series;
 mod tasks;
 mod why;
 mod why_tasks;
+
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use utoipa::openapi::{OpenApi, RefOr, Schema};
@@ -56,13 +59,18 @@ pub use performance::{
 pub use problem::Problem;
 pub use quality::{CheckedSeries, DataQuality, Finding};
 pub use receipts::{LeftOut, ProviderCalls, RepairPreview, RepairReceipt, RunPreview, RunReceipt};
+pub use requests::{
+    BookChange, BookChangeForm, BookOptions, BookTerms, CancelRun, FlowRow, HoldKind, HoldOrder,
+    LaneWord, ListForm, ListOptions, LotRow, MarkRow, NewBook, NewBookForm, NewFlows, NewMarks,
+    RetryOrder, StartRun,
+};
 pub use risk::{BiasStatistic, FactorExposure, Risk, RiskContribution};
 pub use runs::{
     CurrentRuns, PastRun, RunDetail, RunHead, RunHistory, RunMissing, RunPhase, RunProgress,
     RunState, RunSummary, RunsOfStatus,
 };
 pub use series::{Correlation, UnknownPair, Volatility};
-pub use tasks::{ErrorGroup, Task, Tasks};
+pub use tasks::{ErrorGroup, Task, TaskAttempt, TaskDetail, TaskLinks, Tasks};
 pub use why::{WhyAnswer, WhyBusy, WhyLink};
 pub use why_tasks::{
     DeadTaskLink, DoneTaskLink, NewerTaskLink, ParkedTaskLink, ReadyTaskLink, RetriedTaskLink,
@@ -89,6 +97,7 @@ pub(super) fn require_all_keys(document: &mut OpenApi) {
         RunSummary,
         RunDetail,
         Tasks,
+        TaskDetail,
         RunDiff
     );
     collect!(RunReceipt, RunPreview, RepairReceipt, RepairPreview);
@@ -133,4 +142,63 @@ fn collect<T: ToSchema + PartialSchema>(names: &mut Vec<String>) {
     T::schemas(&mut schemas);
     names.push(T::name().into_owned());
     names.extend(schemas.into_iter().map(|(name, _)| name));
+}
+
+/// A shape and those that it is made of.
+type Shapes = Vec<(String, RefOr<Schema>)>;
+
+/// The names of the fields of a shape, ascending, those of flattened parts among them.
+pub(super) fn keys<T: ToSchema + PartialSchema>() -> Vec<String> {
+    fields::<T>().1.into_keys().collect()
+}
+
+/// Those of them that have one value each, no list and no object.
+pub(super) fn plain_keys<T: ToSchema + PartialSchema>() -> Vec<String> {
+    let (known, fields) = fields::<T>();
+    let plain = fields
+        .into_iter()
+        .filter(|(_, shape)| is_plain(shape, &known));
+    plain.map(|(name, _)| name).collect()
+}
+
+fn fields<T: ToSchema + PartialSchema>() -> (Shapes, BTreeMap<String, RefOr<Schema>>) {
+    let mut known = Vec::new();
+    T::schemas(&mut known);
+    let mut fields = BTreeMap::new();
+    add_fields(&T::schema(), &known, &mut fields);
+    (known, fields)
+}
+
+fn add_fields(shape: &RefOr<Schema>, known: &Shapes, fields: &mut BTreeMap<String, RefOr<Schema>>) {
+    match resolved(shape, known) {
+        Some(Schema::Object(object)) => fields.extend(object.properties.clone()),
+        Some(Schema::AllOf(parts)) => {
+            for part in &parts.items {
+                add_fields(part, known, fields);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn resolved<'a>(shape: &'a RefOr<Schema>, known: &'a Shapes) -> Option<&'a Schema> {
+    match shape {
+        RefOr::T(shape) => Some(shape),
+        RefOr::Ref(place) => {
+            let name = place.ref_location.rsplit('/').next()?;
+            let (_, shape) = known.iter().find(|(known, _)| known == name)?;
+            resolved(shape, known)
+        }
+    }
+}
+
+fn is_plain(shape: &RefOr<Schema>, known: &Shapes) -> bool {
+    match resolved(shape, known) {
+        Some(Schema::Object(object)) => {
+            object.properties.is_empty() && object.additional_properties.is_none()
+        }
+        Some(Schema::OneOf(choices)) => choices.items.iter().all(|one| is_plain(one, known)),
+        Some(Schema::AllOf(parts)) => parts.items.iter().all(|one| is_plain(one, known)),
+        _ => false,
+    }
 }

@@ -10,7 +10,7 @@ use super::Api;
 use super::auth::Caller;
 use super::params::Fields;
 use super::problem::{Kind, Problem};
-use super::shapes::{RunPreview, RunReceipt};
+use super::shapes::{RunPreview, RunReceipt, StartRun};
 use crate::documents::planned;
 use crate::domain::{PortfolioId, RunId, Trigger};
 use crate::engine::{self, Dates, PlanError, Planned, Request, Selection};
@@ -31,7 +31,7 @@ const KEY_CHARS: usize = 200;
         ("lane" = Option<String>, Query, description = "interactive, nightly or backfill"),
         ("dry_run" = Option<bool>, Query, description = "Only say what would be planned"),
         ("Idempotency-Key" = Option<String>, Header, description = "The same key is the same run")),
-    request_body(content = Option<Value>, description = "The same parameters as fields", content_type = "application/json"),
+    request_body(content = StartRun, description = "The same parameters as fields"),
     responses(
         (status = 202, description = "Planned; `Location` is the run", body = RunReceipt),
         (status = 200, description = "What a dry run would plan", body = RunPreview),
@@ -47,15 +47,7 @@ pub(crate) async fn start(
     fields: Fields,
 ) -> Result<Response, Problem> {
     caller.changes()?;
-    let params = fields.only(&[
-        "portfolio_id",
-        "calculation_date",
-        "start_date",
-        "end_date",
-        "force",
-        "lane",
-        "dry_run",
-    ])?;
+    let params = fields.of::<StartRun>()?;
     let portfolios = choose(&api, &caller, params.all("portfolio_id")?).await?;
     let date = params.one("calculation_date")?;
     let (from, to) = (params.one("start_date")?, params.one("end_date")?);

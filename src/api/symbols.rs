@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use chrono::NaiveDate;
 use serde::Serialize;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::Api;
@@ -12,7 +13,9 @@ use super::auth::Caller;
 use super::calendar::Range;
 use super::params::{Params, id};
 use super::problem::Problem;
-use super::tagged::{Asked, tagged};
+use super::results::no_result;
+use super::shapes::keys;
+use super::tagged::{Asked, formed};
 use crate::domain::Symbol;
 use crate::engine::MINIMUM_OBSERVATIONS;
 use crate::store::ReadTx;
@@ -107,7 +110,8 @@ pub(super) async fn list(
         symbols: rows.into_iter().map(Known::from).collect(),
         next,
     };
-    tagged(&asked, &answer, |page| page["symbols"].clone())
+    let columns = Some(keys::<Known>());
+    formed(&asked, &answer, columns, |page| page["symbols"].clone())
 }
 
 /// The sessions of a symbol: each with a close, or with the reason why it has none.
@@ -116,10 +120,18 @@ pub(super) async fn list(
 pub(super) struct Prices {
     symbol: String,
     available: bool,
-    /// Why there is no price in this page.
+    /// Why there is no price in this page, as a code: `no_session` or `no_price`.
     reason: Option<&'static str>,
     /// The newest session of the page with a value.
     as_of: Option<NaiveDate>,
+    /// The last session that was asked for; without one, the newest whose closes are final.
+    calculation_date: NaiveDate,
+    /// Null: closes are inputs of runs, and the result of none.
+    run_id: Option<uuid::Uuid>,
+    /// How good the page is; null where it has no session.
+    quality: Option<SymbolQuality>,
+    /// Sessions of the page with a value over all of it, a fraction; null where it has none.
+    coverage: Option<f64>,
     /// Sessions of the page without a value.
     gaps: usize,
     data: Vec<Price>,
@@ -171,6 +183,7 @@ impl From<store::PriceRow> for Price {
     params(("symbol" = String, Path, description = "The symbol"),
            ("from" = Option<NaiveDate>, Query, description = "Not before; without it, a year before the end"),
            ("to" = Option<NaiveDate>, Query, description = "Not after; without it, the newest session whose closes are final"),
+           ("strict" = Option<bool>, Query, description = "Only sessions with a value; `gaps` and `coverage` still count the others"),
            ("limit" = Option<u16>, Query, description = "Sessions of a page, 1 to 500"),
            ("cursor" = Option<NaiveDate>, Query, description = "`next` of the page before"),
            ("If-None-Match" = Option<String>, Header, description = "The ETag of an earlier answer"),
@@ -182,11 +195,12 @@ pub(super) async fn prices(
     caller: Caller,
     State(api): State<Api>,
     Path(symbol): Path<String>,
-    asked: Asked,
+    form: Asked,
     params: Params,
 ) -> Result<Response, Problem> {
-    let params = params.only(&["from", "to", "limit", "cursor"])?;
+    let params = params.only(&["from", "to", "strict", "limit", "cursor"])?;
     let limit = params.limit(YEAR)?;
+    let strict = params.flag("strict")?;
     let range = Range::of(params, &api, None)?;
     let mut db = ReadTx::lazy(&api.pools().load);
     let known = known(&caller, &mut db, &symbol).await?;
@@ -194,23 +208,40 @@ pub(super) async fn prices(
     let sessions: Vec<NaiveDate> = sessions.iter().map(|session| session.date()).collect();
     let rows = store::prices(&mut db, &known.symbol, &sessions).await?;
     db.close().await?;
-    let data: Vec<Price> = rows.into_iter().map(Price::from).collect();
-    let priced = |price: &&Price| price.reason.is_none();
-    let as_of = data.iter().rev().find(priced).map(|price| price.date);
+    let mut data: Vec<Price> = rows.into_iter().map(Price::from).collect();
+    let (asked, priced) = (data.len(), |price: &Price| price.reason.is_none());
+    let gaps = data.iter().filter(|price| !priced(price)).count();
+    if strict {
+        data.retain(priced);
+    }
+    let as_of = data.iter().rev().find(|price| priced(price));
+    let as_of = as_of.map(|price| price.date);
     let answer = Prices {
         symbol: known.symbol,
         available: as_of.is_some(),
-        reason: match (as_of, data.is_empty()) {
+        reason: match (as_of, asked) {
             (Some(_), _) => None,
-            (None, true) => Some("no_session"),
-            (None, false) => Some("no_price"),
+            (None, 0) => Some("no_session"),
+            (None, _) => Some("no_price"),
         },
         as_of,
-        gaps: data.iter().filter(|price| price.reason.is_some()).count(),
+        calculation_date: range.to,
+        run_id: None,
+        quality: (asked > 0).then_some(SymbolQuality { strict: gaps == 0 }),
+        coverage: (asked > 0).then(|| (asked - gaps) as f64 / asked as f64),
+        gaps,
         data,
         next,
     };
-    tagged(&asked, &answer, |page| page["data"].clone())
+    let columns = Some(keys::<Price>());
+    formed(&form, &answer, columns, |page| page["data"].clone())
+}
+
+/// How good what is known of a symbol is.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub(super) struct SymbolQuality {
+    /// Nothing of it is missing, and no input changed since.
+    strict: bool,
 }
 
 /// A result of a symbol: what is there, or why not.
@@ -229,13 +260,18 @@ pub(super) struct Factors {
 pub(super) struct Head {
     symbol: String,
     available: bool,
-    /// A code: `nothing_published`, `not_computed`, `insufficient_data` or `no_price`.
+    /// A code: `nothing_published`, `no_session`, `not_eligible`, `not_computed`, `insufficient_data`, `no_price`, or for
+    /// those who want only what is strict `stale`.
     reason: Option<&'static str>,
     /// The same in words.
     reason_text: Option<String>,
     as_of: Option<NaiveDate>,
     calculation_date: Option<NaiveDate>,
     run_id: Option<uuid::Uuid>,
+    /// How good it is; null where there is none.
+    quality: Option<SymbolQuality>,
+    /// Null: a result of one symbol covers it or is none.
+    coverage: Option<f64>,
     /// Whether an input changed since.
     stale: bool,
 }
@@ -279,6 +315,7 @@ pub(super) struct Slope {
 #[utoipa::path(get, path = "/api/v1/symbols/{symbol}/factors", tag = "symbols",
     params(("symbol" = String, Path, description = "The symbol"),
            ("date" = Option<NaiveDate>, Query, description = "The session; without it, the newest that is not stale"),
+           ("strict" = Option<bool>, Query, description = "Only what is not stale and lacks nothing"),
            ("If-None-Match" = Option<String>, Header, description = "The ETag of an earlier answer"),
            ("Accept" = Option<String>, Header, description = "text/csv for a table")),
     responses((status = 200, description = "The model, or why there is none", body = Factors),
@@ -291,20 +328,22 @@ pub(super) async fn factors(
     asked: Asked,
     params: Params,
 ) -> Result<Response, Problem> {
-    let date = params.only(&["date"])?.one("date")?;
+    let params = params.only(&["date", "strict"])?;
+    let (date, strict) = (params.one("date")?, params.flag("strict")?);
     let mut db = ReadTx::lazy(&api.pools().load);
     let known = known(&caller, &mut db, &symbol).await?;
-    let set = store::symbol_set(&mut db, "symbol-factors", &known.symbol, date).await?;
+    let set = store::symbol_set(&mut db, "symbol-factors", &known.symbol, date, strict).await?;
     let model = match set {
         Some(set) => store::model(&mut db, &known.symbol, set.as_of).await?,
         None => None,
     };
     db.close().await?;
-    let mut head = Head::of(known.symbol, date, set, model.is_some());
+    let mut head = Head::of(&api, known.symbol, date, set, model.is_some())?;
     if let Some((fit, _)) = &model {
         head.refuse("insufficient_data", fit.reason.as_ref());
     }
-    let data = model.map(|(fit, slopes)| Fit {
+    let shown = head.keeps(strict);
+    let data = model.filter(|_| shown).map(|(fit, slopes)| Fit {
         have: fit.n,
         need: MINIMUM_OBSERVATIONS,
         alpha: fit.alpha,
@@ -315,7 +354,10 @@ pub(super) async fn factors(
         exposures: slopes.into_iter().map(Slope::from).collect(),
     });
     let answer = Factors { head, data };
-    tagged(&asked, &answer, |page| page["data"]["exposures"].clone())
+    let columns = Some(keys::<Slope>());
+    formed(&asked, &answer, columns, |page| {
+        page["data"]["exposures"].clone()
+    })
 }
 
 impl From<store::SlopeRow> for Slope {
@@ -362,6 +404,7 @@ pub(super) struct Returns {
 #[utoipa::path(get, path = "/api/v1/symbols/{symbol}/metrics", tag = "symbols",
     params(("symbol" = String, Path, description = "The symbol"),
            ("date" = Option<NaiveDate>, Query, description = "The session; without it, the newest that is not stale"),
+           ("strict" = Option<bool>, Query, description = "Only what is not stale and lacks nothing"),
            ("If-None-Match" = Option<String>, Header, description = "The ETag of an earlier answer"),
            ("Accept" = Option<String>, Header, description = "text/csv for a table")),
     responses((status = 200, description = "The metrics, or why there are none", body = Metrics),
@@ -374,24 +417,30 @@ pub(super) async fn metrics(
     asked: Asked,
     params: Params,
 ) -> Result<Response, Problem> {
-    let date = params.only(&["date"])?.one("date")?;
+    let params = params.only(&["date", "strict"])?;
+    let (date, strict) = (params.one("date")?, params.flag("strict")?);
     let mut db = ReadTx::lazy(&api.pools().load);
     let known = known(&caller, &mut db, &symbol).await?;
-    let set = store::symbol_set(&mut db, "symbol-metrics", &known.symbol, date).await?;
+    let set = store::symbol_set(&mut db, "symbol-metrics", &known.symbol, date, strict).await?;
     let row = match set {
         Some(set) => store::metrics(&mut db, &known.symbol, set.as_of).await?,
         None => None,
     };
     db.close().await?;
-    let mut head = Head::of(known.symbol, date, set, row.is_some());
+    let mut head = Head::of(&api, known.symbol, date, set, row.is_some())?;
     if let Some(row) = &row {
         head.refuse("no_price", row.reason.as_ref());
     }
+    let shown = head.keeps(strict);
     let answer = Metrics {
         head,
-        data: row.map(Returns::from),
+        data: row.filter(|_| shown).map(Returns::from),
     };
-    tagged(&asked, &answer, |page| serde_json::json!([page["data"]]))
+    let columns = Some(keys::<Returns>());
+    formed(&asked, &answer, columns, |page| match &page["data"] {
+        Value::Null => Value::Null,
+        data => json!([data]),
+    })
 }
 
 impl From<store::MetricRow> for Returns {
@@ -429,22 +478,31 @@ impl From<store::MetricRow> for Returns {
 }
 
 impl Head {
-    fn of(symbol: String, date: Option<NaiveDate>, set: Option<SymbolSet>, there: bool) -> Self {
-        let none = if date.is_some() {
-            "not_computed"
-        } else {
-            "nothing_published"
+    fn of(
+        api: &Api,
+        symbol: String,
+        date: Option<NaiveDate>,
+        set: Option<SymbolSet>,
+        there: bool,
+    ) -> Result<Self, Problem> {
+        let reason = match date {
+            _ if there => None,
+            None => Some("nothing_published"),
+            Some(date) => Some(no_result(api.clock(), date)?.unwrap_or("not_computed")),
         };
-        Self {
+        let stale = set.is_some_and(|set| set.stale);
+        Ok(Self {
             symbol,
             available: there,
-            reason: (!there).then_some(none),
+            reason,
             reason_text: None,
             as_of: set.map(|set| set.as_of),
             calculation_date: date.or(set.map(|set| set.as_of)),
             run_id: set.map(|set| set.run.0),
-            stale: set.is_some_and(|set| set.stale),
-        }
+            quality: there.then_some(SymbolQuality { strict: !stale }),
+            coverage: None,
+            stale,
+        })
     }
 
     /// There is a row, and it says why there is nothing in it.
@@ -453,7 +511,21 @@ impl Head {
             self.available = false;
             self.reason = Some(code);
             self.reason_text = Some(why.clone());
+            self.quality = Some(SymbolQuality { strict: false });
         }
+    }
+
+    /// Whether it is shown to somebody who may want only what is strict; if not, it says why.
+    fn keeps(&mut self, strict: bool) -> bool {
+        let good = self.quality.is_none_or(|quality| quality.strict);
+        if !strict || good {
+            return true;
+        }
+        self.available = false;
+        if self.stale {
+            self.reason = Some("stale");
+        }
+        false
     }
 }
 

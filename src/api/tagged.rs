@@ -1,10 +1,11 @@
-//! Answers with a tag of what they say: whoever has one already is told that it is as it was. What goes on in another page says
+//! Forms of answers, and their tags: whoever has one already is told that it is as it was. What goes on in another page says
 //! where, in the document and in a header, which a table has too.
 
-use axum::body::Bytes;
-use axum::extract::FromRequestParts;
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::Value;
@@ -12,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::params::encoded;
 use super::problem::{Kind, Problem};
-use super::results::{matches, not_modified, wants_csv, weak};
+use super::results::{matches, not_modified, takes_json, wants_csv, weak};
 use super::table;
 
 /// What was asked for, and in which form.
@@ -32,46 +33,128 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
     }
 }
 
-/// The document; its rows where the caller asks for CSV; neither where the caller has it. Rows may be no list: then there
-/// is no table of them.
-pub(super) fn tagged(
+/// The document, or a table of its rows where the caller asks for CSV. Without columns there is no table of it: who takes nothing
+/// else is refused by the layer.
+pub(super) fn formed(
     asked: &Asked,
     document: &impl Serialize,
+    columns: Option<Vec<String>>,
     rows: impl FnOnce(&Value) -> Value,
 ) -> Result<Response, Problem> {
     let failed = |_| Problem::new(Kind::Internal, "the answer could not be written");
     let document = serde_json::to_value(document).map_err(failed)?;
-    let (kind, bytes) = if wants_csv(&asked.headers) {
-        ("text/csv; charset=utf-8", table::bytes(&rows(&document))?)
-    } else {
-        ("application/json", document.to_string().into_bytes())
+    let columns = columns.filter(|_| wants_csv(&asked.headers));
+    let mut response = match columns {
+        Some(columns) => tabled(&document, &columns, &rows(&document))?,
+        None => axum::Json(&document).into_response(),
     };
     let next = match &document["next"] {
         Value::Null => None,
         Value::String(text) => Some(link(&asked.uri, text)),
         value => Some(link(&asked.uri, &value.to_string())),
     };
+    if let Some(Ok(next)) = next.map(HeaderValue::try_from) {
+        response.headers_mut().insert(header::LINK, next);
+    }
+    Ok(response)
+}
+
+/// A table of the rows of a document, with what it says around them in headers.
+pub(super) fn tabled(
+    document: &Value,
+    columns: &[String],
+    rows: &Value,
+) -> Result<Response, Problem> {
+    let kind = [(header::CONTENT_TYPE, "text/csv; charset=utf-8")];
+    let mut response = (kind, table::bytes(columns, rows)?).into_response();
+    table::tell(document, response.headers_mut());
+    Ok(response)
+}
+
+/// The layer that tags, and that never gives JSON to those who take tables only: of what is asked for and has no tag of its own, that of what it says. Streams have no end, and pages,
+/// health and metrics are looked at once.
+pub(super) async fn tag(request: Request, next: Next) -> Response {
+    // What only wants a head has no bytes here that a tag could be made of.
+    let asks = request.method() == Method::GET;
+    let ours = asks && !request.uri().path().starts_with("/health/");
+    let only_tables = wants_csv(request.headers()) && !takes_json(request.headers());
+    let mut known = HeaderMap::new();
+    if let Some(tags) = request.headers().get(header::IF_NONE_MATCH) {
+        known.insert(header::IF_NONE_MATCH, tags.clone());
+    }
+    let mut response = next.run(request).await;
+    let vary = HeaderValue::from_static("accept");
+    if ours && response.status() == StatusCode::NOT_MODIFIED {
+        response.headers_mut().entry(header::VARY).or_insert(vary);
+        return response;
+    }
+    if !ours || response.status() != StatusCode::OK || !is_data(&response) {
+        return response;
+    }
+    if only_tables && !is_table(&response) {
+        return Problem::new(Kind::NotAcceptable, table::NO_LIST).into_response();
+    }
+    if !response.headers().contains_key(header::ETAG) {
+        response = match hashed(response).await {
+            Ok(response) => response,
+            Err(problem) => return problem.into_response(),
+        };
+    }
+    let headers = response.headers_mut();
+    headers.entry(header::VARY).or_insert(vary);
+    let tag = headers.get(header::ETAG).and_then(|tag| tag.to_str().ok());
+    let Some(tag) = tag.filter(|tag| matches(&known, tag)) else {
+        return response;
+    };
+    let mut as_it_was = not_modified(tag.to_owned());
+    for name in [header::VARY, header::LINK, header::CACHE_CONTROL] {
+        if let Some(value) = headers.get(&name) {
+            as_it_was.headers_mut().insert(name, value.clone());
+        }
+    }
+    as_it_was
+}
+
+/// JSON or a table.
+fn is_data(response: &Response) -> bool {
+    is_table(response) || content_type(response).starts_with(b"application/json")
+}
+
+fn is_table(response: &Response) -> bool {
+    content_type(response).starts_with(b"text/csv")
+}
+
+fn content_type(response: &Response) -> &[u8] {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    kind.map_or(&b""[..], HeaderValue::as_bytes)
+}
+
+/// The same, tagged with what it says: its bytes, and in headers where it goes on and what a table cannot say.
+async fn hashed(response: Response) -> Result<Response, Problem> {
+    let (mut parts, body) = response.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await;
+    let bytes =
+        bytes.map_err(|_| Problem::new(Kind::Internal, "the answer could not be written"))?;
     let mut hash = Sha256::new();
     hash.update(&bytes);
-    // A table does not say itself whether it goes on.
-    hash.update(next.as_deref().unwrap_or_default());
+    let told = table::TOLD.map(|(_, name, _)| name);
+    for name in told.into_iter().chain([header::LINK.as_str()]) {
+        hash.update([0]);
+        hash.update(
+            parts
+                .headers
+                .get(name)
+                .map_or(&b""[..], HeaderValue::as_bytes),
+        );
+    }
     let hash = hash.finalize();
-    // Of both forms at once: their bytes differ.
     let mut half = [0; 16];
     half.copy_from_slice(&hash[..16]);
     let tag = weak(&format!("{:032x}", u128::from_be_bytes(half)));
-    let mut response = if matches(&asked.headers, &tag) {
-        not_modified(tag)
-    } else {
-        let heads = [(header::ETAG, tag), (header::CONTENT_TYPE, kind.to_owned())];
-        (heads, Bytes::from(bytes)).into_response()
-    };
-    let headers = response.headers_mut();
-    headers.append(header::VARY, HeaderValue::from_static("accept"));
-    if let Some(Ok(next)) = next.map(HeaderValue::try_from) {
-        headers.insert(header::LINK, next);
+    if let Ok(tag) = HeaderValue::try_from(tag) {
+        parts.headers.insert(header::ETAG, tag);
     }
-    Ok(response)
+    Ok(Response::from_parts(parts, Body::from(bytes)))
 }
 
 /// Where the next page is, as RFC 8288 has it: the same question with another cursor.

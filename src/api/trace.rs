@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::middleware::Next;
 use tracing::Instrument;
@@ -16,8 +16,31 @@ use super::problem::Problem;
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// Writes a problem, whose trace id is the other text, as a page.
+pub(super) type Told = fn(&Problem, &str) -> String;
+
+/// Of an answer whose problem is shown as a page whatever was asked for: whoever asks looks at a page.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AsPage;
+
+/// Whether a browser asks, and not for the API: then a problem is a page.
+fn browses(request: &Request) -> bool {
+    let ours = ["/api/", "/health/", "/metrics", "/openapi.json"];
+    let path = request.uri().path();
+    let accept = request.headers().get(header::ACCEPT);
+    let accept = accept
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    !ours.iter().any(|prefix| path.starts_with(prefix)) && accept.contains("text/html")
+}
+
 /// The layer.
-pub(super) async fn trace(request: Request, next: Next) -> Response<Body> {
+pub(super) async fn trace(
+    State(told_as_page): State<Option<Told>>,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
+    let browses = browses(&request);
     let trace_id = Uuid::new_v4().simple().to_string();
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
@@ -39,16 +62,20 @@ pub(super) async fn trace(request: Request, next: Next) -> Response<Body> {
     // A layer or an extractor of the framework has its own words; callers shall know one form.
     let foreign = error && !told;
     if let Some(problem) = problem.or_else(|| foreign.then(|| Problem::of_status(status))) {
-        let document = problem.document(&trace_id, &path);
+        let browses = browses || response.extensions_mut().remove::<AsPage>().is_some();
+        let (kind, text) = match told_as_page.filter(|_| browses) {
+            Some(told) => (PAGE, told(&problem, &trace_id)),
+            None => (PROBLEM, problem.document(&trace_id, &path).to_string()),
+        };
         let headers = std::mem::take(response.headers_mut());
-        *response.body_mut() = Body::from(document.to_string());
+        *response.body_mut() = Body::from(text);
         *response.status_mut() = problem.kind.status();
         for name in [header::WWW_AUTHENTICATE, header::ALLOW] {
             if let Some(value) = headers.get(&name) {
                 response.headers_mut().insert(name, value.clone());
             }
         }
-        let kind = HeaderValue::from_static(PROBLEM);
+        let kind = HeaderValue::from_static(kind);
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
     }
     let again = response.status() == StatusCode::SERVICE_UNAVAILABLE;
@@ -80,5 +107,7 @@ pub(super) async fn trace(request: Request, next: Next) -> Response<Body> {
 
 /// After which what cannot be answered now is asked again.
 const SECONDS: &str = "2";
+/// Of a problem that a person sees.
+const PAGE: &str = "text/html; charset=utf-8";
 /// Of a problem.
 const PROBLEM: &str = "application/problem+json";

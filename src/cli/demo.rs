@@ -392,7 +392,7 @@ impl World {
 
         let mut tasks = 0;
         for run in [backfill, nightly] {
-            let phases = runs::phases(&self.engine.pools.control, run).await?;
+            let phases = runs::phases(&self.engine.pools.control, run, None).await?;
             tasks += phases.iter().map(|phase| phase.done).sum::<i64>();
         }
         for worker in &mut workers {

@@ -34,6 +34,6 @@ async fn named(pools: &Pools, text: &str) -> Result<Side, Error> {
     let mut db = ReadTx::lazy(&pools.load);
     let id = find::run(&mut db, text).await?;
     db.close().await?;
-    let side = side(pools, id).await?;
+    let side = side(pools, id, None).await?;
     side.ok_or_else(|| find::unknown_run(text))
 }

@@ -45,6 +45,7 @@ impl FilterArgs {
             symbol: self.symbol.clone(),
             portfolio,
             error: self.error.clone(),
+            only: None,
         })
     }
 }

@@ -32,6 +32,7 @@ pub async fn run(settings: &GlobalSettings, args: &RetryArgs, json: bool) -> Res
             None => None,
         },
         error: args.error.clone(),
+        only: None,
     };
     let tasks = tasks_report::matching(&mut db, &filter).await?;
     db.close().await?;

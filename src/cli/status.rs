@@ -131,7 +131,7 @@ async fn read(
 ) -> Result<Status, Error> {
     let runs = runs::list(&pools.control, named, LISTED).await?;
     let phases = match runs.first() {
-        Some(run) => runs::phases(&pools.control, run.id).await?,
+        Some(run) => runs::phases(&pools.control, run.id, None).await?,
         None => Vec::new(),
     };
     // One snapshot for what belongs together; the statements above have given the connection back.
@@ -153,7 +153,7 @@ async fn read(
     if let Some(run) = status.runs.first().cloned() {
         of_run(&mut db, &mut status, &run).await?;
         if depth == Depth::Whole || run.verdict.is_some() {
-            status.missing = reports::missing(&mut db, run.id).await?;
+            status.missing = reports::missing(&mut db, run.id, None).await?;
         }
     }
     if depth == Depth::Whole {
@@ -173,7 +173,7 @@ async fn of_run(db: &mut ReadTx<'_>, status: &mut Status, run: &RunRow) -> Resul
         ..of_run.clone()
     };
     status.errors = tasks_report::errors(db, &of_run).await?;
-    status.retries = reports::retries(db, run.id).await?;
+    status.retries = reports::retries(db, run.id, None).await?;
     if run.verdict.is_none() {
         status.running = tasks_report::list(db, &running, None, RUNNING).await?;
         status.eta_seconds = remaining(db, run.id, &status.phases).await?;

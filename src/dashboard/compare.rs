@@ -10,7 +10,7 @@ use super::text::{badge, cli, duration, or_dash, run_link, status};
 use crate::api::Api;
 use crate::api::params::Params;
 use crate::api::problem::Problem;
-use crate::api::runs::visible;
+use crate::api::runs::{Seen, visible};
 use crate::documents::diff::{self, Side};
 
 /// The page.
@@ -24,8 +24,8 @@ pub(super) async fn page(
     let other = other.ok_or_else(|| Problem::field("other", "is needed: the id of a run"))?;
     let mut sides = Vec::new();
     for text in [&run, other.trim()] {
-        let run = visible(&api, &visitor, text).await?;
-        let side = diff::side(api.pools(), run.id).await?;
+        let Seen { run, only } = visible(&api, &visitor, text).await?;
+        let side = diff::side(api.pools(), run.id, only.as_deref()).await?;
         sides.push(side.ok_or_else(|| Problem::not_found("run"))?);
     }
     let sides = <[Side; 2]>::try_from(sides).map_err(|_| Problem::not_found("run"))?;

@@ -1,13 +1,14 @@
 //! The frame of every page, and what a browser sees when something goes wrong.
 
 use axum::extract::Request;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use maud::{DOCTYPE, Markup, html};
 
 use super::session::Visitor;
 use crate::api::problem::{Kind, Problem};
+use crate::api::trace::AsPage;
 
 /// Pages of the navigation.
 const PAGES: [(&str, &str); 6] = [
@@ -79,19 +80,11 @@ pub(super) async fn problems(request: Request, next: Next) -> Response {
     };
     let target = target.to_owned();
     let mut response = next.run(request).await;
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        response = if problem.kind == Kind::Unauthorized {
-            Redirect::to(&super::login::address(&target)).into_response()
-        } else {
-            (problem.kind.status(), told(&problem)).into_response()
-        };
-    } else if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-        response = (
-            StatusCode::METHOD_NOT_ALLOWED,
-            told(&Problem::new(Kind::Method, "go back")),
-        )
-            .into_response();
+    let problem = response.extensions().get::<Problem>();
+    if problem.is_some_and(|problem| problem.kind == Kind::Unauthorized) {
+        response = Redirect::to(&super::login::address(&target)).into_response();
     }
+    response.extensions_mut().insert(AsPage);
     // Without this a browser says `Origin: null` of a form.
     let policy = HeaderValue::from_static("same-origin");
     response
@@ -100,9 +93,14 @@ pub(super) async fn problems(request: Request, next: Next) -> Response {
     response
 }
 
-fn told(problem: &Problem) -> Html<String> {
-    let body = html! { (alert(problem)) p { a href="/" { "Overview" } } };
-    document(problem.kind.title(), &html! {}, &body)
+/// A problem as a page: the log has more under its trace id.
+pub(super) fn told(problem: &Problem, trace_id: &str) -> String {
+    let body = html! {
+        (alert(problem))
+        p.soft { "Trace id " code { (trace_id) } }
+        p { a href="/" { "Overview" } }
+    };
+    document(problem.kind.title(), &html! {}, &body).0
 }
 
 /// A problem in a page.

@@ -30,7 +30,7 @@ pub(super) async fn page(
     State(api): State<Api>,
     params: Params,
 ) -> Result<Html<String>, Problem> {
-    let part: Option<String> = params.only(&["part"])?.one("part")?;
+    let part = params.only(&["part"])?.one_of("part", &["live"])?;
     let body = body(&visitor, &api).await?;
     if part.is_some() {
         return Ok(Html(body.into_string()));
@@ -87,7 +87,8 @@ async fn body(visitor: &Visitor, api: &Api) -> Result<Markup, Problem> {
     };
     let tonight = match tonight {
         Some(row) => {
-            let phases = stored::phases(&api.pools().load, row.run.id).await?;
+            let only = only.as_deref().filter(|_| row.shared);
+            let phases = stored::phases(&api.pools().load, row.run.id, only).await?;
             let eta = match row.run.verdict {
                 None => engine::remaining(&mut db, row.run.id, &phases).await?,
                 Some(_) => None,

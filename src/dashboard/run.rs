@@ -16,13 +16,13 @@ use super::{frame, groups, tasks};
 use crate::api::Api;
 use crate::api::params::Params;
 use crate::api::problem::Problem;
-use crate::api::runs as handlers;
+use crate::api::runs::{self as handlers, Seen};
 use crate::documents::runs::Progress;
 use crate::domain::TaskId;
 use crate::engine;
 use crate::store::ReadTx;
 use crate::store::reports;
-use crate::store::runs::{self, RunRow};
+use crate::store::runs;
 use crate::store::tasks_report::{self, Filter};
 
 pub(super) use events::stream;
@@ -33,6 +33,10 @@ const SLOWEST: i64 = 12;
 const EVENTS: i64 = 40;
 /// Tasks of a page.
 const TASKS: i64 = 50;
+
+/// To whoever does not see all of a run.
+const SHARED: &str = "This run has portfolios of others too. What stands here is about yours; tasks about symbols are counted, and \
+                      not listed.";
 
 /// The page; `part=live` is what changes of it.
 pub(super) async fn page(
@@ -51,12 +55,16 @@ pub(super) async fn page(
         "error",
         "cursor",
     ])?;
-    let run = handlers::visible(&api, &visitor, &run).await?;
-    let part: Option<String> = params.one("part")?;
+    let seen = handlers::visible(&api, &visitor, &run).await?;
+    let run = &seen.run;
+    let part = params.one_of("part", &["live", "tasks"])?;
     if part.as_deref() == Some("live") {
-        return Ok(Html(live(&visitor, &api, &run).await?.into_string()));
+        return Ok(Html(live(&visitor, &api, &seen).await?.into_string()));
     }
-    let filter = handlers::filter(&params, Some(run.id))?;
+    let filter = Filter {
+        only: seen.only.clone(),
+        ..handlers::filter(&params, Some(run.id))?
+    };
     let cursor = params.one::<i64>("cursor")?.map(TaskId);
     let mut db = ReadTx::lazy(&api.pools().load);
     let listed = tasks_report::list(&mut db, &filter, cursor, TASKS).await?;
@@ -72,23 +80,26 @@ pub(super) async fn page(
     if part.is_some() {
         return Ok(Html(rows.into_string()));
     }
-    let live = live(&visitor, &api, &run).await?;
+    let live = live(&visitor, &api, &seen).await?;
     let list = filtered::address(run.id, &filter, cursor, Some("tasks"));
     let part = format!("/runs/{}?part=live", run.id);
     let stream = format!("/runs/{}/events", run.id);
     let going = run.verdict.is_none();
     let body = html! {
+        @if seen.only.is_some() { p.soft #shared { (SHARED) } }
         div data-live=[going.then_some(&part)] data-events=[going.then_some(&stream)] data-every=[going.then_some("2")] { (live) }
         section aria-labelledby="tasks" {
             h2 #tasks { "Tasks" }
             (tasks::filters(run.id, &filter))
             pre.cli { (filtered::listing(run.id, &filter)) }
             div data-live=[going.then_some(&list)] data-every=[going.then_some("5")] { (rows) }
-            (filtered::again(&visitor, run.id, &filter))
+            @if seen.only.is_none() { (filtered::again(&visitor, run.id, &filter)) }
         }
-        section aria-labelledby="steer" {
-            h2 #steer { "Steer" }
-            (steer::steer(&visitor, &run, &pauses))
+        @if seen.only.is_none() {
+            section aria-labelledby="steer" {
+                h2 #steer { "Steer" }
+                (steer::steer(&visitor, run, &pauses))
+            }
         }
         section aria-labelledby="compare" {
             h2 #compare { "Compare" }
@@ -107,8 +118,10 @@ pub(super) async fn page(
     ))
 }
 
-async fn live(visitor: &Visitor, api: &Api, run: &RunRow) -> Result<Markup, Problem> {
-    let phases = runs::phases(&api.pools().load, run.id).await?;
+async fn live(visitor: &Visitor, api: &Api, seen: &Seen) -> Result<Markup, Problem> {
+    let Seen { run, only } = seen;
+    let only = only.as_deref();
+    let phases = runs::phases(&api.pools().load, run.id, only).await?;
     let mut db = ReadTx::lazy(&api.pools().load);
     let eta = match run.verdict {
         None => engine::remaining(&mut db, run.id, &phases).await?,
@@ -116,14 +129,16 @@ async fn live(visitor: &Visitor, api: &Api, run: &RunRow) -> Result<Markup, Prob
     };
     let of_run = Filter {
         run: Some(run.id),
+        only: seen.only.clone(),
         ..Filter::default()
     };
     let errors = tasks_report::errors(&mut db, &of_run).await?;
-    let slowest = reports::slowest(&mut db, run.id, SLOWEST).await?;
-    let missing = reports::missing(&mut db, run.id).await?;
-    let events = reports::newest_events(&mut db, run.id, EVENTS).await?;
+    let slowest = reports::slowest(&mut db, run.id, only, SLOWEST).await?;
+    let missing = reports::missing(&mut db, run.id, only).await?;
+    let events = reports::newest_events(&mut db, run.id, only, EVENTS).await?;
     db.close().await?;
     let progress = Progress::of(&phases);
+    let may = visitor.may_change() && only.is_none();
     Ok(html! {
         p data-ended=[run.verdict.map(|_| "true")] {
             (badge(status(run.verdict))) " for " (run.from)
@@ -144,7 +159,7 @@ async fn live(visitor: &Visitor, api: &Api, run: &RunRow) -> Result<Markup, Prob
         (phases::table(run.id, &phases))
         pre.cli { (cli(&["status", &run.id.to_string()])) }
         @if !missing.is_empty() { h2 { "What its portfolios lack" } (phases::lacks(&missing)) }
-        @if !errors.is_empty() { h2 { "Errors" } (groups::table(&errors, Some(run.id), visitor.may_change())) }
+        @if !errors.is_empty() { h2 { "Errors" } (groups::table(&errors, Some(run.id), may)) }
         h2 { "Events" }
         (events::feed(&events))
     })

@@ -11,13 +11,12 @@ use super::text::{badge, cli, duration, facts, new_york, or_dash, run_link, time
 use crate::api::Api;
 use crate::api::params::Params;
 use crate::api::problem::Problem;
-use crate::api::runs::visible;
+use crate::api::runs as handlers;
 use crate::documents::why::{Words, sentence};
 use crate::domain::{RunId, TaskId, WorkerId};
-use crate::engine::{self, Link};
-use crate::store::ReadTx;
+use crate::engine::Link;
 use crate::store::runs::RunRow;
-use crate::store::tasks_report::{self, AttemptRow, TaskRow};
+use crate::store::tasks_report::{AttemptRow, TaskRow};
 
 const WORDS: Words = Words {
     instant: new_york,
@@ -37,33 +36,21 @@ pub(super) async fn page(
     Path((run, task)): Path<(String, String)>,
     params: Params,
 ) -> Result<Html<String>, Problem> {
-    let part: Option<String> = params.only(&["part"])?.one("part")?;
-    let run = visible(&api, &visitor, &run).await?;
-    let none = || Problem::not_found("task");
-    let id = TaskId(task.parse().map_err(|_| none())?);
-    let mut db = ReadTx::lazy(&api.pools().load);
-    let task = tasks_report::named(&mut db, &[id]).await?.pop();
-    let task = task.filter(|task| task.run == run.id).ok_or_else(none)?;
-    let input = tasks_report::input(&mut db, id).await?;
-    let attempts = tasks_report::attempts(&mut db, id).await?;
-    db.close().await?;
-    let chain = if task.state.is_final() {
-        Vec::new()
-    } else {
-        engine::waits(api.pools(), api.redis(), &run, id).await?
-    };
-    let live = live(&task, &attempts, &chain);
+    let part = params.only(&["part"])?.one_of("part", &["live"])?;
+    let asked = handlers::task(&api, &visitor, &run, &task).await?;
+    let (run, task, id) = (&asked.run, &asked.whole.task, asked.whole.task.id);
+    let live = live(task, &asked.whole.attempts, &asked.chain);
     if part.is_some() {
         return Ok(Html(live.into_string()));
     }
     let part = format!("{}?part=live", address(run.id, id));
     let going = !task.state.is_final();
     let body = html! {
-        (head(&run, &task))
+        (head(run, task))
         div data-live=[going.then_some(&part)] data-every=[going.then_some("5")] { (live) }
         h2 { "Input" }
         details { summary { "What it works on, version " (task.input_version) }
-            pre { (input.map(|input| format!("{input:#}")).unwrap_or_default()) }
+            pre { (format!("{:#}", asked.whole.input)) }
         }
         pre.cli { (cli(&["tasks", "--id", &id.to_string()])) }
     };

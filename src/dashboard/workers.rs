@@ -24,7 +24,7 @@ pub(super) async fn page(
     State(api): State<Api>,
     params: Params,
 ) -> Result<Html<String>, Problem> {
-    let part: Option<String> = params.only(&["part"])?.one("part")?;
+    let part = params.only(&["part"])?.one_of("part", &["live"])?;
     visitor.sees_all()?;
     let mut db = ReadTx::lazy(&api.pools().load);
     let workers = reports::workers(&mut db).await?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::domain::{PhaseName, PortfolioId, RunId, Verdict};
 use crate::store::reports::{self, CompleteRow, ScopeRow};
@@ -21,24 +22,25 @@ pub struct Side {
     pub(crate) completeness: Vec<CompleteRow>,
 }
 
-/// Reads one run; `None` where there is no such run.
-pub async fn side(pools: &Pools, id: RunId) -> store::Result<Option<Side>> {
+/// Reads one run, with `only` what is about these portfolios; `None` where there is no such run.
+pub async fn side(pools: &Pools, id: RunId, only: Option<&[Uuid]>) -> store::Result<Option<Side>> {
     let mut db = ReadTx::lazy(&pools.load);
     let filter = Filter {
         run: Some(id),
+        only: only.map(ToOwned::to_owned),
         ..Filter::default()
     };
-    let attempts = reports::retries(&mut db, id).await?;
+    let attempts = reports::retries(&mut db, id, only).await?;
     let errors = tasks_report::errors(&mut db, &filter).await?;
-    let scope = reports::scope(&mut db, id).await?;
-    let completeness = reports::completeness(&mut db, id).await?;
+    let scope = reports::scope(&mut db, id, only).await?;
+    let completeness = reports::completeness(&mut db, id, only).await?;
     db.close().await?;
     let Some(run) = runs::list(&pools.load, Some(id), 1).await?.pop() else {
         return Ok(None);
     };
     Ok(Some(Side {
         run,
-        phases: runs::phases(&pools.load, id).await?,
+        phases: runs::phases(&pools.load, id, only).await?,
         attempts,
         errors,
         scope,

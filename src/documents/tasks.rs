@@ -1,5 +1,7 @@
 //! Tasks in lists.
 
+pub mod one;
+
 use serde_json::{Value, json};
 
 use crate::domain::WorkerId;

@@ -52,7 +52,7 @@ impl FromStr for Held {
         match kind {
             "lane" => Ok(Self::Lane(name.parse()?)),
             "phase" => Ok(Self::Phase(PhaseName::named(name)?)),
-            _ => Err(UnknownWord::new("lane or phase", text)),
+            _ => Err(UnknownWord::new("lane or phase", text, &[])),
         }
     }
 }
@@ -71,6 +71,9 @@ mod tests {
         let lane: Held = "lane backfill".parse().unwrap();
         assert!(lane.covers(Lane::Backfill, PhaseName::MarketData));
         let error = "phase 7".parse::<Held>().unwrap_err().to_string();
-        assert_eq!(error, "\"7\" is no PhaseName");
+        assert!(
+            error.starts_with("\"7\" is no PhaseName; there are "),
+            "{error}"
+        );
     }
 }

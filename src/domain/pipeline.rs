@@ -59,6 +59,22 @@ words! {
         Split = "split",
     }
 
+    /// What somebody should look at.
+    AlertKind {
+        /// A run ended without a result.
+        RunFailed = "run-failed",
+        /// A run ended, and not everything of it is complete.
+        RunPartial = "run-partial",
+        /// No run has ended for a session in time.
+        RunOverdue = "run-overdue",
+        /// Tasks are dead that nobody does again.
+        TasksDead = "tasks-dead",
+        /// Less of a portfolio is in market numbers than should be.
+        CoverageLow = "coverage-low",
+        /// Connections are used up, those of the server or those of a worker.
+        PoolSaturated = "pool-saturated",
+    }
+
     /// What a task needs while it runs: permits are given per class.
     PermitClass {
         /// A core.
@@ -141,7 +157,7 @@ mod tests {
         assert_eq!(numbers.join(" "), "0 1 1.5 1.75 2 2.5 3 4 5 6");
         assert_eq!(
             "nigthly".parse::<Lane>().unwrap_err().to_string(),
-            "\"nigthly\" is no Lane"
+            "\"nigthly\" is no Lane; there are interactive, nightly, backfill"
         );
     }
 }

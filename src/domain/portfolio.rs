@@ -74,6 +74,9 @@ mod tests {
             assert_eq!(serde_json::from_str::<PositionType>(&json).unwrap(), *word);
         }
         let error = "public".parse::<AssetClass>().unwrap_err();
-        assert_eq!(error.to_string(), "\"public\" is no AssetClass");
+        assert_eq!(
+            error.to_string(),
+            "\"public\" is no AssetClass; there are PUBLIC, OPTIONS, PRIVATE"
+        );
     }
 }

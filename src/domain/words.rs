@@ -3,18 +3,28 @@
 
 /// A text that is none of the words of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{text}\" is no {what}")]
+#[error("\"{text}\" is no {what}{}", listed(.known))]
 pub struct UnknownWord {
     what: &'static str,
     text: String,
+    /// The words that there are.
+    known: &'static [&'static str],
+}
+
+fn listed(known: &[&str]) -> String {
+    match known {
+        [] => String::new(),
+        known => format!("; there are {}", known.join(", ")),
+    }
 }
 
 impl UnknownWord {
-    /// The error for `text`, which is no `what`.
-    pub(crate) fn new(what: &'static str, text: &str) -> Self {
+    /// The error for `text`, which is no `what`: that is one of `known`.
+    pub(crate) fn new(what: &'static str, text: &str, known: &'static [&'static str]) -> Self {
         Self {
             what,
             text: text.to_owned(),
+            known,
         }
     }
 }
@@ -51,7 +61,11 @@ macro_rules! words {
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 match text {
                     $($text => Ok(Self::$variant),)*
-                    _ => Err($crate::domain::UnknownWord::new(stringify!($name), text)),
+                    _ => Err($crate::domain::UnknownWord::new(
+                        stringify!($name),
+                        text,
+                        &[$($text,)*],
+                    )),
                 }
             }
         }

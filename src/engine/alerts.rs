@@ -9,11 +9,15 @@ use crate::store::alerts::{self, AlertRow, Bounds};
 /// Of the server's connections; then the next process may find none.
 const CONNECTIONS: f64 = 0.9;
 
+/// Of a worker's wait for a connection: a commit takes a few milliseconds.
+const WAIT_MS: f64 = 1_000.0;
+
 /// Raises what there is a cause for now.
 pub(super) async fn raise(engine: &Engine, how: &Housekeeping) -> Result<(), Error> {
     let bounds = Bounds {
         coverage: how.coverage,
         connections: CONNECTIONS,
+        wait_ms: WAIT_MS,
     };
     for alert in alerts::raise(&engine.pools.control, bounds).await? {
         log(&alert);

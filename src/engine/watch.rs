@@ -35,7 +35,7 @@ pub async fn progress(engine: &Engine, run: RunId) -> Result<Option<RunProgress>
         return Ok(None);
     };
     let count = |n: i64| u64::try_from(n).unwrap_or(0);
-    let phases = runs::phases(pool, run)
+    let phases = runs::phases(pool, run, None)
         .await?
         .into_iter()
         .map(|phase| PhaseProgress {

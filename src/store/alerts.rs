@@ -37,6 +37,8 @@ pub struct Bounds {
     pub coverage: f64,
     /// Of the server's connections that are in use, a fraction.
     pub connections: f64,
+    /// Milliseconds that the slowest hundredth of a worker's waits for a connection takes, while none of a pool is left.
+    pub wait_ms: f64,
 }
 
 /// Raises what there is a cause for now and was none before. Runs of the last week only, so that an upgrade is no alarm.
@@ -71,12 +73,23 @@ pub async fn raise(pool: &Pool, bounds: Bounds) -> Result<Vec<AlertRow>> {
                from (select count(*) as used, current_setting('max_connections')::integer as most
                      from pg_stat_activity where backend_type = 'client backend') s
                where used >= most * $2::float8
+               union all
+               select 'pool-saturated', date_trunc('hour', now())::text || ' workers', null,
+                      jsonb_build_object('workers', jsonb_agg(distinct s.id), 'pools', jsonb_agg(distinct s.pool),
+                                         'longest_wait_ms', max(s.wait), 'bound_ms', $3::float8)
+               from (select w.id, used.key as pool, (w.counters ->> 'pool_wait_p99_ms')::float8 as wait
+                     from worker w, jsonb_each_text(w.counters -> 'pool_in_use') used
+                     where w.lost_at is null and w.lease_until > now()
+                       and used.value::integer >= (w.counters -> 'pool_size' ->> used.key)::integer
+                       and (w.counters ->> 'pool_wait_p99_ms')::float8 >= $3) s
+               having count(*) > 0
            )
            insert into alert (kind, cause, run_id, detail) select kind, cause, run_id, detail from caused
            on conflict (kind, cause) do nothing
            returning id, at, kind, cause, run_id, detail, delivered_at, attempts, delivery_error"#,
         bounds.coverage,
-        bounds.connections
+        bounds.connections,
+        bounds.wait_ms
     )
     .fetch_all(pool)
     .await

@@ -87,6 +87,11 @@ impl Pools {
         [&self.control, &self.load, &self.commit].map(Pool::in_use)
     }
 
+    /// Connections that there may be: control, load, commit.
+    pub fn sizes(&self) -> [usize; 3] {
+        [&self.control, &self.load, &self.commit].map(Pool::size)
+    }
+
     /// Closes every connection.
     pub async fn close(&self) {
         self.control.close().await;

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::{Attempt, Pool, Result, WriteTx};
 use crate::domain::RunId;
@@ -72,24 +73,27 @@ pub struct EventRow {
     pub detail: Value,
 }
 
-/// Events after a place, of one run or of all, in order. Only those whose transaction is older than every one in
+/// Events after a place, of one run or of all, in order; with `only`, what those are told who see only these portfolios. Only those whose transaction is older than every one in
 /// flight: none can appear later before one that was read, so that whoever goes on from a place misses nothing.
 pub async fn after(
     pool: &Pool,
     place: Place,
     run: Option<RunId>,
+    only: Option<&[Uuid]>,
     limit: i64,
 ) -> Result<Vec<EventRow>> {
     let rows = sqlx::query!(
-        r#"select xid::text::bigint as "xid!", id, at, run_id, kind, detail from event
-           where xid < pg_snapshot_xmin(pg_current_snapshot())
-             and (xid, id) > ($1::bigint::text::xid8, $2::bigint)
-             and ($3::uuid is null or run_id = $3)
-           order by xid, id limit $4"#,
+        r#"select e.xid::text::bigint as "xid!", e.id, e.at, e.run_id, e.kind, told.detail as "detail!"
+           from event e cross join lateral (select told_detail(e.kind, e.detail, $5) as detail) told
+           where e.xid < pg_snapshot_xmin(pg_current_snapshot())
+             and (e.xid, e.id) > ($1::bigint::text::xid8, $2::bigint)
+             and ($3::uuid is null or e.run_id = $3) and told.detail is not null
+           order by e.xid, e.id limit $4"#,
         place.transaction,
         place.id,
         run.map(|run| run.0),
-        limit
+        limit,
+        only as Option<&[Uuid]>
     )
     .fetch_all(pool)
     .await
@@ -105,6 +109,23 @@ pub async fn after(
         detail: row.detail,
     });
     Ok(rows.collect())
+}
+
+/// What those are told of an event who see only these portfolios; `None` where it is nothing of theirs.
+pub async fn told(pool: &Pool, event: &EventRow, only: &[Uuid]) -> Result<Option<EventRow>> {
+    let detail = sqlx::query_scalar!(
+        r#"select told_detail($1, $2, $3) as detail"#,
+        event.kind,
+        event.detail,
+        only
+    )
+    .fetch_one(pool)
+    .await
+    .attempt("looking whose an event is")?;
+    Ok(detail.map(|detail| EventRow {
+        detail,
+        ..event.clone()
+    }))
 }
 
 /// The place after everything that readers see now.

@@ -26,7 +26,7 @@ pub use audit::{Expected, expected};
 pub use bias::{BIAS_MINIMUM, BIAS_SESSIONS, Bias, bias_of};
 pub use compare::{CompleteRow, ScopeRow, completeness, scope};
 pub use fits::{Fit, FitSlope};
-pub use history::{Ended, Past, PastRun, past, sees_run, summary, tonight};
+pub use history::{Ended, Past, PastRun, Sight, past, sight, summary, tonight};
 pub use losses::{Contract, Losses, Replay, Reverse, ValueAtRisk};
 pub use metrics::{Gauges, QUANTILES, gauges};
 pub use pages::{
@@ -39,7 +39,7 @@ pub use portfolio::{
     computed, newest_of_each, newest_published, newest_strict, parts, portfolio, price_qualities,
     published, why_unpublished,
 };
-pub use series::{Days, PublishedDay, published_days, values_at_risk};
+pub use series::{Days, PublishedDay, first_not_strict, published_days, values_at_risk};
 pub use series_gaps::{SeriesGap, series_gaps};
 pub use status::{Gap, MissingRow, Pace, find_run, gaps, missing, paces, pauses, retries};
 pub use workers::{Standing, StewardRow, StreamRow, WorkerRow, steward, workers};

@@ -354,11 +354,48 @@ pub struct PhaseRow {
     pub elapsed_seconds: Option<f64>,
 }
 
-/// The phases of a run, over committed rows.
-pub async fn phases(pool: &Pool, run: RunId) -> Result<Vec<PhaseRow>> {
-    sqlx::query!(
-        // A run has a hundred thousand tasks: those of phases that are finished were counted then, and of the others only those are
-        // looked at that are unfinished, dead or cancelled. The rest is done.
+/// Of a phase, as it is read.
+struct PhaseCounts {
+    phase: String,
+    opened_at: Option<DateTime<Utc>>,
+    finished_at: Option<DateTime<Utc>>,
+    elapsed: Option<f64>,
+    total: i64,
+    done: i64,
+    dead: i64,
+    cancelled: i64,
+    running: i64,
+}
+
+/// The phases of a run, over committed rows. With `only`, tasks about other portfolios than these are not counted; those about
+/// symbols are.
+pub async fn phases(pool: &Pool, run: RunId, only: Option<&[Uuid]>) -> Result<Vec<PhaseRow>> {
+    let rows = match only {
+        None => phases_of_all(pool, run).await?,
+        Some(portfolios) => phases_of(pool, run, portfolios).await?,
+    };
+    rows.into_iter()
+        .map(|row| {
+            Ok(PhaseRow {
+                phase: word("run_phase", &row.phase)?,
+                total: row.total,
+                done: row.done,
+                dead: row.dead,
+                cancelled: row.cancelled,
+                running: row.running,
+                opened_at: row.opened_at,
+                finished_at: row.finished_at,
+                elapsed_seconds: row.elapsed,
+            })
+        })
+        .collect()
+}
+
+/// A run has a hundred thousand tasks: those of phases that are finished were counted then, and of the others only those are looked at
+/// that are unfinished, dead or cancelled. The rest is done.
+async fn phases_of_all(pool: &Pool, run: RunId) -> Result<Vec<PhaseCounts>> {
+    sqlx::query_as!(
+        PhaseCounts,
         r#"with unfinished as (
                select phase, count(*) as n, count(*) filter (where state = 'running') as running
                from task where run_id = $1 and finished_at is null group by phase
@@ -377,7 +414,7 @@ pub async fn phases(pool: &Pool, run: RunId) -> Result<Vec<PhaseRow>> {
                left join cancelled c on c.phase = p.phase
                where p.run_id = $1
            )
-           select phase, opened_at, finished_at,
+           select phase as "phase!", opened_at, finished_at,
                   extract(epoch from coalesce(finished_at, now()) - opened_at)::float8 as elapsed,
                   total::bigint as "total!", total - unfinished - ended_dead - ended_cancelled as "done!",
                   ended_dead as "dead!", ended_cancelled as "cancelled!", running as "running!"
@@ -387,20 +424,35 @@ pub async fn phases(pool: &Pool, run: RunId) -> Result<Vec<PhaseRow>> {
     )
     .fetch_all(pool)
     .await
-    .attempt("reading the phases of a run")?
-    .into_iter()
-    .map(|row| {
-        Ok(PhaseRow {
-            phase: word("run_phase", &row.phase)?,
-            total: row.total,
-            done: row.done,
-            dead: row.dead,
-            cancelled: row.cancelled,
-            running: row.running,
-            opened_at: row.opened_at,
-            finished_at: row.finished_at,
-            elapsed_seconds: row.elapsed,
-        })
-    })
-    .collect()
+    .attempt("reading the phases of a run")
+}
+
+/// Tasks are counted by state before anything is joined to them.
+async fn phases_of(pool: &Pool, run: RunId, portfolios: &[Uuid]) -> Result<Vec<PhaseCounts>> {
+    sqlx::query_as!(
+        PhaseCounts,
+        r#"with counted as (
+               select phase, state, count(*) as n from task
+               where run_id = $1 and counts_for(unit, input, $2) group by phase, state
+           ), summed as (
+               select phase,
+                      sum(n) filter (where state <> 'split') as total, sum(n) filter (where state = 'done') as done,
+                      sum(n) filter (where state = 'dead') as dead, sum(n) filter (where state = 'cancelled') as cancelled,
+                      sum(n) filter (where state = 'running') as running
+               from counted group by phase
+           )
+           select p.phase, p.opened_at, p.finished_at,
+                  extract(epoch from coalesce(p.finished_at, now()) - p.opened_at)::float8 as elapsed,
+                  coalesce(s.total, 0)::bigint as "total!", coalesce(s.done, 0)::bigint as "done!",
+                  coalesce(s.dead, 0)::bigint as "dead!", coalesce(s.cancelled, 0)::bigint as "cancelled!",
+                  coalesce(s.running, 0)::bigint as "running!"
+           from run_phase p left join summed s on s.phase = p.phase
+           where p.run_id = $1
+           order by p.sort_order"#,
+        run.0,
+        portfolios
+    )
+    .fetch_all(pool)
+    .await
+    .attempt("reading the phases of a run for an owner")
 }

@@ -24,18 +24,21 @@ pub struct Filter {
     pub portfolio: Option<PortfolioId>,
     /// Whose last error has this fingerprint or class, or has this text in its message.
     pub error: Option<String>,
+    /// About one of these portfolios: for those who see no others.
+    pub only: Option<Vec<Uuid>>,
 }
 
 /// The ids of the tasks that a filter means, ascending.
 pub async fn matching(db: &mut ReadTx<'_>, filter: &Filter) -> Result<Vec<TaskId>> {
     let ids = sqlx::query_scalar!(
-        r#"select id as "id!" from filtered_tasks($1, $2, $3, $4, $5, $6) order by id"#,
+        r#"select id as "id!" from filtered_tasks($1, $2, $3, $4, $5, $6, $7) order by id"#,
         filter.run.map(|run| run.0),
         filter.phase.map(PhaseName::as_str),
         filter.state.map(TaskState::as_str),
         filter.symbol.as_ref().map(Symbol::as_str),
         filter.portfolio.map(|portfolio| portfolio.0),
-        filter.error
+        filter.error,
+        filter.only.as_deref()
     )
     .fetch_all(db.connection().await?)
     .await
@@ -86,6 +89,22 @@ pub struct TaskRow {
     pub error: Option<LastError>,
     /// The run that was planned to do it again.
     pub repair_run: Option<RunId>,
+}
+
+impl TaskRow {
+    /// Whether it is about several portfolios.
+    pub fn is_shared(&self) -> bool {
+        self.unit.starts_with("portfolios:")
+    }
+
+    /// Leaves out what may be about a portfolio that somebody does not see: of a unit of several, the words of its error.
+    pub fn reduce(&mut self) {
+        if self.is_shared()
+            && let Some(error) = &mut self.error
+        {
+            error.message.clone_from(&error.class);
+        }
+    }
 }
 
 /// The last error of a task.
@@ -169,15 +188,16 @@ pub async fn list(
                   t.crashes as "crashes!", t.ready_at as "ready_at!", t.parked_since, t.started_at, t.deadline_at,
                   t.finished_at, t.input_version as "input_version!", t.outcome, t.error_class, t.error, t.fingerprint,
                   t.repair_run
-           from filtered_tasks($1, $2, $3, $4, $5, $6) t join run r on r.id = t.run_id
-           where $7::bigint is null or t.id < $7
-           order by t.id desc limit $8"#,
+           from filtered_tasks($1, $2, $3, $4, $5, $6, $7) t join run r on r.id = t.run_id
+           where $8::bigint is null or t.id < $8
+           order by t.id desc limit $9"#,
         filter.run.map(|run| run.0),
         filter.phase.map(PhaseName::as_str),
         filter.state.map(TaskState::as_str),
         filter.symbol.as_ref().map(Symbol::as_str),
         filter.portfolio.map(|portfolio| portfolio.0),
         filter.error,
+        filter.only.as_deref(),
         after.map(|task| task.0),
         limit
     )
@@ -185,7 +205,13 @@ pub async fn list(
     .await
     .attempt("listing tasks")?
     .into_iter()
-    .map(task)
+    .map(|row| {
+        let mut task = task(row)?;
+        if filter.only.is_some() {
+            task.reduce();
+        }
+        Ok(task)
+    })
     .collect()
 }
 
@@ -243,21 +269,23 @@ pub async fn errors(db: &mut ReadTx<'_>, filter: &Filter) -> Result<Vec<ErrorGro
                       count(*) filter (where state = 'dead' and repair_run is not null) as repaired,
                       count(*) filter (where state in ('ready', 'running')) as retrying,
                       max(finished_at) filter (where state = 'dead') as died_at
-               from filtered_tasks($1, $2, $3, $4, $5, $6)
+               from filtered_tasks($1, $2, $3, $4, $5, $6, $7)
                where error_class is not null and state <> 'done'
                group by 1, 2, 3
            )
            select g.phase as "phase!", g.class as "class!", g.fingerprint as "fingerprint!", g.newest as "newest!",
                   g.tasks as "tasks!", g.dead as "dead!", g.repaired as "repaired!", g.retrying as "retrying!",
-                  g.died_at, t.error as "sample!"
+                  g.died_at,
+                  case when $7 is null or t.unit not like 'portfolios:%' then t.error else g.class end as "sample!"
            from grouped g join task t on t.id = g.newest
-           order by g.dead desc, g.tasks desc, g.newest desc limit $7"#,
+           order by g.dead desc, g.tasks desc, g.newest desc limit $8"#,
         filter.run.map(|run| run.0),
         filter.phase.map(PhaseName::as_str),
         filter.state.map(TaskState::as_str),
         filter.symbol.as_ref().map(Symbol::as_str),
         filter.portfolio.map(|portfolio| portfolio.0),
         filter.error,
+        filter.only.as_deref(),
         GROUPS
     )
     .fetch_all(db.connection().await?)
@@ -279,6 +307,19 @@ pub async fn errors(db: &mut ReadTx<'_>, filter: &Filter) -> Result<Vec<ErrorGro
         })
     })
     .collect()
+}
+
+/// Whether a task is about one of these portfolios.
+pub async fn is_about(db: &mut ReadTx<'_>, id: TaskId, portfolios: &[Uuid]) -> Result<bool> {
+    let about = sqlx::query_scalar!(
+        r#"select is_about(unit, input, $2) as "it!" from task where id = $1"#,
+        id.0,
+        portfolios
+    )
+    .fetch_optional(db.connection().await?)
+    .await
+    .attempt("looking what a task is about")?;
+    Ok(about.unwrap_or(false))
 }
 
 /// What a task works on; `None` where there is no such task.

@@ -2,6 +2,7 @@
 
 mod alert_causes;
 mod alerts;
+mod bodies;
 pub(crate) mod client;
 pub(crate) mod document;
 mod events;
@@ -18,6 +19,8 @@ mod run_shapes;
 mod runs;
 mod serve;
 mod shapes;
+mod shared;
+mod starts;
 mod tagged;
 mod webhook;
 

@@ -35,8 +35,10 @@ pub struct RangeHead {
     pub section: String,
     /// Whether there is something.
     pub available: bool,
-    /// Why not: `nothing_published` or `no_snapshot_in_range`.
+    /// Why not: `nothing_published`, `no_snapshot_in_range` or `not_strict`.
     pub reason: Option<String>,
+    /// The same in words, where there is more to say.
+    pub reason_text: Option<String>,
     /// The last session of the range.
     pub as_of: Option<NaiveDate>,
     /// The last session that was asked for; without one, that of the range.

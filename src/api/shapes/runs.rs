@@ -51,8 +51,10 @@ pub struct PastRun {
     pub head: RunHead,
     /// `running`, or the verdict.
     pub status: String,
-    /// Who asked for it.
-    pub principal: String,
+    /// Whether it has portfolios that the token does not see: what is counted is then about those that it sees, and about symbols.
+    pub shared: bool,
+    /// Who asked for it; null of a shared one.
+    pub principal: Option<String>,
     /// Portfolios in its scope.
     pub portfolios: i64,
     /// Planned tasks.
@@ -104,6 +106,9 @@ pub struct RunState {
     pub head: RunHead,
     /// The same as `run_id`, by the name that the receipt of a start has for it.
     pub batch_run_id: Uuid,
+    /// Whether it has portfolios that the token does not see: what is told is then about those that it sees, with tasks about
+    /// symbols counted and not listed.
+    pub shared: bool,
     /// `running`, or the verdict.
     pub status: String,
     /// Its tasks together.

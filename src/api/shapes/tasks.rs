@@ -1,9 +1,13 @@
 //! Tasks and their errors.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+use super::WhyLink;
 
 /// A page of tasks, newest first.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -67,6 +71,63 @@ pub struct Task {
     pub fingerprint: Option<String>,
     /// The run that was planned to do it again.
     pub repair_run: Option<Uuid>,
+}
+
+/// Everything about a task.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct TaskDetail {
+    /// The task.
+    #[serde(flatten)]
+    pub task: Task,
+    /// First to last; each time that it left `running` is one.
+    pub attempt_rows: Vec<TaskAttempt>,
+    /// What it works on: each phase has its own form, `input_version` says which. Null where it names portfolios that the token
+    /// does not see.
+    pub input: Option<BTreeMap<String, serde_json::Value>>,
+    /// From the task to what holds it; nothing of one that is final, or whose run has portfolios that the token does not see.
+    pub chain: Vec<WhyLink>,
+    /// Where to read on.
+    pub links: TaskLinks,
+}
+
+/// An attempt at a task.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct TaskAttempt {
+    /// Its fencing number.
+    pub epoch: i64,
+    /// Whose it was.
+    pub worker_id: Option<Uuid>,
+    /// The same worker, as it is called in Redis.
+    pub consumer: Option<String>,
+    /// `committed`, `failed`, `parked`, `released`, `lost`, `deadline`, `cancelled` or `split`.
+    pub outcome: String,
+    /// Class of its error, where it did not commit.
+    pub error_class: Option<String>,
+    /// Its error.
+    pub error: Option<String>,
+    /// When it was claimed.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub finished_at: DateTime<Utc>,
+    /// Milliseconds of reading.
+    pub load_ms: Option<f64>,
+    /// Milliseconds of asking providers.
+    pub fetch_ms: Option<f64>,
+    /// Milliseconds of computing.
+    pub compute_ms: Option<f64>,
+    /// Milliseconds of the transaction that committed it.
+    pub commit_ms: Option<f64>,
+}
+
+/// What belongs to a task, as paths of this API.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct TaskLinks {
+    /// Its run.
+    pub run: String,
+    /// The run that was planned to do it again.
+    pub repair_run: Option<String>,
+    /// The portfolio, of a task about one.
+    pub portfolio: Option<String>,
 }
 
 /// Equal mistakes together.

@@ -1,60 +1,34 @@
-//! Everything about one task: its row, its input, its attempts and how long their parts took.
+//! One task as a page: its row, its input, its attempts and how long their parts took.
 
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
-
 use crate::cli::text::{indented, instant, left, or_dash, right, table};
 use crate::cli::{Error, Output};
+use crate::documents::tasks::one::{self, Whole};
 use crate::domain::{TaskId, WorkerId};
 use crate::store::ReadTx;
-use crate::store::tasks_report::{self, AttemptRow, TaskRow};
+use crate::store::tasks_report::AttemptRow;
 
 /// Longest line of an input on a page; a document has all of it.
 const INPUT_CHARS: usize = 400;
 
 /// Reads and renders.
 pub(super) async fn run(mut db: ReadTx<'_>, id: TaskId, json: bool) -> Result<Output, Error> {
-    let task = tasks_report::named(&mut db, &[id]).await?.pop();
-    let input = tasks_report::input(&mut db, id).await?;
-    let (Some(task), Some(input)) = (task, input) else {
+    let Some(whole) = one::read(&mut db, id).await? else {
         let remedy = "`sigmabatch tasks` lists the newest tasks";
         return Err(Error::misuse(format!("no task {id}"), remedy));
     };
-    let attempts = tasks_report::attempts(&mut db, id).await?;
     db.close().await?;
-    let document = || document(&task, &input, &attempts);
-    Ok(Output::either(json, document, || {
-        page(&task, &input, &attempts)
-    }))
+    let document = || one::document(&whole);
+    Ok(Output::either(json, document, || page(&whole)))
 }
 
-fn document(task: &TaskRow, input: &Value, attempts: &[AttemptRow]) -> Value {
-    let attempts = attempts.iter().map(|attempt| {
-        let [load, fetch, compute, commit] = attempt.parts_ms;
-        let (class, error) = attempt.error.clone().unzip();
-        json!({
-            "epoch": attempt.epoch,
-            "worker_id": attempt.worker,
-            "consumer": attempt.worker.map(WorkerId::consumer),
-            "outcome": attempt.outcome,
-            "error_class": class,
-            "error": error,
-            "started_at": attempt.started_at,
-            "finished_at": attempt.finished_at,
-            "load_ms": load,
-            "fetch_ms": fetch,
-            "compute_ms": compute,
-            "commit_ms": commit,
-        })
-    });
-    let mut document = crate::documents::tasks::document(task);
-    document["attempt_rows"] = attempts.collect();
-    document["input"] = input.clone();
-    document
-}
-
-fn page(task: &TaskRow, input: &Value, attempts: &[AttemptRow]) -> String {
+fn page(whole: &Whole) -> String {
+    let Whole {
+        task,
+        input,
+        attempts,
+    } = whole;
     let mut text = String::new();
     let (phase, unit) = (task.phase, &task.unit);
     let _ = writeln!(text, "task {} of {}: {}", task.id, task.label, task.state);

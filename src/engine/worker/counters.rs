@@ -49,7 +49,7 @@ impl Counters {
         self.commit_hold.record(open);
     }
 
-    pub(super) fn snapshot(&self, pool_in_use: [usize; 3]) -> Value {
+    pub(super) fn snapshot(&self, pool_in_use: [usize; 3], pool_size: [usize; 3]) -> Value {
         let batches = self.batches.load(Ordering::Relaxed);
         let committed = self.committed.load(Ordering::Relaxed);
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -72,9 +72,14 @@ impl Counters {
             "commit_hold_p50_ms": self.commit_hold.percentile_ms(0.50),
             "commit_hold_p99_ms": self.commit_hold.percentile_ms(0.99),
             "redis_down": get(&self.redis_down) == 1,
-            "pool_in_use": {"control": pool_in_use[0], "load": pool_in_use[1], "commit": pool_in_use[2]},
+            "pool_in_use": by_pool(pool_in_use),
+            "pool_size": by_pool(pool_size),
         })
     }
+}
+
+fn by_pool([control, load, commit]: [usize; 3]) -> Value {
+    json!({ "control": control, "load": load, "commit": commit })
 }
 
 fn microseconds(duration: Duration) -> u64 {

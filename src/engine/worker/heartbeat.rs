@@ -121,7 +121,8 @@ impl Beat {
     /// Beats if it is time, and learns what operators want; says whether the lease is lost.
     async fn ask(&self, link: &mut store::Link, beat: bool) -> store::Result<bool> {
         if beat {
-            let mut counters = self.counters.snapshot(self.pools.in_use());
+            let pools = &self.pools;
+            let mut counters = self.counters.snapshot(pools.in_use(), pools.sizes());
             counters["permits"] = self.permits.clone();
             let lease_seconds = self.lease.as_secs_f64();
             if !store::workers::heartbeat(link, self.id, lease_seconds, &counters).await? {

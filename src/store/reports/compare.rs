@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
+use uuid::Uuid;
 
 use crate::domain::{PortfolioId, RunId};
 use crate::store::texts;
@@ -19,8 +20,8 @@ pub struct ScopeRow {
     pub strict: i64,
 }
 
-/// How much of a run's scope readers see.
-pub async fn scope(db: &mut ReadTx<'_>, run: RunId) -> Result<ScopeRow> {
+/// How much of a run's scope readers see; with `only`, of what is about these portfolios.
+pub async fn scope(db: &mut ReadTx<'_>, run: RunId, only: Option<&[Uuid]>) -> Result<ScopeRow> {
     sqlx::query_as!(
         ScopeRow,
         r#"select count(*) as "wanted!", count(d.as_of) as "published!", count(*) filter (where d.strict) as "strict!"
@@ -28,8 +29,9 @@ pub async fn scope(db: &mut ReadTx<'_>, run: RunId) -> Result<ScopeRow> {
            join portfolios p on p.id = rp.portfolio_id and p.deleted_at is null
            join run_date rd on rd.run_id = rp.run_id and rd.as_of >= p.inception
            left join published_dates d on d.portfolio_id = p.id and d.as_of = rd.as_of
-           where rp.run_id = $1"#,
-        run.0
+           where rp.run_id = $1 and ($2::uuid[] is null or rp.portfolio_id = any($2))"#,
+        run.0,
+        only as Option<&[Uuid]>
     )
     .fetch_one(db.connection().await?)
     .await
@@ -53,8 +55,12 @@ pub struct CompleteRow {
     pub entries: BTreeMap<String, String>,
 }
 
-/// How complete the portfolios of a run are at its final date, by name.
-pub async fn completeness(db: &mut ReadTx<'_>, run: RunId) -> Result<Vec<CompleteRow>> {
+/// How complete the portfolios of a run are at its final date, by name; with `only`, these of them.
+pub async fn completeness(
+    db: &mut ReadTx<'_>,
+    run: RunId,
+    only: Option<&[Uuid]>,
+) -> Result<Vec<CompleteRow>> {
     let rows = sqlx::query!(
         r#"select p.id, p.name, r.final_date, c.coverage as "coverage?", c.strict as "strict?",
                   coalesce(e.entries, '{}') as "entries!"
@@ -71,9 +77,10 @@ pub async fn completeness(db: &mut ReadTx<'_>, run: RunId) -> Result<Vec<Complet
                             ('reverse_stress', c.reverse_stress)) as x(entry, outcome)
                where x.outcome is not null
            ) e on true
-           where r.id = $1
+           where r.id = $1 and ($2::uuid[] is null or p.id = any($2))
            order by p.name collate "C", p.id"#,
-        run.0
+        run.0,
+        only as Option<&[Uuid]>
     )
     .fetch_all(db.connection().await?)
     .await

@@ -7,21 +7,35 @@ use crate::domain::{Lane, PortfolioId, RunId, TradingDate, Trigger};
 use crate::store::runs::RunRow;
 use crate::store::{Attempt, ReadTx, Result, word};
 
-/// Whether somebody sees a run: with `only`, when each portfolio of its scope is one of these.
-pub async fn sees_run(db: &mut ReadTx<'_>, run: RunId, only: Option<&[Uuid]>) -> Result<bool> {
-    sqlx::query_scalar!(
-        r#"select exists (
-               select from run where id = $1
-                 and ($2::uuid[] is null
-                      or exists (select from run_portfolio where run_id = $1)
-                         and not exists (select from run_portfolio
-                                         where run_id = $1 and portfolio_id <> all($2)))) as "it!""#,
+/// How much of a run somebody sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    /// All of it.
+    Whole,
+    /// What is about own portfolios: it has others too.
+    Part,
+}
+
+/// How much of a run somebody sees: with `only`, it is there when its scope has one of these portfolios.
+pub async fn sight(
+    db: &mut ReadTx<'_>,
+    run: RunId,
+    only: Option<&[Uuid]>,
+) -> Result<Option<Sight>> {
+    let row = sqlx::query!(
+        r#"select $2::uuid[] is null
+                  or exists (select from run_portfolio where run_id = $1 and portfolio_id = any($2)) as "seen!",
+                  $2::uuid[] is not null
+                  and exists (select from run_portfolio where run_id = $1 and portfolio_id <> all($2)) as "shared!"
+           from run where id = $1"#,
         run.0,
-        only
+        only as Option<&[Uuid]>
     )
-    .fetch_one(db.connection().await?)
+    .fetch_optional(db.connection().await?)
     .await
-    .attempt("looking for a run")
+    .attempt("looking for a run")?;
+    let sight = |shared| if shared { Sight::Part } else { Sight::Whole };
+    Ok(row.filter(|row| row.seen).map(|row| sight(row.shared)))
 }
 
 /// Which runs: all conditions that are given must hold.
@@ -29,7 +43,7 @@ pub async fn sees_run(db: &mut ReadTx<'_>, run: RunId, only: Option<&[Uuid]>) ->
 pub struct Past {
     /// This one.
     pub id: Option<RunId>,
-    /// Whose scope has only these portfolios.
+    /// Whose scope has one of these portfolios; what is counted is then theirs, and what is about symbols.
     pub only: Option<Vec<Uuid>>,
     /// `running` or a verdict.
     pub status: Option<String>,
@@ -50,6 +64,8 @@ pub struct Past {
 pub struct PastRun {
     /// The run.
     pub run: RunRow,
+    /// Whether its scope has others than the filter's portfolios.
+    pub shared: bool,
     /// Who asked.
     pub principal: String,
     /// In its scope.
@@ -73,23 +89,31 @@ pub async fn past(
         r#"select r.id, r.label, r.trigger, r.lane, r.from_date, r.final_date, r.verdict, r.created_at, r.finished_at,
                   r.principal,
                   extract(epoch from coalesce(r.finished_at, now()) - r.created_at)::float8 as "elapsed!",
-                  (select count(*) from run_portfolio p where p.run_id = r.id) as "portfolios!",
-                  (select coalesce(sum(p.total), 0) from run_phase p where p.run_id = r.id) as "tasks!",
-                  (select count(*) from task t where t.run_id = r.id and t.finished_at is null) as "unfinished!",
-                  (select count(*) from task t
-                   where t.run_id = r.id and t.state = 'dead' and t.error_class is not null) as "dead!"
+                  s.shared as "shared!",
+                  (select count(*) from run_portfolio p
+                   where p.run_id = r.id and ($2::uuid[] is null or p.portfolio_id = any($2))) as "portfolios!",
+                  case when s.shared
+                       then (select count(*) from task t where t.run_id = r.id and counts_for(t.unit, t.input, $2))
+                       else (select coalesce(sum(p.total), 0) from run_phase p where p.run_id = r.id) end as "tasks!",
+                  (select count(*) from task t where t.run_id = r.id and t.finished_at is null
+                                                 and counts_for(t.unit, t.input, $2)) as "unfinished!",
+                  (select count(*) from task t where t.run_id = r.id and t.state = 'dead' and t.error_class is not null
+                                                 and counts_for(t.unit, t.input, $2)) as "dead!"
            from run r
+           cross join lateral (select $2::uuid[] is not null
+                                      and exists (select from run_portfolio p
+                                                  where p.run_id = r.id and p.portfolio_id <> all($2)) as shared) s
            where ($1::uuid is null or r.run_seq < (select run_seq from run where id = $1))
              and ($2::uuid[] is null
-                  or exists (select from run_portfolio p where p.run_id = r.id)
-                     and not exists (select from run_portfolio p where p.run_id = r.id and p.portfolio_id <> all($2)))
+                  or exists (select from run_portfolio p where p.run_id = r.id and p.portfolio_id = any($2)))
              and ($3::text is null or coalesce(r.verdict, 'running') = $3)
              and ($4::text is null or r.lane = $4)
              and ($5::text is null or r.trigger = $5)
              and ($6::date is null or r.final_date >= $6)
              and ($7::date is null or r.final_date <= $7)
              and ($8::uuid is null
-                  or exists (select from run_portfolio p where p.run_id = r.id and p.portfolio_id = $8))
+                  or ($2::uuid[] is null or $8 = any($2))
+                     and exists (select from run_portfolio p where p.run_id = r.id and p.portfolio_id = $8))
              and ($10::uuid is null or r.id = $10)
            order by r.run_seq desc limit $9"#,
         after.map(|run| run.0),
@@ -123,6 +147,7 @@ pub async fn past(
         };
         Ok(PastRun {
             run,
+            shared: row.shared,
             principal: row.principal,
             portfolios: row.portfolios,
             tasks: row.tasks,
@@ -134,13 +159,12 @@ pub async fn past(
 }
 
 /// The run of the night: the nightly one that goes on, else any that goes on, else the newest that had
-/// something to do, else the newest. With `only`, of those whose scope has only these portfolios.
+/// something to do, else the newest. With `only`, of those whose scope has one of these portfolios.
 pub async fn tonight(db: &mut ReadTx<'_>, only: Option<&[Uuid]>) -> Result<Option<RunId>> {
     let id = sqlx::query_scalar!(
         r#"select r.id from run r
            where $1::uuid[] is null
-              or exists (select from run_portfolio p where p.run_id = r.id)
-                 and not exists (select from run_portfolio p where p.run_id = r.id and p.portfolio_id <> all($1))
+              or exists (select from run_portfolio p where p.run_id = r.id and p.portfolio_id = any($1))
            order by r.verdict is null and r.trigger = 'nightly' desc, r.verdict is null desc,
                     exists (select from run_phase p where p.run_id = r.id and p.total > 0) desc, r.run_seq desc
            limit 1"#,
@@ -178,8 +202,7 @@ pub async fn summary(db: &mut ReadTx<'_>, only: Option<&[Uuid]>, days: i32) -> R
            from run r
            where r.created_at > now() - make_interval(days => $2)
              and ($1::uuid[] is null
-                  or exists (select from run_portfolio p where p.run_id = r.id)
-                     and not exists (select from run_portfolio p where p.run_id = r.id and p.portfolio_id <> all($1)))
+                  or exists (select from run_portfolio p where p.run_id = r.id and p.portfolio_id = any($1)))
            group by 1 order by 1"#,
         only,
         days

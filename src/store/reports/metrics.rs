@@ -9,7 +9,7 @@ use crate::store::{Attempt, ReadTx, Result};
 pub struct Gauges {
     /// Runs by status (`running` or a verdict).
     pub runs: Vec<(String, i64)>,
-    /// Tasks that are not final, by phase and state.
+    /// Tasks of the runs that go on and of the newest one, by phase and state.
     pub tasks: Vec<(String, String, i64)>,
     /// Dead tasks that no repair run was planned for.
     pub dead: i64,
@@ -44,7 +44,11 @@ pub async fn gauges(db: &mut ReadTx<'_>) -> Result<Gauges> {
     .await
     .attempt("counting runs")?;
     let tasks = sqlx::query!(
-        r#"select phase, state, count(*) as "n!" from task where finished_at is null group by 1, 2 order by 1, 2"#
+        // Not of all runs that ever were: they are many.
+        r#"select phase, state, count(*) as "n!" from task
+           where run_id in (select id from run where verdict is null
+                            union (select id from run order by run_seq desc limit 1))
+           group by 1, 2 order by 1, 2"#
     )
     .fetch_all(db.connection().await?)
     .await

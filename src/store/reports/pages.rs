@@ -46,13 +46,19 @@ pub async fn sessions(
                from run_date d join run r on r.id = d.run_id
                where d.as_of = any($1)
                  and ($2::uuid[] is null
-                      or exists (select from run_portfolio p where p.run_id = r.id)
-                         and not exists (select from run_portfolio p where p.run_id = r.id and p.portfolio_id <> all($2)))
+                      or exists (select from run_portfolio p where p.run_id = r.id and p.portfolio_id = any($2)))
                order by d.as_of, r.run_seq desc
            ), late as (
-               select distinct kind, as_of from stale_result_sets where as_of = any($1)
+               select distinct kind, as_of from stale_result_sets
+               where as_of = any($1)
+                 -- Sets of symbols are everybody's.
+                 and ($2::uuid[] is null or owner = any($2::uuid[]::text[])
+                      or not exists (select from portfolios p where p.id::text = owner))
            )
-           select n.as_of, n.id, n.cancelled_at is not null as "cancelled!", p.phase, p.total,
+           select n.as_of, n.id, n.cancelled_at is not null as "cancelled!", p.phase,
+                  case when $2::uuid[] is null then p.total::bigint
+                       else (select count(*) from task t where t.run_id = n.id and t.phase = p.phase
+                                                           and counts_for(t.unit, t.input, $2)) end as "total!",
                   p.opened_at is not null as "opened!", p.finished_at is not null as "finished!",
                   coalesce(t.dead, 0) as "dead!", coalesce(t.unrepaired, 0) as "unrepaired!",
                   late.kind is not null as "stale!"
@@ -63,7 +69,7 @@ pub async fn sessions(
                select count(*) as dead, count(*) filter (where t.repair_run is null) as unrepaired
                from task t
                where t.run_id = n.id and t.phase = p.phase and t.as_of = n.as_of
-                 and t.state = 'dead' and t.error_class is not null
+                 and t.state = 'dead' and t.error_class is not null and counts_for(t.unit, t.input, $2)
            ) t on true
            order by n.as_of, p.sort_order"#,
         dates,
@@ -81,7 +87,7 @@ pub async fn sessions(
             cancelled: row.cancelled,
             opened: row.opened,
             finished: row.finished,
-            total: row.total.into(),
+            total: row.total,
             dead: row.dead,
             unrepaired: row.unrepaired,
             stale: row.stale,
@@ -107,14 +113,20 @@ pub struct SlowTask {
     pub to: f64,
 }
 
-/// The slowest tasks of a run.
-pub async fn slowest(db: &mut ReadTx<'_>, run: RunId, limit: i64) -> Result<Vec<SlowTask>> {
+/// The slowest tasks of a run; with `only`, of those about these portfolios.
+pub async fn slowest(
+    db: &mut ReadTx<'_>,
+    run: RunId,
+    only: Option<&[Uuid]>,
+    limit: i64,
+) -> Result<Vec<SlowTask>> {
     sqlx::query!(
         // The few are found before anything is joined to them: else all are sorted.
         r#"with slowest as (
                select id, run_id, phase, unit, state, started_at, coalesce(finished_at, now()) as ended
                from task
                where run_id = $1 and started_at is not null and state in ('running', 'done', 'dead')
+                 and ($3::uuid[] is null or is_about(unit, input, $3))
                order by coalesce(finished_at, now()) - started_at desc, id limit $2
            )
            select t.id, t.phase, t.unit, t.state,
@@ -123,7 +135,8 @@ pub async fn slowest(db: &mut ReadTx<'_>, run: RunId, limit: i64) -> Result<Vec<
            from slowest t join run r on r.id = t.run_id
            order by t.ended - t.started_at desc, t.id"#,
         run.0,
-        limit
+        limit,
+        only as Option<&[Uuid]>
     )
     .fetch_all(db.connection().await?)
     .await
@@ -164,13 +177,20 @@ pub async fn pickup(db: &mut ReadTx<'_>, run: RunId) -> Result<Option<[f64; 2]>>
         .map(|(median, slow)| [median, slow]))
 }
 
-/// The newest events of a run, newest first.
-pub async fn newest_events(db: &mut ReadTx<'_>, run: RunId, limit: i64) -> Result<Vec<EventRow>> {
+/// The newest events of a run, newest first; with `only`, those of the run as such and of these portfolios.
+pub async fn newest_events(
+    db: &mut ReadTx<'_>,
+    run: RunId,
+    only: Option<&[Uuid]>,
+    limit: i64,
+) -> Result<Vec<EventRow>> {
     let rows = sqlx::query!(
-        r#"select xid::text::bigint as "xid!", id, at, run_id, kind, detail from event
-           where run_id = $1 order by id desc limit $2"#,
+        r#"select e.xid::text::bigint as "xid!", e.id, e.at, e.run_id, e.kind, told.detail as "detail!"
+           from event e cross join lateral (select told_detail(e.kind, e.detail, $3) as detail) told
+           where e.run_id = $1 and told.detail is not null order by e.id desc limit $2"#,
         run.0,
-        limit
+        limit,
+        only as Option<&[Uuid]>
     )
     .fetch_all(db.connection().await?)
     .await

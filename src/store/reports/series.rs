@@ -113,3 +113,22 @@ pub async fn published_days(
     });
     Ok(rows.collect())
 }
+
+/// The first published date of a range that is not strictly complete.
+pub async fn first_not_strict(
+    db: &mut ReadTx<'_>,
+    portfolio: PortfolioId,
+    from: Option<NaiveDate>,
+    to: NaiveDate,
+) -> Result<Option<NaiveDate>> {
+    sqlx::query_scalar!(
+        "select min(as_of) from published_dates
+         where portfolio_id = $1 and ($2::date is null or as_of >= $2) and as_of <= $3 and not strict",
+        portfolio.0,
+        from,
+        to
+    )
+    .fetch_one(db.connection().await?)
+    .await
+    .attempt("looking for a date that is not complete")
+}

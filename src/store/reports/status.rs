@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
+use uuid::Uuid;
 
 use crate::domain::{PhaseName, PortfolioId, RunId, TradingDate};
 use crate::store::control::{self, Pause};
@@ -59,8 +60,13 @@ pub async fn find_run(
     Ok(id.map(RunId))
 }
 
-/// What the portfolios of a run lack at its final date; portfolios that lack nothing are left out.
-pub async fn missing(db: &mut ReadTx<'_>, run: RunId) -> Result<Vec<MissingRow>> {
+/// What the portfolios of a run lack at its final date; portfolios that lack nothing are left out, and with `only` others than
+/// these.
+pub async fn missing(
+    db: &mut ReadTx<'_>,
+    run: RunId,
+    only: Option<&[Uuid]>,
+) -> Result<Vec<MissingRow>> {
     let rows = sqlx::query!(
         r#"select p.id, p.name, r.final_date,
                   exists (select from published_dates d where d.portfolio_id = p.id and d.as_of = r.final_date)
@@ -80,9 +86,10 @@ pub async fn missing(db: &mut ReadTx<'_>, run: RunId) -> Result<Vec<MissingRow>>
                             ('reverse_stress', c.reverse_stress)) as x(entry, outcome)
                where x.outcome <> 'done'
            ) e on true
-           where r.id = $1 and r.final_date >= p.inception
+           where r.id = $1 and r.final_date >= p.inception and ($2::uuid[] is null or p.id = any($2))
            order by p.name collate "C", p.id"#,
-        run.0
+        run.0,
+        only as Option<&[Uuid]>
     )
     .fetch_all(db.connection().await?)
     .await
@@ -165,14 +172,20 @@ pub async fn paces(db: &mut ReadTx<'_>, run: RunId) -> Result<Vec<Pace>> {
     .collect()
 }
 
-/// Attempts of a run that ended without a commit: how they ended → how many.
-pub async fn retries(db: &mut ReadTx<'_>, run: RunId) -> Result<BTreeMap<String, i64>> {
+/// Attempts of a run that ended without a commit: how they ended → how many. With `only`, those at tasks about other portfolios
+/// than these are not counted.
+pub async fn retries(
+    db: &mut ReadTx<'_>,
+    run: RunId,
+    only: Option<&[Uuid]>,
+) -> Result<BTreeMap<String, i64>> {
     let rows = sqlx::query!(
         r#"select a.outcome, count(*) as "n!"
            from attempt a join task t on t.id = a.task_id
-           where a.outcome <> 'committed' and t.run_id = $1
+           where a.outcome <> 'committed' and t.run_id = $1 and counts_for(t.unit, t.input, $2)
            group by a.outcome"#,
-        run.0
+        run.0,
+        only as Option<&[Uuid]>
     )
     .fetch_all(db.connection().await?)
     .await

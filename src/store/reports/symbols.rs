@@ -153,12 +153,14 @@ pub struct SymbolSet {
     pub stale: bool,
 }
 
-/// The result of a kind (`symbol-factors`, `symbol-metrics`) at a date; without one, the newest that is not stale.
+/// The result of a kind (`symbol-factors`, `symbol-metrics`) at a date; without one, the newest that is not stale, and with
+/// `strict` the newest of those that have a model, or a close.
 pub async fn symbol_set(
     db: &mut ReadTx<'_>,
     kind: &str,
     symbol: &str,
     date: Option<NaiveDate>,
+    strict: bool,
 ) -> Result<Option<SymbolSet>> {
     let row = sqlx::query!(
         r#"with stale as materialized (select as_of from stale_result_sets where kind = $1 and owner = $2)
@@ -166,10 +168,16 @@ pub async fn symbol_set(
            from result_set rs
            where rs.kind = $1 and rs.owner = $2 and ($3::date is null or rs.as_of = $3)
              and ($3::date is not null or not exists (select from stale s where s.as_of = rs.as_of))
+             and ($3::date is not null or not $4
+                  or exists (select from symbol_factor_models m
+                             where $1 = 'symbol-factors' and m.symbol = $2 and m.as_of = rs.as_of and m.reason is null)
+                  or exists (select from symbol_daily_metrics m
+                             where $1 = 'symbol-metrics' and m.symbol = $2 and m.as_of = rs.as_of and m.reason is null))
            order by rs.as_of desc limit 1"#,
         kind,
         symbol,
-        date
+        date,
+        strict
     )
     .fetch_optional(db.connection().await?)
     .await

@@ -141,3 +141,58 @@ async fn a_server_with_nine_of_ten_connections_in_use_is_an_alert() {
     }
     services.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_whose_tasks_wait_for_connections_are_an_alert() {
+    let world = World::at(NOW, market::small()).await;
+    let served = Served::new(&world).await;
+    let steward = steward(&world.engine, 0);
+    // All of a pool in use for a moment is none, nor are waits that are over, nor what a dead process said.
+    let beat = async |wait: f64, used: u32, lease: f64| {
+        let counters = json!({ "pool_wait_p99_ms": wait, "pool_in_use": { "load": used, "commit": 0 },
+                               "pool_size": { "load": 2, "commit": 1 } });
+        sqlx::query("delete from worker")
+            .execute(&world.db)
+            .await
+            .unwrap();
+        let row = sqlx::query_scalar::<_, uuid::Uuid>(
+            "insert into worker (id, host, pid, version, lease_until, counters)
+             values (gen_random_uuid(), 'it', 1, '0', now() + make_interval(secs => $1), $2) returning id",
+        );
+        let id = row
+            .bind(lease)
+            .bind(counters)
+            .fetch_one(&world.db)
+            .await
+            .unwrap();
+        steward.alert().await.unwrap();
+        (id, alerts(&served).await)
+    };
+    for (wait, used, lease) in [(5.0, 2, 60.0), (5000.0, 1, 60.0), (5000.0, 2, -1.0)] {
+        let (_, raised) = beat(wait, used, lease).await;
+        assert!(raised.is_empty(), "{wait} {used} {lease}: {raised:?}");
+    }
+    let (id, raised) = beat(5000.0, 2, 60.0).await;
+    assert_eq!(raised.len(), 1, "{raised:?}");
+    let detail = &raised[0]["detail"];
+    assert_eq!(raised[0]["kind"], "pool-saturated");
+    assert_eq!(
+        (&detail["workers"], &detail["pools"]),
+        (&json!([id]), &json!(["load"]))
+    );
+    let metrics = served.viewer.get("/metrics").await.text();
+    let of = |name: &str, pool: &str| {
+        let line = metrics.lines().find(|line| {
+            line.starts_with(&format!("sigmabatch_worker_connections_{name}{{"))
+                && line.contains(&format!("pool=\"{pool}\""))
+        });
+        line.and_then(|line| line.rsplit(' ').next())
+            .map(ToOwned::to_owned)
+    };
+    let told = [
+        of("in_use", "load"),
+        of("most", "load"),
+        of("most", "commit"),
+    ];
+    assert_eq!(told.map(Option::unwrap), ["2", "2", "1"], "{metrics}");
+}

@@ -157,7 +157,14 @@ async fn head(stream: &mut BufReader<TcpStream>) -> (u16, BTreeMap<String, Strin
         let Some((name, value)) = line.trim_end().split_once(':') else {
             return (code, headers);
         };
-        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+        let name = name.to_ascii_lowercase();
+        let value = value.trim();
+        // Lines of one name are one list.
+        let said = headers.entry(name).and_modify(|said: &mut String| {
+            said.push_str(", ");
+            said.push_str(value);
+        });
+        said.or_insert_with(|| value.to_owned());
     }
 }
 

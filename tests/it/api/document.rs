@@ -46,14 +46,19 @@ impl Document {
     /// Holds an answer against its shape.
     pub(crate) fn hold(&self, method: &str, route: &str, status: u16, answer: &Value) {
         let response = &self.0["paths"][route][method]["responses"][status.to_string()];
-        let shape = &response["content"]["application/json"]["schema"];
+        let form = if status < 400 {
+            "application/json"
+        } else {
+            "application/problem+json"
+        };
+        let shape = &response["content"][form]["schema"];
         assert!(has_shape(shape), "{method} {route} has no shape");
         let mut wrong = Vec::new();
         self.check(shape, answer, "", &mut wrong);
         assert!(wrong.is_empty(), "{method} {route}: {wrong:#?}\n{answer:#}");
     }
 
-    fn resolved<'a>(&'a self, shape: &'a Value) -> &'a Value {
+    pub(crate) fn resolved<'a>(&'a self, shape: &'a Value) -> &'a Value {
         match shape["$ref"].as_str() {
             Some(place) => {
                 let found = self.0.pointer(place.trim_start_matches('#'));
@@ -64,7 +69,7 @@ impl Document {
     }
 
     /// The keys that an object of this shape may have, and those that it must have.
-    fn keys<'a>(
+    pub(crate) fn keys<'a>(
         &'a self,
         shape: &'a Value,
         known: &mut Map<String, Value>,

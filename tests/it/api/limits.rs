@@ -217,6 +217,69 @@ async fn who_waits_too_long_for_a_place_is_told_when_to_come_back() {
     drop(held);
 }
 
+/// Whoever looks at pages sees a page, whatever part of the server refuses: in the style of the others, with the trace id.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_is_told_by_a_page_whatever_goes_wrong() {
+    let world = World::new().await;
+    let limits = Limits {
+        requests: 2,
+        wait: Duration::from_millis(50),
+        request: Duration::from_secs(2),
+        ..Limits::default()
+    };
+    let served = served(&world, &options(limits)).await;
+    let browser = [
+        ("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"),
+        ("sec-fetch-site", "same-origin"),
+        ("content-type", "application/x-www-form-urlencoded"),
+    ];
+    let operator = &served.operator;
+    let page = async |method: &str, path: &str, body: &[u8], status: u16| {
+        let answer = operator.ask(method, path, &browser, body).await;
+        let text = answer.text();
+        assert_eq!(answer.status, status, "{path}: {text}");
+        let kind = &answer.headers["content-type"];
+        assert_eq!(kind, "text/html; charset=utf-8", "{path}: {text}");
+        assert!(
+            text.contains("/assets/style.css") && text.contains("role=\"alert\""),
+            "{text}"
+        );
+        assert!(
+            text.contains(&answer.headers["x-trace-id"]),
+            "{path}: {text}"
+        );
+        answer
+    };
+    page("GET", "/portfolios?zz=1", b"", 400).await;
+    page("GET", "/runs/zz", b"", 404).await;
+    page("GET", "/nothing/like/this", b"", 404).await;
+    page("DELETE", "/portfolios", b"", 405).await;
+    // Larger than the form, and refused before a handler sees it.
+    page("POST", "/login", &[b'x'; 5 << 10], 413).await;
+    // Programs are told as before, a browser that asks the API too.
+    let api = operator.ask("GET", "/api/v1/runs/zz", &browser, b"").await;
+    assert_eq!(api.headers["content-type"], "application/problem+json");
+    let program = operator.get("/nothing/like/this").await;
+    assert_eq!(program.headers["content-type"], "application/problem+json");
+
+    let held = uploads(&world, &served, 2).await;
+    let busy = page("GET", "/portfolios", b"", 503).await;
+    assert!(busy.headers.contains_key("retry-after"));
+    drop(held);
+    // A form whose sender does not go on.
+    let token = super::token(&world, &sigmabatch::domain::Access::Operator).await;
+    let head = format!(
+        "POST /actions/retry HTTP/1.1\r\nauthorization: Bearer {token}\r\naccept: text/html\r\nsec-fetch-site: same-origin\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: 10"
+    );
+    let said = rest(&mut opened(&served, &head).await).await;
+    assert!(
+        said.contains("HTTP/1.1 504") && said.contains("text/html"),
+        "{said}"
+    );
+    assert!(said.contains("Trace id"), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_beyond_the_limit_wait_for_others_to_end() {
     let world = World::new().await;

@@ -191,10 +191,10 @@ fn parameters(document: &Value, method: &str, path: &str) -> Vec<String> {
 }
 
 /// What there is, in every place of a path that it fits in.
-struct There(Vec<(&'static str, String)>);
+pub(super) struct There(Vec<(&'static str, String)>);
 
 impl There {
-    async fn new(world: &World) -> Self {
+    pub(super) async fn new(world: &World) -> Self {
         let portfolio = book(world, "book").await;
         world.worker().await;
         let run = world.run(&request(on("2016-12-30"))).await.run.to_string();
@@ -212,7 +212,7 @@ impl There {
         ])
     }
 
-    fn paths(&self, path: &str) -> Vec<String> {
+    pub(super) fn paths(&self, path: &str) -> Vec<String> {
         let known = self.0.iter();
         let path = known.fold(path.to_owned(), |path, (place, value)| {
             path.replace(place, value)
@@ -328,6 +328,92 @@ async fn dates_that_nobody_knows_are_named() {
             assert!(page.text().contains("<code>date</code>"), "{path}");
         }
     }
+}
+
+/// A word that a parameter does not know is refused with those that it knows: nobody takes an empty answer for the truth.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_that_a_parameter_does_not_know_is_refused_with_those_that_it_knows() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let there = There::new(&world).await;
+    let tasks = &there.paths("/api/v1/runs/{run_id}/tasks")[0];
+    let run = &there.paths("/runs/{run_id}")[0];
+    let task = &there.paths("/runs/{run_id}/tasks/{task_id}")[0];
+    for (method, path, name, word) in [
+        ("GET", "/api/v1/alerts", "kind", "coverage-low"),
+        ("GET", "/api/v1/admin/batch/history", "status", "running"),
+        ("GET", "/api/v1/admin/batch/history", "status", "partial"),
+        ("GET", "/api/v1/admin/batch/history", "lane", "backfill"),
+        (
+            "GET",
+            "/api/v1/admin/batch/history",
+            "trigger",
+            "onboarding",
+        ),
+        ("GET", tasks, "state", "split"),
+        ("GET", tasks, "phase", "sector-tags"),
+        ("POST", "/api/v1/admin/batch/run", "lane", "interactive"),
+        ("POST", "/api/v1/admin/retry", "phase", "fundamentals"),
+        ("GET", "/", "part", "live"),
+        ("GET", "/workers", "part", "live"),
+        ("GET", run, "part", "tasks"),
+        ("GET", task, "part", "live"),
+    ] {
+        let target = format!("{path}?{name}=zz");
+        let answer = served.operator.ask(method, &target, &[], b"").await;
+        let text = answer.text();
+        assert_eq!(answer.status, 400, "{path} {name}: {text}");
+        assert!(
+            text.contains(word) && text.contains(name),
+            "{path} {name}: {text}"
+        );
+        if method == "GET" {
+            let right = served.operator.get(&format!("{path}?{name}={word}")).await;
+            assert_eq!(right.status, 200, "{path} {name}={word}");
+        }
+    }
+}
+
+/// A typing error is no default: a parameter that a route does not know is refused by its name, before anything is done.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parameter_that_a_route_does_not_know_is_refused() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let there = There::new(&world).await;
+    let document = serde_json::to_value(openapi()).unwrap();
+    let mut refused = 0;
+    for (method, route) in routes() {
+        // Streams and those who watch the process take what they need.
+        if !route.starts_with("/api/") || route.ends_with("/events") {
+            continue;
+        }
+        let said = &document["paths"][&route][method.to_lowercase()]["responses"]["400"];
+        assert!(said.is_object(), "{method} {route}");
+        let lists = ["positions", "flows", "marks"];
+        let list = lists.into_iter().find(|list| route.ends_with(list));
+        let list = if route == "/api/v1/portfolios" {
+            Some("positions")
+        } else {
+            list
+        };
+        let body = match (method.as_str(), list) {
+            ("GET" | "DELETE", _) => String::new(),
+            (_, Some(list)) => json!({ list: [] }).to_string(),
+            (_, None) => "{}".to_owned(),
+        };
+        let path = there.paths(&route).remove(0);
+        let kind = [("content-type", "application/json")];
+        let target = format!("{path}?zz=1");
+        let answer = served
+            .operator
+            .ask(&method, &target, &kind, body.as_bytes());
+        assert_eq!(answer.await.expect(400)["field"], "zz", "{method} {route}");
+        refused += 1;
+    }
+    assert!(refused > 35, "{refused}");
+    assert_eq!(world.count("select count(*) from run").await, 1);
+    let gone = "select count(*) from portfolios where deleted_at is not null";
+    assert_eq!(world.count(gone).await, 0);
 }
 
 /// Lists with one wrong field each, the rest being right.

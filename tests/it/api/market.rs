@@ -75,6 +75,19 @@ async fn a_symbol_tells_its_closes_its_gaps_and_why() {
         (&json!(false), &json!("not_computed"))
     );
 
+    // Who wants only what is complete has the sessions with a close, and hears how many have none.
+    let strict = format!("/api/v1/symbols/AAA/prices?{range}&strict=true");
+    let strict = viewer.get(&strict).await.expect(200);
+    assert_eq!(strict["data"].as_array().unwrap().len(), 8, "{strict}");
+    for page in [&prices, &strict] {
+        assert_eq!(
+            (&page["gaps"], &page["quality"]),
+            (&json!(1), &json!({ "strict": false }))
+        );
+        assert_eq!(page["coverage"], json!(8.0 / 9.0));
+        assert_eq!(page["calculation_date"], "2016-12-30");
+    }
+
     let page = viewer.get("/api/v1/symbols?limit=1").await.expect(200);
     let aaa = &page["symbols"][0];
     assert_eq!(
@@ -208,4 +221,109 @@ async fn the_calendar_has_early_closes_and_holidays() {
     assert_eq!(beyond["field"], "from");
     let whole = ask("from=2016-01-01&to=2016-12-31").await.expect(200);
     assert_eq!(whole["sessions"].as_array().unwrap().len(), 252);
+}
+
+/// Every answer about a symbol says of which date it is, which run made it, and how good it is; with `strict` only what is
+/// current and complete.
+#[tokio::test(flavor = "multi_thread")]
+async fn results_of_symbols_say_what_they_are_and_how_good() {
+    let mut folder = Folder::new();
+    folder.remove("BBB", |date| date < "2016-12-15");
+    let world = World::scripted(NOW, &folder).await;
+    let served = Served::new(&world).await;
+    let rows = ["AAA", "BBB"].map(|symbol| {
+        format!(
+            "{symbol},10,{},2016-12-19,PUBLIC",
+            close(symbol, "2016-12-19")
+        )
+    });
+    let rows = rows.each_ref().map(String::as_str);
+    world.book("book", "100000", "2016-12-19", &rows).await;
+    world.worker().await;
+    let first = world.run(&request(on("2016-12-29"))).await.run;
+    let second = world.run(&request(on("2016-12-30"))).await.run;
+    let ask = async |path: &str| {
+        let path = format!("/api/v1/symbols/{path}");
+        served.viewer.get(&path).await.expect(200)
+    };
+    let said = |answer: &Value| {
+        ["as_of", "run_id", "available", "reason"].map(|name| answer[name].clone())
+    };
+    for what in ["factors", "metrics"] {
+        for (query, date, run) in [
+            ("", "2016-12-30", second),
+            ("?strict=true", "2016-12-30", second),
+            ("?date=2016-12-29&strict=true", "2016-12-29", first),
+        ] {
+            let answer = ask(&format!("AAA/{what}{query}")).await;
+            assert_eq!(
+                said(&answer),
+                [json!(date), json!(run), json!(true), Value::Null]
+            );
+            assert_eq!(
+                answer["quality"],
+                json!({ "strict": true }),
+                "{what}{query}"
+            );
+            assert_eq!(answer["calculation_date"], date);
+        }
+        for (date, reason) in [
+            ("2016-12-25", "no_session"),
+            ("2017-01-03", "not_eligible"),
+            ("2016-12-28", "not_computed"),
+        ] {
+            let answer = ask(&format!("AAA/{what}?date={date}")).await;
+            assert_eq!(
+                (&answer["available"], &answer["reason"]),
+                (&json!(false), &json!(reason))
+            );
+            assert_eq!(
+                (&answer["quality"], &answer["data"]),
+                (&Value::Null, &Value::Null)
+            );
+        }
+    }
+    // A symbol with too few returns has no model: nothing strict is there of it.
+    let loose = ask("BBB/factors").await;
+    assert_eq!(loose["reason"], "insufficient_data");
+    assert_eq!(loose["quality"], json!({ "strict": false }));
+    let none = ask("BBB/factors?strict=true").await;
+    assert_eq!(
+        (&none["reason"], &none["data"]),
+        (&json!("nothing_published"), &Value::Null)
+    );
+    let dated = ask("BBB/factors?strict=true&date=2016-12-30").await;
+    assert_eq!(
+        (&dated["reason"], &dated["data"]),
+        (&json!("insufficient_data"), &Value::Null)
+    );
+
+    // A changed input makes both dates stale: they are shown to whoever names one, and not to the strict.
+    let invalidate = [
+        "invalidate",
+        "AAA",
+        "--from",
+        "2016-12-29",
+        "--reason",
+        "it",
+    ];
+    assert_eq!(world.command(&invalidate).await.0, 0);
+
+    for what in ["factors", "metrics"] {
+        let dated = ask(&format!("AAA/{what}?date=2016-12-30")).await;
+        assert_eq!(
+            (&dated["available"], &dated["stale"]),
+            (&json!(true), &json!(true))
+        );
+        let strict = ask(&format!("AAA/{what}?date=2016-12-30&strict=true")).await;
+        assert_eq!(
+            (&strict["available"], &strict["reason"]),
+            (&json!(false), &json!("stale"))
+        );
+        assert_eq!(strict["data"], Value::Null);
+        assert_eq!(
+            ask(&format!("AAA/{what}")).await["reason"],
+            "nothing_published"
+        );
+    }
 }

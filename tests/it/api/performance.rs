@@ -93,3 +93,68 @@ async fn marks_are_imported_listed_and_corrected() {
     let audited = "select count(*) from audit where action = 'import-marks'";
     assert_eq!(world.count(audited).await, 2);
 }
+
+/// Who wants only what is complete gets no number over a session of which something failed, and hears which.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_range_with_an_incomplete_session_is_refused_to_the_strict() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let id = book(&world, "book").await;
+    world.worker().await;
+    world.run(&request(range("2016-12-27", "2016-12-30"))).await;
+    let ask = async |query: &str| {
+        let mut both = Vec::new();
+        for what in ["performance", "drawdowns"] {
+            let path = format!("/api/v1/portfolios/{id}/{what}?{query}");
+            both.push(served.viewer.get(&path).await.expect(200));
+        }
+        both
+    };
+    for answer in ask("from=2016-12-27&strict=true").await {
+        assert_eq!(
+            (&answer["available"], &answer["as_of"]),
+            (&json!(true), &json!("2016-12-30"))
+        );
+        assert_eq!(answer["quality"], json!({ "strict": true }));
+    }
+    for date in ["2016-12-28", "2016-12-30"] {
+        let fail = "update completeness set strict = false, failed_runs = 1, stress = 'failed' where as_of = $1::date";
+        let failed = sqlx::query(fail).bind(date.parse::<chrono::NaiveDate>().unwrap());
+        failed.execute(&world.db).await.unwrap();
+    }
+    for answer in ask("from=2016-12-27").await {
+        assert_eq!(
+            (&answer["available"], &answer["quality"]),
+            (&json!(true), &json!({ "strict": false }))
+        );
+    }
+    for query in [
+        "from=2016-12-27&strict=true",
+        "from=2016-12-27&to=2016-12-28&strict=true",
+    ] {
+        for answer in ask(query).await {
+            assert_eq!(
+                (&answer["available"], &answer["reason"]),
+                (&json!(false), &json!("not_strict"))
+            );
+            assert_eq!(
+                (&answer["data"], &answer["as_of"]),
+                (&Value::Null, &Value::Null)
+            );
+            assert!(
+                answer["reason_text"]
+                    .as_str()
+                    .unwrap()
+                    .contains("2016-12-28"),
+                "{answer}"
+            );
+        }
+    }
+    // Without an end it is the newest that is complete.
+    for answer in ask("from=2016-12-29&strict=true").await {
+        assert_eq!(
+            (&answer["available"], &answer["as_of"]),
+            (&json!(true), &json!("2016-12-29"))
+        );
+    }
+}

@@ -257,6 +257,83 @@ async fn a_table_says_where_it_goes_on() {
     }
 }
 
+/// Whoever reads tables gets one also of what is not there: with the same columns, and the reason in headers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_of_what_is_missing_has_its_columns_and_says_why() {
+    let document = super::document::Document::generated();
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let id = book(&world, "book").await;
+    let own = format!("/api/v1/portfolios/{id}");
+    let csv = [("accept", "text/csv")];
+    let ask = async |path: &str| served.viewer.ask("GET", path, &csv, b"").await;
+    let sections = super::shapes::sections(&document);
+    let mut paths: Vec<String> = sections
+        .iter()
+        .map(|name| format!("{own}/results/{name}"))
+        .collect();
+    for rest in ["performance", "drawdowns", "snapshots"] {
+        paths.push(format!("{own}/{rest}"));
+    }
+    let mut heads = std::collections::BTreeMap::new();
+    for path in &paths {
+        let table = ask(path).await;
+        assert_eq!(table.status, 200, "{path}");
+        assert!(
+            table.headers["content-type"].starts_with("text/csv"),
+            "{path}"
+        );
+        let rows = cells(&table);
+        assert!(rows.len() == 1 && rows[0].len() > 1, "{path}: {rows:?}");
+        let told = ["available", "reason"]
+            .map(|name| table.headers[&format!("sigmabatch-{name}")].clone());
+        assert_eq!(told, ["false", "nothing_published"], "{path}");
+        assert!(!table.headers.contains_key("sigmabatch-run-id"), "{path}");
+        heads.insert(path.clone(), rows[0].clone());
+    }
+    world.worker().await;
+    let run = world.run(&request(on("2016-12-30"))).await.run.to_string();
+    let mut there = 0;
+    for (path, head) in &heads {
+        let table = ask(path).await;
+        let rows = cells(&table);
+        assert_eq!(&rows[0], head, "{path}: the columns are the same");
+        // As JSON says it: a book of one stock has no correlation and no contract.
+        let told = served.viewer.get(path).await.expect(200);
+        let available = told["available"].to_string();
+        assert_eq!(table.headers["sigmabatch-available"], available, "{path}");
+        there += usize::from(available == "true" && rows.len() > 1);
+        assert_eq!(table.headers["sigmabatch-as-of"], "2016-12-30", "{path}");
+        assert_eq!(table.headers["sigmabatch-run-id"], run, "{path}");
+    }
+    assert!(there > 10, "{there}");
+    // Two reasons are two answers.
+    let risk = format!("{own}/results/risk");
+    let of = async |date: &str| ask(&format!("{risk}?date={date}")).await;
+    let (sunday, early) = (of("2016-12-25").await, of("2016-12-16").await);
+    assert_eq!(sunday.body, early.body);
+    assert_eq!(
+        [&sunday, &early].map(|table| table.headers["sigmabatch-reason"].as_str()),
+        ["no_session", "before_inception"]
+    );
+    assert_ne!(sunday.headers["etag"], early.headers["etag"]);
+    let route = "/api/v1/portfolios/{portfolio_id}/results/{section}";
+    let said = &document.0["paths"][route]["get"]["responses"]["200"];
+    assert!(said["content"]["text/csv"].is_object(), "{said:#}");
+    for name in table_headers(&sunday) {
+        assert!(said["headers"][&name].is_object(), "{name}: {said:#}");
+    }
+}
+
+/// The headers in which a table says what stands around its rows.
+fn table_headers(answer: &Answer) -> Vec<String> {
+    let names = answer
+        .headers
+        .keys()
+        .filter(|name| name.starts_with("sigmabatch-"));
+    names.cloned().collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sections_are_tables_where_that_makes_sense() {
     let world = World::new().await;

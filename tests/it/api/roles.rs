@@ -80,6 +80,12 @@ async fn every_route_knows_its_roles() {
     let start = "/api/v1/admin/batch/run";
     let own = owner.post(start, &json!({})).await.expect(202);
     let own = own["batch_run_id"].as_str().unwrap().to_owned();
+    let mut tasks = Vec::new();
+    for run in [&run, &own] {
+        let newest = sqlx::query_scalar("select max(id)::text from task where run_id::text = $1");
+        let newest: String = newest.bind(run).fetch_one(&world.db).await.unwrap();
+        tasks.push(newest);
+    }
     let forged = format!("sb_{}_{}", "0".repeat(32), "0".repeat(64));
     let forger = served.nobody.with(&forged);
     let mut routes = routes();
@@ -89,9 +95,11 @@ async fn every_route_knows_its_roles() {
     for (method, route) in routes {
         let of_one = route.contains('{');
         let filled = |portfolio: PortfolioId, run: &str, symbol: &str| {
+            let task = if run == own { &tasks[1] } else { &tasks[0] };
             route
                 .replace("{portfolio_id}", &portfolio.to_string())
                 .replace("{run_id}", run)
+                .replace("{task_id}", task)
                 .replace("{other}", run)
                 .replace("{symbol}", symbol)
                 .replace("{metric}", "nav")
@@ -142,7 +150,8 @@ async fn an_owner_starts_and_sees_what_is_theirs() {
     served.operator.post(start, &json!({})).await.expect(202);
     let history = |answer: Value| answer["runs"].as_array().unwrap().len();
     let path = "/api/v1/admin/batch/history";
-    assert_eq!(history(owner.get(path).await.expect(200)), 1);
+    // The one over all has a portfolio of theirs.
+    assert_eq!(history(owner.get(path).await.expect(200)), 2);
     assert_eq!(history(served.viewer.get(path).await.expect(200)), 2);
     let paused = json!({ "kind": "lane", "name": "nightly" });
     owner.post("/api/v1/admin/pause", &paused).await.expect(403);

@@ -46,6 +46,12 @@ impl Looker<'_> {
             .get(&format!("{RUN}/tasks"), &format!("{own}/tasks"))
             .await;
         assert!(tasks["tasks"][0].is_object(), "{tasks}");
+        for task in tasks["tasks"].as_array().unwrap() {
+            let id = &task["task_id"];
+            let route = format!("{RUN}/tasks/{{task_id}}");
+            let one = self.get(&route, &format!("{own}/tasks/{id}")).await;
+            assert_eq!((&one["task_id"], &one["state"]), (id, &task["state"]));
+        }
         let why = format!("/api/v1/portfolios/{portfolio}/why");
         let why = self.get(&format!("{PORTFOLIO}/why"), &why).await;
         assert!(why["chain"][0].is_object(), "{why}");

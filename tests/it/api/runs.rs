@@ -2,9 +2,11 @@
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
+use sigmabatch::domain::PhaseName;
 
 use super::serve::{client, process};
 use super::{Served, book};
+use crate::look::broken;
 use crate::world::{World, eventually};
 
 const START: &str = "/api/v1/admin/batch/run";
@@ -97,6 +99,56 @@ async fn what_cannot_be_planned_names_its_field() {
     let plan = operator.post(START, &dry).await.expect(200);
     assert_eq!(plan["portfolio_dates"], 1);
     assert_eq!(world.count("select count(*) from run").await, 0);
+}
+
+/// What the page of a task shows is there for programs too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_is_told_with_its_attempts_its_error_and_what_it_belongs_to() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let viewer = &served.viewer;
+    let id = book(&world, "book").await;
+    let mut options = world.options();
+    options.probe = Some(broken(PhaseName::PortfolioAnalytics).1);
+    world.worker_with(options).await;
+    let run = served.operator.post(START, &json!({})).await.expect(202);
+    let run = run["batch_run_id"].as_str().unwrap();
+    assert_eq!(world.verdict(run.parse().unwrap()).await, "failed");
+    let own = format!("/api/v1/runs/{run}");
+    let dead = viewer.get(&format!("{own}/tasks?state=dead")).await;
+    let dead = dead.expect(200)["tasks"][0].clone();
+    let path = format!("{own}/tasks/{}", dead["task_id"]);
+    let task = viewer.get(&path).await.expect(200);
+    for (name, value) in dead.as_object().unwrap() {
+        assert_eq!(&task[name], value, "{name} is that of the list");
+    }
+    let attempts = task["attempt_rows"].as_array().unwrap();
+    assert_eq!(json!(attempts.len()), task["attempts"], "{task:#}");
+    let last = attempts.last().unwrap();
+    assert_eq!(last["outcome"], "failed");
+    assert_eq!(
+        (&last["error_class"], &last["error"]),
+        (&task["error_class"], &task["error"])
+    );
+    assert!(
+        last["error"].is_string() && last["consumer"].is_string(),
+        "{last}"
+    );
+    assert_eq!(task["input"]["portfolio"], json!(id), "{task:#}");
+    assert_eq!(
+        task["links"]["portfolio"],
+        format!("/api/v1/portfolios/{id}")
+    );
+    assert_eq!(task["links"]["run"], own);
+    // It is of this run only, and what is no number is none.
+    let other = json!({ "calculation_date": "2016-12-29" });
+    let other = served.operator.post(START, &other).await.expect(202);
+    let other = other["batch_run_id"].as_str().unwrap();
+    let path = format!("/api/v1/runs/{other}/tasks/{}", dead["task_id"]);
+    viewer.get(&path).await.expect(404);
+    viewer.get(&format!("{own}/tasks/zz")).await.expect(404);
+    let typo = format!("{own}/tasks/{}?zz=1", dead["task_id"]);
+    assert_eq!(viewer.get(&typo).await.expect(400)["field"], "zz");
 }
 
 /// A process that planned a run is not needed for it to be done.

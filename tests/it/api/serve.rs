@@ -196,6 +196,11 @@ async fn metrics_are_prometheus_text() {
     );
     assert!(text.contains("sigmabatch_workers 0"), "{text}");
     assert!(!text.contains("sigmabatch_last_run"), "no run is over");
+    let analytics = "sigmabatch_tasks{phase=\"portfolio-analytics\",state=";
+    assert!(
+        text.contains(&format!("{analytics}\"ready\"}} 1")),
+        "{text}"
+    );
     world.worker().await;
     let over = eventually(async || {
         let text = served.viewer.get("/metrics").await.text();
@@ -203,6 +208,28 @@ async fn metrics_are_prometheus_text() {
             .then_some(text)
     });
     let text = over.await.expect("the run ends");
+    // What is over is counted too, of the newest run.
+    assert!(text.contains(&format!("{analytics}\"done\"}} 1")), "{text}");
+    let again = json!({ "force": true, "calculation_date": "2016-12-29" });
+    let start = "/api/v1/admin/batch/run";
+    let paused = json!({ "kind": "lane", "name": "interactive" });
+    served
+        .operator
+        .post("/api/v1/admin/pause", &paused)
+        .await
+        .expect(200);
+    let run = served.operator.post(start, &again).await.expect(202);
+    let cancel = format!("/api/v1/runs/{}/cancel", run["run_id"].as_str().unwrap());
+    served.operator.post(&cancel, &json!({})).await.expect(200);
+    let later = served.viewer.get("/metrics").await.text();
+    assert!(
+        later.contains(&format!("{analytics}\"cancelled\"}} 1")),
+        "{later}"
+    );
+    assert!(
+        !later.contains("state=\"done\"}"),
+        "of the run before: {later}"
+    );
     for what in ["pickup", "phase6_task"] {
         let told = ["0.5", "0.99", "1"].map(|of| {
             let name = format!("sigmabatch_last_run_{what}_seconds{{quantile=\"{of}\"}} ");
@@ -210,6 +237,10 @@ async fn metrics_are_prometheus_text() {
             line.unwrap().parse::<f64>().unwrap()
         });
         assert!(told.is_sorted() && told[2] < 60.0, "{what}: {told:?}");
+    }
+    for name in ["in_use", "most"] {
+        let line = format!("sigmabatch_worker_connections_{name}{{worker=");
+        assert!(text.contains(&line), "a living worker's pools: {text}");
     }
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let (_, value) = line.rsplit_once(' ').unwrap();

@@ -10,7 +10,7 @@ use crate::market::close;
 use crate::world::{World, range, request};
 
 /// The sections that the document knows.
-fn sections(document: &Document) -> Vec<String> {
+pub(super) fn sections(document: &Document) -> Vec<String> {
     let shape = &document.0["components"]["schemas"]["SectionAnswer"]["oneOf"];
     let name = |choice: &Value| {
         let parts = choice["allOf"].as_array()?;

@@ -1,5 +1,10 @@
-//! Tags and tables of what is not a section: performance, drawdowns, symbols and the calendar.
+//! Tags of every answer, and tables of what is not a section: performance, drawdowns, symbols and the calendar.
 
+use serde_json::json;
+
+use super::document::Document;
+use super::malformed::There;
+use super::roles::routes;
 use super::{Served, book};
 use crate::world::{World, on, range, request};
 
@@ -58,4 +63,123 @@ async fn performance_symbols_and_calendar_are_tagged_and_tabled() {
     let renewed = known(&performance, &before.0, "application/json").await;
     assert_eq!(renewed.expect(200)["as_of"], "2016-12-30");
     assert_eq!(tag("/api/v1/calendar").await, before.1);
+}
+
+/// Whoever has an answer already is told so, of whatever there is; what has changed is told again.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_of_data_has_a_tag() {
+    let document = Document::generated();
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let there = There::new(&world).await;
+    let viewer = &served.viewer;
+    let mut tagged = 0;
+    for (method, route) in routes() {
+        let responses = &document.0["paths"][&route]["get"]["responses"];
+        if method != "GET" || !route.starts_with("/api/") || route.ends_with("/events") {
+            continue;
+        }
+        assert!(
+            responses["304"].is_object() && responses["200"]["headers"]["etag"].is_object(),
+            "{route}"
+        );
+        for path in there.paths(&route) {
+            let first = viewer.get(&path).await;
+            first.expect(200);
+            let tag = first
+                .headers
+                .get("etag")
+                .unwrap_or_else(|| panic!("{path} has no tag"));
+            assert!(
+                first.headers["vary"]
+                    .split(", ")
+                    .any(|name| name == "accept"),
+                "{path}"
+            );
+            assert_eq!(
+                first.headers["cache-control"], "private, no-cache",
+                "{path}"
+            );
+            let known = [("if-none-match", tag.as_str())];
+            let again = viewer.ask("GET", &path, &known, b"").await;
+            assert_eq!((again.status, again.body.len()), (304, 0), "{path}");
+            assert_eq!(&again.headers["etag"], tag, "{path}");
+            let varies = again.headers.get("vary").map(String::as_str);
+            assert!(
+                varies.is_some_and(|names| names.split(", ").any(|name| name == "accept")),
+                "{path}: {again:?}"
+            );
+            let other = viewer
+                .ask("GET", &path, &[("if-none-match", "W/\"zz\"")], b"")
+                .await;
+            assert_eq!((other.status, &other.body), (200, &first.body), "{path}");
+            tagged += 1;
+        }
+    }
+    assert!(tagged > 25, "{tagged}");
+    for path in ["/health/live", "/health/ready", "/metrics"] {
+        let answer = viewer.get(path).await;
+        assert!(!answer.headers.contains_key("etag"), "{path}");
+    }
+    // Whoever asks for a head alone is told no tag of nothing.
+    let head = viewer
+        .ask("HEAD", "/api/v1/admin/batch/history", &[], b"")
+        .await;
+    assert!(
+        head.status == 200 && !head.headers.contains_key("etag"),
+        "{head:?}"
+    );
+    // Another flow, another mark, another answer.
+    let flows = there
+        .paths("/api/v1/portfolios/{portfolio_id}/flows")
+        .remove(0);
+    let tag = viewer.get(&flows).await.headers["etag"].clone();
+    let flow =
+        json!({ "flows": [{ "date": "2016-12-28", "type": "contribution", "amount": "1000" }] });
+    served.operator.post(&flows, &flow).await.expect(200);
+    let changed = viewer
+        .ask("GET", &flows, &[("if-none-match", &tag)], b"")
+        .await;
+    assert_eq!(changed.expect(200)["flows"][0]["amount"], "1000");
+}
+
+/// Who takes tables only gets one, or hears that there is none: never another form than was asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_who_takes_tables_only_is_given_json() {
+    let document = Document::generated();
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let there = There::new(&world).await;
+    let (mut tables, mut others) = (0, 0);
+    for (method, route) in routes() {
+        if method != "GET" || !route.starts_with("/api/") || route.ends_with("/events") {
+            continue;
+        }
+        let responses = &document.0["paths"][&route]["get"]["responses"];
+        let table = responses["200"]["content"]["text/csv"].is_object();
+        assert_ne!(table, responses["406"].is_object(), "{route}");
+        for path in there.paths(&route) {
+            let ask = async |accept: &str| {
+                let accept = [("accept", accept)];
+                served.viewer.ask("GET", &path, &accept, b"").await
+            };
+            let only = ask("text/csv").await;
+            if table {
+                assert_eq!(only.status, 200, "{path}");
+                assert!(
+                    only.headers["content-type"].starts_with("text/csv"),
+                    "{path}"
+                );
+                tables += 1;
+            } else {
+                let problem = only.expect(406);
+                document.hold("get", &route, 406, &problem);
+                let rather = ask("text/csv, application/json;q=0.5").await;
+                rather.expect(200);
+                assert_eq!(rather.headers["content-type"], "application/json", "{path}");
+                others += 1;
+            }
+        }
+    }
+    assert!(tables > 10 && others > 10, "{tables} {others}");
 }
