@@ -113,7 +113,8 @@ async fn another_value_anywhere_is_another_digest() {
             "case when reason is not null then 'gone' end",
         ),
         ("replay_paths", "last_value", "last_value + 0.01"),
-        ("company_profiles", "sector", "'Energy'"),
+        ("company_profiles", "name", "'Pear'"),
+        ("profile_versions", "sector", "'Energy'"),
     ] {
         sql(
             &pools,
@@ -160,6 +161,7 @@ fn key(table: &str) -> &'static [&'static str] {
         "symbol_factor_exposures" => &["symbol", "model", "factor"],
         "symbol_daily_metrics" | "data_quality" | "company_profiles" => &["symbol"],
         "market_data_cache" | "symbol_outcomes" => &["symbol", "date"],
+        "profile_versions" => &["symbol", "as_of"],
         _ => &[],
     }
 }
@@ -180,7 +182,9 @@ async fn a_digest_can_be_of_one_portfolio_or_of_one_date() {
     };
     assert_eq!(names(&portfolio).len(), 19);
     assert_eq!(names(&both).len(), 17);
-    assert!(!names(&date).contains(&"company_profiles") && names(&date).contains(&"yields"));
+    for undated in ["company_profiles", "profile_versions"] {
+        assert!(!names(&date).contains(&undated) && names(&date).contains(&"yields"));
+    }
 
     // Results of others, of other dates and of symbols are not in it; live marks are not of a date.
     sql(

@@ -17,9 +17,12 @@ insert into replay_paths (symbol, replay, first_date, last_date, first_value, la
 
 insert into symbol_outcomes (symbol, date, outcome, reason) values
     ('AAPL', '2016-12-30', 'priced', null), ('GGIPX', '2016-12-30', 'no_data', 'no series');
-insert into company_profiles (symbol, available, reason, name, sector, market_cap, source, as_of) values
-    ('AAPL', true, null, 'Apple', 'Technology', 617000000000.00, 'files', '2016-12-30'),
-    ('GGIPX', false, 'no profile', null, null, null, 'files', '2016-12-30');
+insert into company_profiles (symbol, available, reason, name, market_cap, source, as_of) values
+    ('AAPL', true, null, 'Apple', 617000000000.00, 'files', '2016-12-30'),
+    ('GGIPX', false, 'no profile', null, null, 'files', '2016-12-30');
+insert into profile_versions (symbol, as_of, until, sector) values
+    ('AAPL', '2016-12-29', '2016-12-29', 'Hardware'), ('AAPL', '2016-12-30', '2016-12-30', 'Technology'),
+    ('GGIPX', '2016-12-30', '2016-12-30', null);
 
 insert into run (id, trigger, lane, label, from_date, final_date, force, all_portfolios, scope_hash, request_hash, asked_hash, principal, verdict, finished_at)
 values ('01920000-0000-7000-8000-000000000001', 'nightly', 'nightly', 'nightly/2016-12-30', '2016-12-30', '2016-12-30',

@@ -400,7 +400,7 @@ pub(super) fn sectors(view: &BookView<'_>, loaded: &Loaded) -> Vec<SectorRow> {
         let symbol = valued.underlying.as_ref().unwrap_or(&valued.symbol);
         let sector = match valued.class {
             AssetClass::Private => UNCLASSIFIED,
-            _ => sector_of(loaded.profiles.get(symbol)),
+            _ => sector_of(loaded.profiles.at(symbol, loaded.as_of)),
         };
         buckets
             .entry(sector.to_owned())

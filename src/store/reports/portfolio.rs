@@ -563,7 +563,7 @@ async fn positions(
     sqlx::query!(
         r#"select v.position_id, p.symbol, p.position_type, p.class, p.underlying, p.entry_date, v.quantity, v.price,
                   v.price_date, v.quality, v.market_value, v.cost, v.unrealised, t.tag as "tag?", c.sector as "sector?", c.quote_type as "kind?",
-                  case when t.tag is null then c.as_of
+                  case when t.tag is null then $2
                        else (select max(r.as_of) from result_set r where r.owner = $3 and r.kind = 'sector-tags')
                   end as sector_as_of,
                   e.factors as "factors?: Vec<String>", e.betas as "betas?: Vec<f64>", e.errors as "errors?: Vec<f64>",
@@ -571,7 +571,10 @@ async fn positions(
            from position_values v
            join positions p on p.id = v.position_id
            left join position_tags t on t.position_id = v.position_id and t.kind = 'sector'
-           left join company_profiles c on c.symbol = coalesce(p.underlying, p.symbol) and t.tag is null
+           left join lateral (
+               select sector, quote_type from profile_versions c where c.symbol = coalesce(p.underlying, p.symbol) and t.tag is null
+               order by c.as_of <= $2 desc, abs(c.as_of - $2) limit 1
+           ) c on true
            left join lateral (
                select array_agg(x.factor order by x.factor) as factors, array_agg(x.beta order by x.factor) as betas,
                       array_agg(x.std_error order by x.factor) as errors, array_agg(x.low_95 order by x.factor) as lows,

@@ -62,7 +62,7 @@ pub(super) const SECTOR: Metric = Metric {
     argument: Some("BUCKET:NUMBER"),
     about: "weight or value of a sector",
     formula: "net = long + short, gross = long + |short|, weight = net / NAV",
-    source: "position_values, company_profiles, portfolio_snapshots",
+    source: "position_values, profile_versions, portfolio_snapshots",
     unit: "a fraction of NAV, or currency of the portfolio",
     explain: sector,
     told: sector_told,
