@@ -13,6 +13,7 @@ pub mod made_up;
 mod replay;
 mod reverse;
 mod risk;
+mod sectors;
 mod stress;
 mod volatility;
 
