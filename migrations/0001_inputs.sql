@@ -134,24 +134,35 @@ create table symbol_universe (
     active     boolean not null default true
 );
 
+-- What describes a company, as it was told last: no result uses it.
 create table company_profiles (
     symbol            text primary key references symbol_universe (symbol),
     available         boolean not null,
     reason            text,
     name              text,
-    sector            text,
     industry          text,
     country           text,
     currency          text,
-    quote_type        text,
-    beta              double precision,
-    dividend_yield    double precision,
     market_cap        numeric,
     description       text,
     source            text not null,
     -- The final date of the run that fetched it: freshness is counted in sessions from here.
     as_of             date not null,
     check (available = (reason is null))
+);
+
+-- What results use of a profile, and since when: a date has the newest version that is not younger, and before the first version that one.
+-- A profile that is not available says nothing, as a version too.
+create table profile_versions (
+    symbol         text not null references symbol_universe (symbol),
+    -- Final dates of the first and of the last run that was told this before something else was.
+    as_of          date not null,
+    until          date not null check (until >= as_of),
+    sector         text,
+    quote_type     text,
+    beta           double precision,
+    dividend_yield double precision,
+    primary key (symbol, as_of)
 );
 
 create table market_data_cache (

@@ -348,6 +348,16 @@ create table sector_exposures (
     foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade
 );
 
+-- The bucket that a lot is in at the date; its tag is that of the newest date.
+create table position_sectors (
+    portfolio_id uuid not null,
+    as_of        date not null,
+    position_id  uuid not null,
+    sector       text not null,
+    primary key (portfolio_id, as_of, position_id),
+    foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade
+);
+
 create table stress_test_results (
     portfolio_id uuid not null,
     as_of        date not null,

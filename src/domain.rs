@@ -16,6 +16,7 @@ pub mod money;
 mod option;
 mod pipeline;
 mod portfolio;
+mod profile;
 mod replay;
 mod sector;
 mod symbol;
@@ -24,7 +25,7 @@ mod valuation;
 mod words;
 
 pub use access::{Access, NoToken, Role, SecretHash, Token};
-pub use calendar::{Calendar, CalendarError};
+pub use calendar::{Calendar, CalendarError, FIRST_DATE};
 pub use cash_flow::{CashFlow, FlowKind};
 pub use definitions::{
     Factor, FactorRole, FactorSet, INTEREST_RATE, Scenario, ScenarioSet, SeriesKind, Shock,
@@ -41,6 +42,7 @@ pub use lot::{End, Exit, Life, Lot};
 pub use option::OptionTerms;
 pub use pipeline::{AlertKind, Lane, PermitClass, PhaseName, TaskState, Trigger, Verdict};
 pub use portfolio::{AssetClass, OptionRight, Portfolio, PositionType};
+pub use profile::{ProfileFacts, ProfileHistory, ProfileVersion, Reach};
 pub use replay::{REPLAYS, Replay};
 pub use sector::{UNCLASSIFIED, sector_bucket};
 pub use symbol::{Symbol, SymbolError};

@@ -9,7 +9,6 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::Api;
 use super::auth::Caller;
@@ -66,9 +65,8 @@ pub(super) async fn section(
     let form = if csv { "csv" } else { "json" };
     let (run, as_of) = (published.run, published.as_of);
     let version = format!("{run}.{as_of}.{name}.{form}");
-    // What is of other dates too is known first, and part of the tag: the bias statistic, the sectors of lots.
-    let sectors = section.name == "positions";
-    let settled = !section.parts.contains(&Part::Bias) && !sectors;
+    // What is of other dates too is known first, and part of the tag: the bias statistic.
+    let settled = !section.parts.contains(&Part::Bias);
     if settled && matches(&headers, &weak(&version)) {
         db.close().await?;
         return Ok(not_modified(weak(&version)));
@@ -80,8 +78,6 @@ pub(super) async fn section(
     let report = report.ok_or_else(|| Problem::not_found("portfolio"))?;
     let tag = if settled {
         weak(&version)
-    } else if sectors {
-        weak(&format!("{version}.{}", sectors_version(&report)))
     } else {
         weak(&format!("{version}.{}", bias_version(&report.bias)))
     };
@@ -121,20 +117,6 @@ fn bias_version(bias: &Bias) -> String {
         bits(bias.statistic),
         bits(bias.today)
     )
-}
-
-/// Another one as soon as a lot has another sector, or the sectors are of another date.
-fn sectors_version(report: &Report) -> String {
-    let mut digest = Sha256::new();
-    for lot in &report.positions {
-        digest.update(format!(
-            "{} {} {:?}\n",
-            lot.id, lot.sector, lot.sector_as_of
-        ));
-    }
-    let mut half = [0; 8];
-    half.copy_from_slice(&digest.finalize()[..8]);
-    format!("{:016x}", u64::from_be_bytes(half))
 }
 
 pub(super) fn wants_csv(headers: &HeaderMap) -> bool {

@@ -14,6 +14,11 @@ use chrono_tz::America::New_York;
 
 use super::TradingDate;
 
+/// The first date that the calendar knows: what concerns every date counts from here.
+pub const FIRST_DATE: NaiveDate = match NaiveDate::from_ymd_opt(*YEARS.start(), 1, 1) {
+    Some(date) => date,
+    None => NaiveDate::MIN,
+};
 /// First and last year with sessions.
 const YEARS: std::ops::RangeInclusive<i32> = 1990..=2050;
 /// A close is final this long after the session's end: late prints have arrived.

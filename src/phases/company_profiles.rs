@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::units::{PROVIDER_CHUNK, chunk_name, singles};
 use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit};
-use crate::domain::{PermitClass, PhaseName, Symbol, TaskEpoch, TradingDate};
+use crate::domain::{
+    FIRST_DATE, PermitClass, PhaseName, ProfileFacts, Reach, Symbol, TaskEpoch, TradingDate,
+};
 use crate::store::inputs::{self, Changed};
 use crate::store::market::{self, ProfileRow};
 use crate::store::{ReadTx, WriteTx, plans};
@@ -80,14 +82,16 @@ impl Phase for CompanyProfiles {
         let rows = answers.into_iter().map(|answer| match answer {
             Some(profile) => ProfileRow {
                 reason: None,
+                facts: ProfileFacts {
+                    sector: profile.sector,
+                    quote_type: profile.quote_type,
+                    beta: profile.beta,
+                    dividend_yield: profile.dividend_yield,
+                },
                 name: profile.name,
-                sector: profile.sector,
                 industry: profile.industry,
                 country: profile.country,
                 currency: profile.currency,
-                quote_type: profile.quote_type,
-                beta: profile.beta,
-                dividend_yield: profile.dividend_yield,
                 market_cap: profile.market_cap,
                 description: profile.description,
             },
@@ -112,14 +116,15 @@ impl Phase for CompanyProfiles {
         for one in done {
             let (rows, source) = one.output;
             let as_of = one.task.final_date.date();
-            let changed = market::upsert_profiles(tx, rows, source, as_of).await?;
-            changes.extend(
-                changed
-                    .into_iter()
-                    .map(|symbol| (Changed::Profile(symbol), as_of)),
-            );
+            let reaches = market::upsert_profiles(tx, rows, source, as_of).await?;
+            // The first date after a reach is in it: its profit is from the value of an option at the date before.
+            let change = |(symbol, reach): (Symbol, Reach)| {
+                let from = reach.from.unwrap_or(FIRST_DATE);
+                (Changed::Profile(symbol), from, reach.to)
+            };
+            changes.extend(reaches.into_iter().map(change));
         }
-        inputs::changed(tx, &changes, "profile").await?;
+        inputs::changed_between(tx, &changes, "profile").await?;
         Ok(Vec::new())
     }
 

@@ -14,8 +14,9 @@ use crate::analytics::options::{Right, Terms};
 use crate::analytics::volatility::realised;
 use crate::domain::{
     Book, Calendar, CalendarError, Lot, ModelPrice, OptionRight, OptionTerms, PositionId,
-    STALE_SESSIONS, Symbol, TradingDate, money,
+    ProfileFacts, STALE_SESSIONS, Symbol, TradingDate, money,
 };
+use crate::store::market::Profiles;
 use crate::store::{ReadTx, definitions, market};
 
 /// Sessions of the realised volatility that stands in for an implied one.
@@ -89,8 +90,9 @@ pub(super) struct Carry {
 }
 
 impl Carry {
-    /// Of what is stored.
-    pub(super) fn new(rate: Option<f64>, dividend_yield: Option<f64>) -> Self {
+    /// Of what is stored: the rate, and the profile of the date.
+    pub(super) fn new(rate: Option<f64>, profile: Option<&ProfileFacts>) -> Self {
+        let dividend_yield = profile.and_then(|facts| facts.dividend_yield);
         Self {
             rate: rate.unwrap_or(RISK_FREE_RATE),
             dividend_yield: dividend_yield.unwrap_or(0.0),
@@ -118,7 +120,8 @@ impl Carry {
 pub(super) struct OptionMarket {
     window: Window,
     prices: Prices,
-    carries: BTreeMap<Symbol, Carry>,
+    rate: Option<f64>,
+    profiles: Profiles,
 }
 
 /// Reads it for the sessions from `first` to `last`.
@@ -141,14 +144,11 @@ pub(super) async fn load(
     let rate = definitions::risk_free_rate(db).await?;
     let names: Vec<String> = underlyings.iter().map(ToString::to_string).collect();
     let profiles = market::profiles(db, &names).await?;
-    let carry = |symbol: Symbol| {
-        let told = profiles.get(&symbol).and_then(|row| row.dividend_yield);
-        (symbol, Carry::new(rate, told))
-    };
     Ok(OptionMarket {
         window,
         prices,
-        carries: underlyings.into_iter().map(carry).collect(),
+        rate,
+        profiles,
     })
 }
 
@@ -185,15 +185,14 @@ impl OptionMarket {
         calendar: Calendar,
     ) -> std::result::Result<Vec<ModelPrice>, CalendarError> {
         let life = lot.life(calendar)?;
-        let Some(carry) = self.carries.get(&terms.underlying) else {
-            return Ok(Vec::new());
-        };
         let sessions = self.window.sessions.iter().enumerate();
         let asked = sessions.skip(LOOKBACK_SESSIONS - 1);
         let price = |(at, &session): (usize, &TradingDate)| {
             let newest = underlying.newest(at).filter(|_| life.is_live(session))?;
             let volatility = volatility_at(returns.get(..=at)?, at).ok()?;
             let spot = underlying.spot(newest, life.entry);
+            let profile = self.profiles.at(&terms.underlying, session);
+            let carry = Carry::new(self.rate, profile);
             let terms = carry.terms(terms, session.date(), spot);
             let valuation = terms.value(volatility).ok()?;
             Some(ModelPrice {

@@ -13,6 +13,7 @@ pub mod made_up;
 mod replay;
 mod reverse;
 mod risk;
+mod sectors;
 mod stress;
 mod volatility;
 
@@ -31,7 +32,7 @@ use crate::domain::{
     AssetClass, Calendar, PhaseName, PortfolioId, Replay, Symbol, TaskEpoch, TradingDate,
 };
 use crate::store::definitions::Definitions;
-use crate::store::market::ProfileRow;
+use crate::store::market::Profiles;
 use crate::store::portfolio_results::{self, Accounts, AnalyticsRows, Valued};
 use crate::store::symbol_results::{self, CovarianceRow, JointModel, ModelRow, Slope};
 use crate::store::universe::Wanted;
@@ -56,7 +57,7 @@ pub struct Loaded {
     models: BTreeMap<Symbol, JointModel>,
     window: Window,
     prices: Prices,
-    profiles: BTreeMap<Symbol, ProfileRow>,
+    profiles: Profiles,
     reasons: BTreeMap<Symbol, String>,
     definitions: Definitions,
     past: replay::Past,
@@ -357,7 +358,7 @@ impl<'a> Fits<'a> {
     /// What phase 1.5 makes of a symbol.
     fn fit(&self, loaded: &Loaded, symbol: &Symbol) -> Result<ModelRow> {
         let returns = loaded.window.returns(&loaded.prices, symbol)?;
-        let profile = loaded.profiles.get(symbol);
+        let profile = loaded.profiles.at(symbol, loaded.as_of);
         let returns = &returns[self.span.clone()];
         Ok(symbol_factors::fit(
             &self.dated,

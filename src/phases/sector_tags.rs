@@ -1,16 +1,17 @@
-//! Phase 5: one sector tag for each live position, from its profile.
+//! Phase 5: one sector tag for each live position, from its profile of the run's final date.
 
 use std::time::Duration;
 
 use super::position_updates::{Input, final_units, single_finals};
 use super::sets::{self, Keep};
 use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit};
-use crate::domain::{PhaseName, PortfolioId, PositionId, TaskEpoch, TradingDate, sector_bucket};
-use crate::store::market::{self, ProfileRow};
-use crate::store::{ReadTx, WriteTx, portfolio_results};
+use crate::domain::{
+    PhaseName, PortfolioId, PositionId, ProfileFacts, TaskEpoch, TradingDate, sector_bucket,
+};
+use crate::store::{ReadTx, WriteTx, market, portfolio_results};
 
 /// The bucket of an instrument, from its profile.
-pub(super) fn sector_of(profile: Option<&ProfileRow>) -> &str {
+pub(super) fn sector_of(profile: Option<&ProfileFacts>) -> &str {
     let sector = profile.and_then(|profile| profile.sector.as_deref());
     sector_bucket(
         sector,
@@ -57,7 +58,7 @@ impl Phase for SectorTags {
         let tags = input.portfolios.iter().map(|id| {
             let positions = live.get(id).map_or(&[][..], Vec::as_slice);
             let tagged = positions.iter().map(|(position, symbol, _)| {
-                (*position, sector_of(profiles.get(symbol)).to_owned())
+                (*position, sector_of(profiles.at(symbol, as_of)).to_owned())
             });
             (*id, tagged.collect())
         });

@@ -16,7 +16,7 @@ use super::units::{DATE_CHUNK, SYMBOL_CHUNK, chunk_name, rectangles, reopen, sin
 use super::{Cx, Done, Error, MODEL_VERSION, Phase, Result, Scope, Subjects, TaskRef, Unit};
 use crate::domain::{Calendar, Factor, PhaseName, Symbol, TaskEpoch, TradingDate};
 use crate::store::data_quality::{self, QualityRow};
-use crate::store::market::ProfileRow;
+use crate::store::market::Profiles;
 use crate::store::symbol_results::{self, CovarianceRow, ModelRow};
 use crate::store::{ReadTx, WriteTx, definitions, market, plans};
 
@@ -71,7 +71,7 @@ pub struct Loaded {
     window: Window,
     prices: Prices,
     factors: Vec<Factor>,
-    profiles: std::collections::BTreeMap<Symbol, ProfileRow>,
+    profiles: Profiles,
     definitions: String,
 }
 
@@ -234,7 +234,7 @@ impl Phase for SymbolFactors {
                 }
                 Input::Symbols { .. } => {
                     for (symbol, returns) in &returns {
-                        let profile = profiles.get(*symbol);
+                        let profile = profiles.at(symbol, date);
                         let row = fit(&dated, symbol, date, &returns[span.clone()], profile);
                         output.models.push(row);
                         let row = quality::of_symbol(&window, &prices, symbol, at)?;

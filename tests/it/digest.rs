@@ -94,6 +94,7 @@ async fn another_value_anywhere_is_another_digest() {
         ("correlation_calculations", "correlations", "'{0.5}'"),
         ("concentration", "hhi", "hhi * (1 + 1e-15)"),
         ("sector_exposures", "net_weight", "0"),
+        ("position_sectors", "sector", "'Energy'"),
         ("stress_test_results", "mahalanobis", "null"),
         ("option_valuations", "gamma", "gamma * (1 + 1e-15)"),
         ("value_at_risk", "kupiec_p", "0.5"),
@@ -113,7 +114,8 @@ async fn another_value_anywhere_is_another_digest() {
             "case when reason is not null then 'gone' end",
         ),
         ("replay_paths", "last_value", "last_value + 0.01"),
-        ("company_profiles", "sector", "'Energy'"),
+        ("company_profiles", "name", "'Pear'"),
+        ("profile_versions", "sector", "'Energy'"),
     ] {
         sql(
             &pools,
@@ -147,7 +149,9 @@ async fn another_value_anywhere_is_another_digest() {
 fn key(table: &str) -> &'static [&'static str] {
     match table {
         "result_set" => &["kind", "owner", "as_of"],
-        "position_values" | "position_marks" | "position_tags" => &["position_id"],
+        "position_values" | "position_marks" | "position_tags" | "position_sectors" => {
+            &["position_id"]
+        }
         "factor_exposures" => &["factor"],
         "position_factor_exposures" => &["position_id", "factor"],
         "risk_contributions" => &["kind", "name"],
@@ -160,6 +164,7 @@ fn key(table: &str) -> &'static [&'static str] {
         "symbol_factor_exposures" => &["symbol", "model", "factor"],
         "symbol_daily_metrics" | "data_quality" | "company_profiles" => &["symbol"],
         "market_data_cache" | "symbol_outcomes" => &["symbol", "date"],
+        "profile_versions" => &["symbol", "as_of"],
         _ => &[],
     }
 }
@@ -178,9 +183,11 @@ async fn a_digest_can_be_of_one_portfolio_or_of_one_date() {
             .map(|table| table.table)
             .collect::<Vec<_>>()
     };
-    assert_eq!(names(&portfolio).len(), 19);
-    assert_eq!(names(&both).len(), 17);
-    assert!(!names(&date).contains(&"company_profiles") && names(&date).contains(&"yields"));
+    assert_eq!(names(&portfolio).len(), 20);
+    assert_eq!(names(&both).len(), 18);
+    for undated in ["company_profiles", "profile_versions"] {
+        assert!(!names(&date).contains(&undated) && names(&date).contains(&"yields"));
+    }
 
     // Results of others, of other dates and of symbols are not in it; live marks are not of a date.
     sql(

@@ -34,6 +34,7 @@ mod links;
 mod look;
 mod options;
 mod performance;
+mod profiles;
 mod questions;
 mod rate;
 mod repair;

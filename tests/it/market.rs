@@ -127,6 +127,12 @@ impl Folder {
         self.put("profiles.csv", &text);
     }
 
+    /// Profiles, a row each: symbol, sector, kind, beta, dividend yield.
+    pub(crate) fn profiles(&self, rows: &str) {
+        let text = format!("symbol,sector,quote_type,beta,dividend_yield\n{rows}");
+        self.put("profiles.csv", &text);
+    }
+
     /// What a world with this folder is told to do with questions; see `market_data/script.rs`.
     pub(crate) fn script(&self, rules: &str) {
         self.put("script.toml", rules);

@@ -17,9 +17,12 @@ insert into replay_paths (symbol, replay, first_date, last_date, first_value, la
 
 insert into symbol_outcomes (symbol, date, outcome, reason) values
     ('AAPL', '2016-12-30', 'priced', null), ('GGIPX', '2016-12-30', 'no_data', 'no series');
-insert into company_profiles (symbol, available, reason, name, sector, market_cap, source, as_of) values
-    ('AAPL', true, null, 'Apple', 'Technology', 617000000000.00, 'files', '2016-12-30'),
-    ('GGIPX', false, 'no profile', null, null, null, 'files', '2016-12-30');
+insert into company_profiles (symbol, available, reason, name, market_cap, source, as_of) values
+    ('AAPL', true, null, 'Apple', 617000000000.00, 'files', '2016-12-30'),
+    ('GGIPX', false, 'no profile', null, null, 'files', '2016-12-30');
+insert into profile_versions (symbol, as_of, until, sector) values
+    ('AAPL', '2016-12-29', '2016-12-29', 'Hardware'), ('AAPL', '2016-12-30', '2016-12-30', 'Technology'),
+    ('GGIPX', '2016-12-30', '2016-12-30', null);
 
 insert into run (id, trigger, lane, label, from_date, final_date, force, all_portfolios, scope_hash, request_hash, asked_hash, principal, verdict, finished_at)
 values ('01920000-0000-7000-8000-000000000001', 'nightly', 'nightly', 'nightly/2016-12-30', '2016-12-30', '2016-12-30',
@@ -70,6 +73,10 @@ insert into sector_exposures values
     ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'Technology', 868500, -113400, 755100, 981900, 0.7439),
     ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'Unclassified', 35000, 0, 35000, 35000, 0.0345),
     ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'Cash', 225000, 0, 225000, 225000, 0.2216);
+insert into position_sectors values
+    ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'bbbbbbbb-0000-5000-8000-000000000001', 'Technology'),
+    ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'bbbbbbbb-0000-5000-8000-000000000002', 'Technology'),
+    ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'bbbbbbbb-0000-5000-8000-000000000003', 'Unclassified');
 insert into stress_test_results values
     ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'market_down_35', 'done', null, -366369.89, -371201.50, -0.36092, -0.36568, 0, 0, 2.41, 0.0159, false, 0.9655),
     ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'market_up_5', 'done', null, 52338.56, 51880, 0.05156, 0.0511, 0, 0, 0.34, 0.73, false, 0.9655),

@@ -52,10 +52,10 @@ pub struct Position {
     pub risk_contribution: Option<f64>,
     /// Why there is none.
     pub risk_contribution_reason: Option<String>,
-    /// Its sector as it is known now, whatever the date of the answer.
-    pub sector: String,
-    /// The date that the sector is of; the section `sectors` has the values by the sectors of the answer's date.
-    pub sector_as_of: Option<NaiveDate>,
+    /// The bucket of the section `sectors` that it is in.
+    pub sector: Option<String>,
+    /// Why it is in none.
+    pub sector_reason: Option<String>,
     /// Factor → slope; empty where the lot is not modelled.
     pub betas: BTreeMap<String, f64>,
     /// Factor → slope with its error.

@@ -3,23 +3,16 @@
 
 use std::path::{Path, PathBuf};
 
-use chrono::NaiveDate;
 use clap::Args;
 
 use super::receipt::{DefinitionsReceipt, Status};
 use super::{file_name, read_text, rejected};
 use crate::cli::Error;
-use crate::domain::{FactorRole, FactorSet, Scenario, ScenarioSet, Shock, ShockKind};
+use crate::domain::{FIRST_DATE, FactorRole, FactorSet, Scenario, ScenarioSet, Shock, ShockKind};
 use crate::import::{factors_toml, scenarios_toml};
 use crate::store::inputs::{self, Changed};
 use crate::store::{Pools, WriteTx, definitions};
 use crate::{import, store};
-
-/// Definitions concern every date that there can be.
-const FIRST_DATE: NaiveDate = match NaiveDate::from_ymd_opt(1990, 1, 1) {
-    Some(date) => date,
-    None => NaiveDate::MIN,
-};
 
 /// `import scenarios`.
 #[derive(Debug, Args)]
@@ -237,10 +230,5 @@ mod tests {
             misfits.iter().all(|text| text.contains("Interest_Rate")),
             "{misfits:?}"
         );
-    }
-
-    #[test]
-    fn the_first_date_is_that_of_the_calendar() {
-        assert_eq!(FIRST_DATE.to_string(), "1990-01-01");
     }
 }

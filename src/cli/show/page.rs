@@ -194,7 +194,7 @@ fn positions(page: &mut String, report: &Report) {
             or_dash(beta, |slope| {
                 format!("{} ± {}", number(slope.beta, 2), number(slope.std_error, 2))
             }),
-            position.sector.clone(),
+            or_dash(position.sector.as_ref(), ToString::to_string),
             quality,
         ]
     });

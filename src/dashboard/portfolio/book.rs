@@ -57,8 +57,7 @@ fn positions(report: &Report, how: &How<'_>) -> Markup {
         .find(|one| one.role.as_deref() == Some("market"));
     let market = market.map_or("", |factor| factor.factor.as_str());
     html! {
-        p.soft { "Cash " (how.link("snapshot:cash", &money(report.snapshot.cash))) " " (report.portfolio.currency) ", " (report.positions.len()) " lots."
-            @if let Some(of) = report.positions.iter().filter_map(|lot| lot.sector_as_of).max() { " Their sectors are those known on " (of) "." } }
+        p.soft { "Cash " (how.link("snapshot:cash", &money(report.snapshot.cash))) " " (report.portfolio.currency) ", " (report.positions.len()) " lots." }
         div.scroll tabindex="0" { table {
             thead { tr { th scope="col" { "Symbol" } th scope="col" { "Type" } th.n scope="col" { "Quantity" } th.n scope="col" { "Price" }
                 th scope="col" { "Quality" } th.n scope="col" { "Value" } th.n scope="col" { "Weight" } th.n scope="col" { "Unrealised" }
@@ -75,7 +74,7 @@ fn positions(report: &Report, how: &How<'_>) -> Markup {
                     td.n { (how.link(&of("value"), &money(lot.market_value))) }
                     td.n { (or_dash(documents::weight(lot.market_value, nav).map(percent))) }
                     td.n { (how.link(&of("unrealised"), &money(lot.unrealised))) }
-                    td { (lot.sector) }
+                    td { (or_dash(lot.sector.as_deref())) }
                     td.n { (or_dash(slope.map(|slope| match slope.interval {
                         Some((low, high)) => format!("{:.2} ({low:.2} to {high:.2})", slope.beta),
                         None => format!("{:.2}", slope.beta),

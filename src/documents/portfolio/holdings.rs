@@ -47,7 +47,7 @@ fn line(position: &Position, nav: Decimal, report: &Report) -> Value {
         "risk_contribution": contribution.as_ref().ok(),
         "risk_contribution_reason": contribution.as_ref().err(),
         "sector": position.sector,
-        "sector_as_of": position.sector_as_of,
+        "sector_reason": position.sector.is_none().then_some(reasons::NO_SECTOR),
         "betas": fits::betas(&position.betas),
         "slopes": fits::slopes(&position.betas),
         "reason": left_out(position, report),

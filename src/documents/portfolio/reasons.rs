@@ -11,6 +11,8 @@ use crate::store::reports::{
 pub(super) const NONPOSITIVE_NAV: &str = "nonpositive_nav";
 /// The same of the session before.
 const NONPOSITIVE_NAV_BEFORE: &str = "nonpositive_nav_before";
+/// Why a lot is in no bucket: its values were made again since.
+pub(super) const NO_SECTOR: &str = "the sectors of this date are not computed";
 /// The code of ratios to a variance of zero.
 const NO_VARIANCE: &str = "no_variance";
 

@@ -39,8 +39,7 @@ fn position(symbol: &str, value: Decimal, quality: Quality) -> Position {
         market_value: value,
         cost: decimal("200000"),
         unrealised: value - decimal("200000"),
-        sector: "Technology".into(),
-        sector_as_of: "2016-12-30".parse().ok(),
+        sector: Some("Technology".into()),
         betas: if quality == Quality::Close {
             [beta].into()
         } else {

@@ -179,6 +179,7 @@ fn beyond_the_horizon_is_an_error_that_names_date_and_horizon() {
 fn steps_ranges_and_counts_agree_with_each_other() {
     let all = NYSE.sessions(day("1990-01-01"), day("2050-12-31")).unwrap();
     assert_eq!(NYSE.horizon(), (day("1990-01-01"), day("2050-12-31")));
+    assert_eq!(NYSE.horizon().0, FIRST_DATE);
     let origin = all[0];
     for (index, &date) in all.iter().enumerate() {
         assert_eq!(NYSE.session(date.date()).unwrap(), Some(date));

@@ -1,18 +1,11 @@
 //! The risk-free rate that an operator has set becomes that of the database with the run that is planned. Phases read it from there and never
 //! from their own environment, so that workers with other settings cannot mix results; it stands in the definitions of every result.
 
-use chrono::NaiveDate;
-
+use crate::domain::FIRST_DATE;
 use crate::engine::Engine;
 use crate::phases::RISK_FREE_RATE;
 use crate::store::inputs::{self, Changed};
 use crate::store::{Result, WriteTx, definitions, portfolios};
-
-/// Before every result.
-const FIRST_DATE: NaiveDate = match NaiveDate::from_ymd_opt(1990, 1, 1) {
-    Some(date) => date,
-    None => NaiveDate::MIN,
-};
 
 /// Sets the rate and makes stale what rests on another one, in the transaction of the plan: a run that is refused or only previewed changes
 /// nothing. Nothing for an engine without a rate of its own, and none of the database is the default one.

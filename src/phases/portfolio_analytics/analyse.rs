@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::book::{self, BookView};
+use super::sectors::{self, Sectors};
 use super::{
     Cx, Loaded, NO_SNAPSHOT, NO_VALUES, Outcome, Result, contracts, losses, replay, reverse, risk,
     stress, volatility,
@@ -60,7 +61,11 @@ pub(super) fn analyse(cx: &Cx, loaded: &Loaded) -> Result<AnalyticsRows> {
         || book::concentration(&view),
         |why| (None, Outcome::Failed(why)),
     );
-    let sectors = guarded("sectors", || book::sectors(&view, loaded), |_| Vec::new());
+    let sectors = guarded(
+        "sectors",
+        || sectors::sectors(&view, loaded),
+        |_| Sectors::default(),
+    );
     cx.check()?;
     let stressed = stressed(cx, &view, loaded);
     let options = view
@@ -116,7 +121,8 @@ pub(super) fn analyse(cx: &Cx, loaded: &Loaded) -> Result<AnalyticsRows> {
         volatility: of_returns.volatility.0,
         correlation,
         concentration,
-        sectors,
+        position_sectors: sectors.lots,
+        sectors: sectors.buckets,
         stress: stressed.scenarios.0,
         options,
         value_at_risk: of_returns.value_at_risk.0,

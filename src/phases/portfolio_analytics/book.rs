@@ -11,9 +11,8 @@ use crate::analytics::concentration::{Exposure, concentration as concentrate};
 use crate::analytics::option_leg::Leg;
 use crate::analytics::replay::Held;
 use crate::analytics::risk;
-use crate::domain::{AssetClass, Calendar, PositionId, Quality, Symbol, UNCLASSIFIED, money};
-use crate::phases::sector_tags::sector_of;
-use crate::store::portfolio_results::{SectorRow, Valued};
+use crate::domain::{AssetClass, Calendar, PositionId, Quality, Symbol, money};
+use crate::store::portfolio_results::Valued;
 use crate::store::symbol_results::{JointModel, Slope};
 
 /// Long and short value of an instrument, added in decimals and converted once.
@@ -24,7 +23,7 @@ pub(super) struct Sides {
 }
 
 impl Sides {
-    fn add(&mut self, value: Decimal) {
+    pub(super) fn add(&mut self, value: Decimal) {
         if value.is_sign_negative() {
             self.short += value;
         } else {
@@ -129,7 +128,7 @@ pub(super) struct BookView<'a> {
     /// Symbol → why it is left out.
     pub(super) missing: BTreeMap<String, String>,
     /// Whether the positions have values at all.
-    valued: bool,
+    pub(super) valued: bool,
     market_positions: bool,
 }
 
@@ -385,41 +384,6 @@ pub(super) fn concentration(view: &BookView<'_>) -> (Option<ConcentrationRow>, O
         }
         Err(error) => (None, Outcome::Failed(error.to_string())),
     }
-}
-
-/// The bucket of cash.
-pub(super) const CASH: &str = "Cash";
-
-/// Sector buckets by market value; net weights and cash add up to the net asset value.
-pub(super) fn sectors(view: &BookView<'_>, loaded: &Loaded) -> Vec<SectorRow> {
-    if !view.valued {
-        return Vec::new();
-    }
-    let mut buckets: BTreeMap<String, Sides> = BTreeMap::new();
-    for valued in view.values {
-        let symbol = valued.underlying.as_ref().unwrap_or(&valued.symbol);
-        let sector = match valued.class {
-            AssetClass::Private => UNCLASSIFIED,
-            _ => sector_of(loaded.profiles.get(symbol)),
-        };
-        buckets
-            .entry(sector.to_owned())
-            .or_default()
-            .add(valued.market_value);
-    }
-    if loaded.accounts.money.is_some() {
-        buckets.entry(CASH.to_owned()).or_default().add(view.cash);
-    }
-    let weight = |sides: Sides| view.nav.map(|nav| money::to_f64(sides.net()) / nav);
-    buckets
-        .into_iter()
-        .map(|(sector, sides)| SectorRow {
-            sector,
-            long: sides.long,
-            short: sides.short,
-            net_weight: weight(sides),
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -175,12 +175,11 @@ impl<'a> Market<'a> {
             let why = reason.map_or("no recent close", String::as_str);
             return Err(format!("underlying {}: {why}", terms.underlying));
         };
-        let profile = loaded.profiles.get(&terms.underlying);
-        let dividend_yield = profile.and_then(|profile| profile.dividend_yield);
+        let profile = loaded.profiles.at(&terms.underlying, loaded.as_of);
         Ok(Self {
             split: underlying.split_factor(entry, loaded.as_of),
             spot: underlying.spot(newest, entry),
-            carry: Carry::new(loaded.definitions.risk_free_rate, dividend_yield),
+            carry: Carry::new(loaded.definitions.risk_free_rate, profile),
             underlying,
             entry,
         })

@@ -13,6 +13,7 @@ mod fields;
 mod fits;
 mod ledger;
 mod losses;
+mod sectors;
 mod stress;
 mod told;
 mod volatility;
@@ -149,7 +150,7 @@ pub const METRICS: &[Metric] = &[
     ledger::LOT,
     book::HHI,
     book::CONCENTRATION,
-    book::SECTOR,
+    sectors::SECTOR,
     fits::FIT,
     factors::BETA,
     factors::VOLATILITY,

@@ -11,7 +11,7 @@ use crate::domain::{
 use crate::phases::symbol_factors::{self, DateModel, WINDOW, covariance_row};
 use crate::phases::{Cx, Error, LOOKBACK_SESSIONS, Result, series};
 use crate::store::definitions::Definitions;
-use crate::store::market::Series;
+use crate::store::market::{Profiles, Series};
 use crate::store::portfolio_results::Valued;
 use crate::store::replay_paths::{Path, Paths};
 
@@ -67,7 +67,7 @@ impl MadeUp {
             models: BTreeMap::new(),
             window,
             prices,
-            profiles: BTreeMap::new(),
+            profiles: Profiles::default(),
             reasons: BTreeMap::new(),
             definitions,
         };

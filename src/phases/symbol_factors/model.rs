@@ -9,10 +9,9 @@ use crate::analytics::inference;
 use crate::analytics::market_beta::market_beta;
 use crate::analytics::spreads::{spread, spreads_fit};
 use crate::analytics::{Error as NumericError, MINIMUM_OBSERVATIONS, joint_fit};
-use crate::domain::{Factor, FactorRole, Symbol, TradingDate};
+use crate::domain::{Factor, FactorRole, ProfileFacts, Symbol, TradingDate};
 use crate::phases::Result;
 use crate::phases::series::{Prices, Window};
-use crate::store::market::ProfileRow;
 use crate::store::symbol_results::{CovarianceRow, ExposureRow, FitQuality, Inference, ModelRow};
 
 /// Display spreads: name, long leg, short leg (`None` is the market).
@@ -188,7 +187,7 @@ pub(in crate::phases) fn fit(
     symbol: &Symbol,
     as_of: TradingDate,
     returns: &[f64],
-    profile: Option<&ProfileRow>,
+    profile: Option<&ProfileFacts>,
 ) -> ModelRow {
     let have = returns.iter().filter(|value| !value.is_nan()).count();
     let mut row = ModelRow {

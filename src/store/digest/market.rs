@@ -16,7 +16,7 @@ pub(super) async fn tables(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<Table
     let mut tables = computed(db, only).await?;
     tables.extend(fetched(db, only).await?);
     if only.date.is_none() {
-        tables.push(profiles(db).await?);
+        tables.extend(profiles(db).await?);
     }
     Ok(tables)
 }
@@ -128,16 +128,26 @@ async fn fetched(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>> {
     Ok(vec![prices, yields, actions, outcomes, replays])
 }
 
-/// Later nights overwrite profiles: not part of the digest of a date. When one was fetched last is a time.
-async fn profiles(db: &mut ReadTx<'_>) -> Result<TableDigest> {
+/// Descriptions are overwritten by later nights, and a version counts for many dates: neither is part of the digest of a date. When
+/// something was told last is a time, and so is when it was told first, where nothing else was before: then it counts for every date.
+async fn profiles(db: &mut ReadTx<'_>) -> Result<Vec<TableDigest>> {
     let groups = sqlx::query_as!(
         Group,
-        r#"select sha256(string_agg(record_send(row(symbol, available, reason, name, sector, industry, country, currency,
-                                                    quote_type, beta, dividend_yield, trim_scale(market_cap),
-                                                    description, source)),
+        r#"select sha256(string_agg(record_send(row(symbol, available, reason, name, industry, country, currency,
+                                                    trim_scale(market_cap), description, source)),
                                     ''::bytea order by symbol collate "C")) as "hash!",
                   count(*) as "rows!"
            from company_profiles group by symbol order by symbol collate "C""#
     );
-    fold("company_profiles", groups.fetch(db.connection().await?)).await
+    let described = fold("company_profiles", groups.fetch(db.connection().await?)).await?;
+    let groups = sqlx::query_as!(
+        Group,
+        r#"select sha256(string_agg(record_send(row(symbol, nullif(as_of, first), sector, quote_type, beta, dividend_yield)),
+                                    ''::bytea order by as_of)) as "hash!",
+                  count(*) as "rows!"
+           from (select *, min(as_of) over (partition by symbol) as first from profile_versions) v
+           group by symbol order by symbol collate "C""#
+    );
+    let versions = fold("profile_versions", groups.fetch(db.connection().await?)).await?;
+    Ok(vec![described, versions])
 }

@@ -224,6 +224,17 @@ async fn buckets(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>> {
            where ($1::uuid is null or portfolio_id = $1) and ($2::date is null or as_of = $2)
            group by portfolio_id, as_of order by portfolio_id, as_of"#
     );
+    let lots = dated!(
+        db,
+        only,
+        "position_sectors",
+        r#"select sha256(string_agg(record_send(row(portfolio_id, as_of, position_id, sector)),
+                                    ''::bytea order by position_id)) as "hash!",
+                  count(*) as "rows!"
+           from position_sectors
+           where ($1::uuid is null or portfolio_id = $1) and ($2::date is null or as_of = $2)
+           group by portfolio_id, as_of order by portfolio_id, as_of"#
+    );
     let stress = dated!(
         db,
         only,
@@ -239,7 +250,7 @@ async fn buckets(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>> {
            where ($1::uuid is null or portfolio_id = $1) and ($2::date is null or as_of = $2)
            group by portfolio_id, as_of order by portfolio_id, as_of"#
     );
-    Ok(vec![concentration, sectors, stress])
+    Ok(vec![concentration, sectors, lots, stress])
 }
 
 async fn losses(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>> {

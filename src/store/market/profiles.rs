@@ -1,101 +1,109 @@
-//! Companies.
+//! Companies: what describes them, as it was told last, and the history of what results use.
 
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use crate::domain::Symbol;
+use crate::domain::{ProfileFacts, ProfileHistory, ProfileVersion, Reach, Symbol, TradingDate};
 use crate::store::{Attempt, ReadTx, Result, WriteTx, word};
 
-/// A company as results use it.
+/// A company as a provider tells it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ProfileRow {
     /// Why there is none.
     pub reason: Option<String>,
+    /// What results use.
+    pub facts: ProfileFacts,
     /// Name.
     pub name: Option<String>,
-    /// Sector.
-    pub sector: Option<String>,
     /// Industry.
     pub industry: Option<String>,
     /// Country.
     pub country: Option<String>,
     /// Currency.
     pub currency: Option<String>,
-    /// What it is: EQUITY, ETF, MUTUALFUND, …
-    pub quote_type: Option<String>,
-    /// Beta as the provider has it.
-    pub beta: Option<f64>,
-    /// A fraction per year.
-    pub dividend_yield: Option<f64>,
     /// In the currency.
     pub market_cap: Option<Decimal>,
     /// Prose.
     pub description: Option<String>,
 }
 
-/// Stores profiles of distinct symbols; says of which a field that results use is new or different. A
-/// newer profile stays.
+/// Histories of symbols.
+#[derive(Debug, Clone, Default)]
+pub struct Profiles(BTreeMap<Symbol, ProfileHistory>);
+
+impl Profiles {
+    /// What is known of a symbol at a date.
+    pub fn at(&self, symbol: &Symbol, date: TradingDate) -> Option<&ProfileFacts> {
+        self.0.get(symbol)?.at(date.date())
+    }
+}
+
+/// Stores profiles of distinct symbols as a run with this final date was told them; says at which dates results find other facts than
+/// before. A newer description stays, and so does what is known of later dates.
 pub async fn upsert_profiles(
     tx: &mut WriteTx,
     profiles: &[(Symbol, ProfileRow)],
     source: &str,
     as_of: NaiveDate,
-) -> Result<Vec<Symbol>> {
-    let texts = |of: fn(&ProfileRow) -> &Option<String>| -> Vec<Option<String>> {
-        profiles.iter().map(|(_, row)| of(row).clone()).collect()
-    };
+) -> Result<Vec<(Symbol, Reach)>> {
     let symbols: Vec<String> = profiles
         .iter()
         .map(|(symbol, _)| symbol.to_string())
         .collect();
-    let (reasons, sectors) = (texts(|row| &row.reason), texts(|row| &row.sector));
-    let quote_types = texts(|row| &row.quote_type);
-    let betas: Vec<_> = profiles.iter().map(|(_, row)| row.beta).collect();
-    let dividend_yields: Vec<_> = profiles.iter().map(|(_, row)| row.dividend_yield).collect();
-    let changed = sqlx::query_scalar!(
-        r#"with stored as (
-               insert into company_profiles (symbol, available, reason, sector, quote_type, beta, dividend_yield, source, as_of)
-               select symbol, reason is null, reason, sector, quote_type, beta, dividend_yield, $7, $8
-               from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::float8[], $6::float8[])
-                    as g(symbol, reason, sector, quote_type, beta, dividend_yield)
-               order by symbol
-               on conflict (symbol) do update
-               set sector = excluded.sector, quote_type = excluded.quote_type, beta = excluded.beta,
-                   dividend_yield = excluded.dividend_yield
-               where company_profiles.as_of <= excluded.as_of
-                 and (company_profiles.sector, company_profiles.quote_type, company_profiles.beta,
-                      company_profiles.dividend_yield)
-                     is distinct from (excluded.sector, excluded.quote_type, excluded.beta, excluded.dividend_yield)
-               returning symbol, xmax <> 0 as updated, num_nonnulls(sector, quote_type, beta, dividend_yield) > 0 as told
-           )
-           -- A new profile in which all of them are missing is what no profile was.
-           select symbol from stored where updated or told order by symbol"#,
-        &symbols,
-        &reasons as &[Option<String>],
-        &sectors as &[Option<String>],
-        &quote_types as &[Option<String>],
-        &betas as &[Option<f64>],
-        &dividend_yields as &[Option<f64>],
-        source,
-        as_of
-    )
-    .fetch_all(tx.connection())
-    .await
-    .attempt("storing profiles")?;
-    let (names, industries) = (texts(|row| &row.name), texts(|row| &row.industry));
-    let (countries, currencies) = (texts(|row| &row.country), texts(|row| &row.currency));
-    let descriptions = texts(|row| &row.description);
+    // First: whoever tells of the same symbols waits here, so that the histories are read after his were written.
+    describe(tx, &symbols, profiles, source, as_of).await?;
+    let mut histories = self::profiles(&mut tx.reader(), &symbols).await?.0;
+    let (mut gone, mut told) = (Vec::new(), Vec::new());
+    let mut reaches = Vec::new();
+    for (symbol, row) in profiles {
+        let history = histories.entry(symbol.clone()).or_default();
+        let before = history.clone();
+        let reach = history.tell(as_of, row.facts.clone());
+        reaches.extend(reach.map(|reach| (symbol.clone(), reach)));
+        let of = |one: &ProfileHistory, other: &ProfileHistory| -> Vec<ProfileVersion> {
+            let own = one.versions().iter();
+            own.filter(|version| !other.versions().contains(version))
+                .cloned()
+                .collect()
+        };
+        let old = of(&before, history);
+        let new = of(history, &before);
+        gone.extend(old.into_iter().map(|version| (symbol, version.as_of)));
+        told.extend(new.into_iter().map(|version| (symbol, version)));
+    }
+    rewrite(tx, &gone, &told).await?;
+    Ok(reaches)
+}
+
+async fn describe(
+    tx: &mut WriteTx,
+    symbols: &[String],
+    profiles: &[(Symbol, ProfileRow)],
+    source: &str,
+    as_of: NaiveDate,
+) -> Result<()> {
+    let texts = |of: fn(&ProfileRow) -> &Option<String>| -> Vec<Option<String>> {
+        profiles.iter().map(|(_, row)| of(row).clone()).collect()
+    };
+    let (reasons, names) = (texts(|row| &row.reason), texts(|row| &row.name));
+    let (industries, countries) = (texts(|row| &row.industry), texts(|row| &row.country));
+    let (currencies, descriptions) = (texts(|row| &row.currency), texts(|row| &row.description));
     let market_caps: Vec<_> = profiles.iter().map(|(_, row)| row.market_cap).collect();
     sqlx::query!(
-        "update company_profiles p
-         set available = g.reason is null, reason = g.reason, name = g.name, industry = g.industry, country = g.country,
-             currency = g.currency, market_cap = g.market_cap, description = g.description, source = $9, as_of = $10
+        "insert into company_profiles as p (symbol, available, reason, name, industry, country, currency, market_cap, description,
+                                            source, as_of)
+         select symbol, reason is null, reason, name, industry, country, currency, market_cap, description, $9, $10
          from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::numeric[], $8::text[])
               as g(symbol, reason, name, industry, country, currency, market_cap, description)
-         where p.symbol = g.symbol and p.as_of <= $10",
-        &symbols,
+         order by symbol
+         on conflict (symbol) do update
+         set available = excluded.available, reason = excluded.reason, name = excluded.name, industry = excluded.industry,
+             country = excluded.country, currency = excluded.currency, market_cap = excluded.market_cap,
+             description = excluded.description, source = excluded.source, as_of = excluded.as_of
+         where p.as_of <= excluded.as_of",
+        symbols,
         &reasons as &[Option<String>],
         &names as &[Option<String>],
         &industries as &[Option<String>],
@@ -109,42 +117,80 @@ pub async fn upsert_profiles(
     .execute(tx.connection())
     .await
     .attempt("storing descriptions")?;
-    changed
-        .iter()
-        .map(|symbol| word("company_profiles", symbol))
-        .collect()
+    Ok(())
 }
 
-/// Profiles that are available.
-pub async fn profiles(
-    db: &mut ReadTx<'_>,
-    symbols: &[String],
-) -> Result<BTreeMap<Symbol, ProfileRow>> {
+async fn rewrite(
+    tx: &mut WriteTx,
+    gone: &[(&Symbol, NaiveDate)],
+    told: &[(&Symbol, ProfileVersion)],
+) -> Result<()> {
+    if gone.is_empty() && told.is_empty() {
+        return Ok(());
+    }
     sqlx::query!(
-        "select symbol, reason, name, sector, industry, country, currency, quote_type, beta, dividend_yield,
-                market_cap, description
-         from company_profiles where symbol = any($1) and available order by symbol",
+        "delete from profile_versions v using unnest($1::text[], $2::date[]) as g(symbol, as_of)
+         where v.symbol = g.symbol and v.as_of = g.as_of",
+        &gone
+            .iter()
+            .map(|(symbol, _)| symbol.to_string())
+            .collect::<Vec<_>>(),
+        &gone.iter().map(|(_, as_of)| *as_of).collect::<Vec<_>>()
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("removing versions of profiles")?;
+    let texts = |of: fn(&ProfileFacts) -> &Option<String>| -> Vec<Option<String>> {
+        told.iter()
+            .map(|(_, version)| of(&version.facts).clone())
+            .collect()
+    };
+    let numbers = |of: fn(&ProfileFacts) -> Option<f64>| -> Vec<Option<f64>> {
+        told.iter().map(|(_, version)| of(&version.facts)).collect()
+    };
+    sqlx::query!(
+        "insert into profile_versions (symbol, as_of, until, sector, quote_type, beta, dividend_yield)
+         select * from unnest($1::text[], $2::date[], $3::date[], $4::text[], $5::text[], $6::float8[], $7::float8[])",
+        &told.iter().map(|(symbol, _)| symbol.to_string()).collect::<Vec<_>>(),
+        &told.iter().map(|(_, version)| version.as_of).collect::<Vec<_>>(),
+        &told.iter().map(|(_, version)| version.until).collect::<Vec<_>>(),
+        &texts(|facts| &facts.sector) as &[Option<String>],
+        &texts(|facts| &facts.quote_type) as &[Option<String>],
+        &numbers(|facts| facts.beta) as &[Option<f64>],
+        &numbers(|facts| facts.dividend_yield) as &[Option<f64>]
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("storing versions of profiles")?;
+    Ok(())
+}
+
+/// What is known of symbols, at every date.
+pub async fn profiles(db: &mut ReadTx<'_>, symbols: &[String]) -> Result<Profiles> {
+    let rows = sqlx::query!(
+        "select symbol, as_of, until, sector, quote_type, beta, dividend_yield
+         from profile_versions where symbol = any($1) order by symbol, as_of",
         symbols
     )
     .fetch_all(db.connection().await?)
     .await
-    .attempt("reading profiles")?
-    .into_iter()
-    .map(|row| {
-        let profile = ProfileRow {
-            reason: row.reason,
-            name: row.name,
-            sector: row.sector,
-            industry: row.industry,
-            country: row.country,
-            currency: row.currency,
-            quote_type: row.quote_type,
-            beta: row.beta,
-            dividend_yield: row.dividend_yield,
-            market_cap: row.market_cap,
-            description: row.description,
+    .attempt("reading profiles")?;
+    let mut versions: BTreeMap<Symbol, Vec<ProfileVersion>> = BTreeMap::new();
+    for row in rows {
+        let version = ProfileVersion {
+            as_of: row.as_of,
+            until: row.until,
+            facts: ProfileFacts {
+                sector: row.sector,
+                quote_type: row.quote_type,
+                beta: row.beta,
+                dividend_yield: row.dividend_yield,
+            },
         };
-        Ok((word("company_profiles", &row.symbol)?, profile))
-    })
-    .collect()
+        let symbol = word("profile_versions", &row.symbol)?;
+        versions.entry(symbol).or_default().push(version);
+    }
+    let histories = versions.into_iter();
+    let histories = histories.map(|(symbol, own)| (symbol, ProfileHistory::new(own)));
+    Ok(Profiles(histories.collect()))
 }

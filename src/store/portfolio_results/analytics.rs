@@ -38,6 +38,8 @@ pub struct AnalyticsRows {
     pub correlation: Option<CorrelationRow>,
     /// Gross, HHI, effective names, top 3, top 10, number of instruments.
     pub concentration: Option<(Decimal, f64, f64, f64, f64, i32)>,
+    /// The sector bucket of each lot.
+    pub position_sectors: Vec<(PositionId, String)>,
     /// Sector buckets.
     pub sectors: Vec<SectorRow>,
     /// Stress tests.
@@ -527,6 +529,23 @@ async fn buckets(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Result<()> {
     .execute(tx.connection())
     .await
     .attempt("writing sectors")?;
+
+    let rows = each(sets, |set| &set.position_sectors);
+    let (portfolios, dates) = owners(&rows);
+    sqlx::query!(
+        "insert into position_sectors (portfolio_id, as_of, position_id, sector)
+         select * from unnest($1::uuid[], $2::date[], $3::uuid[], $4::text[])",
+        &portfolios,
+        &dates,
+        &rows.iter().map(|(_, row)| row.0.0).collect::<Vec<_>>(),
+        &rows
+            .iter()
+            .map(|(_, row)| row.1.clone())
+            .collect::<Vec<_>>()
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("writing the sectors of lots")?;
     Ok(())
 }
 

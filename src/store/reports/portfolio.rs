@@ -11,9 +11,7 @@ use super::analytics::{
 use super::bias::{self, Bias};
 use super::fits::{self, Fit};
 use super::losses::{self, Losses};
-use crate::domain::{
-    AssetClass, Portfolio, PortfolioId, PositionId, Quality, RunId, Symbol, sector_bucket,
-};
+use crate::domain::{AssetClass, Portfolio, PortfolioId, PositionId, Quality, RunId, Symbol};
 use crate::store::data_quality::{self, Checked};
 use crate::store::symbol_results::Slope;
 use crate::store::{Attempt, ReadTx, Result, portfolios, texts, word};
@@ -233,10 +231,8 @@ pub struct Position {
     pub cost: Decimal,
     /// Value less cost.
     pub unrealised: Decimal,
-    /// From the profile, as it is known now: tags are kept for the newest date alone.
-    pub sector: String,
-    /// The date that the sector is of: that of the newest tags, or of the profile; nothing where there is neither.
-    pub sector_as_of: Option<NaiveDate>,
+    /// Its bucket at the date; nothing where the sectors of the date failed.
+    pub sector: Option<String>,
     /// Factor → slope of the joint model; empty where it is not modelled.
     pub betas: BTreeMap<String, Slope>,
 }
@@ -562,16 +558,12 @@ async fn positions(
 ) -> Result<Vec<Position>> {
     sqlx::query!(
         r#"select v.position_id, p.symbol, p.position_type, p.class, p.underlying, p.entry_date, v.quantity, v.price,
-                  v.price_date, v.quality, v.market_value, v.cost, v.unrealised, t.tag as "tag?", c.sector as "sector?", c.quote_type as "kind?",
-                  case when t.tag is null then c.as_of
-                       else (select max(r.as_of) from result_set r where r.owner = $3 and r.kind = 'sector-tags')
-                  end as sector_as_of,
+                  v.price_date, v.quality, v.market_value, v.cost, v.unrealised, s.sector as "sector?",
                   e.factors as "factors?: Vec<String>", e.betas as "betas?: Vec<f64>", e.errors as "errors?: Vec<f64>",
                   e.lows as "lows?: Vec<Option<f64>>", e.highs as "highs?: Vec<Option<f64>>"
            from position_values v
            join positions p on p.id = v.position_id
-           left join position_tags t on t.position_id = v.position_id and t.kind = 'sector'
-           left join company_profiles c on c.symbol = coalesce(p.underlying, p.symbol) and t.tag is null
+           left join position_sectors s on s.portfolio_id = v.portfolio_id and s.as_of = v.as_of and s.position_id = v.position_id
            left join lateral (
                select array_agg(x.factor order by x.factor) as factors, array_agg(x.beta order by x.factor) as betas,
                       array_agg(x.std_error order by x.factor) as errors, array_agg(x.low_95 order by x.factor) as lows,
@@ -582,8 +574,7 @@ async fn positions(
            where v.portfolio_id = $1 and v.as_of = $2
            order by p.symbol collate "C", p.entry_date, v.position_id"#,
         id.0,
-        as_of,
-        id.to_string()
+        as_of
     )
     .fetch_all(db.connection().await?)
     .await
@@ -614,11 +605,7 @@ async fn positions(
             market_value: row.market_value,
             cost: row.cost,
             unrealised: row.unrealised,
-            // Tags are of the newest date; what was closed before it has lost its own.
-            sector: row.tag.unwrap_or_else(|| {
-                sector_bucket(row.sector.as_deref(), row.kind.as_deref()).to_owned()
-            }),
-            sector_as_of: row.sector_as_of,
+            sector: row.sector,
             betas: names.zip(slopes).collect(),
         })
     })

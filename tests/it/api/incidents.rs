@@ -414,12 +414,6 @@ fn of_its_date(section: &str, answer: &Value) -> Value {
         // How forecasts have done is of many dates by its nature; the rest is of one.
         data.as_object_mut().unwrap().remove("bias");
     }
-    if section == "positions" {
-        // Sectors are live, and each lot says of which date its own is.
-        for lot in data.as_array_mut().unwrap() {
-            lot.as_object_mut().unwrap().remove("sector_as_of").unwrap();
-        }
-    }
     data
 }
 

@@ -216,6 +216,7 @@ async fn i_34_one_analytic_that_fails_costs_the_others_nothing() {
         ("correlation_calculations", true),
         ("concentration", true),
         ("sector_exposures", true),
+        ("position_sectors", true),
     ] {
         let rows = format!("select count(*) from {table} where portfolio_id = '{ill}'");
         let rows: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(rows))

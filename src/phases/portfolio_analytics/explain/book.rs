@@ -1,14 +1,13 @@
-//! Numbers of the book itself: net asset value, profit, concentration, sectors.
+//! Numbers of the book itself: net asset value, profit, concentration.
 
 use rust_decimal::Decimal;
 use serde_json::json;
 
-use super::fields::{Field, amount, field, names, statistic};
-use super::{Explained, Line, Metric, Number, Refusal, Sources, Told, line, money, told};
+use super::fields::{Field, amount, field, statistic};
+use super::{Explained, Line, Metric, Number, Refusal, Sources, line, money, told};
 use crate::domain::{LedgerDay, money as crossing};
-use crate::phases::portfolio_analytics::book::{CASH, ConcentrationRow, concentration, sectors};
-use crate::store::portfolio_results::SectorRow;
-use crate::store::reports::{Concentration, Report, Sector};
+use crate::phases::portfolio_analytics::book::{ConcentrationRow, concentration};
+use crate::store::reports::Concentration;
 
 pub(super) const LEDGER: &str =
     "positions, cash_flows, manual_marks, market_data_cache, corporate_actions";
@@ -55,17 +54,6 @@ pub(super) const CONCENTRATION: Metric = Metric {
     unit: "a fraction of gross",
     explain: concentrated,
     told: |report, name| told::concentrated(report, &CONCENTRATION, name),
-};
-
-pub(super) const SECTOR: Metric = Metric {
-    name: "sector",
-    argument: Some("BUCKET:NUMBER"),
-    about: "weight or value of a sector",
-    formula: "net = long + short, gross = long + |short|, weight = net / NAV",
-    source: "position_values, company_profiles, portfolio_snapshots",
-    unit: "a fraction of NAV, or currency of the portfolio",
-    explain: sector,
-    told: sector_told,
 };
 
 /// The ledger of the date.
@@ -212,115 +200,5 @@ fn concentrated(sources: &Sources<'_>, name: &str) -> Result<Explained, Refusal>
         ],
         computed: of.made(&row)?,
         stored: of.stored(stored, None)?,
-    })
-}
-
-const OF_SECTOR: &[Field<Sector, SectorRow>] = &[
-    Field {
-        name: "net_weight",
-        formula: "(long + short) / NAV",
-        unit: "a fraction of NAV; all buckets and cash add up to 1",
-        stored: |row| statistic(row.net_weight),
-        made: |row| statistic(row.net_weight),
-    },
-    Field {
-        name: "net_value",
-        formula: "long + short",
-        unit: "currency of the portfolio",
-        stored: |row| amount(row.net_value),
-        made: |row| amount(row.long + row.short),
-    },
-    Field {
-        name: "gross_value",
-        formula: "long + |short|",
-        unit: "currency of the portfolio",
-        stored: |row| amount(row.gross_value),
-        made: |row| amount(row.long - row.short),
-    },
-    Field {
-        name: "long_value",
-        formula: "Σ values above zero",
-        unit: "currency of the portfolio",
-        stored: |row| amount(row.long_value),
-        made: |row| amount(row.long),
-    },
-    Field {
-        name: "short_value",
-        formula: "Σ values below zero",
-        unit: "currency of the portfolio, zero or negative",
-        stored: |row| amount(row.short_value),
-        made: |row| amount(row.short),
-    },
-];
-
-/// The bucket that is meant, and the number of it.
-fn bucket<'a>(
-    report: &'a Report,
-    argument: &str,
-) -> Result<(&'a Sector, &'static Field<Sector, SectorRow>), Refusal> {
-    let usual = OF_SECTOR[0].name;
-    let (name, of) = argument.split_once(':').unwrap_or((argument, usual));
-    let mut rows = report.sectors.iter();
-    let Some(row) = rows.find(|row| row.sector == name) else {
-        let rows = report.sectors.iter();
-        let each = rows.flat_map(|row| names(OF_SECTOR, &format!("{}:", row.sector)));
-        return Err(Refusal::Argument(each.collect()));
-    };
-    Ok((row, field(OF_SECTOR, of, &format!("{name}:"))?))
-}
-
-/// Lots of a bucket with their values; of cash the cash.
-fn lots_of(report: &Report, sector: &str) -> Vec<Line> {
-    if sector == CASH {
-        return vec![line("cash", money(report.snapshot.cash))];
-    }
-    let own = report.positions.iter().filter(|lot| lot.sector == sector);
-    let lots = own.map(|lot| line(lot.symbol.to_string(), money(lot.market_value)));
-    lots.collect()
-}
-
-const NO_RATIO: &str = "nonpositive_nav";
-
-fn sector(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
-    let (stored, of) = bucket(sources.report, argument)?;
-    let value = of.stored(stored, Some(&NO_RATIO.to_owned()))?;
-    let rows = sectors(&sources.view, sources.loaded);
-    let row = rows.iter().find(|row| row.sector == stored.sector);
-    let row =
-        row.ok_or_else(|| Refusal::NotMade("nothing is in the bucket any more".to_owned()))?;
-    let inputs = lots_of(sources.report, &stored.sector);
-    Ok(Explained {
-        formula: of.formula,
-        source: SECTOR.source,
-        unit: of.unit,
-        window: "the date".to_owned(),
-        n: inputs.len(),
-        inputs,
-        steps: vec![
-            line("long", money(row.long)),
-            line("short", money(row.short)),
-            line("NAV", sources.view.nav),
-        ],
-        computed: of.made(row)?,
-        stored: value,
-    })
-}
-
-fn sector_told(report: &Report, argument: &str) -> Result<Told, Refusal> {
-    let (row, of) = bucket(report, argument)?;
-    let inputs = lots_of(report, &row.sector);
-    Ok(Told {
-        formula: of.formula,
-        source: SECTOR.source,
-        unit: of.unit,
-        window: "the date".to_owned(),
-        n: Some(inputs.len()),
-        inputs,
-        steps: vec![
-            line("long", money(row.long_value)),
-            line("short", money(row.short_value)),
-            line("NAV", money(report.snapshot.nav)),
-        ],
-        value: of.stored(row, Some(&NO_RATIO.to_owned()))?,
     })
 }

@@ -48,7 +48,7 @@ pub(super) const OPTION: Metric = Metric {
     argument: Some("CONTRACT:GREEK"),
     about: "price and Greeks of a contract",
     formula: "Black–Scholes–Merton; volatility implied by the contract's price, else the underlying's of 63 sessions",
-    source: "positions, market_data_cache, company_profiles",
+    source: "positions, market_data_cache, profile_versions",
     unit: "currency, or per what the Greek is a change of",
     explain: option,
     told: told::option,

@@ -1,0 +1,129 @@
+//! Weights and values of sectors.
+
+use super::fields::{Field, amount, field, names, statistic};
+use super::{Explained, Line, Metric, Refusal, Sources, Told, line, money};
+use crate::phases::portfolio_analytics::sectors::{CASH, sectors};
+use crate::store::portfolio_results::SectorRow;
+use crate::store::reports::{Report, Sector};
+
+pub(super) const SECTOR: Metric = Metric {
+    name: "sector",
+    argument: Some("BUCKET:NUMBER"),
+    about: "weight or value of a sector",
+    formula: "net = long + short, gross = long + |short|, weight = net / NAV",
+    source: "position_values, profile_versions, portfolio_snapshots",
+    unit: "a fraction of NAV, or currency of the portfolio",
+    explain: sector,
+    told: sector_told,
+};
+
+const OF_SECTOR: &[Field<Sector, SectorRow>] = &[
+    Field {
+        name: "net_weight",
+        formula: "(long + short) / NAV",
+        unit: "a fraction of NAV; all buckets and cash add up to 1",
+        stored: |row| statistic(row.net_weight),
+        made: |row| statistic(row.net_weight),
+    },
+    Field {
+        name: "net_value",
+        formula: "long + short",
+        unit: "currency of the portfolio",
+        stored: |row| amount(row.net_value),
+        made: |row| amount(row.long + row.short),
+    },
+    Field {
+        name: "gross_value",
+        formula: "long + |short|",
+        unit: "currency of the portfolio",
+        stored: |row| amount(row.gross_value),
+        made: |row| amount(row.long - row.short),
+    },
+    Field {
+        name: "long_value",
+        formula: "Σ values above zero",
+        unit: "currency of the portfolio",
+        stored: |row| amount(row.long_value),
+        made: |row| amount(row.long),
+    },
+    Field {
+        name: "short_value",
+        formula: "Σ values below zero",
+        unit: "currency of the portfolio, zero or negative",
+        stored: |row| amount(row.short_value),
+        made: |row| amount(row.short),
+    },
+];
+
+/// The bucket that is meant, and the number of it.
+fn bucket<'a>(
+    report: &'a Report,
+    argument: &str,
+) -> Result<(&'a Sector, &'static Field<Sector, SectorRow>), Refusal> {
+    let usual = OF_SECTOR[0].name;
+    let (name, of) = argument.split_once(':').unwrap_or((argument, usual));
+    let mut rows = report.sectors.iter();
+    let Some(row) = rows.find(|row| row.sector == name) else {
+        let rows = report.sectors.iter();
+        let each = rows.flat_map(|row| names(OF_SECTOR, &format!("{}:", row.sector)));
+        return Err(Refusal::Argument(each.collect()));
+    };
+    Ok((row, field(OF_SECTOR, of, &format!("{name}:"))?))
+}
+
+/// Lots of a bucket with their values; of cash the cash.
+fn lots_of(report: &Report, sector: &str) -> Vec<Line> {
+    if sector == CASH {
+        return vec![line("cash", money(report.snapshot.cash))];
+    }
+    let lots = report.positions.iter();
+    let own = lots.filter(|lot| lot.sector.as_deref() == Some(sector));
+    own.map(|lot| line(lot.symbol.to_string(), money(lot.market_value)))
+        .collect()
+}
+
+const NO_RATIO: &str = "nonpositive_nav";
+
+fn sector(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
+    let (stored, of) = bucket(sources.report, argument)?;
+    let value = of.stored(stored, Some(&NO_RATIO.to_owned()))?;
+    let rows = sectors(&sources.view, sources.loaded).buckets;
+    let row = rows.iter().find(|row| row.sector == stored.sector);
+    let row =
+        row.ok_or_else(|| Refusal::NotMade("nothing is in the bucket any more".to_owned()))?;
+    let inputs = lots_of(sources.report, &stored.sector);
+    Ok(Explained {
+        formula: of.formula,
+        source: SECTOR.source,
+        unit: of.unit,
+        window: "the date".to_owned(),
+        n: inputs.len(),
+        inputs,
+        steps: vec![
+            line("long", money(row.long)),
+            line("short", money(row.short)),
+            line("NAV", sources.view.nav),
+        ],
+        computed: of.made(row)?,
+        stored: value,
+    })
+}
+
+fn sector_told(report: &Report, argument: &str) -> Result<Told, Refusal> {
+    let (row, of) = bucket(report, argument)?;
+    let inputs = lots_of(report, &row.sector);
+    Ok(Told {
+        formula: of.formula,
+        source: SECTOR.source,
+        unit: of.unit,
+        window: "the date".to_owned(),
+        n: Some(inputs.len()),
+        inputs,
+        steps: vec![
+            line("long", money(row.long_value)),
+            line("short", money(row.short_value)),
+            line("NAV", money(report.snapshot.nav)),
+        ],
+        value: of.stored(row, Some(&NO_RATIO.to_owned()))?,
+    })
+}
