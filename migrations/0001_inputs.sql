@@ -25,7 +25,7 @@ create table input_change (
     version   bigint not null,
     scope     text not null check (scope in ('portfolio', 'symbol', 'all')),
     owner     text not null,
-    input     text not null check (input in ('prices', 'actions', 'replays', 'book', 'profile', 'definitions', 'rate')),
+    input     text not null check (input in ('prices', 'actions', 'replays', 'book', 'profile', 'benchmark', 'definitions', 'rate')),
     -- Results of these dates look at what changed. Older prices that were asked for later reach no
     -- further than a result looks back.
     from_date date not null,
@@ -229,6 +229,16 @@ create table replay_paths (
     primary key (symbol, replay),
     check ((outcome = 'priced') = (reason is null)),
     check ((outcome = 'priced') = (num_nonnulls(first_value, last_value) = 2))
+);
+
+-- What books are compared with: of each benchmark a date has the newest weights that are not younger.
+create table benchmark_weights (
+    benchmark text not null check (benchmark <> '' and benchmark !~ ':'),
+    as_of     date not null,
+    sector    text not null check (sector <> ''),
+    -- A fraction; those of a date add up to 1.
+    weight    numeric not null check (weight between 0 and 1),
+    primary key (benchmark, as_of, sector)
 );
 
 create table definition_sets (

@@ -348,6 +348,23 @@ create table sector_exposures (
     foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade
 );
 
+-- Against each benchmark that is loaded, the sectors of either side: a side without the sector weighs 0.
+create table active_weights (
+    portfolio_id     uuid not null,
+    as_of            date not null,
+    benchmark        text not null,
+    -- Of the weights of the benchmark.
+    benchmark_as_of  date not null check (benchmark_as_of <= as_of),
+    sector           text not null,
+    benchmark_weight double precision not null,
+    -- Of net asset value, and what it is more than the benchmark's; null where net asset value is not positive.
+    net_weight       double precision,
+    active_weight    double precision,
+    primary key (portfolio_id, as_of, benchmark, sector),
+    foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade,
+    check ((net_weight is null) = (active_weight is null))
+);
+
 -- The bucket that a lot is in at the date; its tag is that of the newest date.
 create table position_sectors (
     portfolio_id uuid not null,
@@ -515,6 +532,7 @@ create function concerns(kind text, input text) returns boolean
 language sql immutable parallel safe as $$
     select case input
         when 'profile' then kind in ('symbol-factors', 'sector-tags', 'portfolio-analytics', 'position-values', 'pnl-snapshots', 'position-updates')
+        when 'benchmark' then kind = 'portfolio-analytics'
         when 'definitions' then kind in ('symbol-factors', 'factor-covariance', 'portfolio-analytics')
         when 'replays' then kind = 'portfolio-analytics'
         when 'rate' then kind in ('portfolio-analytics', 'position-values', 'pnl-snapshots', 'position-updates')

@@ -52,6 +52,8 @@ pub mod ledoit_wolf;
 
 pub mod concentration;
 
+pub mod active_weights;
+
 pub mod stress;
 
 pub mod stress_pnl;

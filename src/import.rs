@@ -4,6 +4,7 @@
 //! at all; each error names line, column, code and what to do. Nothing is guessed: a class is a
 //! column, an unknown column or key is an error, because a misspelt one would silently lose data.
 
+pub mod benchmark_csv;
 pub mod changes;
 pub mod factors_toml;
 pub mod flows_csv;

@@ -1,6 +1,7 @@
 //! Files of portfolios become rows in one transaction, or nothing changes and every error is named: the same
 //! whether the command line or the API sends the file.
 
+mod benchmark;
 mod flows;
 mod marks;
 mod portfolio;
@@ -10,6 +11,7 @@ use crate::domain::{CalendarError, PortfolioId};
 use crate::import::Rejected;
 use crate::store;
 
+pub use benchmark::{BenchmarkOrder, BenchmarkReceipt, benchmark};
 pub use flows::{FlowsOrder, FlowsReceipt, flows};
 pub use marks::{MarksOrder, MarksReceipt, marks};
 pub use portfolio::{BookOrder, Target, Terms, currency, equity, portfolio};

@@ -86,6 +86,10 @@ async fn run(cli: Cli) -> Result<Output, Error> {
             ImportCommand::Marks(args) => Ok(cli::import::marks(&pools().await?, &clock, args)
                 .await?
                 .output(json)),
+            ImportCommand::Benchmark(args) => {
+                let receipt = cli::import::benchmark(&pools().await?, &clock, args).await?;
+                Ok(receipt.output(json))
+            }
             ImportCommand::Factors(args) => {
                 let receipts = cli::import::factors(&pools().await?, args).await?;
                 Ok(cli::import::DefinitionsReceipt::output(&receipts, json))

@@ -10,6 +10,7 @@ mod tx;
 
 pub mod alerts;
 pub mod bench;
+pub mod benchmarks;
 pub mod control;
 pub mod data_quality;
 pub mod databases;

@@ -43,7 +43,9 @@ pub use control::{CancelReceipt, HoldReceipt, Live, Pause, Pauses, Ready, ReadyC
 pub use diff::{DiffError, DiffPhase, DiffPortfolio, DiffRun, RunDiff};
 pub use explain::{Explained, Explanation, Named, Number};
 pub use fits::{FitSlope, FitTable, PositionSlope};
-pub use holdings::{Concentration, Exposures, Position, PositionExposures, SectorBucket};
+pub use holdings::{
+    ActiveWeight, Concentration, Exposures, Position, PositionExposures, SectorBucket,
+};
 pub use imports::{
     CorrectedMark, DeleteReceipt, FlowsReceipt, ImportReceipt, ImportedLot, MarksReceipt,
 };

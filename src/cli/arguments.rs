@@ -11,7 +11,7 @@ use super::audit::AuditArgs;
 use super::bench::BenchCommand;
 use super::dead::DeadArgs;
 use super::diff::DiffArgs;
-use super::import::{DefinitionsArgs, FactorsArgs, LinesArgs, PortfolioArgs};
+use super::import::{BenchmarkArgs, DefinitionsArgs, FactorsArgs, LinesArgs, PortfolioArgs};
 use super::status::StatusArgs;
 use super::tasks::TasksArgs;
 use super::token::TokenCommand;
@@ -72,7 +72,7 @@ pub enum Command {
     Services(ServicesArgs),
     /// Brings the schema up to date; a new database gets the default factors and scenarios.
     Migrate,
-    /// Imports portfolios, cash flows, marks, factors and scenarios.
+    /// Imports portfolios, cash flows, marks, benchmarks, factors and scenarios.
     #[command(subcommand)]
     Import(ImportCommand),
     /// Plans a run and, with --wait, waits for its end.
@@ -184,6 +184,8 @@ pub enum ImportCommand {
     Flows(LinesArgs),
     /// Prices of private assets: Symbol, Date, Price. With --update, all that it has.
     Marks(LinesArgs),
+    /// Sector weights of a benchmark: `as_of`, sector, weight. They replace those of their dates.
+    Benchmark(BenchmarkArgs),
     /// Factor definitions: they replace all that there are.
     Factors(FactorsArgs),
     /// Stress scenarios: they replace all that there are.

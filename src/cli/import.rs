@@ -3,6 +3,7 @@
 //! What is imported is told by its effect: a file that changes nothing says so. The version of the
 //! inputs is taken last, so that its lock is short.
 
+mod benchmark;
 mod definitions;
 mod lines;
 mod portfolio;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+pub use benchmark::{BenchmarkArgs, BenchmarkReceipt, benchmark};
 pub use definitions::{DefinitionsArgs, FactorsArgs, factors, scenarios, seed_defaults};
 pub use lines::{flows, marks};
 pub use portfolio::{DEFAULT_OWNER, PortfolioArgs, portfolio};

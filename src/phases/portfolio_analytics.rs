@@ -31,12 +31,15 @@ use super::{Cx, Done, Error, LOOKBACK_SESSIONS, Phase, Result, Scope, Subjects, 
 use crate::domain::{
     AssetClass, Calendar, PhaseName, PortfolioId, Replay, Symbol, TaskEpoch, TradingDate,
 };
+use crate::store::benchmarks::Benchmark;
 use crate::store::definitions::Definitions;
 use crate::store::market::Profiles;
 use crate::store::portfolio_results::{self, Accounts, AnalyticsRows, Valued};
 use crate::store::symbol_results::{self, CovarianceRow, JointModel, ModelRow, Slope};
 use crate::store::universe::Wanted;
-use crate::store::{ReadTx, WriteTx, definitions, market, replay_paths, result_sets, universe};
+use crate::store::{
+    ReadTx, WriteTx, benchmarks, definitions, market, replay_paths, result_sets, universe,
+};
 
 /// The phase.
 pub struct PortfolioAnalytics;
@@ -59,6 +62,7 @@ pub struct Loaded {
     prices: Prices,
     profiles: Profiles,
     reasons: BTreeMap<Symbol, String>,
+    benchmarks: Vec<Benchmark>,
     definitions: Definitions,
     past: replay::Past,
 }
@@ -180,6 +184,7 @@ impl Phase for PortfolioAnalytics {
         let prices = series::load(db, &window, &symbols, &definitions.factors).await?;
         let profiles = market::profiles(db, &names).await?;
         let reasons = market::reasons_without_price(db, &names, date).await?;
+        let benchmarks = benchmarks::as_of(db, date).await?;
         let past = past(db, task.calendar, as_of, &names, &definitions).await?;
         Ok(Loaded {
             portfolio,
@@ -192,6 +197,7 @@ impl Phase for PortfolioAnalytics {
             prices,
             profiles,
             reasons,
+            benchmarks,
             definitions,
             past,
         })

@@ -23,6 +23,8 @@ pub enum Changed {
     Profile(Symbol),
     /// Prices of a factor proxy: they touch everybody's factors.
     ProxyPrices,
+    /// Sector weights of a benchmark.
+    Benchmarks,
     /// Factor or scenario definitions.
     Definitions,
     /// The risk-free rate: analytics are made with it.
@@ -41,6 +43,7 @@ impl Changed {
             Self::ProxyReplays => ("all", String::new(), "replays"),
             Self::Profile(symbol) => ("symbol", symbol.to_string(), "profile"),
             Self::ProxyPrices => ("all", String::new(), "prices"),
+            Self::Benchmarks => ("all", String::new(), "benchmark"),
             Self::Definitions => ("all", String::new(), "definitions"),
             Self::RiskFreeRate => ("all", String::new(), "rate"),
             Self::RateOfOptions(id) => ("portfolio", id.to_string(), "rate"),

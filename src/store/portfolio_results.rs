@@ -11,8 +11,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 pub use analytics::{
-    AnalyticsRows, ContributionRow, CorrelationRow, FactorRow, PositionFactorRow, RiskRow,
-    SectorRow, StressRow, VolatilityRow, replace_analytics, strictly_complete,
+    ActiveWeightRow, AnalyticsRows, ContributionRow, CorrelationRow, FactorRow, PositionFactorRow,
+    RiskRow, SectorRow, StressRow, VolatilityRow, replace_analytics, strictly_complete,
 };
 
 pub use losses::{BacktestRow, OptionRow, ReplayRow, ReverseRow, ValueAtRiskRow};

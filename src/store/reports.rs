@@ -20,7 +20,8 @@ pub mod why;
 mod workers;
 
 pub use analytics::{
-    Concentration, Contribution, Correlation, Factor, Risk, Sector, Stress, Volatility,
+    ActiveWeight, Concentration, Contribution, Correlation, Factor, NO_BENCHMARK, Risk, Sector,
+    Stress, Volatility,
 };
 pub use audit::{Expected, expected};
 pub use bias::{BIAS_MINIMUM, BIAS_SESSIONS, Bias, bias_of};

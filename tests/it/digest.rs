@@ -95,6 +95,7 @@ async fn another_value_anywhere_is_another_digest() {
         ("concentration", "hhi", "hhi * (1 + 1e-15)"),
         ("sector_exposures", "net_weight", "0"),
         ("position_sectors", "sector", "'Energy'"),
+        ("active_weights", "active_weight", "active_weight + 1e-15"),
         ("stress_test_results", "mahalanobis", "null"),
         ("option_valuations", "gamma", "gamma * (1 + 1e-15)"),
         ("value_at_risk", "kupiec_p", "0.5"),
@@ -155,7 +156,7 @@ fn key(table: &str) -> &'static [&'static str] {
         "factor_exposures" => &["factor"],
         "position_factor_exposures" => &["position_id", "factor"],
         "risk_contributions" => &["kind", "name"],
-        "sector_exposures" => &["sector"],
+        "sector_exposures" | "active_weights" => &["sector"],
         "stress_test_results" => &["scenario_id"],
         "option_valuations" => &["symbol", "spot"],
         "value_at_risk" => &["confidence"],
@@ -183,8 +184,8 @@ async fn a_digest_can_be_of_one_portfolio_or_of_one_date() {
             .map(|table| table.table)
             .collect::<Vec<_>>()
     };
-    assert_eq!(names(&portfolio).len(), 20);
-    assert_eq!(names(&both).len(), 18);
+    assert_eq!(names(&portfolio).len(), 21);
+    assert_eq!(names(&both).len(), 19);
     for undated in ["company_profiles", "profile_versions"] {
         assert!(!names(&date).contains(&undated) && names(&date).contains(&"yields"));
     }

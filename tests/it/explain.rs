@@ -118,6 +118,9 @@ async fn every_choice_of_every_metric_is_made_again_and_told_alike() {
         "HOUSE,1,20000,2022-12-19,PRIVATE",
     ];
     let mixed = world.book("mixed", "60000", "2022-12-19", &rows).await;
+    let weights =
+        "as_of,sector,weight\n2022-06-30,Information Technology,0.7\n2022-06-30,Utilities,0.3\n";
+    world.benchmark("SP500", weights).await.unwrap();
     world.worker().await;
     world.run(&request(on("2022-12-28"))).await;
 

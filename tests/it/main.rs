@@ -16,6 +16,7 @@ mod world;
 
 mod api;
 mod bench;
+mod benchmarks;
 mod books;
 mod control;
 mod dashboard;

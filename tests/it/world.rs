@@ -21,6 +21,7 @@ use sigmabatch::engine::{
 };
 use sigmabatch::import::lines::Extent;
 use sigmabatch::import::{factors_toml, flows_csv, marks_csv, portfolio_csv, scenarios_toml};
+use sigmabatch::intake;
 use sigmabatch::market_data::Provider;
 use sigmabatch::process;
 use sigmabatch::store::digest::Digest;
@@ -297,6 +298,24 @@ impl World {
             .await
             .unwrap();
         tx.commit().await.unwrap();
+    }
+
+    /// Imports weights of a benchmark: `as_of`, sector, weight.
+    pub(crate) async fn benchmark(
+        &self,
+        name: &str,
+        csv: &str,
+    ) -> Result<intake::BenchmarkReceipt, intake::Error> {
+        let order = intake::BenchmarkOrder {
+            file: "weights.csv".into(),
+            name: name.to_owned(),
+            who: intake::Who {
+                who: "it".to_owned(),
+                reason: "test".to_owned(),
+            },
+        };
+        let clock = Clock::starting_at(self.now);
+        intake::benchmark(&self.engine.pools, &clock, &order, csv.as_bytes()).await
     }
 
     /// Options of a worker of this world, to be changed at will.

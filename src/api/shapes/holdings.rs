@@ -109,7 +109,7 @@ pub struct Concentration {
     pub instruments: Option<i32>,
 }
 
-/// A sector.
+/// A sector of the book, or one that only a benchmark has.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct SectorBucket {
     /// A sector, `ETF`, `Unclassified` or `Cash`.
@@ -125,5 +125,24 @@ pub struct SectorBucket {
     /// A fraction of net asset value.
     pub net_weight: Option<f64>,
     /// Why there is no weight.
+    pub reason: Option<String>,
+    /// Against each benchmark that is loaded.
+    pub active: Vec<ActiveWeight>,
+    /// Why there is none.
+    pub active_reason: Option<String>,
+}
+
+/// A sector against a benchmark. Weights are fractions.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct ActiveWeight {
+    /// Its name.
+    pub benchmark: String,
+    /// The date of its weights: the newest that is not younger than the answer.
+    pub benchmark_as_of: NaiveDate,
+    /// Of the benchmark, zero where it does not have the sector.
+    pub benchmark_weight: f64,
+    /// Net weight less the benchmark's: negative where less is held.
+    pub active_weight: Option<f64>,
+    /// Why there is no active weight.
     pub reason: Option<String>,
 }

@@ -7,7 +7,7 @@ use crate::dashboard::chart::{Bar, bars};
 use crate::dashboard::text::{facts, or_dash};
 use crate::documents::portfolio as documents;
 use crate::domain::money as exact;
-use crate::store::reports::Report;
+use crate::store::reports::{NO_BENCHMARK, Report};
 
 pub(super) fn sections(report: &Report, how: &How<'_>) -> Markup {
     let sectors = report.sectors.iter().map(|sector| Bar {
@@ -33,6 +33,7 @@ pub(super) fn sections(report: &Report, how: &How<'_>) -> Markup {
                     td.n { (how.link(&of("short_value"), &money(row.short_value))) }
                 } } }
         } }
+        (active_weights(report, how))
         h2 #concentration { "Concentration" }
         @match &report.concentration {
             Some(row) => (facts(&[
@@ -46,6 +47,29 @@ pub(super) fn sections(report: &Report, how: &How<'_>) -> Markup {
         }
         h2 #positions { "Positions" }
         (positions(report, how))
+    }
+}
+
+/// The sectors of the book and of each benchmark side by side.
+fn active_weights(report: &Report, how: &How<'_>) -> Markup {
+    let all = &report.active_weights;
+    html! {
+        h3 #active-weights { "Active weights" }
+        @if all.is_empty() { p.none { (NO_BENCHMARK) } }
+        @for rows in all.chunk_by(|a, b| a.benchmark == b.benchmark) {
+            p.soft { "Against " (rows[0].benchmark) ", weights of " (rows[0].benchmark_as_of) "." }
+            div.scroll tabindex="0" { table {
+                thead { tr { th scope="col" { "Sector" } th.n scope="col" { "Net weight" } th.n scope="col" { "Benchmark" }
+                    th.n scope="col" { "Active weight" } } }
+                tbody { @for row in rows {
+                    tr {
+                        th scope="row" { (row.sector) }
+                        td.n { (or_dash(row.net_weight.map(percent))) }
+                        td.n { (percent(row.benchmark_weight)) }
+                        td.n { (how.of(&format!("active_weight:{}:{}", row.benchmark, row.sector), row.active_weight.map(percent))) }
+                    } } }
+            } }
+        }
     }
 }
 

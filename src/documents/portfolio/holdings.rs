@@ -1,5 +1,7 @@
 //! The lots of a book, and how it is spread over instruments and sectors.
 
+use std::collections::BTreeMap;
+
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
@@ -98,8 +100,9 @@ pub(super) fn concentration(report: &Report) -> Value {
     })
 }
 
+/// The buckets, largest first, then those that only a benchmark has: nothing is in them.
 pub(super) fn sectors(report: &Report) -> Value {
-    let sectors = report.sectors.iter().map(|sector| {
+    let own = report.sectors.iter().map(|sector| {
         json!({
             "sector": sector.sector,
             "long_value": text(sector.long_value),
@@ -108,7 +111,43 @@ pub(super) fn sectors(report: &Report) -> Value {
             "gross_value": text(sector.gross_value),
             "net_weight": sector.net_weight,
             "reason": sector.net_weight.is_none().then_some(reasons::NONPOSITIVE_NAV),
+            "active": active(report, &sector.sector),
+            "active_reason": reasons::active(report),
         })
     });
-    sectors.collect()
+    let mut others: BTreeMap<&str, Option<f64>> = BTreeMap::new();
+    for row in &report.active_weights {
+        if report.sectors.iter().all(|own| own.sector != row.sector) {
+            others.insert(&row.sector, row.net_weight);
+        }
+    }
+    let others = others.into_iter().map(|(sector, weight)| {
+        json!({
+            "sector": sector,
+            "long_value": "0",
+            "short_value": "0",
+            "net_value": "0",
+            "gross_value": "0",
+            "net_weight": weight,
+            "reason": weight.is_none().then_some(reasons::NONPOSITIVE_NAV),
+            "active": active(report, sector),
+            "active_reason": reasons::active(report),
+        })
+    });
+    own.chain(others).collect()
+}
+
+/// A sector against each benchmark that is loaded.
+fn active(report: &Report, sector: &str) -> Value {
+    let rows = report.active_weights.iter();
+    let own = rows.filter(|row| row.sector == sector).map(|row| {
+        json!({
+            "benchmark": row.benchmark,
+            "benchmark_as_of": row.benchmark_as_of,
+            "benchmark_weight": row.benchmark_weight,
+            "active_weight": row.active_weight,
+            "reason": row.active_weight.is_none().then_some(reasons::NONPOSITIVE_NAV),
+        })
+    });
+    own.collect()
 }

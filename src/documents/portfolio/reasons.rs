@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 
 use crate::domain::{AssetClass, Quality};
 use crate::store::reports::{
-    BIAS_MINIMUM, Bias, Contribution, Correlation, Position, Report, Risk, Stress,
+    BIAS_MINIMUM, Bias, Contribution, Correlation, NO_BENCHMARK, Position, Report, Risk, Stress,
 };
 
 /// The code of ratios to a net asset value that is not positive.
@@ -18,6 +18,11 @@ const NO_VARIANCE: &str = "no_variance";
 
 /// Why there is no coverage of a book with positions: a part of nothing.
 pub(super) const WORTHLESS: &str = "the positions are worth nothing";
+
+/// Why there are no active weights.
+pub(super) fn active(report: &Report) -> Option<&'static str> {
+    report.active_weights.is_empty().then_some(NO_BENCHMARK)
+}
 
 /// Why there is no return of the day.
 pub(super) fn return_day(report: &Report) -> Option<&'static str> {

@@ -7,9 +7,9 @@ use serde_json::json;
 use crate::domain::{AssetClass, Portfolio, PortfolioId, PositionId, Quality, RunId};
 use crate::store::data_quality::Checked;
 use crate::store::reports::{
-    Bias, Completeness, Concentration, Contract, Contribution, Correlation, Entry, Factor, Fit,
-    FitSlope, Losses, Position, Provenance, Published, Replay, Report, Reverse, Risk, Sector,
-    Snapshot, Stress, ValueAtRisk, Volatility,
+    ActiveWeight, Bias, Completeness, Concentration, Contract, Contribution, Correlation, Entry,
+    Factor, Fit, FitSlope, Losses, Position, Provenance, Published, Replay, Report, Reverse, Risk,
+    Sector, Snapshot, Stress, ValueAtRisk, Volatility,
 };
 use crate::store::symbol_results::{FitQuality, Inference, Slope};
 
@@ -281,6 +281,11 @@ pub(crate) fn report() -> Report {
                 net_weight: Some(-0.004_939),
             },
         ],
+        active_weights: vec![
+            active("Cash", 0.0, -0.004_939),
+            active("Energy", 0.4, 0.0),
+            active("Technology", 0.6, 1.004_939),
+        ],
         stress: vec![
             stress("market_down_35", "Market Crash 35%", -0.368, 0.0004),
             stress("dotcom", "Dot-com Bust", -0.512, 1e-9),
@@ -291,6 +296,17 @@ pub(crate) fn report() -> Report {
             checked("IWF", None),
         ],
         losses: losses(),
+    }
+}
+
+fn active(sector: &str, benchmark: f64, net: f64) -> ActiveWeight {
+    ActiveWeight {
+        benchmark: "S&P 500".into(),
+        benchmark_as_of: "2016-09-30".parse().unwrap(),
+        sector: sector.into(),
+        benchmark_weight: benchmark,
+        net_weight: Some(net),
+        active_weight: Some(net - benchmark),
     }
 }
 

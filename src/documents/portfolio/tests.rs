@@ -147,6 +147,9 @@ fn no_null_is_without_a_reason() {
         report.risk.as_mut().unwrap().effective_bets = None;
         report.contributions[0].share = None;
         report.sectors[0].net_weight = None;
+        for row in &mut report.active_weights {
+            (row.net_weight, row.active_weight) = (None, None);
+        }
         report.stress[0].direct = None;
         report.stress[0].propagated = None;
         let volatility = report.volatility.as_mut().unwrap();
@@ -182,6 +185,42 @@ fn no_null_is_without_a_reason() {
     let empty = document(&empty);
     assert_eq!(empty["coverage_reason"], "no positions");
     assert_eq!(empty["completeness"]["coverage_reason"], "no positions");
+}
+
+#[test]
+fn sectors_stand_beside_those_of_the_benchmarks() {
+    let mut report = sample::report();
+    let sectors = document(&report)["sectors"].clone();
+    let names = |sectors: &Value| -> Vec<Value> {
+        let rows = sectors.as_array().unwrap().iter();
+        rows.map(|row| row["sector"].clone()).collect()
+    };
+    assert_eq!(names(&sectors), ["Technology", "Cash", "Energy"]);
+    let held = &sectors[0]["active"][0];
+    assert_eq!(held["benchmark"], "S&P 500");
+    assert_eq!(held["benchmark_as_of"], "2016-09-30");
+    assert_eq!(held["benchmark_weight"], 0.6);
+    assert!((held["active_weight"].as_f64().unwrap() - 0.404_939).abs() < 1e-12);
+    // What only the benchmark has is a bucket of nothing.
+    assert_eq!(sectors[2]["net_value"], "0");
+    assert_eq!(sectors[2]["net_weight"], 0.0);
+    assert_eq!(sectors[2]["active"][0]["active_weight"], -0.4);
+    assert_eq!(sectors[0]["active_reason"], Value::Null);
+
+    for row in &mut report.active_weights {
+        (row.net_weight, row.active_weight) = (None, None);
+    }
+    let worthless = &document(&report)["sectors"][2];
+    assert_eq!(worthless["reason"], "nonpositive_nav");
+    assert_eq!(worthless["active"][0]["reason"], "nonpositive_nav");
+    assert_eq!(worthless["active"][0]["benchmark_weight"], 0.4);
+
+    report.active_weights.clear();
+    let alone = document(&report)["sectors"].clone();
+    assert_eq!(names(&alone), ["Technology", "Cash"]);
+    assert_eq!(alone[0]["active"], json!([]));
+    let why = "no weights of a benchmark are loaded for this date or one before it";
+    assert_eq!(alone[0]["active_reason"], why);
 }
 
 #[test]

@@ -123,6 +123,7 @@ pub(super) fn analyse(cx: &Cx, loaded: &Loaded) -> Result<AnalyticsRows> {
         concentration,
         position_sectors: sectors.lots,
         sectors: sectors.buckets,
+        active_weights: sectors.active,
         stress: stressed.scenarios.0,
         options,
         value_at_risk: of_returns.value_at_risk.0,

@@ -151,6 +151,7 @@ pub const METRICS: &[Metric] = &[
     book::HHI,
     book::CONCENTRATION,
     sectors::SECTOR,
+    sectors::ACTIVE_WEIGHT,
     fits::FIT,
     factors::BETA,
     factors::VOLATILITY,

@@ -69,6 +69,7 @@ impl MadeUp {
             prices,
             profiles: Profiles::default(),
             reasons: BTreeMap::new(),
+            benchmarks: Vec::new(),
             definitions,
         };
         safety_net(&mut loaded)?;

@@ -235,6 +235,18 @@ async fn buckets(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>> {
            where ($1::uuid is null or portfolio_id = $1) and ($2::date is null or as_of = $2)
            group by portfolio_id, as_of order by portfolio_id, as_of"#
     );
+    let active = dated!(
+        db,
+        only,
+        "active_weights",
+        r#"select sha256(string_agg(record_send(row(portfolio_id, as_of, benchmark, benchmark_as_of, sector,
+                                                    benchmark_weight, net_weight, active_weight)),
+                                    ''::bytea order by benchmark collate "C", sector collate "C")) as "hash!",
+                  count(*) as "rows!"
+           from active_weights
+           where ($1::uuid is null or portfolio_id = $1) and ($2::date is null or as_of = $2)
+           group by portfolio_id, as_of order by portfolio_id, as_of"#
+    );
     let stress = dated!(
         db,
         only,
@@ -250,7 +262,7 @@ async fn buckets(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>> {
            where ($1::uuid is null or portfolio_id = $1) and ($2::date is null or as_of = $2)
            group by portfolio_id, as_of order by portfolio_id, as_of"#
     );
-    Ok(vec![concentration, sectors, lots, stress])
+    Ok(vec![concentration, sectors, lots, active, stress])
 }
 
 async fn losses(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>> {

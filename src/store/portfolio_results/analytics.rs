@@ -1,5 +1,6 @@
 //! What phase 6 writes: one statement per table for all portfolios of a commit.
 
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
@@ -42,6 +43,8 @@ pub struct AnalyticsRows {
     pub position_sectors: Vec<(PositionId, String)>,
     /// Sector buckets.
     pub sectors: Vec<SectorRow>,
+    /// How they differ from those of the benchmarks.
+    pub active_weights: Vec<ActiveWeightRow>,
     /// Stress tests.
     pub stress: Vec<StressRow>,
     /// Options as they are modelled.
@@ -191,6 +194,23 @@ pub struct SectorRow {
     pub short: Decimal,
     /// Net over net asset value.
     pub net_weight: Option<f64>,
+}
+
+/// A sector of a book, or of a benchmark, on both sides. Weights are fractions.
+#[derive(Debug, Clone)]
+pub struct ActiveWeightRow {
+    /// The benchmark.
+    pub benchmark: String,
+    /// The date of its weights.
+    pub benchmark_as_of: NaiveDate,
+    /// The sector.
+    pub sector: String,
+    /// Of the benchmark, zero where it does not have the sector.
+    pub benchmark_weight: f64,
+    /// Net over net asset value, where that is positive.
+    pub net_weight: Option<f64>,
+    /// Net less benchmark.
+    pub active_weight: Option<f64>,
 }
 
 /// The result of a scenario.
@@ -546,6 +566,26 @@ async fn buckets(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Result<()> {
     .execute(tx.connection())
     .await
     .attempt("writing the sectors of lots")?;
+
+    let rows = each(sets, |set| &set.active_weights);
+    let (portfolios, dates) = owners(&rows);
+    sqlx::query!(
+        "insert into active_weights (portfolio_id, as_of, benchmark, benchmark_as_of, sector, benchmark_weight, net_weight,
+                                     active_weight)
+         select * from unnest($1::uuid[], $2::date[], $3::text[], $4::date[], $5::text[], $6::float8[], $7::float8[],
+                              $8::float8[])",
+        &portfolios,
+        &dates,
+        &rows.iter().map(|(_, row)| row.benchmark.clone()).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, row)| row.benchmark_as_of).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, row)| row.sector.clone()).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, row)| row.benchmark_weight).collect::<Vec<_>>(),
+        &rows.iter().map(|(_, row)| row.net_weight).collect::<Vec<_>>() as &[Option<f64>],
+        &rows.iter().map(|(_, row)| row.active_weight).collect::<Vec<_>>() as &[Option<f64>]
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("writing active weights")?;
     Ok(())
 }
 

@@ -149,6 +149,27 @@ pub struct Sector {
     pub net_weight: Option<f64>,
 }
 
+/// A sector of the book, or of a benchmark, on both sides. Weights are fractions.
+#[derive(Debug, Clone)]
+pub struct ActiveWeight {
+    /// The benchmark.
+    pub benchmark: String,
+    /// The date of its weights.
+    pub benchmark_as_of: NaiveDate,
+    /// The sector.
+    pub sector: String,
+    /// Of the benchmark, zero where it does not have the sector.
+    pub benchmark_weight: f64,
+    /// Net over net asset value; nothing where that is not positive.
+    pub net_weight: Option<f64>,
+    /// Net less benchmark.
+    pub active_weight: Option<f64>,
+}
+
+/// Why there is no active weight at all.
+pub const NO_BENCHMARK: &str =
+    "no weights of a benchmark are loaded for this date or one before it";
+
 /// The result of a scenario.
 #[derive(Debug, Clone)]
 pub struct Stress {
@@ -320,6 +341,24 @@ pub(super) async fn sectors(
     .fetch_all(db.connection().await?)
     .await
     .attempt("reading sectors")
+}
+
+pub(super) async fn active_weights(
+    db: &mut ReadTx<'_>,
+    id: PortfolioId,
+    as_of: NaiveDate,
+) -> Result<Vec<ActiveWeight>> {
+    sqlx::query_as!(
+        ActiveWeight,
+        r#"select benchmark, benchmark_as_of, sector, benchmark_weight, net_weight, active_weight
+           from active_weights where portfolio_id = $1 and as_of = $2
+           order by benchmark collate "C", sector collate "C""#,
+        id.0,
+        as_of
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading active weights")
 }
 
 pub(super) async fn stress(

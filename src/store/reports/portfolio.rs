@@ -6,7 +6,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 
 use super::analytics::{
-    self, Concentration, Contribution, Correlation, Factor, Risk, Sector, Stress, Volatility,
+    self, ActiveWeight, Concentration, Contribution, Correlation, Factor, Risk, Sector, Stress,
+    Volatility,
 };
 use super::bias::{self, Bias};
 use super::fits::{self, Fit};
@@ -60,6 +61,8 @@ pub struct Report {
     pub concentration: Option<Concentration>,
     /// Sector buckets, largest first.
     pub sectors: Vec<Sector>,
+    /// Against each benchmark that is loaded, by its name, the sectors of either side, by theirs.
+    pub active_weights: Vec<ActiveWeight>,
     /// Stress tests, in the order of the definitions.
     pub stress: Vec<Stress>,
     /// What was found in the series behind the numbers.
@@ -89,7 +92,7 @@ pub enum Part {
     Correlation,
     /// Concentration.
     Concentration,
-    /// Sectors.
+    /// Sectors, and how they differ from benchmarks.
     Sectors,
     /// Stress tests.
     Stress,
@@ -417,6 +420,7 @@ pub async fn parts(
         correlation: None,
         concentration: None,
         sectors: Vec::new(),
+        active_weights: Vec::new(),
         stress: Vec::new(),
         quality: Vec::new(),
         losses: Losses::default(),
@@ -441,7 +445,10 @@ pub async fn parts(
             Part::Concentration => {
                 report.concentration = analytics::concentration(db, id, as_of).await?;
             }
-            Part::Sectors => report.sectors = analytics::sectors(db, id, as_of).await?,
+            Part::Sectors => {
+                report.sectors = analytics::sectors(db, id, as_of).await?;
+                report.active_weights = analytics::active_weights(db, id, as_of).await?;
+            }
             Part::Stress => report.stress = analytics::stress(db, id, as_of).await?,
             Part::Quality => report.quality = data_quality::behind(db, id, as_of).await?,
             Part::Losses => report.losses = losses::of(db, id, as_of).await?,

@@ -25,6 +25,8 @@ async fn every_number_of_a_portfolio_leads_to_how_it_was_computed() {
     ];
     let rows = rows.each_ref().map(String::as_str);
     let id = world.book("book", "50000", "2016-12-19", &rows).await;
+    let weights = "as_of,sector,weight\n2016-06-30,Energy,0.5\n2016-06-30,Materials,0.5\n";
+    world.benchmark("S&P 500", weights).await.unwrap();
     world.worker().await;
     world.run(&request(on("2016-12-30"))).await;
 
@@ -43,6 +45,7 @@ async fn every_number_of_a_portfolio_leads_to_how_it_was_computed() {
         "snapshot",
         "lot",
         "sector",
+        "active_weight",
         "concentration",
         "hhi",
         "beta",

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 
 use super::{coverage, more, section};
 use crate::cli::text::{Column, count, left, money, number, or_dash, percent, right, table};
-use crate::store::reports::{Correlation, Report};
+use crate::store::reports::{Correlation, NO_BENCHMARK, Report};
 
 /// Contributions and groups that a page shows of each kind.
 const FEW: usize = 10;
@@ -224,6 +224,36 @@ pub(super) fn concentration(page: &mut String, report: &Report) {
         right("of NAV"),
     ];
     section(page, "Sectors", &table(&columns, rows));
+    active_weights(page, report);
+}
+
+/// A table against each benchmark.
+fn active_weights(page: &mut String, report: &Report) {
+    let all = &report.active_weights;
+    if all.is_empty() {
+        return section(page, "Active weights", &format!("none: {NO_BENCHMARK}"));
+    }
+    for rows in all.chunk_by(|a, b| a.benchmark == b.benchmark) {
+        let lines = rows.iter().map(|row| {
+            vec![
+                row.sector.clone(),
+                or_dash(row.net_weight, percent),
+                percent(row.benchmark_weight),
+                or_dash(row.active_weight, percent),
+            ]
+        });
+        let columns = [
+            left("sector"),
+            right("of NAV"),
+            right("benchmark"),
+            right("active"),
+        ];
+        let title = format!(
+            "Active weights against {} of {}",
+            rows[0].benchmark, rows[0].benchmark_as_of
+        );
+        section(page, &title, &table(&columns, lines));
+    }
 }
 
 pub(super) fn stress(page: &mut String, report: &Report) {

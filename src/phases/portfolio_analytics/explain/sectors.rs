@@ -1,10 +1,12 @@
-//! Weights and values of sectors.
+//! Weights and values of sectors, and how they differ from a benchmark.
+
+use serde_json::json;
 
 use super::fields::{Field, amount, field, names, statistic};
-use super::{Explained, Line, Metric, Refusal, Sources, Told, line, money};
+use super::{Explained, Line, Metric, Number, Refusal, Sources, Told, line, money};
 use crate::phases::portfolio_analytics::sectors::{CASH, sectors};
 use crate::store::portfolio_results::SectorRow;
-use crate::store::reports::{Report, Sector};
+use crate::store::reports::{ActiveWeight, NO_BENCHMARK, Report, Sector};
 
 pub(super) const SECTOR: Metric = Metric {
     name: "sector",
@@ -15,6 +17,17 @@ pub(super) const SECTOR: Metric = Metric {
     unit: "a fraction of NAV, or currency of the portfolio",
     explain: sector,
     told: sector_told,
+};
+
+pub(super) const ACTIVE_WEIGHT: Metric = Metric {
+    name: "active_weight",
+    argument: Some("BENCHMARK:SECTOR"),
+    about: "how much more of a sector is held than the benchmark holds",
+    formula: "net weight − benchmark weight; a side without the sector weighs 0",
+    source: "position_values, profile_versions, portfolio_snapshots, benchmark_weights",
+    unit: "a fraction of NAV, negative where less is held; all sectors and cash add up to 0",
+    explain: active,
+    told: active_told,
 };
 
 const OF_SECTOR: &[Field<Sector, SectorRow>] = &[
@@ -125,5 +138,77 @@ fn sector_told(report: &Report, argument: &str) -> Result<Told, Refusal> {
             line("NAV", money(report.snapshot.nav)),
         ],
         value: of.stored(row, Some(&NO_RATIO.to_owned()))?,
+    })
+}
+
+/// The row that is meant, and its number.
+fn compared<'a>(report: &'a Report, argument: &str) -> Result<(&'a ActiveWeight, f64), Refusal> {
+    let rows = &report.active_weights;
+    if rows.is_empty() {
+        return Err(Refusal::NotStored(NO_BENCHMARK.to_owned()));
+    }
+    let (benchmark, sector) = argument.split_once(':').unwrap_or((argument, ""));
+    let meant = |row: &&ActiveWeight| row.benchmark == benchmark && row.sector == sector;
+    let Some(row) = rows.iter().find(meant) else {
+        let each = rows
+            .iter()
+            .map(|row| format!("{}:{}", row.benchmark, row.sector));
+        return Err(Refusal::Argument(each.collect()));
+    };
+    let weight = row.active_weight;
+    let weight = weight.ok_or_else(|| Refusal::NotStored(NO_RATIO.to_owned()))?;
+    Ok((row, weight))
+}
+
+/// The lots of the sector, and what the benchmark has of it.
+fn sides_of(report: &Report, row: &ActiveWeight) -> Vec<Line> {
+    let mut inputs = lots_of(report, &row.sector);
+    let weight = json!({ "as_of": row.benchmark_as_of, "weight": row.benchmark_weight });
+    inputs.push(line(row.benchmark.clone(), weight));
+    inputs
+}
+
+fn active(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
+    let (stored, weight) = compared(sources.report, argument)?;
+    let rows = sectors(&sources.view, sources.loaded).active;
+    let mut rows = rows.iter();
+    let row = rows.find(|row| row.benchmark == stored.benchmark && row.sector == stored.sector);
+    let made = row.and_then(|row| Some((row, row.active_weight?)));
+    let gone = || Refusal::NotMade("neither side has the sector any more".to_owned());
+    let (row, computed) = made.ok_or_else(gone)?;
+    let inputs = sides_of(sources.report, stored);
+    Ok(Explained {
+        formula: ACTIVE_WEIGHT.formula,
+        source: ACTIVE_WEIGHT.source,
+        unit: ACTIVE_WEIGHT.unit,
+        window: "the date".to_owned(),
+        n: inputs.len(),
+        inputs,
+        steps: vec![
+            line("NAV", sources.view.nav),
+            line("net weight", row.net_weight),
+            line("benchmark weight", row.benchmark_weight),
+        ],
+        computed: Number::Statistic(computed),
+        stored: Number::Statistic(weight),
+    })
+}
+
+fn active_told(report: &Report, argument: &str) -> Result<Told, Refusal> {
+    let (row, weight) = compared(report, argument)?;
+    let inputs = sides_of(report, row);
+    Ok(Told {
+        formula: ACTIVE_WEIGHT.formula,
+        source: ACTIVE_WEIGHT.source,
+        unit: ACTIVE_WEIGHT.unit,
+        window: "the date".to_owned(),
+        n: Some(inputs.len()),
+        inputs,
+        steps: vec![
+            line("NAV", money(report.snapshot.nav)),
+            line("net weight", row.net_weight),
+            line("benchmark weight", row.benchmark_weight),
+        ],
+        value: Number::Statistic(weight),
     })
 }
