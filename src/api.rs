@@ -29,6 +29,7 @@ pub(crate) mod start;
 mod symbols;
 mod table;
 mod tagged;
+pub(crate) mod tasks;
 mod tls;
 pub(crate) mod trace;
 pub(crate) mod upload;

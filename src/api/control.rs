@@ -10,12 +10,13 @@ use super::Api;
 use super::auth::Caller;
 use super::params::{Fields, Params, id};
 use super::problem::{Kind, Problem};
-use super::runs::{filter, visible};
+use super::runs::visible;
 use super::shapes::{
     CancelReceipt, CancelRun, HoldOrder, HoldReceipt, Pauses, RepairPreview, RepairReceipt,
     RetryOrder, WhyAnswer,
 };
 use super::start::{accepted, unwaited};
+use super::tasks::filter;
 use crate::documents::{self, planned};
 use crate::domain::{Access, Held, PortfolioId, RunId, TaskState};
 use crate::engine::{self, Repairing};

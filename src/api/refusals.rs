@@ -19,15 +19,28 @@ pub(super) fn describe(document: &mut OpenApi) {
             tagged(operation);
         }
         let operations = [
-            &mut item.get,
-            &mut item.put,
-            &mut item.post,
-            &mut item.delete,
+            ("get", &mut item.get),
+            ("put", &mut item.put),
+            ("post", &mut item.post),
+            ("delete", &mut item.delete),
         ];
-        for operation in operations.into_iter().flatten() {
-            of(operation);
+        for (method, operation) in operations {
+            if let Some(operation) = operation {
+                operation.operation_id = Some(id(method, path));
+                of(operation);
+            }
         }
     }
+}
+
+/// What programs that are made of the document call an operation: no two alike.
+fn id(method: &str, path: &str) -> String {
+    let parts = path
+        .trim_start_matches("/api/v1")
+        .split(['/', '{', '}', '-']);
+    let words = parts.filter(|part| !part.is_empty());
+    let words: Vec<&str> = std::iter::once(method).chain(words).collect();
+    words.join("_")
 }
 
 fn of(operation: &mut Operation) {

@@ -14,7 +14,7 @@ use super::admission::{Admission, admit};
 use super::problem::{Kind, Problem};
 use super::{
     Api, Limits, Pages, alerts, calendar, control, docs, events, explain, health, import, metrics,
-    performance, portfolios, refusals, results, runs, shapes, start, symbols, tagged, trace,
+    performance, portfolios, refusals, results, runs, shapes, start, symbols, tagged, tasks, trace,
 };
 
 /// The document of the API.
@@ -65,8 +65,8 @@ fn described() -> (Router<Api>, OpenApi) {
         .routes(routes!(runs::history))
         .routes(routes!(runs::summary))
         .routes(routes!(runs::one))
-        .routes(routes!(runs::tasks))
-        .routes(routes!(runs::one_task))
+        .routes(routes!(tasks::list))
+        .routes(routes!(tasks::one))
         .routes(routes!(runs::diff))
         .routes(routes!(control::cancel))
         .routes(routes!(control::pauses))
@@ -87,8 +87,8 @@ fn described() -> (Router<Api>, OpenApi) {
         .routes(routes!(explain::told))
         .routes(routes!(symbols::list))
         .routes(routes!(symbols::prices))
-        .routes(routes!(symbols::factors))
-        .routes(routes!(symbols::metrics))
+        .routes(routes!(symbols::results::factors))
+        .routes(routes!(symbols::results::metrics))
         .routes(routes!(calendar::sessions))
         .split_for_parts()
 }

@@ -17,6 +17,7 @@ use crate::api::Api;
 use crate::api::params::Params;
 use crate::api::problem::Problem;
 use crate::api::runs::{self as handlers, Seen};
+use crate::api::tasks::filter;
 use crate::documents::runs::Progress;
 use crate::domain::TaskId;
 use crate::engine;
@@ -63,7 +64,7 @@ pub(super) async fn page(
     }
     let filter = Filter {
         only: seen.only.clone(),
-        ..handlers::filter(&params, Some(run.id))?
+        ..filter(&params, Some(run.id))?
     };
     let cursor = params.one::<i64>("cursor")?.map(TaskId);
     let mut db = ReadTx::lazy(&api.pools().load);

@@ -11,7 +11,7 @@ use super::text::{badge, cli, duration, facts, new_york, or_dash, run_link, time
 use crate::api::Api;
 use crate::api::params::Params;
 use crate::api::problem::Problem;
-use crate::api::runs as handlers;
+use crate::api::tasks as handlers;
 use crate::documents::why::{Words, sentence};
 use crate::domain::{RunId, TaskId, WorkerId};
 use crate::engine::Link;
@@ -37,7 +37,7 @@ pub(super) async fn page(
     params: Params,
 ) -> Result<Html<String>, Problem> {
     let part = params.only(&["part"])?.one_of("part", &["live"])?;
-    let asked = handlers::task(&api, &visitor, &run, &task).await?;
+    let asked = handlers::asked(&api, &visitor, &run, &task).await?;
     let (run, task, id) = (&asked.run, &asked.whole.task, asked.whole.task.id);
     let live = live(task, &asked.whole.attempts, &asked.chain);
     if part.is_some() {

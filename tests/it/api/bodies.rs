@@ -203,6 +203,19 @@ async fn rows_are_of_the_shapes_that_the_document_says() {
     }
 }
 
+/// Programs are made of the document: what it calls an operation is that operation's alone.
+#[test]
+fn no_two_operations_have_one_name() {
+    let document = Document::generated();
+    let names = routes().into_iter().map(|(method, route)| {
+        let operation = &document.0["paths"][&route][method.to_lowercase()];
+        operation["operationId"].as_str().unwrap().to_owned()
+    });
+    let names: Vec<String> = names.collect();
+    let distinct: std::collections::BTreeSet<&String> = names.iter().collect();
+    assert_eq!(distinct.len(), names.len(), "{names:?}");
+}
+
 /// What can be refused for its form is said to be, as a problem.
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_are_in_the_document() {
