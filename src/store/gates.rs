@@ -36,9 +36,9 @@ async fn finish_phases(pool: &Pool, run: RunId) -> Result<u64> {
                    dead = (select count(*) from task t where t.run_id = $1 and t.phase = p.phase
                            and t.error_class is not null and t.state = 'dead'),
                    -- Who was not cancelled need not be asked for it: these are all of its tasks.
-                   cancelled = (select count(*) from task t join run r on r.id = t.run_id
+                   cancelled = (select count(*) from task t
                                 where t.run_id = $1 and t.phase = p.phase and t.state = 'cancelled'
-                                  and r.cancelled_at is not null)
+                                  and (select cancelled_at is not null from run where id = $1))
                where p.run_id = $1 and p.opened_at is not null and p.finished_at is null
                  and not exists (select from task t where t.run_id = $1 and t.phase = p.phase
                                  and t.finished_at is null)

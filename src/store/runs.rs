@@ -403,8 +403,10 @@ async fn phases_of_all(pool: &Pool, run: RunId) -> Result<Vec<PhaseCounts>> {
                select phase, count(*) as n from task
                where run_id = $1 and error_class is not null and state = 'dead' group by phase
            ), cancelled as (
-               select t.phase, count(*) as n from task t join run r on r.id = t.run_id
-               where t.run_id = $1 and t.state = 'cancelled' and r.cancelled_at is not null group by t.phase
+               -- Asked once, and then no task is looked at where the run was not cancelled.
+               select phase, count(*) as n from task
+               where run_id = $1 and state = 'cancelled'
+                 and (select cancelled_at is not null from run where id = $1) group by phase
            ), counted as (
                select p.*, coalesce(p.dead, f.n, 0) as ended_dead, coalesce(p.cancelled, c.n, 0) as ended_cancelled,
                       coalesce(u.n, 0) as unfinished, coalesce(u.running, 0) as running
