@@ -418,6 +418,7 @@ async fn splitting_a_lot_into_three_changes_no_number_of_the_portfolio() {
         "position_values",
         "position_marks",
         "position_tags",
+        "position_sectors",
         "position_factor_exposures",
     ];
     let mut compared = 0;
