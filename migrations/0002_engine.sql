@@ -122,6 +122,28 @@ create table task (
 create index task_unfinished on task (run_id, phase) where finished_at is null;
 create index task_failed on task (run_id) where error_class is not null;
 
+-- How the tasks of each phase stand, in one place for whoever looks, measures, or finishes the phase. A run has a hundred thousand: those of a
+-- finished phase were counted then, of the others only unfinished, dead and, where the run was cancelled, cancelled ones are looked at. The rest
+-- is done.
+create view phase_counts as
+select p.run_id, p.phase, p.total::bigint as total, u.unfinished - u.running as ready, u.running,
+       p.total - u.unfinished - e.dead - e.cancelled as done, e.dead, e.cancelled
+from run_phase p
+cross join lateral (
+    select count(*) as unfinished, count(*) filter (where t.state = 'running') as running
+    from task t
+    where t.run_id = p.run_id and t.phase = p.phase and t.finished_at is null and p.finished_at is null
+) u
+cross join lateral (
+    select coalesce(p.dead, (select count(*) from task t
+                             where t.run_id = p.run_id and t.phase = p.phase and t.error_class is not null and t.state = 'dead'))
+               as dead,
+           coalesce(p.cancelled, (select count(*) from task t
+                                  where t.run_id = p.run_id and t.phase = p.phase and t.state = 'cancelled'
+                                    and (select r.cancelled_at is not null from run r where r.id = p.run_id)))
+               as cancelled
+) e;
+
 -- Whether a task is about one of these portfolios. A unit of several names them in its input; one of symbols is about none.
 create function is_about(unit text, input jsonb, portfolios uuid[]) returns boolean
 language sql stable as $$

@@ -33,12 +33,8 @@ async fn finish_phases(pool: &Pool, run: RunId) -> Result<u64> {
         r#"with finished as (
                update run_phase p
                set finished_at = now(),
-                   dead = (select count(*) from task t where t.run_id = $1 and t.phase = p.phase
-                           and t.error_class is not null and t.state = 'dead'),
-                   -- Who was not cancelled need not be asked for it: these are all of its tasks.
-                   cancelled = (select count(*) from task t
-                                where t.run_id = $1 and t.phase = p.phase and t.state = 'cancelled'
-                                  and (select cancelled_at is not null from run where id = $1))
+                   (dead, cancelled) = (select c.dead, c.cancelled from phase_counts c
+                                        where c.run_id = p.run_id and c.phase = p.phase)
                where p.run_id = $1 and p.opened_at is not null and p.finished_at is null
                  and not exists (select from task t where t.run_id = $1 and t.phase = p.phase
                                  and t.finished_at is null)

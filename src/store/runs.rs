@@ -391,37 +391,15 @@ pub async fn phases(pool: &Pool, run: RunId, only: Option<&[Uuid]>) -> Result<Ve
         .collect()
 }
 
-/// A run has a hundred thousand tasks: those of phases that are finished were counted then, and of the others only those are looked at
-/// that are unfinished, dead or cancelled. The rest is done.
 async fn phases_of_all(pool: &Pool, run: RunId) -> Result<Vec<PhaseCounts>> {
     sqlx::query_as!(
         PhaseCounts,
-        r#"with unfinished as (
-               select phase, count(*) as n, count(*) filter (where state = 'running') as running
-               from task where run_id = $1 and finished_at is null group by phase
-           ), failed as (
-               select phase, count(*) as n from task
-               where run_id = $1 and error_class is not null and state = 'dead' group by phase
-           ), cancelled as (
-               -- Asked once, and then no task is looked at where the run was not cancelled.
-               select phase, count(*) as n from task
-               where run_id = $1 and state = 'cancelled'
-                 and (select cancelled_at is not null from run where id = $1) group by phase
-           ), counted as (
-               select p.*, coalesce(p.dead, f.n, 0) as ended_dead, coalesce(p.cancelled, c.n, 0) as ended_cancelled,
-                      coalesce(u.n, 0) as unfinished, coalesce(u.running, 0) as running
-               from run_phase p
-               left join unfinished u on u.phase = p.phase
-               left join failed f on f.phase = p.phase
-               left join cancelled c on c.phase = p.phase
-               where p.run_id = $1
-           )
-           select phase as "phase!", opened_at, finished_at,
-                  extract(epoch from coalesce(finished_at, now()) - opened_at)::float8 as elapsed,
-                  total::bigint as "total!", total - unfinished - ended_dead - ended_cancelled as "done!",
-                  ended_dead as "dead!", ended_cancelled as "cancelled!", running as "running!"
-           from counted
-           order by sort_order"#,
+        r#"select p.phase, p.opened_at, p.finished_at,
+                  extract(epoch from coalesce(p.finished_at, now()) - p.opened_at)::float8 as elapsed,
+                  c.total as "total!", c.done as "done!", c.dead as "dead!", c.cancelled as "cancelled!", c.running as "running!"
+           from run_phase p join phase_counts c on c.run_id = p.run_id and c.phase = p.phase
+           where p.run_id = $1
+           order by p.sort_order"#,
         run.0
     )
     .fetch_all(pool)

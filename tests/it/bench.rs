@@ -91,7 +91,8 @@ async fn the_benchmark_of_analytics_measures_everything_and_says_why_python_did_
         assert!(document[name]["target_ms"].is_f64() && document[name]["reached"].is_boolean());
     }
     let statsmodels = &document["python"]["joint_fits_statsmodels"];
-    assert!(statsmodels["median_ms"].is_null());
+    assert!(statsmodels["median_ms"].is_null() && statsmodels["reached"].is_null());
+    assert_eq!(statsmodels["target_times"], 20.0);
     let reason = statsmodels["reason"].as_str().unwrap();
     assert!(reason.contains("/no/python/here"), "{reason}");
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use serde_json::json;
 use sigmabatch::domain::{Held, Lane, PhaseName, RunId, TaskEpoch, TaskId, WorkerId};
 use sigmabatch::engine::{self, Order, Planned, Probe, Request};
 use sigmabatch::store::control::Cancelled;
@@ -456,4 +457,31 @@ async fn a_plan_that_is_only_shown_stores_nothing_and_is_the_plan_of_the_run() {
     assert_eq!((prices.calls, prices.symbols), (1, planned.symbols));
     let joins = engine::preview(&world.engine, &wanted).await.unwrap();
     assert!(joins.planned.existing && joins.planned.run == planned.run);
+}
+
+/// Before anything was asked, of all symbols of the book; after a night, of those that the provider does not know.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_names_the_symbols_of_which_no_close_is_stored() {
+    let world = World::new().await;
+    let price = close("AAA", "2016-12-28");
+    let lots = [
+        format!("AAA,10,{price},2016-12-28,PUBLIC"),
+        "ZZZZ,10,50,2016-12-28,PUBLIC".to_owned(),
+        "FUND,1,100,2016-12-28,PRIVATE".to_owned(),
+    ];
+    let lots: Vec<&str> = lots.iter().map(String::as_str).collect();
+    world.book("book", "50000", "2016-12-28", &lots).await;
+    let named = async || {
+        let (code, plan) = world.command(&["plan", "--date", "2016-12-29"]).await;
+        assert_eq!(code, 0, "{plan}");
+        plan["without_closes"].clone()
+    };
+    assert_eq!(named().await, json!(["AAA", "ZZZZ"]));
+    world.worker().await;
+    world.run(&request(on("2016-12-29"))).await;
+    assert_eq!(named().await, json!(["ZZZZ"]));
+    let (_, page) = world
+        .page(&["plan", "--date", "2016-12-29", "--force"])
+        .await;
+    assert!(page.contains("No close is stored yet of ZZZZ:"), "{page}");
 }

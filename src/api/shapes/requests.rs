@@ -1,5 +1,6 @@
 //! What callers send. The names of these fields are the ones that the server takes: it reads them here, so that the document and
-//! the server cannot differ. Everything but a list of rows may stand in the query instead.
+//! the server cannot differ. Everything but a list of rows may stand in the query instead. Rows are not those of answers (`book`): an answer has
+//! every key, and a caller leaves out what he has nothing for.
 
 use chrono::NaiveDate;
 use serde::Deserialize;

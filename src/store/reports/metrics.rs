@@ -45,9 +45,13 @@ pub async fn gauges(db: &mut ReadTx<'_>) -> Result<Gauges> {
     .attempt("counting runs")?;
     let tasks = sqlx::query!(
         // Not of all runs that ever were: they are many.
-        r#"select phase, state, count(*) as "n!" from task
-           where run_id in (select id from run where verdict is null
-                            union (select id from run order by run_seq desc limit 1))
+        r#"select c.phase as "phase!", s.state as "state!", sum(s.n)::bigint as "n!"
+           from phase_counts c
+           cross join lateral (values ('ready', c.ready), ('running', c.running), ('done', c.done), ('dead', c.dead),
+                                      ('cancelled', c.cancelled)) as s(state, n)
+           where c.run_id in (select id from run where verdict is null
+                              union (select id from run order by run_seq desc limit 1))
+             and s.n > 0
            group by 1, 2 order by 1, 2"#
     )
     .fetch_all(db.connection().await?)
