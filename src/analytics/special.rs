@@ -60,6 +60,9 @@ pub fn student_t_critical(tail: f64, degrees: f64) -> Option<f64> {
     Student::new(degrees)?.critical(tail)
 }
 
+/// Where `1 − within` takes over from both tails: `t² = 4.5` for many degrees of freedom.
+const NEAR: f64 = 4.5;
+
 /// Student's t with one number of degrees of freedom: what all questions about it share is worked out once.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Student {
@@ -89,8 +92,15 @@ impl Student {
         if square.is_infinite() {
             return Some(0.0);
         }
-        let x = self.degrees / (self.degrees + square);
-        incomplete_beta_of(0.5 * self.degrees, 0.5, x, self.log_front)
+        let (nu, half) = (self.degrees, 0.5 * self.degrees);
+        // Up to t ≈ 2.1 the share within ±t takes a quarter of the steps that both tails take: intervals of 95 % and most p that anybody
+        // looks at lie there, and 1 − 0.95 costs two digits of sixteen.
+        let value = if square < NEAR * nu / (nu + 2.0) {
+            1.0 - beta_side(0.5, half, square / (nu + square), self.log_front)
+        } else {
+            beta_side(half, 0.5, nu / (nu + square), self.log_front)
+        };
+        value.is_finite().then(|| value.clamp(0.0, 1.0))
     }
 
     /// See [`student_t_critical`]: Newton's steps on p, whose slope is twice the density. p is convex, so a step never goes beyond the
@@ -155,13 +165,17 @@ fn incomplete_beta_of(a: f64, b: f64, x: f64, log_front: f64) -> Option<f64> {
     if x <= 0.0 || x >= 1.0 {
         return Some(super::no_negative_zero(x));
     }
-    let front = libm::exp(log_front + a * libm::log(x) + b * libm::log1p(-x));
     let value = if x < (a + 1.0) / (a + b + 2.0) {
-        front * beta_fraction(a, b, x) / a
+        beta_side(a, b, x, log_front)
     } else {
-        1.0 - front * beta_fraction(b, a, 1.0 - x) / b
+        1.0 - beta_side(b, a, 1.0 - x, log_front)
     };
     value.is_finite().then(|| value.clamp(0.0, 1.0))
+}
+
+/// `I_x(a, b)` by its own fraction: exact for every x in [0, 1), quick for small ones only.
+fn beta_side(a: f64, b: f64, x: f64, log_front: f64) -> f64 {
+    libm::exp(log_front + a * libm::log(x) + b * libm::log1p(-x)) * beta_fraction(a, b, x) / a
 }
 
 /// Terms of the continued fraction: it converges in about `√max(a, b)` steps, so this serves some millions of degrees of freedom.
@@ -228,6 +242,21 @@ mod tests {
         assert!((student_t_p(1.0, 1.0).unwrap() - 0.5).abs() < 1e-14);
         assert!((student_t_p(1.959963984540054, f64::INFINITY).unwrap() - 0.05).abs() < 1e-14);
         assert_eq!(student_t_p(0.0, 8.0), Some(1.0));
+        // Closed forms of two and four degrees of freedom, on both sides of the turn.
+        for step in 0..400 {
+            let t = f64::from(step) * 0.02;
+            let two = t / (2.0 + t * t).sqrt();
+            let four = t / (4.0 + t * t).sqrt();
+            let four = four * (1.5 - 0.5 * four * four);
+            assert!(
+                (student_t_p(t, 2.0).unwrap() - (1.0 - two)).abs() < 1e-14,
+                "{t}"
+            );
+            assert!(
+                (student_t_p(t, 4.0).unwrap() - (1.0 - four)).abs() < 1e-14,
+                "{t}"
+            );
+        }
         assert_eq!(student_t_p(f64::INFINITY, 8.0), Some(0.0));
         assert_eq!(student_t_p(1.0, 0.0), None);
     }
