@@ -124,6 +124,8 @@ async fn the_benchmark_of_the_api_asks_a_real_process_and_measures_everything() 
         "/results/p50_ms",
         "/results/p99_ms",
         "/results/max_ms",
+        "/live/p50_ms",
+        "/ratios/p99_to_live",
         "/run/over_run/median_ms",
         "/run/over_tasks/median_ms",
         "/run/over_page/median_ms",

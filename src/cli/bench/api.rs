@@ -3,6 +3,7 @@
 
 mod client;
 mod listeners;
+mod machine;
 mod rate;
 mod report;
 mod seed;
