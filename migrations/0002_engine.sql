@@ -101,6 +101,8 @@ create table task (
     deadline_at   timestamptz,
     parked_since  timestamptz,
     finished_at   timestamptz,
+    -- Of the last attempt, where there was one; set by the end alone, so that an index may look at it.
+    took_seconds  real generated always as (extract(epoch from finished_at - started_at)) stored,
     input         jsonb not null,
     input_version smallint not null,
     outcome       text,
@@ -121,16 +123,18 @@ create table task (
 ) with (fillfactor = 50);
 create index task_unfinished on task (run_id, phase) where finished_at is null;
 create index task_failed on task (run_id) where error_class is not null;
+create index task_took on task (run_id, took_seconds) where took_seconds is not null;
 
 -- How the tasks of each phase stand, in one place for whoever looks, measures, or finishes the phase. A run has a hundred thousand: those of a
 -- finished phase were counted then, of the others only unfinished, dead and, where the run was cancelled, cancelled ones are looked at. The rest
--- is done.
+-- is done. Those in workers' hands are named, as no index finds them.
 create view phase_counts as
-select p.run_id, p.phase, p.total::bigint as total, u.unfinished - u.running as ready, u.running,
+select p.run_id, p.phase, p.total::bigint as total, u.unfinished - u.running as ready, u.running, u.in_hand,
        p.total - u.unfinished - e.dead - e.cancelled as done, e.dead, e.cancelled
 from run_phase p
 cross join lateral (
-    select count(*) as unfinished, count(*) filter (where t.state = 'running') as running
+    select count(*) as unfinished, count(*) filter (where t.state = 'running') as running,
+           coalesce(array_agg(t.id) filter (where t.state = 'running'), '{}') as in_hand
     from task t
     where t.run_id = p.run_id and t.phase = p.phase and t.finished_at is null and p.finished_at is null
 ) u

@@ -2,8 +2,6 @@
 //!
 //! Every answer comes from one published date of one snapshot; nothing of two dates is ever mixed.
 
-use std::collections::BTreeMap;
-
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -71,9 +69,7 @@ pub(super) async fn section(
         db.close().await?;
         return Ok(not_modified(weak(&version)));
     }
-    let id = portfolio.id;
     let report = reports::parts(&mut db, portfolio, published, section.parts).await?;
-    let prices = reports::price_qualities(&mut db, id, published.as_of).await?;
     db.close().await?;
     let report = report.ok_or_else(|| Problem::not_found("portfolio"))?;
     let tag = if settled {
@@ -84,7 +80,7 @@ pub(super) async fn section(
     if matches(&headers, &tag) {
         return Ok(not_modified(tag));
     }
-    let document = envelope(&report, section, &prices, date);
+    let document = envelope(&report, section, date);
     Ok(([(header::ETAG, tag)], formed(csv, &document)?).into_response())
 }
 
@@ -238,12 +234,7 @@ fn missing(portfolio: &Portfolio, section: &str, date: Option<NaiveDate>, reason
     })
 }
 
-fn envelope(
-    report: &Report,
-    section: &Section,
-    prices: &BTreeMap<String, i64>,
-    date: Option<NaiveDate>,
-) -> Value {
+fn envelope(report: &Report, section: &Section, date: Option<NaiveDate>) -> Value {
     let data = (section.data)(report);
     let missing = section.missing(report, &data);
     let (reason, words) = missing.unzip();
@@ -259,7 +250,7 @@ fn envelope(
         "run_id": published.run,
         "computed_at": report.provenance.computed_at,
         // How many lots are valued with prices of which quality, and whether nothing failed.
-        "quality": { "strict": published.strict, "prices": prices },
+        "quality": { "strict": published.strict, "prices": report.price_qualities },
         "coverage": report.completeness.coverage,
         "coverage_reason": portfolio::coverage_reason(report),
         "data": data,

@@ -12,7 +12,7 @@ use super::problem::{Kind, Problem};
 use super::shapes::{CurrentRuns, RunDetail, RunDiff, RunHistory, RunSummary};
 use crate::documents::runs::Progress;
 use crate::documents::{self, diff};
-use crate::domain::{RunId, TaskState, Verdict};
+use crate::domain::{RunId, Verdict};
 use crate::engine;
 use crate::store::reports::{self, Past, PastRun, Sight};
 use crate::store::runs::{self, RunRow};
@@ -217,10 +217,6 @@ async fn detail(pools: &Pools, seen: &Seen, whole: bool) -> Result<Value, Proble
         only: seen.only.clone(),
         ..Filter::default()
     };
-    let running = Filter {
-        state: Some(TaskState::Running),
-        ..of_run.clone()
-    };
     let mut db = ReadTx::lazy(&pools.load);
     let eta = match run.verdict {
         None => engine::remaining(&mut db, run.id, &phases).await?,
@@ -238,7 +234,8 @@ async fn detail(pools: &Pools, seen: &Seen, whole: bool) -> Result<Value, Proble
         let errors = tasks_report::errors(&mut db, &of_run).await?;
         value["errors"] = errors.iter().map(documents::errors::document).collect();
         value["retries"] = json!(reports::retries(&mut db, run.id, only).await?);
-        let tasks = tasks_report::list(&mut db, &running, None, RUNNING).await?;
+        let in_hand = runs::in_hand(&phases);
+        let tasks = tasks_report::in_hand(&mut db, &in_hand, only, RUNNING).await?;
         value["running"] = tasks.iter().map(documents::tasks::document).collect();
         let missing = reports::missing(&mut db, run.id, only).await?;
         value["missing"] = missing.iter().map(documents::runs::missing).collect();

@@ -14,7 +14,7 @@ use clap::Args;
 use super::{Error, Output, find};
 use crate::clock::Clock;
 use crate::documents::runs::Progress;
-use crate::domain::{Calendar, RunId, TaskState, Verdict};
+use crate::domain::{Calendar, RunId, Verdict};
 use crate::engine::remaining;
 use crate::store::control::Pause;
 use crate::store::reports::{self, Gap, MissingRow, StewardRow, WorkerRow};
@@ -168,14 +168,11 @@ async fn of_run(db: &mut ReadTx<'_>, status: &mut Status, run: &RunRow) -> Resul
         run: Some(run.id),
         ..Filter::default()
     };
-    let running = Filter {
-        state: Some(TaskState::Running),
-        ..of_run.clone()
-    };
     status.errors = tasks_report::errors(db, &of_run).await?;
     status.retries = reports::retries(db, run.id, None).await?;
     if run.verdict.is_none() {
-        status.running = tasks_report::list(db, &running, None, RUNNING).await?;
+        let in_hand = runs::in_hand(&status.phases);
+        status.running = tasks_report::in_hand(db, &in_hand, None, RUNNING).await?;
         status.eta_seconds = remaining(db, run.id, &status.phases).await?;
     }
     Ok(())

@@ -134,7 +134,8 @@ async fn live(visitor: &Visitor, api: &Api, seen: &Seen) -> Result<Markup, Probl
         ..Filter::default()
     };
     let errors = tasks_report::errors(&mut db, &of_run).await?;
-    let slowest = reports::slowest(&mut db, run.id, only, SLOWEST).await?;
+    let in_hand = runs::in_hand(&phases);
+    let slowest = reports::slowest(&mut db, run.id, &in_hand, only, SLOWEST).await?;
     let missing = reports::missing(&mut db, run.id, only).await?;
     let events = reports::newest_events(&mut db, run.id, only, EVENTS).await?;
     db.close().await?;

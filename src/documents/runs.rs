@@ -31,7 +31,7 @@ impl Progress {
             done: sum(|phase| phase.done),
             dead: sum(|phase| phase.dead),
             cancelled: sum(|phase| phase.cancelled),
-            running: sum(|phase| phase.running),
+            running: sum(PhaseRow::running),
         }
     }
 
@@ -99,7 +99,7 @@ pub fn phase(phase: &PhaseRow) -> Value {
         "done": phase.done,
         "dead": phase.dead,
         "cancelled": phase.cancelled,
-        "running": phase.running,
+        "running": phase.running(),
         "opened_at": phase.opened_at,
         "finished_at": phase.finished_at,
         "elapsed_seconds": phase.elapsed_seconds,

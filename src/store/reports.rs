@@ -37,8 +37,8 @@ pub use pages::{
 pub use performance::{SnapshotDay, snapshots};
 pub use portfolio::{
     Completeness, Entry, Part, Position, Provenance, Published, Report, Snapshot, Unpublished,
-    computed, newest_of_each, newest_published, newest_strict, parts, portfolio, price_qualities,
-    published, why_unpublished,
+    computed, newest_of_each, newest_published, newest_strict, parts, portfolio, published,
+    why_unpublished,
 };
 pub use series::{Days, PublishedDay, first_not_strict, published_days, values_at_risk};
 pub use series_gaps::{SeriesGap, series_gaps};

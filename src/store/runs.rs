@@ -4,7 +4,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
 use super::{Attempt, Pool, Result, WriteTx, word};
-use crate::domain::{Lane, PhaseName, PortfolioId, RunId, Symbol, TradingDate, Trigger, Verdict};
+use crate::domain::{
+    Lane, PhaseName, PortfolioId, RunId, Symbol, TaskId, TradingDate, Trigger, Verdict,
+};
 
 /// A run to be inserted.
 #[derive(Debug, Clone)]
@@ -344,14 +346,27 @@ pub struct PhaseRow {
     pub dead: i64,
     /// Cancelled.
     pub cancelled: i64,
-    /// In workers' hands.
-    pub running: i64,
+    /// In workers' hands: which.
+    pub in_hand: Vec<TaskId>,
     /// Whether it was opened.
     pub opened_at: Option<DateTime<Utc>>,
     /// When its last task ended.
     pub finished_at: Option<DateTime<Utc>>,
     /// From opening to its end, or until now.
     pub elapsed_seconds: Option<f64>,
+}
+
+impl PhaseRow {
+    /// How many are in workers' hands.
+    pub fn running(&self) -> i64 {
+        i64::try_from(self.in_hand.len()).unwrap_or(i64::MAX)
+    }
+}
+
+/// The tasks in workers' hands of all phases.
+pub fn in_hand(phases: &[PhaseRow]) -> Vec<TaskId> {
+    let ids = phases.iter().flat_map(|phase| &phase.in_hand);
+    ids.copied().collect()
 }
 
 /// Of a phase, as it is read.
@@ -364,7 +379,7 @@ struct PhaseCounts {
     done: i64,
     dead: i64,
     cancelled: i64,
-    running: i64,
+    in_hand: Vec<i64>,
 }
 
 /// The phases of a run, over committed rows. With `only`, tasks about other portfolios than these are not counted; those about
@@ -382,7 +397,7 @@ pub async fn phases(pool: &Pool, run: RunId, only: Option<&[Uuid]>) -> Result<Ve
                 done: row.done,
                 dead: row.dead,
                 cancelled: row.cancelled,
-                running: row.running,
+                in_hand: row.in_hand.into_iter().map(TaskId).collect(),
                 opened_at: row.opened_at,
                 finished_at: row.finished_at,
                 elapsed_seconds: row.elapsed,
@@ -396,7 +411,7 @@ async fn phases_of_all(pool: &Pool, run: RunId) -> Result<Vec<PhaseCounts>> {
         PhaseCounts,
         r#"select p.phase, p.opened_at, p.finished_at,
                   extract(epoch from coalesce(p.finished_at, now()) - p.opened_at)::float8 as elapsed,
-                  c.total as "total!", c.done as "done!", c.dead as "dead!", c.cancelled as "cancelled!", c.running as "running!"
+                  c.total as "total!", c.done as "done!", c.dead as "dead!", c.cancelled as "cancelled!", c.in_hand as "in_hand!"
            from run_phase p join phase_counts c on c.run_id = p.run_id and c.phase = p.phase
            where p.run_id = $1
            order by p.sort_order"#,
@@ -412,20 +427,21 @@ async fn phases_of(pool: &Pool, run: RunId, portfolios: &[Uuid]) -> Result<Vec<P
     sqlx::query_as!(
         PhaseCounts,
         r#"with counted as (
-               select phase, state, count(*) as n from task
+               select phase, state, count(*) as n, array_agg(id) filter (where state = 'running') as ids
+               from task
                where run_id = $1 and counts_for(unit, input, $2) group by phase, state
            ), summed as (
                select phase,
                       sum(n) filter (where state <> 'split') as total, sum(n) filter (where state = 'done') as done,
                       sum(n) filter (where state = 'dead') as dead, sum(n) filter (where state = 'cancelled') as cancelled,
-                      sum(n) filter (where state = 'running') as running
+                      max(ids) as in_hand
                from counted group by phase
            )
            select p.phase, p.opened_at, p.finished_at,
                   extract(epoch from coalesce(p.finished_at, now()) - p.opened_at)::float8 as elapsed,
                   coalesce(s.total, 0)::bigint as "total!", coalesce(s.done, 0)::bigint as "done!",
                   coalesce(s.dead, 0)::bigint as "dead!", coalesce(s.cancelled, 0)::bigint as "cancelled!",
-                  coalesce(s.running, 0)::bigint as "running!"
+                  coalesce(s.in_hand, '{}') as "in_hand!"
            from run_phase p left join summed s on s.phase = p.phase
            where p.run_id = $1
            order by p.sort_order"#,

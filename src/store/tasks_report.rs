@@ -235,6 +235,40 @@ pub async fn named(db: &mut ReadTx<'_>, ids: &[TaskId]) -> Result<Vec<TaskRow>> 
     .collect()
 }
 
+/// Those of some tasks that are in workers' hands still, newest first; with `only`, those about these portfolios.
+pub async fn in_hand(
+    db: &mut ReadTx<'_>,
+    ids: &[TaskId],
+    only: Option<&[Uuid]>,
+    limit: i64,
+) -> Result<Vec<TaskRow>> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    sqlx::query_as!(
+        Row,
+        "select t.id, t.run_id, r.label, t.phase, t.unit, t.as_of, t.state, t.epoch, t.worker_id, t.attempts, t.crashes,
+                t.ready_at, t.parked_since, t.started_at, t.deadline_at, t.finished_at, t.input_version, t.outcome,
+                t.error_class, t.error, t.fingerprint, t.repair_run
+         from task t join run r on r.id = t.run_id
+         where t.id = any($1) and t.state = 'running' and ($2::uuid[] is null or is_about(t.unit, t.input, $2))
+         order by t.id desc limit $3",
+        &ids,
+        only,
+        limit
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading the tasks in workers' hands")?
+    .into_iter()
+    .map(|row| {
+        let mut task = task(row)?;
+        if only.is_some() {
+            task.reduce();
+        }
+        Ok(task)
+    })
+    .collect()
+}
+
 /// Equal mistakes of a phase.
 #[derive(Debug, Clone)]
 pub struct ErrorGroup {

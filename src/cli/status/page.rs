@@ -181,7 +181,7 @@ fn phases(phases: &[PhaseRow]) -> String {
             phase.phase.to_string(),
             state.to_owned(),
             format!("{}/{}", phase.done, phase.total),
-            zero_is_blank(phase.running),
+            zero_is_blank(phase.running()),
             zero_is_blank(phase.dead),
             zero_is_blank(phase.cancelled),
             or_dash(phase.elapsed_seconds, duration),

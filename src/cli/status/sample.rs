@@ -54,7 +54,7 @@ pub(super) fn status() -> Status {
         done: 1,
         dead: 1,
         cancelled: 0,
-        running: 0,
+        in_hand: Vec::new(),
         opened_at: Some(run.created_at),
         finished_at: None,
         elapsed_seconds: Some(0.8),

@@ -69,7 +69,7 @@ pub(super) fn table(run: RunId, phases: &[PhaseRow]) -> Markup {
             tbody { @for phase in phases { tr {
                 th scope="row" { a href=(format!("/runs/{run}?phase={}#tasks", phase.phase)) { (phase.phase.number()) " " (phase.phase) } }
                 td { (badge(state(phase))) }
-                td.n { (phase.total) } td.n { (phase.done) } td.n { (phase.dead) } td.n { (phase.cancelled) } td.n { (phase.running) }
+                td.n { (phase.total) } td.n { (phase.done) } td.n { (phase.dead) } td.n { (phase.cancelled) } td.n { (phase.running()) }
                 td { (time_or_dash(phase.opened_at)) }
                 td.n { (phase.elapsed_seconds.map_or_else(|| "–".into(), duration)) }
             } } }

@@ -1,5 +1,7 @@
 //! A report made by hand, for the tests of the page and of the document.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde_json::json;
@@ -296,6 +298,7 @@ pub(crate) fn report() -> Report {
             checked("IWF", None),
         ],
         losses: losses(),
+        price_qualities: BTreeMap::from([("close".into(), 3)]),
     }
 }
 

@@ -4,7 +4,7 @@
 use chrono::NaiveDate;
 use uuid::Uuid;
 
-use crate::domain::{PhaseName, RunId};
+use crate::domain::{PhaseName, RunId, TaskId};
 use crate::store::events::{EventRow, Place};
 use crate::store::{Attempt, ReadTx, Result, word};
 
@@ -113,30 +113,38 @@ pub struct SlowTask {
     pub to: f64,
 }
 
-/// The slowest tasks of a run; with `only`, of those about these portfolios.
+/// The slowest tasks of a run, those in workers' hands among them; with `only`, of those about these portfolios.
 pub async fn slowest(
     db: &mut ReadTx<'_>,
     run: RunId,
+    in_hand: &[TaskId],
     only: Option<&[Uuid]>,
     limit: i64,
 ) -> Result<Vec<SlowTask>> {
+    let in_hand: Vec<i64> = in_hand.iter().map(|task| task.0).collect();
     sqlx::query!(
         // The few are found before anything is joined to them: else all are sorted.
         r#"with slowest as (
-               select id, run_id, phase, unit, state, started_at, coalesce(finished_at, now()) as ended
+               (select id, run_id, phase, unit, state, started_at, took_seconds as took
+                from task
+                where run_id = $1 and took_seconds is not null and state in ('done', 'dead')
+                  and ($3::uuid[] is null or is_about(unit, input, $3))
+                order by took_seconds desc limit $2)
+               union all
+               select id, run_id, phase, unit, state, started_at, extract(epoch from now() - started_at)::real
                from task
-               where run_id = $1 and started_at is not null and state in ('running', 'done', 'dead')
+               where id = any($4) and run_id = $1 and state = 'running'
                  and ($3::uuid[] is null or is_about(unit, input, $3))
-               order by coalesce(finished_at, now()) - started_at desc, id limit $2
            )
-           select t.id, t.phase, t.unit, t.state,
+           select t.id as "id!", t.phase as "phase!", t.unit as "unit!", t.state as "state!",
                   extract(epoch from t.started_at - r.created_at)::float8 as "from!",
-                  extract(epoch from t.ended - r.created_at)::float8 as "to!"
+                  extract(epoch from t.started_at - r.created_at)::float8 + t.took as "to!"
            from slowest t join run r on r.id = t.run_id
-           order by t.ended - t.started_at desc, t.id"#,
+           order by t.took desc, t.id limit $2"#,
         run.0,
         limit,
-        only as Option<&[Uuid]>
+        only as Option<&[Uuid]>,
+        &in_hand
     )
     .fetch_all(db.connection().await?)
     .await

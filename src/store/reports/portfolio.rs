@@ -69,6 +69,8 @@ pub struct Report {
     pub quality: Vec<Checked>,
     /// Options, value at risk, crises of the past, reverse stress.
     pub losses: Losses,
+    /// How many lots are valued with prices of which quality.
+    pub price_qualities: BTreeMap<String, i64>,
 }
 
 /// A part of a report that is read by a statement of its own.
@@ -395,35 +397,8 @@ pub async fn parts(
     asked: &[Part],
 ) -> Result<Option<Report>> {
     let (id, as_of) = (portfolio.id, published.as_of);
-    let Some(snapshot) = snapshot(db, id, as_of).await? else {
+    let Some(mut report) = head(db, portfolio, published).await? else {
         return Ok(None);
-    };
-    let Some(completeness) = completeness(db, id, as_of).await? else {
-        return Ok(None);
-    };
-    let Some(provenance) = provenance(db, id, as_of).await? else {
-        return Ok(None);
-    };
-    let mut report = Report {
-        portfolio,
-        published,
-        provenance,
-        snapshot,
-        completeness,
-        positions: Vec::new(),
-        factors: Vec::new(),
-        fits: Vec::new(),
-        risk: None,
-        contributions: Vec::new(),
-        bias: Bias::default(),
-        volatility: None,
-        correlation: None,
-        concentration: None,
-        sectors: Vec::new(),
-        active_weights: Vec::new(),
-        stress: Vec::new(),
-        quality: Vec::new(),
-        losses: Losses::default(),
     };
     let mut asked = asked.to_vec();
     // Why there is no coverage is seen by the lots.
@@ -457,104 +432,105 @@ pub async fn parts(
     Ok(Some(report))
 }
 
-/// How many lots of a date are valued with prices of which quality.
-pub async fn price_qualities(
+/// What every part is shown with, in one statement: a report without parts.
+async fn head(
     db: &mut ReadTx<'_>,
-    id: PortfolioId,
-    as_of: NaiveDate,
-) -> Result<BTreeMap<String, i64>> {
-    let rows = sqlx::query!(
-        r#"select quality, count(*) as "lots!" from position_values
-           where portfolio_id = $1 and as_of = $2 group by quality order by quality"#,
-        id.0,
-        as_of
-    )
-    .fetch_all(db.connection().await?)
-    .await
-    .attempt("counting qualities of prices")?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.quality, row.lots))
-        .collect())
-}
-
-async fn snapshot(
-    db: &mut ReadTx<'_>,
-    id: PortfolioId,
-    as_of: NaiveDate,
-) -> Result<Option<Snapshot>> {
-    sqlx::query_as!(
-        Snapshot,
-        "select nav, cash, long_value, short_value, external_flows, realised, unrealised_change, income, pnl_day,
-                pnl_total, return_day, large_flow
-         from portfolio_snapshots where portfolio_id = $1 and as_of = $2",
-        id.0,
-        as_of
-    )
-    .fetch_optional(db.connection().await?)
-    .await
-    .attempt("reading a snapshot")
-}
-
-async fn provenance(
-    db: &mut ReadTx<'_>,
-    id: PortfolioId,
-    as_of: NaiveDate,
-) -> Result<Option<Provenance>> {
-    sqlx::query_as!(
-        Provenance,
-        "select definitions, provider_basis, model_version, convention_id, computed_at from result_set
-         where kind = 'portfolio-analytics' and owner = $1 and as_of = $2",
-        id.to_string(),
-        as_of
-    )
-    .fetch_optional(db.connection().await?)
-    .await
-    .attempt("reading the header of a result")
-}
-
-async fn completeness(
-    db: &mut ReadTx<'_>,
-    id: PortfolioId,
-    as_of: NaiveDate,
-) -> Result<Option<Completeness>> {
+    portfolio: Portfolio,
+    published: Published,
+) -> Result<Option<Report>> {
     let row = sqlx::query!(
-        "select snapshot, marks, betas, factors, volatility, correlation, concentration, stress, value_at_risk, replay,
-                reverse_stress, reasons, missing, coverage, strict
-         from completeness where portfolio_id = $1 and as_of = $2",
-        id.0,
-        as_of
+        r#"select s.nav, s.cash, s.long_value, s.short_value, s.external_flows, s.realised, s.unrealised_change, s.income,
+                  s.pnl_day, s.pnl_total, s.return_day, s.large_flow,
+                  c.snapshot, c.marks, c.betas, c.factors, c.volatility, c.correlation, c.concentration, c.stress,
+                  c.value_at_risk, c.replay, c.reverse_stress, c.reasons, c.missing, c.coverage, c.strict,
+                  rs.definitions, rs.provider_basis, rs.model_version, rs.convention_id, rs.computed_at,
+                  q.names as "qualities?: Vec<String>", q.lots as "lots?: Vec<i64>"
+           from portfolio_snapshots s
+           join completeness c using (portfolio_id, as_of)
+           join result_set rs on rs.kind = 'portfolio-analytics' and rs.owner = s.portfolio_id::text and rs.as_of = s.as_of
+           left join lateral (
+               select array_agg(quality) as names, array_agg(lots) as lots
+               from (select v.quality, count(*) as lots from position_values v
+                     where v.portfolio_id = s.portfolio_id and v.as_of = s.as_of group by v.quality) counted
+           ) q on true
+           where s.portfolio_id = $1 and s.as_of = $2"#,
+        portfolio.id.0,
+        published.as_of
     )
     .fetch_optional(db.connection().await?)
     .await
-    .attempt("reading completeness")?;
-    Ok(row.map(|row| {
-        let mut reasons = texts(&row.reasons);
-        let mut entry = |name, outcome| Entry {
-            name,
-            outcome,
-            reason: reasons.remove(name),
-        };
-        let entries = vec![
-            entry("snapshot", row.snapshot),
-            entry("marks", row.marks),
-            entry("betas", row.betas),
-            entry("factors", row.factors),
-            entry("volatility", row.volatility),
-            entry("correlation", row.correlation),
-            entry("concentration", row.concentration),
-            entry("stress", row.stress),
-            entry("value_at_risk", row.value_at_risk),
-            entry("replay", row.replay),
-            entry("reverse_stress", row.reverse_stress),
-        ];
-        let missing = texts(&row.missing);
-        Completeness {
+    .attempt("reading the head of a result")?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let mut reasons = texts(&row.reasons);
+    let mut entry = |name, outcome| Entry {
+        name,
+        outcome,
+        reason: reasons.remove(name),
+    };
+    let entries = vec![
+        entry("snapshot", row.snapshot),
+        entry("marks", row.marks),
+        entry("betas", row.betas),
+        entry("factors", row.factors),
+        entry("volatility", row.volatility),
+        entry("correlation", row.correlation),
+        entry("concentration", row.concentration),
+        entry("stress", row.stress),
+        entry("value_at_risk", row.value_at_risk),
+        entry("replay", row.replay),
+        entry("reverse_stress", row.reverse_stress),
+    ];
+    let qualities = row.qualities.unwrap_or_default();
+    Ok(Some(Report {
+        portfolio,
+        published,
+        provenance: Provenance {
+            definitions: row.definitions,
+            provider_basis: row.provider_basis,
+            model_version: row.model_version,
+            convention_id: row.convention_id,
+            computed_at: row.computed_at,
+        },
+        snapshot: Snapshot {
+            nav: row.nav,
+            cash: row.cash,
+            long_value: row.long_value,
+            short_value: row.short_value,
+            external_flows: row.external_flows,
+            realised: row.realised,
+            unrealised_change: row.unrealised_change,
+            income: row.income,
+            pnl_day: row.pnl_day,
+            pnl_total: row.pnl_total,
+            return_day: row.return_day,
+            large_flow: row.large_flow,
+        },
+        completeness: Completeness {
             entries,
-            missing,
+            missing: texts(&row.missing),
             coverage: row.coverage,
             strict: row.strict,
-        }
+        },
+        positions: Vec::new(),
+        factors: Vec::new(),
+        fits: Vec::new(),
+        risk: None,
+        contributions: Vec::new(),
+        bias: Bias::default(),
+        volatility: None,
+        correlation: None,
+        concentration: None,
+        sectors: Vec::new(),
+        active_weights: Vec::new(),
+        stress: Vec::new(),
+        quality: Vec::new(),
+        losses: Losses::default(),
+        price_qualities: qualities
+            .into_iter()
+            .zip(row.lots.unwrap_or_default())
+            .collect(),
     }))
 }
 
