@@ -119,17 +119,24 @@ impl Design {
                     scores[*place] = value * x;
                 }
             }
-            for lag in 0..=lags {
-                lanes::add_scaled(sums, 1.0, &scores[lag..]);
-            }
+            lanes::window_sums(sums, &scores, lags + 1);
         }
         let mut covariance = Matrix::zeros(size, size);
         let of = |slot: usize| &sums[slot * windows..(slot + 1) * windows];
         for i in 0..size {
-            for j in 0..=i {
-                let sum = lanes::dot(of(i), of(j)) / (lags as f64 + 1.0);
-                covariance.set(i, j, sum);
-                covariance.set(j, i, sum);
+            let mut set = |j: usize, sum: f64| {
+                covariance.set(i, j, sum / (lags as f64 + 1.0));
+                covariance.set(j, i, sum / (lags as f64 + 1.0));
+            };
+            // Two at a time; an odd one out is the last.
+            for j in (0..=i).step_by(2) {
+                if j < i {
+                    let (one, next) = lanes::dot_both(of(i), of(j), of(j + 1));
+                    set(j, one);
+                    set(j + 1, next);
+                } else {
+                    set(j, lanes::dot(of(i), of(j)));
+                }
             }
         }
         Ok(self.sandwich(self.inverse_of(fit), &covariance))
