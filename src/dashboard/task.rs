@@ -7,7 +7,9 @@ use maud::{Markup, html};
 use super::frame;
 use super::login::encoded;
 use super::session::Visitor;
-use super::text::{badge, cli, duration, facts, new_york, or_dash, run_link, time, time_or_dash};
+use super::text::{
+    badge, cli, counted, duration, facts, new_york, or_dash, run_link, time, time_or_dash,
+};
 use crate::api::Api;
 use crate::api::params::Params;
 use crate::api::problem::Problem;
@@ -21,7 +23,7 @@ use crate::store::tasks_report::{AttemptRow, TaskRow};
 const WORDS: Words = Words {
     instant: new_york,
     duration,
-    count: |n, noun| format!("{n} {noun}{}", if n == 1 { "" } else { "s" }),
+    count: counted,
 };
 
 /// The address of a task.

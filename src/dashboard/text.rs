@@ -38,6 +38,11 @@ pub(super) fn duration(seconds: f64) -> String {
     }
 }
 
+/// `1 task`, `2 tasks`.
+pub(super) fn counted(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
 /// A value that may be missing.
 pub(super) fn or_dash<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "–".to_owned(), |value| value.to_string())

@@ -14,7 +14,7 @@ use crate::api::{Api, start as handlers};
 use crate::dashboard::actions::document;
 use crate::dashboard::frame;
 use crate::dashboard::session::{Sent, Visitor};
-use crate::dashboard::text::cli;
+use crate::dashboard::text::{cli, counted};
 use crate::domain::PhaseName;
 
 /// Fields of the form that chooses a run.
@@ -132,6 +132,10 @@ fn steps(plan: &Value) -> Markup {
         .flatten()
         .filter_map(Value::as_str)
         .collect();
+    let number = |key: &str, noun: &str| {
+        let n = plan[key].as_u64().and_then(|n| usize::try_from(n).ok());
+        counted(n.unwrap_or_default(), noun)
+    };
     let phases = PhaseName::ALL
         .iter()
         .filter(|phase| !plan["tasks"][phase.as_str()].is_null());
@@ -141,8 +145,8 @@ fn steps(plan: &Value) -> Markup {
         }
         p {
             (word(plan, "label")) ": " (dates.first().unwrap_or(&"–")) " to " (dates.last().unwrap_or(&"–")) ", "
-            (plan["portfolios"]) " portfolios, " (plan["symbols"]) " symbols; of " (plan["portfolio_dates"])
-            " results " (plan["reused"]) " are current and stay."
+            (number("portfolios", "portfolio")) ", " (number("symbols", "symbol")) ". "
+            (plan["reused"]) " of " (number("portfolio_dates", "result")) " stay, being current."
         }
         @if !unpriced.is_empty() {
             p #unpriced { "No close is stored yet of " (unpriced.join(", ")) ": providers will be asked, and may have none." }
