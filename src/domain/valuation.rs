@@ -139,11 +139,11 @@ impl PriceHistory {
         if self.splits.is_empty() {
             return quote.close;
         }
-        let shares = self.split_factor(entry, quote.date);
-        divided(
-            quote.close.saturating_mul(shares),
-            self.split_factor(quote.date, entry),
-        )
+        if entry <= quote.date {
+            let shares = self.split_factor(entry, quote.date);
+            return quote.close.saturating_mul(shares);
+        }
+        divided(quote.close, self.split_factor(quote.date, entry))
     }
 }
 
