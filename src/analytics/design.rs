@@ -334,9 +334,11 @@ impl Fit {
         (self.total > 0.0).then(|| 1.0 - self.error / self.total)
     }
 
-    /// Residual variance `Σ w·e²·n_eff/(n_eff − edf)` per session, in units of y squared; `None` when `n_eff ≤ edf`, or for a NaN `n_eff`.
+    /// Residual variance `Σ w·e²·n_eff/(n_eff − edf)` per session, in units of y squared; `None` when `n_eff ≤ edf`, or for an `n_eff` that is
+    /// NaN or infinite.
     pub fn residual_variance(&self, n_eff: f64) -> Option<f64> {
-        (n_eff > self.freedom).then(|| self.error * n_eff / (n_eff - self.freedom))
+        (n_eff.is_finite() && n_eff > self.freedom)
+            .then(|| self.error * n_eff / (n_eff - self.freedom))
     }
 }
 

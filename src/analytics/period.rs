@@ -48,11 +48,6 @@ pub fn period_returns(days: &[i32], index: &[f64]) -> Result<PeriodReturns, Erro
             what: "value of an index",
         });
     }
-    if index.iter().any(|value| super::is_beyond(*value)) {
-        return Err(Error::Invalid {
-            what: "value of an index",
-        });
-    }
     let (Some(&today), Some(&last)) = (days.last(), index.last()) else {
         return Ok(PeriodReturns::default());
     };

@@ -57,10 +57,6 @@ pub fn total_return_index(
             if !value.is_finite() {
                 return Err(Error::Invalid { what: "close" });
             }
-            // NaN here would be taken for a hole.
-            if !value.is_finite() {
-                return Err(Error::Invalid { what: "close" });
-            }
             index[t] = value;
             held = Some((value / closes[t], 0.0));
         }

@@ -200,10 +200,10 @@ pub fn portfolio_beta(positions: &[(f64, Option<(f64, f64)>)]) -> Result<Portfol
     })
 }
 
-/// Modelled gross over gross (one currency, or weights), in [0, 1]; `None` without gross, or for NaN and infinite numbers.
+/// Modelled gross over gross (one currency, or weights), in [0, 1], as modelled is a part of it; `None` without gross, or for NaN and infinite numbers.
 pub fn coverage(modelled_gross: f64, gross: f64) -> Option<f64> {
     let share = modelled_gross / gross;
-    (gross > 0.0 && share.is_finite()).then(|| no_negative_zero(share))
+    (gross > 0.0 && share.is_finite()).then(|| no_negative_zero(share.clamp(0.0, 1.0)))
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ pub fn chi_square_tail(x: f64, degrees: usize) -> Option<f64> {
     Some(sum.min(1.0))
 }
 
-/// Two-sided p-value `P(|T| > |t|)` of Student's t with `degrees > 0` degrees of freedom (fractions allowed).
+/// Two-sided p-value `P(|T| > |t|)` of Student's t with `degrees > 0` degrees of freedom (fractions allowed; above 1e7 the normal distribution).
 ///
 /// `None` for NaN or `degrees ≤ 0`.
 pub fn student_t_p(t: f64, degrees: f64) -> Option<f64> {
@@ -63,6 +63,10 @@ pub fn student_t_critical(tail: f64, degrees: f64) -> Option<f64> {
 /// Where `1 − within` takes over from both tails: `t² = 4.5` for many degrees of freedom.
 const NEAR: f64 = 4.5;
 
+/// Above so many degrees of freedom the normal distribution is nearer than the digits that the difference of two huge logarithms leaves: both
+/// are right to 1e-8.
+const NORMAL: f64 = 1e7;
+
 /// Student's t with one number of degrees of freedom: what all questions about it share is worked out once.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Student {
@@ -74,6 +78,11 @@ pub(super) struct Student {
 impl Student {
     /// `None` unless `degrees > 0`; fractions and infinity are allowed.
     pub(super) fn new(degrees: f64) -> Option<Self> {
+        let degrees = if degrees > NORMAL {
+            f64::INFINITY
+        } else {
+            degrees
+        };
         (degrees > 0.0).then(|| Self {
             degrees,
             log_front: log_front(0.5 * degrees, 0.5),
@@ -241,6 +250,12 @@ mod tests {
         assert!((student_t_p(2.306004135204166, 8.0).unwrap() - 0.05).abs() < 1e-13);
         assert!((student_t_p(1.0, 1.0).unwrap() - 0.5).abs() < 1e-14);
         assert!((student_t_p(1.959963984540054, f64::INFINITY).unwrap() - 0.05).abs() < 1e-14);
+        for degrees in [9.9e6, 1.1e7, 1e12, 1e300] {
+            let p = student_t_p(1.959963984540054, degrees).unwrap();
+            assert!((p - 0.05).abs() < 1e-7, "{degrees}: {p}");
+            let t = student_t_critical(0.05, degrees).unwrap();
+            assert!((t - 1.959963984540054).abs() < 1e-6, "{degrees}: {t}");
+        }
         assert_eq!(student_t_p(0.0, 8.0), Some(1.0));
         // Closed forms of two and four degrees of freedom, on both sides of the turn.
         for step in 0..400 {

@@ -109,11 +109,17 @@ pub fn compounded(returns: &[f64], sessions: usize) -> Result<Vec<f64>, Error> {
 
 /// Value at risk of a normal distribution with mean 0: `z·σ·√h` with `σ² = mean(r²)`, and its expected shortfall `σ·√h·φ(z)/tail`.
 ///
-/// `sessions` is the horizon h. [`Error::Insufficient`] without returns, [`Error::Invalid`] for NaN or infinite ones.
+/// `sessions` is the horizon h. [`Error::Insufficient`] without returns, [`Error::Invalid`] for NaN or infinite ones, or a horizon of 0
+/// sessions.
 pub fn parametric(returns: &[f64], confidence: Confidence, sessions: usize) -> Result<Loss, Error> {
     volatility::finite(returns)?;
     if returns.is_empty() {
         return Err(Error::Insufficient { have: 0, need: 1 });
+    }
+    if sessions == 0 {
+        return Err(Error::Invalid {
+            what: "horizon of 0 sessions",
+        });
     }
     let squares: Vec<f64> = returns.iter().map(|value| value * value).collect();
     let deviation = (volatility::mean(&squares) * sessions as f64).sqrt();

@@ -102,6 +102,13 @@ fn refused(error: ExplainError, again: &str) -> Error {
             let all: Vec<String> = all.collect();
             Error::misuse(message, format!("there are: {}", all.join(", ")))
         }
+        ExplainError::Argument { choices, metric } if choices.is_empty() => {
+            let name = metric.split(':').next().unwrap_or_default();
+            let remedy = format!(
+                "the date has nothing that {name} could be asked of; `show` says what it has"
+            );
+            Error::misuse(message, remedy)
+        }
         ExplainError::Argument { choices, metric } => {
             let name = metric.split(':').next().unwrap_or_default().to_owned();
             let listed = choices.iter().take(CHOICES);

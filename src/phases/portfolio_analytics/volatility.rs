@@ -11,7 +11,9 @@ use crate::analytics::ledoit_wolf::ledoit_wolf;
 use crate::analytics::linalg::Matrix;
 use crate::analytics::nearest_correlation::nearest_correlation;
 use crate::analytics::portfolio_returns::{Holding, PortfolioReturns, portfolio_returns};
-use crate::analytics::{Error as NumericError, forecast, volatility as kernels};
+use crate::analytics::{
+    Error as NumericError, MINIMUM_OBSERVATIONS, forecast, volatility as kernels,
+};
 use crate::domain::money;
 use crate::phases::symbol_factors::WINDOW;
 use crate::store::portfolio_results::{CorrelationRow, VolatilityRow};
@@ -176,6 +178,11 @@ pub(super) fn correlation(
         return (None, Outcome::NotApplicable(why.to_owned()));
     }
     match pairs(view, loaded) {
+        // A matrix of holes is no correlation.
+        Ok(row) if row.correlations.iter().all(Option::is_none) => {
+            let why = format!("no pair has {MINIMUM_OBSERVATIONS} common returns");
+            (None, Outcome::Insufficient(why))
+        }
         Ok(row) => (Some(row), Outcome::Done),
         Err(why) => (None, Outcome::Failed(why)),
     }

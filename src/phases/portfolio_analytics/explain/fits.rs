@@ -52,7 +52,7 @@ const OF_FIT: &[Field<Fit, ModelRow>] = &[
     },
     Field {
         name: "durbin_watson",
-        formula: "Σ (e − e before)² / Σ e², e the weighted residuals",
+        formula: "Σ (e − e before)² / Σ e², e the residuals without their weights",
         unit: "0 to 4, 2 without serial correlation",
         stored: |row| statistic(row.quality.durbin_watson),
         made: |row| statistic(row.quality.durbin_watson),
