@@ -7,7 +7,7 @@
 //! [`Error::Invalid`]. Two exceptions. The functions of [`returns`] and [`spreads::spread`] hand out series, with NaN for holes, because
 //! what they make is the input of everything else. And arithmetic that returns bare numbers has no way to refuse, so NaN in is NaN out:
 //! [`conventions::risk_free_per_session`], [`returns::bond_return`], [`shrinkage::blume`], [`shrinkage::vasicek`],
-//! [`stress_pnl::profit_and_loss`] and the products of [`linalg`]; what calls them has checked. A 0 has no sign: bits are compared.
+//! [`stress_pnl::profit_and_loss`], [`active_weights::active_weights`] and the products of [`linalg`]; what calls them has checked. A 0 has no sign: bits are compared.
 //!
 //! **Order.** A kernel sums in the order it is given. Callers sort (factors by definition order, symbols and instruments by
 //! name) before they call; then the order of positions, lots or chunks changes no bit. A fit looks at one symbol only, so

@@ -20,7 +20,7 @@ use super::tasks::filter;
 use crate::documents::{self, planned};
 use crate::domain::{Access, Held, PortfolioId, RunId, TaskState};
 use crate::engine::{self, Repairing};
-use crate::store::control::Cancelled;
+use crate::store::control::{Cancelled, Pause};
 use crate::store::{ReadTx, reports, tasks_report};
 
 /// Of those who give none.
@@ -70,7 +70,7 @@ pub(crate) async fn cancel(
 #[utoipa::path(get, path = "/api/v1/admin/pauses", tag = "runs",
     responses((status = 200, description = "Lanes and phases that are held back", body = Pauses)))]
 pub(super) async fn pauses(
-    _caller: Caller,
+    caller: Caller,
     State(api): State<Api>,
     params: Params,
 ) -> Result<Json<Value>, Problem> {
@@ -78,8 +78,20 @@ pub(super) async fn pauses(
     let mut db = ReadTx::lazy(&api.pools().load);
     let rows = reports::pauses(&mut db).await?;
     db.close().await?;
-    let rows: Vec<Value> = rows.iter().map(documents::runs::pause).collect();
-    Ok(Json(json!({ "paused": rows })))
+    Ok(Json(json!({ "paused": held_back(&rows, &caller) })))
+}
+
+/// What is held back. Who did it and why are for those who see everything: words may be about anybody's portfolio.
+pub(super) fn held_back(pauses: &[Pause], caller: &Caller) -> Value {
+    let rows = pauses.iter().map(|pause| {
+        let mut row = documents::runs::pause(pause);
+        if caller.only().is_some() {
+            row["who"] = Value::Null;
+            row["reason"] = Value::Null;
+        }
+        row
+    });
+    rows.collect()
 }
 
 /// Holds a lane or phase back: none of its tasks is begun.

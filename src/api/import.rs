@@ -238,6 +238,7 @@ async fn take(
     let mut document = receipt.document();
     document["dry_run"] = json!(dry_run);
     document["run"] = Value::Null;
+    document["run_reason"] = Value::Null;
     if run && !dry_run {
         let request = Request {
             trigger: Trigger::Onboarding,
@@ -248,10 +249,18 @@ async fn take(
             principal: caller.who.clone(),
             idempotency_key: None,
         };
-        let planned = engine::plan(api.engine(), &request).await?;
-        begin(api, planned.run);
-        document["run"] = unwaited(planned::document(&planned));
-        document["run"]["batch_run_id"] = json!(planned.run);
+        // The book is stored: what keeps it from being computed does not undo that.
+        match engine::plan(api.engine(), &request).await {
+            Ok(planned) => {
+                begin(api, planned.run);
+                document["run"] = unwaited(planned::document(&planned));
+                document["run"]["batch_run_id"] = json!(planned.run);
+            }
+            Err(error) => {
+                tracing::warn!(%error, portfolio = %receipt.portfolio.id, "a book was imported, and no run of it was planned");
+                document["run_reason"] = json!(Problem::from(error).detail);
+            }
+        }
     }
     let status = match receipt.status {
         Status::Created => StatusCode::CREATED,

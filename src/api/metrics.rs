@@ -38,12 +38,15 @@ pub(super) async fn metrics(caller: Caller, State(api): State<Api>) -> Result<Re
     let raised = alerts::counts(&mut db).await?;
     db.close().await?;
     let newest = Calendar::nyse().newest_eligible(api.clock().now()).ok();
-    let lag = gauges.newest_date.zip(newest).map(|(date, newest)| {
-        let sessions = Calendar::nyse().sessions(date, newest.date());
+    // The worst of them: one portfolio that is late is not hidden by others that are not.
+    let worst = gauges.published.keys().next();
+    let lag = worst.zip(newest).map(|(date, newest)| {
+        let sessions = Calendar::nyse().sessions(*date, newest.date());
         sessions.map_or(0, |sessions| sessions.len().saturating_sub(1))
     });
+    let lagging = newest.and_then(|newest| gauges.lagging(newest.date()));
     let mut text = Text::default();
-    text.gauges(&gauges, lag);
+    text.gauges(&gauges, lag, lagging);
     let raised = raised.iter().map(|(kind, n)| (label("kind", kind), *n));
     text.metric("alerts", "gauge", "Alerts by kind.", raised);
     text.workers(&workers);
@@ -95,7 +98,7 @@ impl Text {
         self.metric(name, "gauge", help, samples);
     }
 
-    fn gauges(&mut self, gauges: &Gauges, lag: Option<usize>) {
+    fn gauges(&mut self, gauges: &Gauges, lag: Option<usize>, lagging: Option<i64>) {
         let runs = gauges.runs.iter();
         let runs = runs.map(|(status, n)| (label("status", status), *n));
         self.metric("runs", "gauge", "Runs by status.", runs);
@@ -127,11 +130,12 @@ impl Text {
             help,
             gauges.longest_transaction_seconds,
         );
-        let help = "Mean coverage of the newest results, a fraction.";
+        let help = "Mean coverage of the newest published results of live portfolios, a fraction.";
         self.one("coverage", help, gauges.coverage);
-        let help =
-            "Sessions between the newest results and the newest session whose closes are final.";
+        let help = "Sessions between the newest published results of the live portfolio that is furthest behind and the newest session whose closes are final.";
         self.one("business_date_lag_sessions", help, lag);
+        let help = "Live portfolios without published results of the newest session whose closes are final, those without any among them.";
+        self.one("portfolios_lagging", help, lagging);
     }
 
     fn workers(&mut self, workers: &[WorkerRow]) {

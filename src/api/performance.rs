@@ -102,6 +102,8 @@ fn figures(data: &Value) -> Value {
 struct Found {
     portfolio: Portfolio,
     asked: Option<NaiveDate>,
+    /// Whether anything is published at all.
+    published: bool,
     /// The last day of the range, if readers may see it.
     last: Option<PublishedDay>,
     made: Option<Performance>,
@@ -121,6 +123,10 @@ async fn find(
     let strict = params.flag("strict")?;
     let mut db = ReadTx::lazy(&api.pools().load);
     let portfolio = caller.portfolio(&mut db, portfolio).await?;
+    if let (Some(symbol), Some(only)) = (&benchmark, caller.only()) {
+        let known = reports::symbols::universe_row(&mut db, Some(&only), symbol.as_str()).await?;
+        known.ok_or_else(|| Problem::not_found("symbol"))?;
+    }
     let newest = if strict {
         reports::newest_strict(&mut db, portfolio.id).await?
     } else {
@@ -169,6 +175,7 @@ async fn find(
     Ok(Found {
         portfolio,
         asked,
+        published: newest.is_some(),
         last,
         made,
         incomplete,
@@ -188,8 +195,8 @@ impl Found {
         let reason = match &self.asked {
             _ if made.is_some() => None,
             _ if self.incomplete.is_some() => Some("not_strict"),
-            Some(_) => Some("no_snapshot_in_range"),
-            None => Some("nothing_published"),
+            None if !self.published => Some("nothing_published"),
+            _ => Some("no_snapshot_in_range"),
         };
         let last = self.last.as_ref();
         let to = made.map(|made| made.to.date());

@@ -11,6 +11,7 @@ use super::Api;
 use super::auth::Caller;
 use super::params::{Params, id};
 use super::problem::Problem;
+use super::runs::cut;
 use super::shapes::{self, DeleteReceipt, Flows, Lots, Marks, Portfolios, Snapshots, Terms, keys};
 use super::tagged::{Asked, formed};
 use crate::domain::{CashFlow, Lot, Portfolio, PortfolioId, Symbol};
@@ -169,17 +170,18 @@ pub(super) async fn snapshots(
     let portfolio = caller
         .portfolio(&mut db, id("portfolio", &portfolio)?)
         .await?;
-    let days = reports::published_days(&mut db, portfolio.id, range, limit.into()).await?;
+    let bounded = from.is_some() || to.is_some() || range.after.is_some();
+    let limited = i64::from(limit) + 1;
+    let mut days = reports::published_days(&mut db, portfolio.id, range, limited).await?;
     db.close().await?;
-    let full = days.len() == usize::from(limit);
-    let next = days.last().filter(|_| full).map(|day| day.as_of);
+    let next = cut(&mut days, limit, |day| day.as_of);
     let rows: Value = days.iter().map(day).collect();
     let last = days.last();
     let document = json!({
         "portfolio_id": portfolio.id,
         "section": "snapshots",
         "available": last.is_some(),
-        "reason": last.is_none().then_some("nothing_published"),
+        "reason": last.is_none().then_some(if bounded { "no_snapshot_in_range" } else { "nothing_published" }),
         "as_of": last.map(|day| day.as_of),
         "calculation_date": range.to.or(last.map(|day| day.as_of)),
         "run_id": last.map(|day| day.run),

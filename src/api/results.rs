@@ -62,7 +62,8 @@ pub(super) async fn section(
     let csv = wants_csv(&headers);
     let form = if csv { "csv" } else { "json" };
     let (run, as_of) = (published.run, published.as_of);
-    let version = format!("{run}.{as_of}.{name}.{form}");
+    // Another release may show the same numbers in another form.
+    let version = format!("{run}.{as_of}.{name}.{form}.{}", env!("CARGO_PKG_VERSION"));
     // What is of other dates too is known first, and part of the tag: the bias statistic.
     let settled = !section.parts.contains(&Part::Bias);
     if settled && matches(&headers, &weak(&version)) {

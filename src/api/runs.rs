@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::Api;
 use super::auth::Caller;
+use super::control::held_back;
 use super::params::{Params, id};
 use super::problem::{Kind, Problem};
 use super::shapes::{CurrentRuns, RunDetail, RunDiff, RunHistory, RunSummary};
@@ -51,7 +52,7 @@ pub(super) async fn current(
             run: row.run.clone(),
             only: caller.only().filter(|_| row.shared),
         };
-        list.push(detail(api.pools(), &seen, false).await?);
+        list.push(detail(api.pools(), &caller, &seen, false).await?);
     }
     Ok(Json(json!({ "runs": list })))
 }
@@ -100,12 +101,27 @@ pub(super) async fn history(
     let limit = params.limit(PAGE)?;
     let cursor: Option<RunId> = params.one("cursor")?;
     let mut db = ReadTx::lazy(&api.pools().load);
-    let rows = reports::past(&mut db, &filter, cursor, limit.into()).await?;
+    if let Some(run) = cursor
+        && reports::find_run(&mut db, Some(run), "").await?.is_none()
+    {
+        return Err(Problem::field(
+            "cursor",
+            "no run has this id: begin without a cursor",
+        ));
+    }
+    // One more says whether there is another page.
+    let mut rows = reports::past(&mut db, &filter, cursor, i64::from(limit) + 1).await?;
     db.close().await?;
-    let full = rows.len() == usize::from(limit);
-    let next = rows.last().filter(|_| full).map(|row| row.run.id);
+    let next = cut(&mut rows, limit, |row| row.run.id);
     let rows: Vec<Value> = rows.iter().map(past).collect();
     Ok(Json(json!({ "runs": rows, "next": next })))
+}
+
+/// Keeps a page of rows; where there were more, says where the next one begins.
+pub(super) fn cut<R, C>(rows: &mut Vec<R>, limit: u16, cursor: impl Fn(&R) -> C) -> Option<C> {
+    let more = rows.len() > usize::from(limit);
+    rows.truncate(limit.into());
+    rows.last().filter(|_| more).map(cursor)
 }
 
 fn past(row: &PastRun) -> Value {
@@ -166,7 +182,7 @@ pub(super) async fn one(
 ) -> Result<Json<Value>, Problem> {
     params.only(&[])?;
     let seen = visible(&api, &caller, &run).await?;
-    Ok(Json(detail(api.pools(), &seen, true).await?))
+    Ok(Json(detail(api.pools(), &caller, &seen, true).await?))
 }
 
 /// A run as somebody sees it.
@@ -207,7 +223,12 @@ pub(crate) async fn visible(api: &Api, caller: &Caller, text: &str) -> Result<Se
     })
 }
 
-async fn detail(pools: &Pools, seen: &Seen, whole: bool) -> Result<Value, Problem> {
+async fn detail(
+    pools: &Pools,
+    caller: &Caller,
+    seen: &Seen,
+    whole: bool,
+) -> Result<Value, Problem> {
     let Seen { run, only } = seen;
     let only = only.as_deref();
     let phases = runs::phases(&pools.load, run.id, only).await?;
@@ -240,7 +261,7 @@ async fn detail(pools: &Pools, seen: &Seen, whole: bool) -> Result<Value, Proble
         let missing = reports::missing(&mut db, run.id, only).await?;
         value["missing"] = missing.iter().map(documents::runs::missing).collect();
         let pauses = reports::pauses(&mut db).await?;
-        value["paused"] = pauses.iter().map(documents::runs::pause).collect();
+        value["paused"] = held_back(&pauses, caller);
     }
     db.close().await?;
     Ok(value)

@@ -8,7 +8,7 @@ use super::Api;
 use super::auth::Caller;
 use super::params::{Params, id};
 use super::problem::Problem;
-use super::runs::{Seen, visible};
+use super::runs::{Seen, cut, visible};
 use super::shapes::{TaskDetail, Tasks};
 use crate::documents;
 use crate::documents::tasks::one::{self as whole, Whole};
@@ -56,14 +56,14 @@ pub(super) async fn list(
     let limit = params.limit(PAGE)?;
     let cursor = params.one::<i64>("cursor")?.map(TaskId);
     let mut db = ReadTx::lazy(&api.pools().load);
-    let tasks = tasks_report::list(&mut db, &filter, cursor, limit.into()).await?;
+    let mut tasks = tasks_report::list(&mut db, &filter, cursor, i64::from(limit) + 1).await?;
     let errors = tasks_report::errors(&mut db, &filter).await?;
     db.close().await?;
-    let full = tasks.len() == usize::from(limit);
+    let next = cut(&mut tasks, limit, |task| task.id);
     Ok(Json(json!({
         "tasks": tasks.iter().map(documents::tasks::document).collect::<Vec<_>>(),
         "errors": errors.iter().map(documents::errors::document).collect::<Vec<_>>(),
-        "next": tasks.last().filter(|_| full).map(|task| task.id),
+        "next": next,
     })))
 }
 

@@ -56,6 +56,8 @@ struct Frame<'a> {
     legend: Vec<(String, &'a str)>,
     /// Whether it runs over time: where it is wider than the screen, its newest end is shown first.
     dated: bool,
+    /// Whether marks of it lead somewhere: what stands in a picture is hidden from who cannot see it, links too.
+    links: bool,
 }
 
 impl<'a> Frame<'a> {
@@ -66,18 +68,20 @@ impl<'a> Frame<'a> {
             height,
             legend: Vec::new(),
             dated: false,
+            links: false,
         }
     }
 }
 
-/// The frame of every chart: a picture with a name, and its numbers.
+/// The frame of every chart: a picture with a name, or a group where there are links in it, and its numbers.
 fn figure(frame: &Frame<'_>, marks: &Markup, numbers: &Numbers) -> Markup {
     let (label, height) = (frame.label, frame.height);
     let view = format!("0 0 {WIDTH} {height:.0}");
+    let role = if frame.links { "group" } else { "img" };
     html! {
         figure.chart {
             div.scroll.dated[frame.dated] tabindex="0" role="group" aria-label=(label) {
-                svg viewBox=(view) role="img" aria-label=(label) { (marks) }
+                svg viewBox=(view) role=(role) aria-label=(label) { (marks) }
             }
             @if frame.legend.len() > 1 {
                 ul.legend { @for (colour, name) in &frame.legend {
@@ -139,6 +143,87 @@ mod tests {
         );
         assert!(text.contains("<th scope=\"row\">&lt;b&gt;</th>"), "{text}");
         assert!(!text.contains("style"), "{text}");
+    }
+
+    #[test]
+    fn links_do_not_stand_in_a_picture() {
+        let mut frame = Frame::plain("sessions", 40.0);
+        frame.links = true;
+        let text = figure(&frame, &html! {}, &Numbers::default()).into_string();
+        assert!(!text.contains("role=\"img\""), "{text}");
+        let group = "<svg viewBox=\"0 0 720 40\" role=\"group\" aria-label=\"sessions\">";
+        assert!(text.contains(group), "{text}");
+    }
+
+    const STYLE: &str = include_str!("assets/style.css");
+
+    /// What the style sheet says of a property for just this selector, in its order: of a colour first for light, then for dark.
+    fn declared(selector: &str, property: &str) -> Vec<&'static str> {
+        let rules = STYLE.split('}').filter_map(|rule| rule.rsplit_once('{'));
+        let own = rules.filter(|(selectors, _)| {
+            // What stands before is a comment or the condition of the block.
+            let selectors = selectors.rsplit(['{', '/']).next().unwrap_or_default();
+            selectors.split(',').any(|one| one.trim() == selector)
+        });
+        let pairs = own.flat_map(|(_, body)| body.split(';'));
+        let pairs = pairs.filter_map(|pair| pair.split_once(':'));
+        pairs
+            .filter(|(name, _)| name.trim() == property)
+            .map(|(_, value)| value.trim())
+            .collect()
+    }
+
+    /// Red, green and blue of `var(--name)`.
+    fn colour(value: &str, dark: bool) -> [f64; 3] {
+        let name = value.trim_start_matches("var(").trim_end_matches(')');
+        let both = declared(":root", name);
+        assert_eq!(both.len(), 2, "{name}");
+        let digits = both[usize::from(dark)].trim_start_matches('#');
+        let part = |place: usize| {
+            let wide = digits.len() / 3;
+            let part = &digits[place * wide..(place + 1) * wide];
+            let part = part.repeat(3 - wide);
+            f64::from(u8::from_str_radix(&part, 16).unwrap()) / 255.0
+        };
+        [part(0), part(1), part(2)]
+    }
+
+    /// Of two colours, as WCAG 2 defines it.
+    fn contrast(a: [f64; 3], b: [f64; 3]) -> f64 {
+        let luminance = |colour: [f64; 3]| {
+            let [red, green, blue] = colour.map(|part| {
+                if part <= 0.04045 {
+                    part / 12.92
+                } else {
+                    ((part + 0.055) / 1.055).powf(2.4)
+                }
+            });
+            0.2126 * red + 0.7152 * green + 0.0722 * blue
+        };
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn the_sign_in_a_cell_can_be_read_on_every_colour() {
+        let states = "done succeeded warning partial failed dead missing ready stale running";
+        let shades = "p0 p1 p2 p3 p4 p5 n0 n1 n2 n3 n4 n5";
+        for class in states.split(' ').chain(shades.split(' ')) {
+            let cell = format!("svg rect.{class}");
+            let fill = declared(&cell, "fill");
+            let fill = fill.last().expect(class);
+            let opacity = declared(&cell, "opacity");
+            let opacity: f64 = opacity.last().map_or(1.0, |part| part.parse().unwrap());
+            let mut sign = declared("svg text.sign", "fill");
+            sign.extend(declared(&format!("{cell} + text.sign"), "fill"));
+            let sign = sign.last().expect(class);
+            for dark in [false, true] {
+                let (over, under) = (colour(fill, dark), colour("var(--ground)", dark));
+                let seen = [0, 1, 2].map(|n| opacity * over[n] + (1.0 - opacity) * under[n]);
+                let found = contrast(seen, colour(sign, dark));
+                assert!(found >= 4.5, "{class}, dark {dark}: {found:.2}");
+            }
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use maud::{Markup, html};
 use rust_decimal::Decimal;
 
 use super::frame;
+use super::login::encoded;
 use super::session::Visitor;
 use super::text::{cli, facts, or_dash, run_link};
 use crate::api::Api;
@@ -68,11 +69,16 @@ struct How<'a>(&'a Report);
 impl How<'_> {
     /// A number that leads to how it was computed.
     fn link(&self, metric: &str, shown: &str) -> Markup {
+        self.link_on(self.0.published.as_of, metric, shown)
+    }
+
+    /// The same for a number of another published date.
+    fn link_on(&self, date: NaiveDate, metric: &str, shown: &str) -> Markup {
         let id = self.0.portfolio.id;
-        let as_of = self.0.published.as_of;
         let title = format!("How {metric} was computed");
+        let metric = segment(metric);
         html! {
-            a.how href=(format!("/portfolios/{id}/explain/{metric}?date={as_of}")) title=(title) { (shown) }
+            a.how href=(format!("/portfolios/{id}/explain/{metric}?date={date}")) title=(title) { (shown) }
         }
     }
 
@@ -86,6 +92,11 @@ impl How<'_> {
         let none = || html! { span.soft { (reason.unwrap_or("not computed")) } };
         shown.map_or_else(none, |shown| self.link(metric, &shown))
     }
+}
+
+/// A text as one segment of a path. A colon may stand in it as it is, and metrics are easier to read with theirs.
+fn segment(text: &str) -> String {
+    encoded(text).replace('/', "%2F").replace("%3A", ":")
 }
 
 fn nothing(portfolio: &Portfolio, date: Option<NaiveDate>, reason: &str) -> Markup {
@@ -204,6 +215,20 @@ fn signed(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_metric_is_one_segment_of_the_link_whatever_is_in_its_names() {
+        let report = crate::documents::portfolio::sample::report();
+        let link = How(&report).link("sector:Oil/Gas? #1 100%:net_value", "5");
+        let wanted = format!(
+            "href=\"/portfolios/{}/explain/sector:Oil%2FGas%3F%20%231%20100%25:net_value?date=2016-12-30\"",
+            report.portfolio.id
+        );
+        let link = link.into_string();
+        assert!(link.contains(&wanted), "{link}");
+        // What looks like an encoded colon is none.
+        assert_eq!(segment("a%3Ab:c"), "a%253Ab:c");
+    }
 
     #[test]
     fn money_and_percentages_are_written_for_people() {

@@ -87,8 +87,10 @@ pub(super) fn no_cookie(secure: &str) -> String {
 
 /// What a cookie says where the browser's connection is encrypted: by this process, or by a proxy that ends TLS and says so.
 pub(super) fn secure(headers: &HeaderMap, encrypted: bool) -> &'static str {
+    // Of several proxies each adds what it saw; the browser's connection is the first.
     let told = headers.get("x-forwarded-proto");
-    if encrypted || told.is_some_and(|scheme| scheme == "https") {
+    let told = told.and_then(|schemes| schemes.to_str().ok()?.split(',').next());
+    if encrypted || told.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https")) {
         "; Secure"
     } else {
         ""
@@ -188,7 +190,12 @@ mod tests {
             "{plain}"
         );
         let proxied = headers(&[("x-forwarded-proto", "https")]);
-        for secure in [secure(&proxied, false), secure(&headers(&[]), true)] {
+        let twice = headers(&[("x-forwarded-proto", "HTTPS, http")]);
+        for secure in [
+            secure(&proxied, false),
+            secure(&twice, false),
+            secure(&headers(&[]), true),
+        ] {
             assert!(cookie(&fresh, secure).ends_with("; Secure"));
         }
     }

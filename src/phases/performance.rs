@@ -133,7 +133,7 @@ pub struct Sources {
     risk_free_rate: f64,
 }
 
-/// Reads; `None` where the range has no snapshot.
+/// Reads; `None` where nothing of the range is published.
 pub async fn load(
     db: &mut ReadTx<'_>,
     portfolio: &Portfolio,
@@ -141,7 +141,12 @@ pub async fn load(
 ) -> Result<Option<Sources>> {
     let calendar = Calendar::nyse();
     let permanent = |error: crate::domain::CalendarError| Error::Permanent(error.to_string());
-    let stored = reports::snapshots(db, portfolio.id, question.from, question.to).await?;
+    let mut stored = reports::snapshots(db, portfolio.id, question.from, question.to).await?;
+    // The range ends where what is published does; what is not, in between, is a gap.
+    let end = stored.iter().rposition(|day| day.published);
+    stored.truncate(end.map_or(0, |end| end + 1));
+    let begin = stored.iter().position(|day| day.published);
+    stored.drain(..begin.unwrap_or_default());
     let (Some(first), Some(last)) = (stored.first(), stored.last()) else {
         return Ok(None);
     };
@@ -248,12 +253,14 @@ pub(super) fn day(date: TradingDate) -> i32 {
 
 /// The first session that cannot be chained, if any.
 fn gap(stored: &[SnapshotDay], sessions: &[TradingDate]) -> Option<String> {
-    let known: BTreeMap<NaiveDate, bool> =
-        stored.iter().map(|day| (day.as_of, day.current)).collect();
+    let known: BTreeMap<NaiveDate, bool> = stored
+        .iter()
+        .map(|day| (day.as_of, day.published))
+        .collect();
     sessions.iter().find_map(|session| {
         let why = match known.get(&session.date()) {
             Some(true) => return None,
-            Some(false) => "is stale",
+            Some(false) => "is not published",
             None => "is missing",
         };
         Some(format!("the snapshot of {session} {why}: run its date"))

@@ -30,10 +30,10 @@ pub struct Pause {
     pub kind: String,
     /// Which.
     pub name: String,
-    /// Who did it.
-    pub who: String,
-    /// Why.
-    pub reason: String,
+    /// Who did it; null for those who see only some portfolios.
+    pub who: Option<String>,
+    /// Why; null for them, too.
+    pub reason: Option<String>,
     /// Since when.
     pub since: DateTime<Utc>,
 }

@@ -42,6 +42,8 @@ pub struct ImportReceipt {
     pub unchanged: u64,
     /// The run that was planned over all its dates; null where none was asked for.
     pub run: Option<RunReceipt>,
+    /// Why no run was planned although one was asked for: the book is stored all the same.
+    pub run_reason: Option<String>,
 }
 
 /// A lot of a receipt.

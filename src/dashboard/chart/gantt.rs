@@ -43,7 +43,7 @@ pub fn gantt(label: &str, spans: &[Span], text: impl Fn(f64) -> String) -> Marku
                 (clipped(&span.name, 26)) title { (span.name) }
             }
             @match &span.link {
-                Some(link) => a href=(link) { (mark(span, x, y)) },
+                Some(link) => a href=(link) aria-label=(format!("{}: {}", span.name, span.text)) { (mark(span, x, y)) },
                 None => (mark(span, x, y)),
             }
             text.number x=(at(x.at(span.to) + 4.0)) y=(at(y + ROW * 0.65)) { (text(span.to - span.from)) }
@@ -59,7 +59,11 @@ pub fn gantt(label: &str, spans: &[Span], text: impl Fn(f64) -> String) -> Marku
         ];
         numbers.rows.push(cells.into());
     }
-    figure(&Frame::plain(label, height), &marks, &numbers)
+    let frame = Frame {
+        links: spans.iter().any(|span| span.link.is_some()),
+        ..Frame::plain(label, height)
+    };
+    figure(&frame, &marks, &numbers)
 }
 
 fn mark(span: &Span, x: Scale, y: f64) -> Markup {
@@ -94,6 +98,15 @@ mod tests {
             text.contains("<title>analytics: 10 tasks</title>"),
             "{text}"
         );
+        assert!(text.contains("role=\"img\""), "{text}");
+        let mut led = span("market-data", 0.0, 5.0);
+        led.link = Some("/runs/1".into());
+        let led = gantt("phases", &[led], |seconds| format!("{seconds:.0} s")).into_string();
+        assert!(
+            led.contains("<a href=\"/runs/1\" aria-label=\"market-data: 10 tasks\">"),
+            "{led}"
+        );
+        assert!(!led.contains("role=\"img\""), "{led}");
         assert!(
             gantt("phases", &[], |s| s.to_string())
                 .into_string()

@@ -58,7 +58,9 @@ fn cells(label: &str, columns: &[String], rows: &[HeatRow], dated: bool) -> Mark
             @for (place, cell) in row.cells.iter().enumerate() {
                 @let x = NAMES + place as f64 * wide;
                 @match &cell.link {
-                    Some(link) => a href=(link) { (square(cell, x, y, wide, high)) },
+                    Some(link) => a href=(link) aria-label=(format!("{}, {}", row.name, cell.text)) {
+                        (square(cell, x, y, wide, high))
+                    },
                     None => (square(cell, x, y, wide, high)),
                 }
             }
@@ -71,8 +73,10 @@ fn cells(label: &str, columns: &[String], rows: &[HeatRow], dated: bool) -> Mark
             .rows
             .push(std::iter::once(row.name.clone()).chain(cells).collect());
     }
+    let mut all = rows.iter().flat_map(|row| &row.cells);
     let frame = Frame {
         dated,
+        links: all.any(|cell| cell.link.is_some()),
         ..Frame::plain(label, height)
     };
     figure(&frame, &marks, &numbers)
@@ -150,12 +154,18 @@ mod tests {
         }];
         let text = grid("sessions", &["12-30".into()], &rows).into_string();
         assert!(
-            text.contains("<a href=\"/runs/1\"><g class=\"cell\"><title>2016-12-30: done</title>"),
+            text.contains(
+                "<a href=\"/runs/1\" aria-label=\"market-data, 2016-12-30: done\"><g class=\"cell\">\
+                 <title>2016-12-30: done</title>"
+            ),
             "{text}"
         );
+        // What is in a picture cannot be followed by who hears it.
+        assert!(!text.contains("role=\"img\""), "{text}");
         let names = ["A".to_owned(), "B".to_owned()];
         let values = [vec![Some(1.0), None], vec![None, Some(1.0)]];
         let text = correlation("correlation", &names, &values).into_string();
+        assert!(text.contains("role=\"img\""), "{text}");
         assert_eq!(text.matches("class=\"p5\"").count(), 2, "{text}");
         assert_eq!(text.matches("class=\"missing\"").count(), 2, "{text}");
     }

@@ -65,7 +65,7 @@ pub fn line(label: &str, axis: &[String], lines: &[Line], text: impl Fn(f64) -> 
             }
             @for (place, value) in line.values.iter().enumerate() {
                 @if let Some(value) = value {
-                    circle class=(if line.shape == Shape::Marks { "mark".to_owned() } else { class("dot", number) }) cx=(at(x(place))) cy=(at(y.at(*value))) r=(if line.shape == Shape::Marks { "4" } else { "3" }) {
+                    circle class=(dot(line, number, place)) cx=(at(x(place))) cy=(at(y.at(*value))) r=(if line.shape == Shape::Marks { "4" } else { "3" }) {
                         title { (line.name) ", " (axis.get(place).map_or("", String::as_str)) ": " (text(*value)) }
                     }
                 }
@@ -105,6 +105,21 @@ pub fn line(label: &str, axis: &[String], lines: &[Line], text: impl Fn(f64) -> 
 
 fn class(what: &str, series: usize) -> String {
     format!("{what} s{}", series % SERIES)
+}
+
+/// Of the mark at a value: without a neighbour no line leads to it, so that it must be seen itself.
+fn dot(line: &Line, number: usize, place: usize) -> String {
+    let known = |place: Option<usize>| {
+        let value = place.and_then(|place| line.values.get(place));
+        value.is_some_and(Option::is_some)
+    };
+    if line.shape == Shape::Marks {
+        "mark".to_owned()
+    } else if known(place.checked_sub(1)) || known(place.checked_add(1)) {
+        class("dot", number)
+    } else {
+        class("dot lone", number)
+    }
 }
 
 /// The parts of a line between its gaps.
@@ -157,6 +172,9 @@ mod tests {
         assert_eq!(text.matches("class=\"line s0\"").count(), 2, "{text}");
         assert_eq!(text.matches("<circle").count(), 3);
         assert!(text.contains("<title>NAV, d: 4 $</title>"), "{text}");
+        // The last one has no neighbour.
+        assert_eq!(text.matches("class=\"dot s0\"").count(), 2, "{text}");
+        assert_eq!(text.matches("class=\"dot lone s0\"").count(), 1, "{text}");
         assert!(text.contains("<td>missing</td>"), "{text}");
         assert!(text.contains("d=\"M80.0 212.0L289.3 145.3\""), "{text}");
     }

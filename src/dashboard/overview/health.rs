@@ -18,7 +18,9 @@ pub(super) fn health(gauges: &Gauges, living: usize, pickup: Option<[f64; 2]>) -
                     ("Oldest ready task waits", html! { (gauges.oldest_ready_seconds.map_or_else(|| "–".into(), duration)) }),
                     ("Tasks waited: median", html! { (pickup.map_or_else(|| "–".into(), |waits| milliseconds(waits[0]))) }),
                     ("Tasks waited: 99 of 100 at most", html! { (pickup.map_or_else(|| "–".into(), |waits| milliseconds(waits[1]))) }),
-                    ("Newest results", html! { (or_dash(gauges.newest_date)) }),
+                    ("Newest results", html! { (or_dash(gauges.published.keys().next_back())) }),
+                    ("Newest results of the portfolio furthest behind", html! { (or_dash(gauges.published.keys().next())) }),
+                    ("Portfolios without results", html! { (gauges.unpublished.values().sum::<i64>()) }),
                 ]))
                 @if living == 0 { div.alert role="status" { "No worker is alive. " code { "sigmabatch-worker" } " starts one." } }
             }

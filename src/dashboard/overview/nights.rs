@@ -57,10 +57,11 @@ pub(super) fn nights(dates: &[NaiveDate], sessions: &[SessionPhase]) -> Markup {
 fn state(cell: Option<&SessionPhase>) -> (&'static str, &'static str) {
     match cell {
         None => ("missing", "·"),
-        Some(cell) if cell.cancelled && !cell.finished => ("missing", "–"),
-        Some(cell) if !cell.finished && cell.opened => ("running", "▸"),
-        Some(cell) if !cell.finished => ("ready", "…"),
-        Some(cell) if cell.unrepaired > 0 && cell.dead >= cell.total => ("failed", "✕"),
+        Some(cell) if !cell.finished && !cell.cancelled && cell.opened => ("running", "▸"),
+        // What died and is not being done again is not hidden by a run that waits or was cancelled.
+        Some(cell) if !cell.finished && cell.unrepaired == 0 && cell.cancelled => ("missing", "–"),
+        Some(cell) if !cell.finished && cell.unrepaired == 0 => ("ready", "…"),
+        Some(cell) if cell.unrepaired > 0 && !cell.others => ("failed", "✕"),
         Some(cell) if cell.dead > 0 || cell.cancelled => ("warning", "!"),
         Some(cell) if cell.stale => ("stale", "~"),
         Some(_) => ("done", "✓"),
@@ -109,9 +110,9 @@ mod tests {
             cancelled: false,
             opened: true,
             finished: true,
-            total: 2,
             dead: 0,
             unrepaired: 0,
+            others: false,
             stale: false,
         };
         let of = |change: fn(&mut SessionPhase)| {
@@ -122,7 +123,10 @@ mod tests {
         assert_eq!(state(None).0, "missing");
         assert_eq!(of(|_| {}), "done");
         assert_eq!(of(|cell| cell.stale = true), "stale");
-        assert_eq!(of(|cell| cell.dead = 1), "warning");
+        assert_eq!(
+            of(|cell| (cell.dead, cell.unrepaired, cell.others) = (1, 1, true)),
+            "warning"
+        );
         assert_eq!(of(|cell| (cell.dead, cell.unrepaired) = (2, 1)), "failed");
         assert_eq!(of(|cell| (cell.dead, cell.unrepaired) = (2, 0)), "warning");
         assert_eq!(of(|cell| cell.finished = false), "running");
@@ -134,5 +138,18 @@ mod tests {
             of(|cell| (cell.finished, cell.cancelled) = (false, true)),
             "missing"
         );
+        // The dead of an earlier run are there until they are done again.
+        let dead = |opened, cancelled| SessionPhase {
+            finished: false,
+            dead: 2,
+            unrepaired: 2,
+            opened,
+            cancelled,
+            ..base.clone()
+        };
+        let word = |opened, cancelled| state(Some(&dead(opened, cancelled))).0;
+        assert_eq!(word(true, false), "running");
+        assert_eq!(word(false, false), "failed");
+        assert_eq!(word(true, true), "failed");
     }
 }

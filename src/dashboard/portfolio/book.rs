@@ -7,7 +7,7 @@ use crate::dashboard::chart::{Bar, bars};
 use crate::dashboard::text::{facts, or_dash};
 use crate::documents::portfolio as documents;
 use crate::domain::money as exact;
-use crate::store::reports::{NO_BENCHMARK, Report};
+use crate::store::reports::{NO_BENCHMARK, Position, Report};
 
 pub(super) fn sections(report: &Report, how: &How<'_>) -> Markup {
     let sectors = report.sectors.iter().map(|sector| Bar {
@@ -62,14 +62,39 @@ fn active_weights(report: &Report, how: &How<'_>) -> Markup {
                 thead { tr { th scope="col" { "Sector" } th.n scope="col" { "Net weight" } th.n scope="col" { "Benchmark" }
                     th.n scope="col" { "Active weight" } } }
                 tbody { @for row in rows {
+                    @let active = format!("active_weight:{}:{}", row.benchmark, row.sector);
+                    // A sector that is not held has no row of its own: that it weighs nothing is told with the difference.
+                    @let held = report.sectors.iter().any(|own| own.sector == row.sector);
+                    @let net = if held { format!("sector:{}:net_weight", row.sector) } else { active.clone() };
                     tr {
                         th scope="row" { (row.sector) }
-                        td.n { (or_dash(row.net_weight.map(percent))) }
+                        td.n { (how.of(&net, row.net_weight.map(percent))) }
                         td.n { (percent(row.benchmark_weight)) }
-                        td.n { (how.of(&format!("active_weight:{}:{}", row.benchmark, row.sector), row.active_weight.map(percent))) }
+                        td.n { (how.of(&active, row.active_weight.map(percent))) }
                     } } }
             } }
         }
+    }
+}
+
+/// The slope of a lot on the market with its interval. It is that of the fit of what it moves with, and leads there.
+fn slope(lot: &Position, market: &str, report: &Report, how: &How<'_>) -> Markup {
+    let Some(slope) = lot.betas.get(market) else {
+        return html! { "–" };
+    };
+    let shown = match slope.interval {
+        Some((low, high)) => format!("{:.2} ({low:.2} to {high:.2})", slope.beta),
+        None => format!("{:.2}", slope.beta),
+    };
+    let symbol = lot.underlying.as_deref().unwrap_or(lot.symbol.as_str());
+    let mut fits = report.fits.iter();
+    let fit = fits.find(|fit| fit.symbol.as_str() == symbol && fit.reason.is_none());
+    // A factor that the fit left out has no slope there.
+    let fitted = fit.and_then(|fit| fit.slopes.get(market));
+    if fitted.is_some_and(|own| own.beta.to_bits() == slope.beta.to_bits()) {
+        how.link(&format!("fit:{symbol}:{market}:beta"), &shown)
+    } else {
+        html! { (shown) }
     }
 }
 
@@ -87,22 +112,18 @@ fn positions(report: &Report, how: &How<'_>) -> Markup {
                 th scope="col" { "Quality" } th.n scope="col" { "Value" } th.n scope="col" { "Weight" } th.n scope="col" { "Unrealised" }
                 th scope="col" { "Sector" } th.n scope="col" { "Market beta" } th scope="col" { "Note" } } }
             tbody { @for lot in &report.positions {
-                @let slope = lot.betas.get(market);
                 @let of = |number: &str| format!("lot:{}:{number}", lot.id);
                 tr {
                     th scope="row" { (lot.symbol) }
                     td { (lot.position_type) }
-                    td.n { (lot.quantity.normalize()) }
+                    td.n { (how.link(&of("quantity"), &lot.quantity.normalize().to_string())) }
                     td.n { (how.link(&of("price"), &lot.price.normalize().to_string())) }
                     td { (lot.quality.as_str()) }
                     td.n { (how.link(&of("value"), &money(lot.market_value))) }
                     td.n { (or_dash(documents::weight(lot.market_value, nav).map(percent))) }
                     td.n { (how.link(&of("unrealised"), &money(lot.unrealised))) }
                     td { (or_dash(lot.sector.as_deref())) }
-                    td.n { (or_dash(slope.map(|slope| match slope.interval {
-                        Some((low, high)) => format!("{:.2} ({low:.2} to {high:.2})", slope.beta),
-                        None => format!("{:.2}", slope.beta),
-                    }))) }
+                    td.n { (slope(lot, market, report, how)) }
                     td { (documents::left_out(lot, report).map_or("", String::as_str)) }
                 } } }
         } }

@@ -92,7 +92,7 @@ fn value_at_risk(report: &Report, how: &How<'_>, days: &History) -> Markup {
                     } } } }
             } }
         }
-        (history::breaches(days))
+        (history::breaches(days, how))
     }
 }
 

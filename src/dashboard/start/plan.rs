@@ -86,9 +86,9 @@ pub(super) fn confirm(plan: &Value, params: &Params) -> Markup {
         .filter_map(Value::as_u64)
         .sum();
     let dates = plan["dates"].as_array().map_or(0, Vec::len);
-    let given = CHOICE.iter().filter_map(|(name, option)| {
-        let value = params.one::<String>(name).ok().flatten()?;
-        Some((*name, *option, value))
+    let given = CHOICE.iter().flat_map(|(name, option)| {
+        let values = params.all::<String>(name).unwrap_or_default();
+        values.into_iter().map(move |value| (*name, *option, value))
     });
     let given: Vec<(&str, &str, String)> = given.collect();
     let mut words = vec!["run"];

@@ -1,5 +1,7 @@
 //! Numbers for a monitoring system, of one snapshot.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 
 use crate::store::{Attempt, ReadTx, Result};
@@ -19,15 +21,28 @@ pub struct Gauges {
     pub phase_seconds: Vec<(String, f64)>,
     /// Seconds of the longest transaction on the server.
     pub longest_transaction_seconds: Option<f64>,
-    /// Mean coverage of the newest result of each portfolio, a fraction.
+    /// Mean coverage of the newest published date of each live portfolio, a fraction.
     pub coverage: Option<f64>,
-    /// The newest date for which there are results.
-    pub newest_date: Option<NaiveDate>,
+    /// How many live portfolios have which date as their newest published one.
+    pub published: BTreeMap<NaiveDate, i64>,
+    /// How many live portfolios have nothing published, by inception.
+    pub unpublished: BTreeMap<NaiveDate, i64>,
     /// Seconds that tasks of the newest finished run with tasks waited, from when they could be claimed until they were, for each of [`QUANTILES`]; nothing
     /// without such tasks.
     pub pickup: Vec<f64>,
     /// The same of the tasks of phase 6 of the newest finished run that has some, from their beginning to their commit.
     pub analytics: Vec<f64>,
+}
+
+impl Gauges {
+    /// Live portfolios whose results of a session are not published, later ones neither; those that began after it are not
+    /// late. Nothing without live portfolios.
+    pub fn lagging(&self, session: NaiveDate) -> Option<i64> {
+        let late = self.published.range(..session);
+        let missing = self.unpublished.range(..=session);
+        let some = !self.published.is_empty() || !self.unpublished.is_empty();
+        some.then(|| late.chain(missing).map(|(_, n)| n).sum())
+    }
 }
 
 /// Which durations are told: the one in the middle, the one that 99 of 100 do not exceed, the longest.
@@ -76,16 +91,14 @@ pub async fn gauges(db: &mut ReadTx<'_>) -> Result<Gauges> {
                    join run_phase p on p.run_id = t.run_id and p.phase = t.phase and p.opened_at is not null
                    where t.finished_at is null and t.state = 'ready' and t.ready_at <= now()) as oldest_ready,
                   (select extract(epoch from now() - min(xact_start))::float8 from pg_stat_activity
-                   where datname = current_database() and pid <> pg_backend_pid()) as longest,
-                  (select avg(c.coverage) from (select distinct on (portfolio_id) coverage from completeness
-                                                order by portfolio_id, as_of desc) c) as coverage,
-                  (select max(as_of) from completeness) as newest_date"#
+                   where datname = current_database() and pid <> pg_backend_pid()) as longest"#
     )
     .fetch_one(db.connection().await?)
     .await
     .attempt("measuring")?;
     let pickup = pickup(db).await?;
     let analytics = analytics(db).await?;
+    let newest = newest(db).await?;
     Ok(Gauges {
         pickup,
         analytics,
@@ -101,8 +114,55 @@ pub async fn gauges(db: &mut ReadTx<'_>) -> Result<Gauges> {
             .map(|row| (row.phase, row.seconds))
             .collect(),
         longest_transaction_seconds: one.longest,
-        coverage: one.coverage,
-        newest_date: one.newest_date,
+        coverage: newest.coverage,
+        published: newest.published,
+        unpublished: newest.unpublished,
+    })
+}
+
+/// How far the live portfolios have come.
+struct Newest {
+    coverage: Option<f64>,
+    published: BTreeMap<NaiveDate, i64>,
+    unpublished: BTreeMap<NaiveDate, i64>,
+}
+
+async fn newest(db: &mut ReadTx<'_>) -> Result<Newest> {
+    let rows = sqlx::query!(
+        // Dates are looked at from the newest on, and the first published one ends it, as in `newest_of_each`.
+        r#"select d.as_of as "as_of?", case when d.as_of is null then p.inception end as "inception?", count(*) as "n!",
+                  sum(d.coverage) as "coverage?", count(d.coverage)::float8 as "covered!"
+           from portfolios p
+           left join lateral (
+               select n.as_of, n.coverage
+               from (select as_of from portfolio_snapshots where portfolio_id = p.id order by as_of desc) s
+               cross join lateral (
+                   select v.as_of, c.coverage
+                   from published_dates v
+                   join completeness c on c.portfolio_id = v.portfolio_id and c.as_of = v.as_of
+                   where v.portfolio_id = p.id and v.as_of = s.as_of
+                   offset 0
+               ) n
+               order by s.as_of desc limit 1
+           ) d on true
+           where p.deleted_at is null
+           group by 1, 2"#
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("measuring how far the portfolios have come")?;
+    let sum: f64 = rows.iter().filter_map(|row| row.coverage).sum();
+    let covered: f64 = rows.iter().map(|row| row.covered).sum();
+    Ok(Newest {
+        coverage: (covered > 0.0).then(|| sum / covered),
+        published: rows
+            .iter()
+            .filter_map(|row| Some((row.as_of?, row.n)))
+            .collect(),
+        unpublished: rows
+            .iter()
+            .filter_map(|row| Some((row.inception?, row.n)))
+            .collect(),
     })
 }
 

@@ -21,8 +21,8 @@ pub struct SnapshotDay {
     pub large_flow: bool,
     /// Modelled gross over gross, a fraction.
     pub coverage: Option<f64>,
-    /// Whether no input changed since it was computed.
-    pub current: bool,
+    /// Whether readers may see it: its analytics are there, and no input of either changed since.
+    pub published: bool,
 }
 
 /// The snapshots of a range, by date; open ends where none are given.
@@ -34,11 +34,11 @@ pub async fn snapshots(
 ) -> Result<Vec<SnapshotDay>> {
     sqlx::query_as!(
         SnapshotDay,
-        r#"with stale as materialized (
-               select as_of from stale_result_sets where kind = 'pnl-snapshots' and owner = $1::uuid::text
+        r#"with published as materialized (
+               select as_of from published_dates where portfolio_id = $1
            )
            select s.as_of, s.nav, s.external_flows, s.pnl_day, s.large_flow, c.coverage as "coverage?",
-                  not exists (select from stale where stale.as_of = s.as_of) as "current!"
+                  exists (select from published where published.as_of = s.as_of) as "published!"
            from portfolio_snapshots s left join completeness c using (portfolio_id, as_of)
            where s.portfolio_id = $1 and ($2::date is null or s.as_of >= $2) and ($3::date is null or s.as_of <= $3)
            order by s.as_of"#,

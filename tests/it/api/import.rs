@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Served;
-use crate::market::close;
+use crate::market::{close, small};
 use crate::world::{World, shipped};
 
 const TERMS: &str = "name=scotty&opening_equity=250000&inception=2016-01-04";
@@ -48,6 +48,31 @@ async fn a_book_is_imported_and_run_by_a_form() {
         .texts("select target from audit where action = 'import'")
         .await;
     assert_eq!(audited, [made["portfolio_id"].as_str().unwrap()]);
+}
+
+/// On a Saturday a book may begin, but there is no session of it yet: it is stored, no run is planned, and the answer says both.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_book_that_cannot_be_run_yet_is_stored_all_the_same() {
+    let world = World::at("2016-12-31T18:00:00Z", small()).await;
+    let served = Served::new(&world).await;
+    let late = json!({ "name": "late", "opening_equity": "1000", "inception": "2016-12-31",
+                       "positions": [{ "symbol": "AAA", "quantity": "1", "entry_price_per_share": "100", "entry_date": "2016-12-31",
+                                       "investment_class": "PUBLIC" }] });
+    let made = served
+        .operator
+        .post("/api/v1/portfolios?run=true", &late)
+        .await
+        .expect(201);
+    assert_eq!(
+        (&made["status"], &made["run"]),
+        (&json!("created"), &json!(null))
+    );
+    assert!(
+        made["run_reason"].as_str().unwrap().contains("2016-12-31"),
+        "{made}"
+    );
+    assert_eq!(world.count("select count(*) from portfolios").await, 1);
+    assert_eq!(world.count("select count(*) from run").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

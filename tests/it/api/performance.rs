@@ -16,6 +16,14 @@ async fn performance_is_what_the_command_line_computes() {
         (&none["available"], &none["reason"]),
         (&json!(false), &json!("nothing_published"))
     );
+    let other = world
+        .book(
+            "other",
+            "100000",
+            "2016-12-19",
+            &["CCC,10,70,2016-12-19,PUBLIC"],
+        )
+        .await;
     world.worker().await;
     let planned = world.run(&request(range("2016-12-19", "2016-12-30"))).await;
     let (code, told) = world.command(&["performance", "book"]).await;
@@ -49,14 +57,82 @@ async fn performance_is_what_the_command_line_computes() {
         (&before["available"], &before["data"]),
         (&json!(false), &Value::Null)
     );
-    let owner = served.owner(&world, &[book(&world, "other").await]).await;
+    let owner = served.owner(&world, &[other]).await;
     owner.get(&path("performance")).await.expect(404);
+    // A symbol of somebody else is as unknown as one that nobody has; the market is everybody's.
+    let own =
+        |benchmark: &str| format!("/api/v1/portfolios/{other}/performance?benchmark={benchmark}");
+    for benchmark in ["AAA", "ZZZZ"] {
+        owner.get(&own(benchmark)).await.expect(404);
+    }
+    for benchmark in ["CCC", "SP500"] {
+        owner.get(&own(benchmark)).await.expect(200);
+    }
     let typo = served
         .viewer
         .get(&path("performance?benchmark=$"))
         .await
         .expect(400);
     assert_eq!(typo["field"], "benchmark");
+}
+
+/// What nobody may see at its date is in no range either: a range ends before it, and has a gap where it lies in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn performance_rests_on_published_sessions_only() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let id = book(&world, "book").await;
+    world.worker().await;
+    world.run(&request(range("2016-12-27", "2016-12-30"))).await;
+    let take_away = async |date: &str| {
+        let stale = "update result_set set stale = true where kind = 'portfolio-analytics' and as_of = $1::text::date";
+        sqlx::query(stale)
+            .bind(date)
+            .execute(&world.db)
+            .await
+            .unwrap();
+    };
+    let ask = async |what: &str| {
+        let path = format!("/api/v1/portfolios/{id}/{what}");
+        served.viewer.get(&path).await.expect(200)
+    };
+    take_away("2016-12-29").await;
+    for what in ["performance", "drawdowns"] {
+        let whole = ask(what).await;
+        assert_eq!(
+            (&whole["available"], &whole["as_of"]),
+            (&json!(true), &json!("2016-12-30"))
+        );
+        let text = whole.to_string();
+        assert!(text.contains("2016-12-29 is not published"), "{whole:#}");
+        let alone = ask(&format!("{what}?from=2016-12-29&to=2016-12-29")).await;
+        assert_eq!(
+            (&alone["available"], &alone["reason"]),
+            (&json!(false), &json!("no_snapshot_in_range"))
+        );
+        let later = ask(&format!("{what}?from=2016-12-31")).await;
+        assert_eq!(later["reason"], "no_snapshot_in_range");
+    }
+    take_away("2016-12-30").await;
+    let shorter = ask("performance?to=2016-12-30").await;
+    assert_eq!(
+        (&shorter["as_of"], &shorter["data"]["to"]),
+        (&json!("2016-12-28"), &json!("2016-12-28"))
+    );
+    assert_eq!(shorter["data"]["sessions"], 2);
+
+    // A page that ends with the last row has no page after it.
+    let page = ask("snapshots?limit=1").await;
+    assert_eq!(page["next"], "2016-12-27");
+    let last = ask("snapshots?limit=1&cursor=2016-12-27").await;
+    assert_eq!(
+        (&last["as_of"], &last["next"]),
+        (&json!("2016-12-28"), &Value::Null)
+    );
+    assert_eq!(
+        ask("snapshots?start_date=2016-12-31").await["reason"],
+        "no_snapshot_in_range"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

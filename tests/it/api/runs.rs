@@ -227,6 +227,11 @@ async fn a_run_is_seen_from_its_start_to_its_end() {
         .await
         .expect(200);
     assert_eq!(summary["runs"], 2);
+    let nobody = format!(
+        "/api/v1/admin/batch/history?cursor={}",
+        uuid::Uuid::from_u128(7)
+    );
+    assert_eq!(viewer.get(&nobody).await.expect(400)["field"], "cursor");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -243,6 +248,14 @@ async fn runs_are_cancelled_held_back_and_repaired() {
     assert_eq!(held["changed"], true);
     let pauses = served.viewer.get("/api/v1/admin/pauses").await.expect(200);
     assert_eq!(pauses["paused"][0]["reason"], "a look");
+    // Words may be about anybody's book: an owner hears that, not why nor by whom.
+    let owner = served.owner(&world, &[book(&world, "own").await]).await;
+    let told = owner.get("/api/v1/admin/pauses").await.expect(200);
+    let told = &told["paused"][0];
+    assert_eq!(
+        (&told["name"], &told["who"], &told["reason"]),
+        (&json!("interactive"), &json!(null), &json!(null))
+    );
     let date = json!({ "calculation_date": "2016-12-30" });
     let run = operator.post(START, &date).await.expect(202);
     let run = run["batch_run_id"].as_str().unwrap().to_owned();

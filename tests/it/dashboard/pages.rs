@@ -2,7 +2,8 @@
 
 use crate::api::client::{Answer, Client};
 use crate::api::{Served, book};
-use crate::world::{World, on, request};
+use crate::look::books;
+use crate::world::{World, on, range, request};
 use serde_json::json;
 use sigmabatch::domain::{PhaseName, PortfolioId};
 use sigmabatch::engine::{self, CatchUp, Request, Selection};
@@ -278,4 +279,102 @@ async fn a_run_without_work_takes_nothing_away_from_what_the_last_one_told() {
         section(&page, "tonight").contains(&worked.run.to_string()),
         "{page}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_died_in_a_session_is_shown_until_it_is_done_again() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let [first, second] = books(&world).await;
+    let owner = served.owner(&world, &[first]).await;
+    world.worker().await;
+    let night = world.run(&request(range("2016-12-28", "2016-12-30"))).await;
+    // All tasks of one of the three sessions.
+    let killed = sqlx::query(
+        "update task set state = 'dead', error_class = 'permanent', error = 'a bug'
+         where phase = 'portfolio-analytics' and as_of = '2016-12-29'",
+    )
+    .execute(&world.db)
+    .await
+    .unwrap();
+    assert_eq!(killed.rows_affected(), 2);
+    let grid = async |client: &Client| {
+        let page = client.get("/").await.text();
+        section(&page, "sessions").to_owned()
+    };
+    let seen = grid(&served.viewer).await;
+    assert!(seen.contains("2016-12-29: failed, 2 dead"), "{seen}");
+    assert_eq!(seen.matches(" dead</title>").count(), 1, "{seen}");
+    let seen = grid(&owner).await;
+    assert!(seen.contains("2016-12-29: failed, 1 dead"), "{seen}");
+
+    let again = |id, force| Request {
+        portfolios: Selection::Only(vec![id]),
+        force,
+        ..request(on("2016-12-29"))
+    };
+    // A smaller run does one of them again, another one nothing: the rest stays dead.
+    world.run(&again(first, true)).await;
+    for _ in 0..2 {
+        let seen = grid(&served.viewer).await;
+        let (before, _) = seen.split_once("2016-12-29: warning, 1 dead").expect(&seen);
+        // It leads to the run in which it died.
+        let link = before.rsplit("href=\"").next().unwrap();
+        assert!(link.starts_with(&format!("/runs/{}", night.run)), "{seen}");
+        let seen = grid(&owner).await;
+        assert!(!seen.contains(" dead<"), "{seen}");
+        world.run(&again(first, false)).await;
+    }
+    world.run(&again(second, true)).await;
+    let seen = grid(&served.viewer).await;
+    assert!(!seen.contains(" dead<"), "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn monitoring_is_told_of_the_live_portfolio_that_is_furthest_behind() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    // Sessions of lag, portfolios that lag, coverage.
+    let told = async || {
+        let text = served.viewer.get("/metrics").await.text();
+        [
+            "business_date_lag_sessions",
+            "portfolios_lagging",
+            "coverage",
+        ]
+        .map(|name| {
+            let name = format!("sigmabatch_{name} ");
+            let value = text.lines().find_map(|line| line.strip_prefix(&*name));
+            value.unwrap_or("none").to_owned()
+        })
+    };
+    let change = async |sql: &'static str| {
+        sqlx::query(sql).execute(&world.db).await.unwrap();
+    };
+    assert_eq!(told().await, ["none", "none", "none"]);
+    let [first, _] = books(&world).await;
+    assert_eq!(told().await, ["none", "2", "none"]);
+    world.worker().await;
+    world.run(&request(on("2016-12-28"))).await;
+    let newest = Request {
+        portfolios: Selection::Only(vec![first]),
+        ..request(on("2016-12-30"))
+    };
+    world.run(&newest).await;
+    change("update completeness set coverage = case as_of when '2016-12-30' then 1 else 0.5 end")
+        .await;
+    assert_eq!(told().await, ["2", "1", "0.75"]);
+    // What readers do not see is none of it.
+    change(
+        "update result_set set stale = true
+         where kind = 'portfolio-analytics' and as_of = '2016-12-30'",
+    )
+    .await;
+    assert_eq!(told().await, ["2", "2", "0.5"]);
+    change("update result_set set stale = false where as_of = '2016-12-30'").await;
+    change("update portfolios set deleted_at = now() where name = 'second'").await;
+    assert_eq!(told().await, ["0", "0", "1"]);
+    // One of which nothing was ever published is late as well.
+    book(&world, "new").await;
+    assert_eq!(told().await, ["0", "1", "1"]);
 }
