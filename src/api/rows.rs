@@ -37,9 +37,11 @@ pub(super) fn columns(section: &str) -> Option<Vec<String>> {
 /// Of a fit beside its slopes.
 const FIT: [&str; 4] = ["symbol", "factor", "n", "r_squared"];
 /// Of a pair of instruments.
-const PAIR: [&str; 6] = [
+const PAIR: [&str; 8] = [
     "cluster",
     "correlation",
+    "high_95",
+    "low_95",
     "other",
     "other_cluster",
     "reason",
@@ -110,6 +112,8 @@ fn pairs(data: &Value) -> Value {
                 "symbol": one,
                 "other": other,
                 "correlation": value,
+                "low_95": data["low_95"][i][j],
+                "high_95": data["high_95"][i][j],
                 "reason": why,
                 "cluster": data["clusters"][i],
                 "other_cluster": data["clusters"][j],

@@ -49,6 +49,10 @@ pub struct Correlation {
     pub symbols: Vec<String>,
     /// Symmetric; null where there are too few common returns.
     pub matrix: Vec<Vec<Option<f64>>>,
+    /// Lower ends of the 95 % intervals of its correlations, by Fisher's z.
+    pub low_95: Vec<Vec<Option<f64>>>,
+    /// Upper ends.
+    pub high_95: Vec<Vec<Option<f64>>>,
     /// Number of the cluster of each symbol.
     pub clusters: Vec<Option<i32>>,
     /// Mean of the pairs.

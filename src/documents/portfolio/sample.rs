@@ -252,6 +252,8 @@ pub(crate) fn report() -> Report {
         correlation: Some(Correlation {
             symbols: vec!["AAPL".into(), "MSFT".into()],
             upper: vec![Some(0.412)],
+            low: vec![Some(0.304)],
+            high: vec![Some(0.509)],
             n: vec![252],
             clusters: vec![Some(1), Some(2)],
             average: Some(0.412),

@@ -44,6 +44,8 @@ pub(super) fn correlation(report: &Report) -> Value {
         "reason": row.is_none().then(|| reason(report, "correlation")),
         "symbols": row.map(|row| row.symbols.clone()).unwrap_or_default(),
         "matrix": row.map(matrix).unwrap_or_default(),
+        "low_95": row.map(|row| square(row.symbols.len(), &row.low)).unwrap_or_default(),
+        "high_95": row.map(|row| square(row.symbols.len(), &row.high)).unwrap_or_default(),
         "clusters": row.map(|row| row.clusters.clone()).unwrap_or_default(),
         "average": row.and_then(|row| row.average),
         "shrinkage": row.and_then(|row| row.shrinkage),
@@ -61,10 +63,13 @@ fn unknown(row: &Correlation) -> Vec<Value> {
 
 /// The symmetric matrix of an upper triangle; null where there are too few common returns.
 pub fn matrix(row: &Correlation) -> Vec<Vec<Option<f64>>> {
-    let size = row.symbols.len();
+    square(row.symbols.len(), &row.upper)
+}
+
+fn square(size: usize, upper: &[Option<f64>]) -> Vec<Vec<Option<f64>>> {
     let mut matrix = vec![vec![Some(1.0); size]; size];
     let pairs = (0..size).flat_map(|i| (i + 1..size).map(move |j| (i, j)));
-    for ((i, j), value) in pairs.zip(row.upper.iter().copied().chain(std::iter::repeat(None))) {
+    for ((i, j), value) in pairs.zip(upper.iter().copied().chain(std::iter::repeat(None))) {
         matrix[i][j] = value;
         matrix[j][i] = value;
     }
@@ -80,6 +85,8 @@ mod tests {
         let row = Correlation {
             symbols: ["A", "B", "C"].map(String::from).into(),
             upper: vec![Some(0.1), None, Some(0.3)],
+            low: vec![Some(-0.02), None, Some(0.18)],
+            high: vec![Some(0.22), None, Some(0.41)],
             n: vec![252, 10, 252],
             clusters: vec![Some(1), Some(1), Some(2)],
             average: Some(0.2),
@@ -91,5 +98,6 @@ mod tests {
             vec![None, Some(0.3), Some(1.0)],
         ];
         assert_eq!(matrix(&row), expected);
+        assert_eq!(square(3, &row.low)[2], [None, Some(0.18), Some(1.0)]);
     }
 }

@@ -126,7 +126,8 @@ fn unexplained(value: &Value, path: &str, found: &mut Vec<String>) {
                     found.push(format!("{path}.{key}"));
                 }
                 // Null pairs are listed one by one under `unknown`.
-                if key != "matrix" && !(key == "clusters" && told) {
+                let by_pair = ["matrix", "low_95", "high_95"].contains(&key.as_str());
+                if !(by_pair || key == "clusters" && told) {
                     unexplained(value, &format!("{path}.{key}"), found);
                 }
             }
@@ -159,6 +160,7 @@ fn no_null_is_without_a_reason() {
             .insert("trend".into(), "no movement".into());
         let correlation = report.correlation.as_mut().unwrap();
         (correlation.upper, correlation.n) = (vec![None], vec![0]);
+        (correlation.low, correlation.high) = (vec![None], vec![None]);
         correlation.clusters = vec![None, None];
         (correlation.average, correlation.shrinkage) = (None, None);
         report

@@ -105,6 +105,10 @@ pub struct Correlation {
     pub symbols: Vec<String>,
     /// Upper triangle without the diagonal, row by row.
     pub upper: Vec<Option<f64>>,
+    /// Ends of their 95 % intervals, in the same order.
+    pub low: Vec<Option<f64>>,
+    /// The other ends.
+    pub high: Vec<Option<f64>>,
     /// Common returns, in the same order.
     pub n: Vec<i32>,
     /// Cluster number of each symbol.
@@ -297,8 +301,8 @@ pub(super) async fn correlation(
 ) -> Result<Option<Correlation>> {
     sqlx::query_as!(
         Correlation,
-        r#"select symbols, correlations as "upper: Vec<Option<f64>>", n, clusters as "clusters: Vec<Option<i32>>",
-                  average, shrinkage
+        r#"select symbols, correlations as "upper: Vec<Option<f64>>", lower_95 as "low: Vec<Option<f64>>",
+                  upper_95 as "high: Vec<Option<f64>>", n, clusters as "clusters: Vec<Option<i32>>", average, shrinkage
            from correlation_calculations where portfolio_id = $1 and as_of = $2"#,
         id.0,
         as_of

@@ -451,6 +451,16 @@ async fn sections_are_tables_where_that_makes_sense() {
         };
         let value = &data["matrix"][place("symbol")][place("other")];
         assert_eq!(row[of("correlation")], value.to_string());
+        // Fisher's z over the 252 sessions of the window, whose smallest pair has as many common returns.
+        let (rho, deviation) = (value.as_f64().unwrap(), 1.0 / 249_f64.sqrt());
+        for (end, z) in [
+            ("low_95", -1.959_963_984_540_054),
+            ("high_95", 1.959_963_984_540_054),
+        ] {
+            let have: f64 = row[of(end)].parse().unwrap();
+            let want = (rho.atanh() + z * deviation).tanh();
+            assert!((have - want).abs() < 1e-12, "{end}: {have}, not {want}");
+        }
     }
     let refused = ask("explain/nav").await;
     assert_eq!(refused.expect(406)["type"], "/docs#problem-not-acceptable");
