@@ -576,19 +576,11 @@ language sql stable as $$
 $$;
 
 -- A change and a set that does not know it may be on their way at the same time. Whoever writes sets shares this lock, a change has it
--- alone: either the change finds the set, or the set finds the change.
-create function share_result_sets() returns trigger language plpgsql as $$
-begin
-    perform pg_advisory_xact_lock_shared(hashtextextended('result sets', 0));
-    return null;
-end
-$$;
-
-create trigger share before insert or update of as_of, data_version on result_set
-for each statement execute function share_result_sets();
-
+-- alone: either the change finds the set, or the set finds the change. It is taken for a row and not for a statement: one that writes no set
+-- (the completion of a task that has none, which changes inputs next) must not hold what two of them would then wait for in each other.
 create function judge_result_set() returns trigger language plpgsql as $$
 begin
+    perform pg_advisory_xact_lock_shared(hashtextextended('result sets', 0));
     new.stale := new.data_version < (select version from data_version)
                  and rests_on_old_inputs(new.kind, new.owner, new.as_of, new.data_version);
     return new;
