@@ -12,3 +12,10 @@ pub mod portfolio;
 pub mod runs;
 pub mod tasks;
 pub mod why;
+
+/// Keeps a page of rows that were read with one more than its limit; where there was one more, says where the next page begins.
+pub fn cut<R, C>(rows: &mut Vec<R>, limit: u16, cursor: impl Fn(&R) -> C) -> Option<C> {
+    let more = rows.len() > usize::from(limit);
+    rows.truncate(limit.into());
+    rows.last().filter(|_| more).map(cursor)
+}

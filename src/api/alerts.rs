@@ -12,6 +12,7 @@ use super::Api;
 use super::auth::Caller;
 use super::params::Params;
 use super::problem::Problem;
+use crate::documents::cut;
 use crate::domain::AlertKind;
 use crate::store::ReadTx;
 use crate::store::alerts::{self, AlertRow};
@@ -96,9 +97,7 @@ pub(super) async fn list(
     );
     let mut rows = rows.await?;
     db.close().await?;
-    let more = rows.len() > usize::from(limit);
-    rows.truncate(usize::from(limit));
-    let next = rows.last().filter(|_| more).map(|row| row.id);
+    let next = cut(&mut rows, limit, |row| row.id);
     Ok(Json(Alerts {
         alerts: rows.into_iter().map(Alert::from).collect(),
         next,

@@ -22,7 +22,7 @@ use crate::store::reports::{self, Days, PublishedDay};
 /// Returns, ratios, drawdowns and contributions over a range, each with a value or a reason.
 #[utoipa::path(get, path = "/api/v1/portfolios/{portfolio_id}/performance", tag = "results",
     params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
-           ("from" = Option<NaiveDate>, Query, description = "First session; without it, that of the first snapshot"),
+           ("from" = Option<NaiveDate>, Query, description = "First session; without it, the first that is published"),
            ("to" = Option<NaiveDate>, Query, description = "Last session; without it, the newest that is published"),
            ("strict" = Option<bool>, Query, description = "Only where nothing of any session of the range failed"),
            ("benchmark" = Option<String>, Query, description = "A symbol to compare with"),
@@ -49,7 +49,7 @@ pub(super) async fn performance(
 /// Falls of the value from its peaks, without flows, deepest first: peak, trough and recovery.
 #[utoipa::path(get, path = "/api/v1/portfolios/{portfolio_id}/drawdowns", tag = "results",
     params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
-           ("from" = Option<NaiveDate>, Query, description = "First session; without it, that of the first snapshot"),
+           ("from" = Option<NaiveDate>, Query, description = "First session; without it, the first that is published"),
            ("to" = Option<NaiveDate>, Query, description = "Last session; without it, the newest that is published"),
            ("strict" = Option<bool>, Query, description = "Only where nothing of any session of the range failed"),
            ("If-None-Match" = Option<String>, Header, description = "The ETag of an earlier answer"),

@@ -12,7 +12,7 @@ use super::params::{Params, id};
 use super::problem::{Kind, Problem};
 use super::shapes::{CurrentRuns, RunDetail, RunDiff, RunHistory, RunSummary};
 use crate::documents::runs::Progress;
-use crate::documents::{self, diff};
+use crate::documents::{self, cut, diff};
 use crate::domain::{RunId, Verdict};
 use crate::engine;
 use crate::store::reports::{self, Past, PastRun, Sight};
@@ -115,13 +115,6 @@ pub(super) async fn history(
     let next = cut(&mut rows, limit, |row| row.run.id);
     let rows: Vec<Value> = rows.iter().map(past).collect();
     Ok(Json(json!({ "runs": rows, "next": next })))
-}
-
-/// Keeps a page of rows; where there were more, says where the next one begins.
-pub(super) fn cut<R, C>(rows: &mut Vec<R>, limit: u16, cursor: impl Fn(&R) -> C) -> Option<C> {
-    let more = rows.len() > usize::from(limit);
-    rows.truncate(limit.into());
-    rows.last().filter(|_| more).map(cursor)
 }
 
 fn past(row: &PastRun) -> Value {

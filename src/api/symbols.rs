@@ -16,6 +16,7 @@ use super::params::{Params, id};
 use super::problem::Problem;
 use super::shapes::keys;
 use super::tagged::{Asked, formed};
+use crate::documents::cut;
 use crate::domain::Symbol;
 use crate::store::ReadTx;
 use crate::store::reports::symbols::{self as store, UniverseRow};
@@ -102,9 +103,7 @@ pub(super) async fn list(
     );
     let mut rows = rows.await?;
     db.close().await?;
-    let more = rows.len() > usize::from(limit);
-    rows.truncate(usize::from(limit));
-    let next = rows.last().filter(|_| more).map(|row| row.symbol.clone());
+    let next = cut(&mut rows, limit, |row| row.symbol.clone());
     let answer = Universe {
         symbols: rows.into_iter().map(Known::from).collect(),
         next,

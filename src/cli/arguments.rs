@@ -350,10 +350,10 @@ pub struct ShowArgs {
 pub struct PerformanceArgs {
     /// The portfolio, by id or by its name if only one has it.
     pub portfolio: String,
-    /// The first session whose return counts; without it, that of the first snapshot.
+    /// The first session whose return counts; without it, the first that is published.
     #[arg(long, value_name = "DATE")]
     pub from: Option<NaiveDate>,
-    /// The last one; without it, that of the newest snapshot.
+    /// The last one; without it, the newest that is published.
     #[arg(long, value_name = "DATE")]
     pub to: Option<NaiveDate>,
     /// A symbol with prices to compare with.

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::filter::FilterArgs;
 use super::text::indented;
 use super::{Error, Output, errors};
-use crate::documents;
+use crate::documents::{self, cut};
 use crate::domain::{TaskId, TaskState};
 use crate::store::tasks_report::{self, ErrorGroup, Filter, TaskRow};
 use crate::store::{Pools, ReadTx};
@@ -54,7 +54,7 @@ pub(super) struct Listing {
     pub(super) tasks: Vec<TaskRow>,
     /// Of all tasks that the filter means, not only of this page.
     pub(super) errors: Vec<ErrorGroup>,
-    /// The last task of a full page.
+    /// The last task of the page, where there is another one.
     pub(super) next: Option<TaskId>,
 }
 
@@ -65,10 +65,9 @@ impl Listing {
         after: Option<TaskId>,
         limit: u16,
     ) -> Result<Self, Error> {
-        let tasks = tasks_report::list(db, filter, after, limit.into()).await?;
-        let full = tasks.len() == usize::from(limit);
+        let mut tasks = tasks_report::list(db, filter, after, i64::from(limit) + 1).await?;
         Ok(Self {
-            next: tasks.last().filter(|_| full).map(|task| task.id),
+            next: cut(&mut tasks, limit, |task| task.id),
             errors: tasks_report::errors(db, filter).await?,
             tasks,
         })

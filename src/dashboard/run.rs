@@ -18,6 +18,7 @@ use crate::api::params::Params;
 use crate::api::problem::Problem;
 use crate::api::runs::{self as handlers, Seen};
 use crate::api::tasks::filter;
+use crate::documents::cut;
 use crate::documents::runs::Progress;
 use crate::domain::TaskId;
 use crate::engine;
@@ -33,7 +34,7 @@ const SLOWEST: i64 = 12;
 /// Events of the feed.
 const EVENTS: i64 = 40;
 /// Tasks of a page.
-const TASKS: i64 = 50;
+const TASKS: u16 = 50;
 
 /// To whoever does not see all of a run.
 const SHARED: &str = "This run has portfolios of others too. What stands here is about yours; tasks about symbols are counted, and \
@@ -68,11 +69,10 @@ pub(super) async fn page(
     };
     let cursor = params.one::<i64>("cursor")?.map(TaskId);
     let mut db = ReadTx::lazy(&api.pools().load);
-    let listed = tasks_report::list(&mut db, &filter, cursor, TASKS).await?;
+    let mut listed = tasks_report::list(&mut db, &filter, cursor, i64::from(TASKS) + 1).await?;
     let pauses = reports::pauses(&mut db).await?;
     db.close().await?;
-    let full = i64::try_from(listed.len()) == Ok(TASKS);
-    let next = listed.last().filter(|_| full).map(|task| task.id);
+    let next = cut(&mut listed, TASKS, |task| task.id);
     let rows = html! {
         (tasks::table(&listed))
         @if let Some(next) = next { p { a href=(filtered::address(run.id, &filter, Some(next), None)) { "More" } } }

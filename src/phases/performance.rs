@@ -3,7 +3,7 @@
 
 mod figures;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Datelike, NaiveDate};
 use rust_decimal::Decimal;
@@ -51,9 +51,9 @@ impl Conventions {
 /// What is asked.
 #[derive(Debug, Clone, Default)]
 pub struct Question {
-    /// First session; without it, that of the first snapshot.
+    /// First session; without it, the first that is published.
     pub from: Option<NaiveDate>,
-    /// Last session; without it, that of the newest snapshot.
+    /// Last session; without it, the newest that is published.
     pub to: Option<NaiveDate>,
     /// A symbol to compare with.
     pub benchmark: Option<Symbol>,
@@ -141,12 +141,7 @@ pub async fn load(
 ) -> Result<Option<Sources>> {
     let calendar = Calendar::nyse();
     let permanent = |error: crate::domain::CalendarError| Error::Permanent(error.to_string());
-    let mut stored = reports::snapshots(db, portfolio.id, question.from, question.to).await?;
-    // The range ends where what is published does; what is not, in between, is a gap.
-    let end = stored.iter().rposition(|day| day.published);
-    stored.truncate(end.map_or(0, |end| end + 1));
-    let begin = stored.iter().position(|day| day.published);
-    stored.drain(..begin.unwrap_or_default());
+    let stored = reports::snapshots(db, portfolio.id, question.from, question.to).await?;
     let (Some(first), Some(last)) = (stored.first(), stored.last()) else {
         return Ok(None);
     };
@@ -253,18 +248,13 @@ pub(super) fn day(date: TradingDate) -> i32 {
 
 /// The first session that cannot be chained, if any.
 fn gap(stored: &[SnapshotDay], sessions: &[TradingDate]) -> Option<String> {
-    let known: BTreeMap<NaiveDate, bool> = stored
+    let known: BTreeSet<NaiveDate> = stored.iter().map(|day| day.as_of).collect();
+    let hole = sessions
         .iter()
-        .map(|day| (day.as_of, day.published))
-        .collect();
-    sessions.iter().find_map(|session| {
-        let why = match known.get(&session.date()) {
-            Some(true) => return None,
-            Some(false) => "is not published",
-            None => "is missing",
-        };
-        Some(format!("the snapshot of {session} {why}: run its date"))
-    })
+        .find(|session| !known.contains(&session.date()))?;
+    Some(format!(
+        "the snapshot of {hole} is not published: run its date"
+    ))
 }
 
 /// Total returns of the benchmark on the sessions, or why there are none.

@@ -272,7 +272,7 @@ async fn performance_is_what_the_snapshots_say_to_the_last_cent() {
     let holed = asked(&world, None, None).await;
     for key in ["total_return", "xirr", "volatility", "max_drawdown"] {
         let why = holed[key]["reason"].as_str().unwrap();
-        assert!(why.contains("2016-10-03 is missing"), "{why}");
+        assert!(why.contains("2016-10-03 is not published"), "{why}");
     }
     assert!(holed["contributions"].as_array().unwrap().is_empty());
 }

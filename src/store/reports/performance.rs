@@ -1,4 +1,4 @@
-//! The stored snapshots of a range: what performance is computed from.
+//! The published snapshots of a range: what performance is computed from.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -21,11 +21,9 @@ pub struct SnapshotDay {
     pub large_flow: bool,
     /// Modelled gross over gross, a fraction.
     pub coverage: Option<f64>,
-    /// Whether readers may see it: its analytics are there, and no input of either changed since.
-    pub published: bool,
 }
 
-/// The snapshots of a range, by date; open ends where none are given.
+/// The published snapshots of a range, by date; open ends where none are given.
 pub async fn snapshots(
     db: &mut ReadTx<'_>,
     portfolio: PortfolioId,
@@ -34,13 +32,11 @@ pub async fn snapshots(
 ) -> Result<Vec<SnapshotDay>> {
     sqlx::query_as!(
         SnapshotDay,
-        r#"with published as materialized (
-               select as_of from published_dates where portfolio_id = $1
-           )
-           select s.as_of, s.nav, s.external_flows, s.pnl_day, s.large_flow, c.coverage as "coverage?",
-                  exists (select from published where published.as_of = s.as_of) as "published!"
-           from portfolio_snapshots s left join completeness c using (portfolio_id, as_of)
-           where s.portfolio_id = $1 and ($2::date is null or s.as_of >= $2) and ($3::date is null or s.as_of <= $3)
+        r#"select s.as_of, s.nav, s.external_flows, s.pnl_day, s.large_flow, c.coverage
+           from published_dates d
+           join portfolio_snapshots s using (portfolio_id, as_of)
+           join completeness c using (portfolio_id, as_of)
+           where d.portfolio_id = $1 and ($2::date is null or d.as_of >= $2) and ($3::date is null or d.as_of <= $3)
            order by s.as_of"#,
         portfolio.0,
         from,

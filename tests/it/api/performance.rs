@@ -103,6 +103,7 @@ async fn performance_rests_on_published_sessions_only() {
             (&whole["available"], &whole["as_of"]),
             (&json!(true), &json!("2016-12-30"))
         );
+        assert_eq!(whole["data"]["sessions"], 3, "{whole:#}");
         let text = whole.to_string();
         assert!(text.contains("2016-12-29 is not published"), "{whole:#}");
         let alone = ask(&format!("{what}?from=2016-12-29&to=2016-12-29")).await;
