@@ -131,6 +131,7 @@ create table symbol_universe (
     aliases    text[] not null default '{}',
     first_seen date not null,
     last_seen  date not null check (last_seen >= first_seen),
+    -- Whether providers are asked for it. An order says so, never a run or an import.
     active     boolean not null default true
 );
 

@@ -80,6 +80,38 @@ create table symbol_factor_exposures (
     foreign key (symbol, as_of) references symbol_factor_models (symbol, as_of) on delete cascade
 );
 
+-- How each configured model for display ended, one row each; with numbers, its slope is among the exposures.
+create table symbol_display_models (
+    symbol             text not null,
+    as_of              date not null,
+    model              text not null check (model in ('market', 'spread', 'provider')),
+    -- The factor, or the name of the spread.
+    factor             text not null,
+    -- unavailable: a series or a number that it is made of is missing; insufficient_data: too few returns.
+    status             text not null check (status in ('available', 'unavailable', 'insufficient_data')),
+    reason             text,
+    -- Returns used, or at hand; null for the provider, who does not say.
+    n                  integer,
+    -- Of the raw regression of the market model only. alpha and what is said of it: a return per session.
+    alpha              double precision,
+    alpha_error        double precision,
+    -- t and p are null where the error is 0.
+    alpha_t            double precision,
+    alpha_p            double precision,
+    alpha_low_95       double precision,
+    alpha_high_95      double precision,
+    -- Null where the returns are constant.
+    r_squared          double precision,
+    adjusted_r_squared double precision,
+    n_eff              double precision,
+    primary key (symbol, as_of, model, factor),
+    foreign key (symbol, as_of) references symbol_factor_models (symbol, as_of) on delete cascade,
+    check ((status = 'available') = (reason is null)),
+    check ((alpha is not null) = (status = 'available' and model = 'market')),
+    check (alpha is not null or num_nonnulls(alpha_error, alpha_t, alpha_p, alpha_low_95, alpha_high_95, r_squared,
+                                             adjusted_r_squared, n_eff) = 0)
+);
+
 create table factor_covariance (
     as_of            date primary key,
     available        boolean not null,
@@ -463,6 +495,11 @@ create table value_at_risk (
     coverage                 double precision,
     flags                    text[] not null default '{}',
     reasons                  jsonb not null default '{}',
+    -- Runs of ten consecutive sessions among the n returns: what historical_10 rests on.
+    windows                  integer check (windows >= 0),
+    -- Of the whole series: holes that the factor model filled, and sessions left out for a hole that nothing could fill.
+    filled                   integer check (filled >= 0),
+    dropped                  integer check (dropped >= 0),
     primary key (portfolio_id, as_of, confidence),
     foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade,
     check ((outcome = 'done') = (reason is null)),

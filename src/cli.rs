@@ -35,6 +35,7 @@ pub mod show;
 pub mod status;
 pub mod tasks;
 pub mod token;
+pub mod universe;
 pub mod verify;
 pub mod why;
 pub mod workers;

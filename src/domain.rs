@@ -5,6 +5,7 @@
 mod access;
 mod calendar;
 mod cash_flow;
+pub mod coverage;
 mod definitions;
 mod fingerprint;
 mod held;

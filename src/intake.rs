@@ -6,6 +6,7 @@ mod flows;
 mod marks;
 mod portfolio;
 mod receipt;
+mod universe;
 
 use crate::domain::{CalendarError, PortfolioId};
 use crate::import::Rejected;
@@ -16,6 +17,7 @@ pub use flows::{FlowsOrder, FlowsReceipt, flows};
 pub use marks::{MarksOrder, MarksReceipt, marks};
 pub use portfolio::{BookOrder, Target, Terms, currency, equity, portfolio};
 pub use receipt::{LotLine, PortfolioReceipt, Status};
+pub use universe::{Activity, activity};
 
 /// The owner where none is named.
 pub const DEFAULT_OWNER: &str = "default";

@@ -123,6 +123,7 @@ async fn run(cli: Cli) -> Result<Output, Error> {
         Command::Serve(args) => serve(settings, args, clock).await,
         Command::Up(args) => Box::pin(up(settings, args, clock)).await,
         Command::Token(command) => cli::token::run(&pools().await?, command, json).await,
+        Command::Universe(command) => cli::universe::run(&pools().await?, command, json).await,
         Command::Redis(RedisCommand::Explain) => cli::redis::explain(&settings.redis, json),
         Command::Bench(BenchCommand::Analytics(args)) => {
             cli::bench::analytics::run(args, json).await

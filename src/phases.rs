@@ -72,9 +72,6 @@ pub use crate::analytics::conventions::{CONVENTION_ID, RISK_FREE_RATE};
 pub const MODEL_VERSION: &str = "1";
 /// Sessions before the first date of a run that a result may look back.
 pub const LOOKBACK_SESSIONS: usize = 506;
-/// Below this share of gross a number is flagged.
-const LOW_COVERAGE: f64 = 0.8;
-
 /// A step of the pipeline. Implementors may write plain `async fn`.
 pub trait Phase: Send + Sync + 'static {
     /// In the database for ever.

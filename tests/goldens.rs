@@ -2,16 +2,66 @@
 
 use std::collections::BTreeSet;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use sigmabatch::analytics::{clustering, correlation};
 use sigmabatch::verify::shipped::{STOCKS, Shipped};
 use sigmabatch::verify::{self, SECTIONS};
+
+/// How many numbers each golden has: one that is dropped is missed here. `goldens.md` has G12, which is left for later.
+const NUMBERS: &[(&str, usize)] = &[
+    ("G1", 15),
+    ("G2", 8),
+    ("G3", 19),
+    ("G4", 8),
+    ("G5", 6),
+    ("G6", 3),
+    ("G7", 12),
+    ("G8", 15),
+    ("G9", 3),
+    ("G10", 7),
+    ("G11", 5),
+    ("G13", 15),
+    ("G14", 5),
+    ("G15", 7),
+    ("G16", 8),
+    ("G17", 9),
+    ("G18", 6),
+    ("G19", 16),
+    ("G20", 9),
+    ("G21", 28),
+    ("G22", 7),
+    ("G23", 23),
+    ("G24", 3),
+    ("G25", 10),
+    ("Hull", 7),
+    ("XIRR", 1),
+    ("actions", 12),
+    ("real data", 41),
+    ("equal weight", 11),
+    ("S&P 500", 7),
+    ("replay", 7),
+    ("pipeline", 13),
+    ("data quality", 4),
+];
 
 #[test]
 fn every_golden_number_is_reproduced() {
     let all = verify::replay().unwrap();
     let wrong: Vec<_> = all.iter().filter(|one| !one.holds()).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
+    let replayed = |name: &str| all.iter().filter(|one| one.section == name).count();
+    for (name, numbers) in NUMBERS {
+        assert_eq!(replayed(name), *numbers, "{name}");
+    }
+}
+
+#[test]
+fn no_golden_and_no_number_of_one_is_dropped() {
+    let have: Vec<(&str, usize)> = (SECTIONS.iter())
+        .map(|section| (section.name, section.goldens.len()))
+        .collect();
+    assert_eq!(have, NUMBERS);
 }
 
 #[test]
@@ -25,7 +75,6 @@ fn every_golden_has_a_name_of_its_own_and_a_tolerance_that_can_fail() {
             assert!(golden.tolerance <= 0.02 * scale, "{}", golden.name);
         }
     }
-    assert!(names.len() >= 180, "{}", names.len());
 }
 
 /// What the numbers of the table do not say: banks move together, oil companies do, and the two apart.
@@ -57,11 +106,21 @@ fn the_program_verifies_itself_without_servers_and_without_files() {
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
+    let started = Instant::now();
     let page = run(&["verify"]);
+    assert!(started.elapsed() < Duration::from_secs(30));
     assert!(page.contains("all of them are reproduced"), "{page}");
     let document: serde_json::Value = serde_json::from_str(&run(&["verify", "--json"])).unwrap();
     assert_eq!(document["differ"], 0);
     let rows = document["rows"].as_array().unwrap();
     assert_eq!(document["goldens"], rows.len());
+    let numbers: usize = NUMBERS.iter().map(|(_, numbers)| numbers).sum();
+    assert_eq!(rows.len(), numbers);
+    assert!(rows.iter().all(|row| row["holds"] == true), "{rows:#?}");
+    assert!(page.lines().count() > numbers, "{page}");
+    for row in rows {
+        let name = row["name"].as_str().unwrap();
+        assert!(page.contains(name), "{name}");
+    }
     std::fs::remove_dir(&empty).unwrap();
 }

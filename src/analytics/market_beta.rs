@@ -30,10 +30,16 @@ pub struct MarketBeta {
     pub inference: Inference,
     /// Vasicek-adjusted beta, prior mean 1 and deviation 0.3; the raw beta when the standard error is 0.
     pub adjusted: f64,
-    /// Intercept, a return per session.
+    /// Intercept of the raw regression, a return per session: the adjusted beta has none of its own.
     pub alpha: f64,
+    /// Newey–West standard error of the intercept (5 lags in sessions), a return per session; 0 for a perfect fit.
+    pub alpha_error: f64,
+    /// t, p and 95 % interval of the intercept, `n_eff − 2` degrees of freedom.
+    pub alpha_inference: Inference,
     /// Weighted R²; `None` for constant returns.
     pub r_squared: Option<f64>,
+    /// `1 − (1 − R²)·(n_eff − 1)/(n_eff − 2)`, of a market without variance over `n_eff − 1`; `None` with R².
+    pub adjusted_r_squared: Option<f64>,
     /// Rows used.
     pub n: usize,
     /// `1/Σw²` over them.
@@ -73,23 +79,32 @@ pub fn market_beta(market: &[f64], returns: &[f64]) -> Result<MarketBeta, Error>
     let y: Vec<f64> = sessions.iter().map(|&session| returns[session]).collect();
     let design = Design::new(sessions, &rows, 1, &weights::half_life(&ages, HALF_LIFE)?)?;
     let fit = design.fit(&y, &[])?;
-    let standard_error = design
-        .newey_west_errors(&fit, NEWEY_WEST_LAGS)?
-        .coefficients[0];
-    let beta = fit.coefficients[0];
+    let errors = design.newey_west_errors(&fit, NEWEY_WEST_LAGS)?;
+    let (beta, standard_error) = (fit.coefficients[0], errors.coefficients[0]);
+    let n_eff = design.n_eff();
+    let left = n_eff - fit.freedom;
+    let student = StudentT::new(left);
+    let infer =
+        |value: f64, error: f64| student.map_or_else(Inference::default, |s| s.of(value, error));
+    let redundant = design.collinear().contains(&true);
     Ok(MarketBeta {
         beta,
         standard_error,
-        inference: StudentT::new(design.n_eff() - 2.0)
-            .filter(|_| !design.collinear().contains(&true))
-            .map_or_else(Inference::default, |student| {
-                student.of(beta, standard_error)
-            }),
+        inference: if redundant {
+            Inference::default()
+        } else {
+            infer(beta, standard_error)
+        },
         adjusted: shrinkage::vasicek(beta, standard_error, PRIOR_MEAN, PRIOR_DEVIATION),
         alpha: fit.alpha,
+        alpha_error: errors.alpha,
+        alpha_inference: infer(fit.alpha, errors.alpha),
         r_squared: fit.r_squared(),
+        adjusted_r_squared: (fit.r_squared())
+            .filter(|_| left > 0.0)
+            .map(|r_squared| 1.0 - (1.0 - r_squared) * (n_eff - 1.0) / left),
         n,
-        n_eff: design.n_eff(),
+        n_eff,
         extreme: shrinkage::is_extreme(beta),
     })
 }
@@ -150,8 +165,28 @@ mod tests {
     }
 
     #[test]
+    fn the_intercept_has_what_the_slope_has() {
+        let market = noise(1, 252, 0.01);
+        let symbol: Vec<f64> = market
+            .iter()
+            .zip(noise(2, 252, 0.01))
+            .map(|(m, own)| 0.002 + 0.8 * m + own)
+            .collect();
+        let fit = market_beta(&market, &symbol).unwrap();
+        assert!((fit.alpha_inference.t.unwrap() - fit.alpha / fit.alpha_error).abs() < 1e-12);
+        let (low, high) = fit.alpha_inference.interval.unwrap();
+        assert!(low < fit.alpha && fit.alpha < high);
+        assert!((low + high - 2.0 * fit.alpha).abs() < 1e-15);
+        let (r_squared, adjusted) = (fit.r_squared.unwrap(), fit.adjusted_r_squared.unwrap());
+        let lost = (1.0 - r_squared) * (fit.n_eff - 1.0) / (fit.n_eff - 2.0);
+        assert!((1.0 - adjusted - lost).abs() < 1e-15 && adjusted < r_squared);
+    }
+
+    #[test]
     fn degenerate_inputs_have_answers() {
         let market = noise(1, 252, 0.01);
+        let flat = market_beta(&market, &[0.0; 252]).unwrap();
+        assert_eq!((flat.r_squared, flat.adjusted_r_squared), (None, None));
         assert_eq!(market_beta(&[0.0; 252], &market).unwrap().beta, 0.0);
         assert_eq!(market_beta(&market, &[0.0; 252]).unwrap().beta, 0.0);
         assert_eq!(

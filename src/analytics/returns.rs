@@ -156,7 +156,10 @@ mod tests {
     fn g5_split_and_dividend() {
         let split = total_returns(&[100.0, 10.2], &[1.0, 10.0], &[0.0, 0.0]).unwrap();
         assert!((split[1] - 0.02).abs() < 1e-15);
-        assert!((7.0 * 10.0 * 10.2 - 7.0 * 100.0 - 14.0_f64).abs() < 1e-12);
+        // 7 shares at 100 become 70 at 10.20: the value grows by the return, and by 14.00.
+        let index = total_return_index(&[100.0, 10.2], &[1.0, 10.0], &[0.0, 0.0]).unwrap();
+        assert!((700.0 * (index[1] - index[0]) - 14.0).abs() < 1e-12);
+        assert!((700.0 * split[1] - 14.0).abs() < 1e-12);
         let dividend = total_returns(&[50.0, 49.6], &[1.0, 1.0], &[0.0, 0.5]).unwrap();
         assert!((dividend[1] - 0.002).abs() < 1e-15);
         assert!((plain(&[50.0, 49.6])[1] + 0.008).abs() < 1e-15);

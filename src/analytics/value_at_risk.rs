@@ -94,17 +94,29 @@ pub fn historical(returns: &[f64], confidence: Confidence) -> Result<Loss, Error
     })
 }
 
-/// Returns over every run of `sessions` consecutive entries, compounded: `Π(1 + r) − 1`. They overlap; there are n − sessions + 1 of them,
-/// none where there are fewer returns. [`Error::Invalid`] for NaN or infinite returns, or runs of 0 sessions.
-pub fn compounded(returns: &[f64], sessions: usize) -> Result<Vec<f64>, Error> {
+/// Returns over every run of `sessions` consecutive sessions, compounded: `Π(1 + r) − 1`. `at` is where each return stands in the calendar,
+/// ascending ([`super::portfolio_returns::PortfolioReturns::sessions`]): a run goes across no session that is missing there. They overlap;
+/// where none is missing there are n − sessions + 1 of them, none where there are fewer returns. [`Error::Invalid`] for NaN or infinite
+/// returns, or runs of 0 sessions, [`Error::Shape`] for another number of places than of returns.
+pub fn compounded(returns: &[f64], at: &[usize], sessions: usize) -> Result<Vec<f64>, Error> {
     volatility::finite(returns)?;
+    if at.len() != returns.len() {
+        return Err(Error::Shape {
+            what: "sessions of the returns",
+            have: at.len(),
+            need: returns.len(),
+        });
+    }
     if sessions == 0 {
         return Err(Error::Invalid {
             what: "horizon of 0 sessions",
         });
     }
     let run = |run: &[f64]| run.iter().fold(1.0, |value, r| value * (1.0 + r)) - 1.0;
-    Ok(returns.windows(sessions).map(run).collect())
+    let whole = |at: &[usize]| at.windows(2).all(|pair| pair[0] + 1 == pair[1]);
+    let runs = returns.windows(sessions).zip(at.windows(sessions));
+    let runs = runs.filter(|(_, at)| whole(at));
+    Ok(runs.map(|(returns, _)| run(returns)).collect())
 }
 
 /// Value at risk of a normal distribution with mean 0: `z·σ·√h` with `σ² = mean(r²)`, and its expected shortfall `σ·√h·φ(z)/tail`.
@@ -186,10 +198,27 @@ mod tests {
 
     #[test]
     fn runs_of_sessions_are_compounded() {
-        let runs = compounded(&[0.1, -0.1, 0.2], 2).unwrap();
+        let runs = compounded(&[0.1, -0.1, 0.2], &[3, 4, 5], 2).unwrap();
         assert_eq!(runs.len(), 2);
         assert!((runs[0] - -0.01).abs() < 1e-15 && (runs[1] - 0.08).abs() < 1e-15);
-        assert!(compounded(&[0.1], 2).unwrap().is_empty());
-        assert!(compounded(&[0.1], 0).is_err());
+        assert!(compounded(&[0.1], &[0], 2).unwrap().is_empty());
+        assert!(compounded(&[0.1], &[0], 0).is_err());
+        assert!(compounded(&[0.1, 0.1], &[0], 1).is_err());
+    }
+
+    #[test]
+    fn no_run_goes_across_a_session_that_is_missing() {
+        let returns = [0.1, -0.1, 0.2, 0.5, -0.5];
+        // The third session and the sixth have no return: 0 1 | 3 4 | 6.
+        let runs = compounded(&returns, &[0, 1, 3, 4, 6], 2).unwrap();
+        assert_eq!(runs.len(), 2, "{runs:?}");
+        assert!((runs[0] - -0.01).abs() < 1e-15, "1.1 × 0.9 − 1");
+        assert!((runs[1] - 0.8).abs() < 1e-15, "1.2 × 1.5 − 1");
+        assert!(
+            compounded(&returns, &[0, 1, 3, 4, 6], 3)
+                .unwrap()
+                .is_empty()
+        );
+        assert_eq!(compounded(&returns, &[0, 1, 3, 4, 6], 1).unwrap().len(), 5);
     }
 }

@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use super::Api;
 use super::problem::{Kind, Problem};
-use crate::domain::{Access, PortfolioId, Role, RunId, Token};
+use crate::domain::{Access, PortfolioId, Role, RunId, SecretHash, Token};
 use crate::engine::Order;
 use crate::store::reports::Sight;
+use crate::store::tokens::TokenRow;
 use crate::store::{ReadTx, portfolios, reports, tokens};
 
 /// Who asks.
@@ -22,10 +23,14 @@ pub(crate) struct Caller {
     pub(crate) access: Access,
 }
 
-impl FromRequestParts<Api> for Caller {
+/// A token that was shown: what it is worth is not known yet.
+#[derive(Debug)]
+pub(crate) struct Bearer(Token);
+
+impl<S: Sync> FromRequestParts<S> for Bearer {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         let refused = |detail: &str| Problem::new(Kind::Unauthorized, detail);
         let header = parts.headers.get(header::AUTHORIZATION);
         let header = header.ok_or_else(|| refused("send Authorization: Bearer sb_…"))?;
@@ -35,19 +40,48 @@ impl FromRequestParts<Api> for Caller {
         let token = token
             .filter(|_| scheme.eq_ignore_ascii_case("bearer"))
             .ok_or_else(|| refused("that is no bearer token of this system"))?;
-        Self::of(api, &token).await
+        Ok(Self(token))
+    }
+}
+
+impl Bearer {
+    /// Under which id to look for it.
+    pub(crate) fn id(&self) -> Uuid {
+        self.0.id
+    }
+
+    /// Who shows it, asked by itself.
+    pub(crate) async fn caller(&self, api: &Api) -> Result<Caller, Problem> {
+        Caller::of(api, &self.0).await
+    }
+
+    /// Who shows it, as found on the way.
+    pub(crate) fn found(&self, row: TokenRow, hash: SecretHash) -> Result<Caller, Problem> {
+        Caller::found(&self.0, Some((row, hash)))
+    }
+}
+
+impl FromRequestParts<Api> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let bearer = Bearer::from_request_parts(parts, api).await?;
+        bearer.caller(api).await
     }
 }
 
 impl Caller {
     /// The bearer of a token, if it is worth something.
     pub(crate) async fn of(api: &Api, token: &Token) -> Result<Self, Problem> {
-        let refused = |detail: &str| Problem::new(Kind::Unauthorized, detail);
-        let found = tokens::valid(&api.pools().load, token.id).await?;
+        Self::found(token, tokens::valid(&api.pools().load, token.id).await?)
+    }
+
+    fn found(token: &Token, found: Option<(TokenRow, SecretHash)>) -> Result<Self, Problem> {
         // The same words whether the id or the secret is wrong.
+        let refused = "that token is not valid (any more)";
         let (row, _) = found
             .filter(|(_, hash)| hash.matches(&token.hash()))
-            .ok_or_else(|| refused("that token is not valid (any more)"))?;
+            .ok_or_else(|| Problem::new(Kind::Unauthorized, refused))?;
         Ok(Self {
             token: token.id,
             who: format!("token {} ({})", row.name, row.id),

@@ -15,6 +15,10 @@ use super::problem::Kind;
 
 const STYLE: &str = include_str!("docs/docs.css");
 const SCRIPT: &str = include_str!("docs/docs.js");
+/// What forms with files are sent as.
+const FORM: &str = "multipart/form-data";
+/// What streams are sent as.
+const STREAM: &str = "text/event-stream";
 
 /// `/openapi.json`, `/docs` and what that page needs.
 pub(super) fn router(document: &OpenApi) -> Router<Api> {
@@ -53,7 +57,7 @@ fn page(document: &Value) -> String {
     let paths = document["paths"].as_object().into_iter().flatten();
     for (path, methods) in paths {
         for (method, operation) in methods.as_object().into_iter().flatten() {
-            route(&mut html, path, method, operation);
+            route(&mut html, document, path, method, operation);
         }
     }
     html.push_str("<h2>Problems</h2><dl>");
@@ -68,7 +72,8 @@ fn page(document: &Value) -> String {
     html
 }
 
-fn route(html: &mut String, path: &str, method: &str, operation: &Value) {
+fn route(html: &mut String, document: &Value, path: &str, method: &str, operation: &Value) {
+    let answers = kinds(&operation["responses"]["200"]);
     let about = [&operation["summary"], &operation["description"]].map(text);
     let _ = write!(
         html,
@@ -87,20 +92,90 @@ fn route(html: &mut String, path: &str, method: &str, operation: &Value) {
         } else {
             ""
         };
-        let _ = write!(
-            html,
-            "<label>{name} <small>{place}</small> <input name='{name}' data-in='{place}'{needed}> {}</label>",
-            text(&parameter["description"])
-        );
+        let _ = write!(html, "<label>{name} <small>{place}</small> ");
+        if name == "Accept" {
+            choice(html, &[("name", &name), ("data-in", &place)], &answers);
+        } else {
+            let _ = write!(html, "<input name='{name}' data-in='{place}'{needed}>");
+        }
+        let _ = write!(html, " {}</label>", text(&parameter["description"]));
     }
-    if operation["requestBody"].is_object() {
-        html.push_str("<label>body <textarea name=body data-in=body></textarea></label>");
+    body(html, document, &operation["requestBody"]);
+    html.push_str("<button>Ask</button>");
+    if answers.iter().any(|kind| kind == STREAM) {
+        html.push_str(" <button type=button data-stop>Stop</button>");
     }
-    html.push_str("<button>Ask</button><output></output></form><ul>");
+    html.push_str("<output tabindex=0 aria-label=Answer></output></form><ul>");
     for (status, response) in operation["responses"].as_object().into_iter().flatten() {
         let _ = write!(html, "<li>{status} {}", text(&response["description"]));
     }
     html.push_str("</ul></details>");
+}
+
+/// The ways in which something is sent.
+fn kinds(of: &Value) -> Vec<String> {
+    let content = of["content"].as_object();
+    content
+        .into_iter()
+        .flatten()
+        .map(|(kind, _)| kind.clone())
+        .collect()
+}
+
+/// A choice of ways, the first one chosen.
+fn choice(html: &mut String, attributes: &[(&str, &str)], kinds: &[String]) {
+    html.push_str("<select");
+    for (name, value) in attributes {
+        let _ = write!(html, " {name}='{value}'");
+    }
+    html.push('>');
+    for kind in kinds {
+        let _ = write!(html, "<option>{}</option>", escape(kind));
+    }
+    html.push_str("</select>");
+}
+
+/// The fields of a body: how it is sent, files of a form, and text for everything else.
+fn body(html: &mut String, document: &Value, body: &Value) {
+    let kinds = kinds(body);
+    match kinds.as_slice() {
+        [] => return,
+        [only] => {
+            let _ = write!(
+                html,
+                "<input type=hidden data-in=type value='{}'>",
+                escape(only)
+            );
+        }
+        several => {
+            html.push_str("<label>type <small>body</small> ");
+            choice(html, &[("data-in", "type")], several);
+            html.push_str("</label>");
+        }
+    }
+    let schema = &body["content"][FORM]["schema"]["$ref"];
+    let form = schema
+        .as_str()
+        .and_then(|name| document.pointer(name.strip_prefix('#')?))
+        .unwrap_or(&Value::Null);
+    let parts = form["allOf"].as_array().into_iter().flatten();
+    let fields = parts.filter_map(|part| part["properties"].as_object());
+    // The other fields of a form are parameters as well.
+    for (name, _) in fields
+        .flatten()
+        .filter(|(_, field)| field["format"] == "binary")
+    {
+        let name = escape(name);
+        let _ = write!(
+            html,
+            "<label data-for={FORM}>{name} <small>body</small> <input type=file name='{name}' data-in=file></label>"
+        );
+    }
+    if kinds.iter().any(|kind| kind != FORM) {
+        html.push_str(
+            "<label data-for=text>body <textarea name=body data-in=body rows=6 spellcheck=false></textarea></label>",
+        );
+    }
 }
 
 fn text(value: &Value) -> String {

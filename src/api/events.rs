@@ -1,20 +1,21 @@
 //! Events as they are committed, as a stream that can be resumed without loss.
 //!
-//! One poller for each process reads what became visible and hands it to every stream. A stream begins with what
-//! lies between its place and now, read after it listens; what comes twice is told by its place. Whoever falls
-//! behind reads again from where he is.
+//! One poller for each process reads what became visible and hands it to every stream, with what decides who is told of
+//! it: so many listeners of different sight cost no statement of their own. A stream begins with what lies between its
+//! place and now, read after it listens; what comes twice is told by its place. Whoever falls behind reads again from
+//! where he is.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::stream::{self, Stream};
-use serde_json::json;
-use tokio::sync::{Notify, OnceCell, OwnedSemaphorePermit, Semaphore, broadcast, watch};
+use serde_json::{Value, json};
+use tokio::sync::{Notify, OnceCell, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -23,7 +24,7 @@ use super::auth::Caller;
 use super::problem::{Kind, Problem};
 use super::runs::visible;
 use crate::domain::RunId;
-use crate::store::events::{self, EventRow, Place};
+use crate::store::events::{self, EventRow, Heard, Place};
 use crate::store::{self, Pools, ReadTx, tokens};
 
 /// Between two looks, while somebody listens.
@@ -34,17 +35,82 @@ const BUFFER: usize = 1_024;
 const BATCH: i64 = 500;
 /// Streams of a process.
 const STREAMS: usize = 2_000;
+/// Streams of a token among them: no single one takes the places of all.
+const STREAMS_OF_TOKEN: usize = 500;
+
+/// The places of streams.
+#[derive(Debug)]
+struct Seats {
+    /// How many each token has; no entry for those without.
+    taken: Mutex<BTreeMap<Uuid, usize>>,
+    all: usize,
+    of_token: usize,
+}
+
+impl Seats {
+    fn new(all: usize, of_token: usize) -> Self {
+        Self {
+            taken: Mutex::default(),
+            all,
+            of_token,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Uuid, usize>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count(&self) -> usize {
+        self.lock().values().sum()
+    }
+
+    /// A place for a stream of this token, if there is one; otherwise why not.
+    fn take(self: &Arc<Self>, token: Uuid) -> Result<Seat, &'static str> {
+        let mut taken = self.lock();
+        if taken.values().sum::<usize>() >= self.all {
+            return Err("too many streams are open");
+        }
+        let own = taken.entry(token).or_default();
+        if *own >= self.of_token {
+            return Err("too many streams of this token are open");
+        }
+        *own += 1;
+        Ok(Seat {
+            seats: Arc::clone(self),
+            token,
+        })
+    }
+}
+
+/// The place of one stream, free again with its end.
+#[derive(Debug)]
+struct Seat {
+    seats: Arc<Seats>,
+    token: Uuid,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut taken = self.seats.lock();
+        if let Some(own) = taken.get_mut(&self.token) {
+            *own -= 1;
+            if *own == 0 {
+                taken.remove(&self.token);
+            }
+        }
+    }
+}
 
 /// The events of a process.
 #[derive(Clone)]
 pub(super) struct Feed {
     pools: Pools,
-    sender: broadcast::Sender<Arc<EventRow>>,
+    sender: broadcast::Sender<Arc<Heard>>,
     /// Tokens that are worth nothing any more: their streams end.
     revoked: watch::Sender<BTreeSet<Uuid>>,
     listened: Arc<Notify>,
     begin: Arc<OnceCell<Place>>,
-    places: Arc<Semaphore>,
+    seats: Arc<Seats>,
     stop: CancellationToken,
 }
 
@@ -57,7 +123,7 @@ impl Feed {
             revoked: watch::channel(BTreeSet::new()).0,
             listened: Arc::default(),
             begin: Arc::default(),
-            places: Arc::new(Semaphore::new(STREAMS)),
+            seats: Arc::new(Seats::new(STREAMS, STREAMS_OF_TOKEN)),
             stop: stop.clone(),
         };
         let poller = feed.clone();
@@ -72,7 +138,7 @@ impl Feed {
 
     /// Streams that are open.
     pub(super) fn open(&self) -> usize {
-        STREAMS - self.places.available_permits()
+        self.seats.count()
     }
 
     /// Where the poller begins: known before the first stream reads what lies behind it, or what is committed
@@ -107,11 +173,11 @@ impl Feed {
             None => self.begin().await?,
         };
         loop {
-            let rows = events::after(&self.pools.commit, place, None, None, BATCH).await?;
+            let rows = events::after(&self.pools.commit, place, None, BATCH).await?;
             let Some(last) = rows.last() else {
                 return Ok(place);
             };
-            place = last.place;
+            place = last.event.place;
             for row in rows {
                 // Nobody listens any more.
                 let _ = self.sender.send(Arc::new(row));
@@ -133,7 +199,7 @@ impl Feed {
         Ok(())
     }
 
-    fn listen(&self) -> broadcast::Receiver<Arc<EventRow>> {
+    fn listen(&self) -> broadcast::Receiver<Arc<Heard>> {
         let receiver = self.sender.subscribe();
         self.listened.notify_one();
         receiver
@@ -147,24 +213,26 @@ struct Reader {
     /// The portfolios whose events are told beside those of the run, where it is about others too.
     only: Option<Vec<Uuid>>,
     place: Place,
-    /// Read and not sent yet.
-    ahead: VecDeque<Arc<EventRow>>,
+    /// Read and not sent yet, what is nothing of this reader's among it.
+    ahead: VecDeque<Arc<Heard>>,
     /// What lies between the place and now has to be read.
     behind: bool,
-    live: broadcast::Receiver<Arc<EventRow>>,
-    /// Of whoever listens.
-    token: Uuid,
+    live: broadcast::Receiver<Arc<Heard>>,
     revoked: watch::Receiver<BTreeSet<Uuid>>,
-    _seat: OwnedSemaphorePermit,
+    /// Of the token of whoever listens.
+    seat: Seat,
 }
 
 impl Reader {
-    async fn next(&mut self) -> Option<Arc<EventRow>> {
+    async fn next(&mut self) -> Option<Event> {
         loop {
-            if let Some(row) = self.ahead.pop_front() {
+            if let Some(heard) = self.ahead.pop_front() {
+                let row = &heard.event;
                 if row.place > self.place {
                     self.place = row.place;
-                    return Some(row);
+                    if let Some(detail) = heard.told(self.only.as_deref()) {
+                        return Some(event(row, &detail));
+                    }
                 }
                 continue;
             }
@@ -178,7 +246,7 @@ impl Reader {
                     }
                 }
             }
-            let token = self.token;
+            let token = self.seat.token;
             let revoked = async {
                 // An error: the feed has ended.
                 let _ = self.revoked.wait_for(|known| known.contains(&token)).await;
@@ -190,13 +258,7 @@ impl Reader {
                 heard = self.live.recv() => heard,
             };
             match heard {
-                Ok(row) if row.run == Some(self.run) => match self.told(row).await {
-                    Ok(row) => self.ahead.extend(row),
-                    Err(error) => {
-                        tracing::warn!(%error, "a stream of events ended");
-                        return None;
-                    }
-                },
+                Ok(heard) if heard.event.run == Some(self.run) => self.ahead.push_back(heard),
                 Ok(_) => {}
                 Err(broadcast::error::RecvError::Lagged(_)) => self.behind = true,
                 Err(broadcast::error::RecvError::Closed) => return None,
@@ -204,25 +266,9 @@ impl Reader {
         }
     }
 
-    /// What this reader is told of an event that was just heard.
-    async fn told(&self, row: Arc<EventRow>) -> store::Result<Option<Arc<EventRow>>> {
-        let Some(only) = &self.only else {
-            return Ok(Some(row));
-        };
-        let told = events::told(&self.feed.pools.load, &row, only).await?;
-        Ok(told.map(Arc::new))
-    }
-
     async fn catch_up(&mut self) -> store::Result<()> {
         let pool = &self.feed.pools.load;
-        let rows = events::after(
-            pool,
-            self.place,
-            Some(self.run),
-            self.only.as_deref(),
-            BATCH,
-        )
-        .await?;
+        let rows = events::after(pool, self.place, Some(self.run), BATCH).await?;
         self.behind = i64::try_from(rows.len()) == Ok(BATCH);
         self.ahead.extend(rows.into_iter().map(Arc::new));
         Ok(())
@@ -250,12 +296,11 @@ pub(crate) async fn stream(
         })?,
     };
     let feed = api.feed().clone();
-    let seat = Arc::clone(&feed.places).try_acquire_owned();
-    let seat = seat.map_err(|_| Problem::new(Kind::Busy, "too many streams are open"))?;
+    let seat = feed.seats.take(caller.token);
+    let seat = seat.map_err(|why| Problem::new(Kind::Busy, why))?;
     feed.begin().await?;
     let reader = Reader {
         live: feed.listen(),
-        token: caller.token,
         revoked: feed.revoked.subscribe(),
         feed,
         run: seen.run.id,
@@ -263,17 +308,17 @@ pub(crate) async fn stream(
         place,
         ahead: VecDeque::new(),
         behind: true,
-        _seat: seat,
+        seat,
     };
     let events = stream::unfold(reader, |mut reader| async move {
-        let row = reader.next().await?;
-        Some((Ok(event(&row)), reader))
+        let event = reader.next().await?;
+        Some((Ok(event), reader))
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
 }
 
-fn event(row: &EventRow) -> Event {
-    let data = json!({ "at": row.at, "run_id": row.run, "kind": row.kind, "detail": row.detail });
+fn event(row: &EventRow, detail: &Value) -> Event {
+    let data = json!({ "at": row.at, "run_id": row.run, "kind": row.kind, "detail": detail });
     Event::default()
         .id(format!("{}-{}", row.place.transaction, row.place.id))
         .event(&row.kind)
@@ -303,5 +348,24 @@ mod tests {
         for text in ["", "7", "7-", "-7-1", "a-b", "99999999999999999999-1"] {
             assert_eq!(parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_token_does_not_take_all_places() {
+        let seats = Arc::new(Seats::new(3, 2));
+        let [one, other, third] = [1, 2, 3].map(Uuid::from_u128);
+        let first = seats.take(one).unwrap();
+        let _second = seats.take(one).unwrap();
+        let refused = seats.take(one).unwrap_err();
+        assert!(refused.contains("of this token"), "{refused}");
+        let theirs = seats.take(other).unwrap();
+        let full = seats.take(third).unwrap_err();
+        assert!(!full.contains("of this token"), "{full}");
+        assert_eq!(seats.count(), 3);
+        drop(theirs);
+        assert!(seats.take(one).is_err(), "the place is for others");
+        drop(first);
+        let _again = seats.take(one).unwrap();
+        assert_eq!(seats.count(), 2);
     }
 }

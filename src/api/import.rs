@@ -39,6 +39,7 @@ use crate::store::ReadTx;
         ("owner" = Option<String>, Query, description = "Whose it is"),
         ("currency" = Option<String>, Query, description = "USD if nothing is said"),
         ("portfolio_id" = Option<uuid::Uuid>, Query, description = "Its id; without it, made of owner and name"),
+        ("empty" = Option<bool>, Query, description = "It has no lots, it is cash alone: the file is its header, or `positions` an empty list"),
         ("dry_run" = Option<bool>, Query, description = "Only say what would happen"),
         ("run" = Option<bool>, Query, description = "Plan all its dates")),
     request_body(description = "A form with `file`; or CSV; or JSON with `positions`",
@@ -79,6 +80,7 @@ pub(crate) async fn create(
 /// Changes the book of a portfolio to what a file says.
 #[utoipa::path(put, path = "/api/v1/portfolios/{portfolio_id}/positions", tag = "portfolios",
     params(("portfolio_id" = uuid::Uuid, Path, description = "The portfolio"),
+           ("empty" = Option<bool>, Query, description = "It has no lots from now on, it is cash alone: the file is its header, or `positions` an empty list"),
            ("dry_run" = Option<bool>, Query, description = "Only say what would change"),
            ("run" = Option<bool>, Query, description = "Plan all its dates")),
     request_body(description = "A form with `file`; or CSV; or JSON with `positions`",
@@ -230,6 +232,7 @@ async fn take(
     let order = BookOrder {
         file: PathBuf::from(&upload.name),
         target,
+        empty: upload.params.flag("empty")?,
         dry_run,
         who: Some(who(caller)),
     };

@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use serde_json::{Value, json};
 
 use super::Api;
-use super::auth::Caller;
+use super::auth::Bearer;
 use super::params::{Params, id};
 use super::problem::Problem;
 use super::rows;
@@ -36,43 +36,61 @@ use crate::store::reports::{self, Bias, Part, Published, Report, Unpublished};
         (status = 304, description = "As it was"),
         (status = 404, description = "No such portfolio or section")))]
 pub(super) async fn section(
-    caller: Caller,
+    bearer: Bearer,
     State(api): State<Api>,
     Path((portfolio, section)): Path<(String, String)>,
     headers: HeaderMap,
     params: Params,
 ) -> Result<Response, Problem> {
-    let params = params.only(&["date", "strict"])?;
-    let (date, strict) = (params.one::<NaiveDate>("date")?, params.flag("strict")?);
-    let portfolio: PortfolioId = id("portfolio", &portfolio)?;
-    let mut db = ReadTx::lazy(&api.pools().load);
-    let portfolio = caller.portfolio(&mut db, portfolio).await?;
-    let section = Section::find(&section).ok_or_else(|| Problem::not_found("section"))?;
-    let name = section.name;
-    let published = match find(&mut db, api.clock(), &portfolio, date, strict).await? {
-        Ok(published) => published,
-        Err(reason) => {
-            db.close().await?;
-            return formed(
-                wants_csv(&headers),
-                &missing(&portfolio, name, date, reason),
-            );
-        }
-    };
     let csv = wants_csv(&headers);
-    let form = if csv { "csv" } else { "json" };
+    let (wanted, id) = match asked(&params, &portfolio) {
+        Ok(asked) => asked,
+        // Whoever is nobody does not hear what is wrong with the question.
+        Err(problem) => return Err(bearer.caller(&api).await.err().unwrap_or(problem)),
+    };
+    let mut db = ReadTx::lazy(&api.pools().load);
+    let opened = reports::open(&mut db, bearer.id(), id, wanted.date, wanted.strict).await?;
+    let (section, head) = if let Some(opened) = opened {
+        let caller = bearer.found(opened.token, opened.hash)?;
+        if !caller.access.sees(id) {
+            return Err(Problem::not_found("portfolio"));
+        }
+        (of_name(&section)?, opened.report)
+    } else {
+        // One after the other: who asks, of what, and why that date is not there.
+        db.close().await?;
+        let caller = bearer.caller(&api).await?;
+        db = ReadTx::lazy(&api.pools().load);
+        let portfolio = caller.portfolio(&mut db, id).await?;
+        let section = of_name(&section)?;
+        let Wanted { date, strict } = wanted;
+        let head = match find(&mut db, api.clock(), &portfolio, date, strict).await? {
+            // It was published between the two looks.
+            Ok(published) => reports::parts(&mut db, portfolio, published, &[]).await?,
+            Err(reason) => {
+                db.close_behind();
+                return formed(csv, &missing(&portfolio, section.name, date, reason));
+            }
+        };
+        (
+            section,
+            head.ok_or_else(|| Problem::not_found("portfolio"))?,
+        )
+    };
+    let published = head.published;
     let (run, as_of) = (published.run, published.as_of);
+    let form = if csv { "csv" } else { "json" };
     // Another release may show the same numbers in another form.
-    let version = format!("{run}.{as_of}.{name}.{form}.{}", env!("CARGO_PKG_VERSION"));
+    let version = env!("CARGO_PKG_VERSION");
+    let version = format!("{run}.{as_of}.{}.{form}.{version}", section.name);
     // What is of other dates too is known first, and part of the tag: the bias statistic.
     let settled = !section.parts.contains(&Part::Bias);
     if settled && matches(&headers, &weak(&version)) {
-        db.close().await?;
+        db.close_behind();
         return Ok(not_modified(weak(&version)));
     }
-    let report = reports::parts(&mut db, portfolio, published, section.parts).await?;
-    db.close().await?;
-    let report = report.ok_or_else(|| Problem::not_found("portfolio"))?;
+    let report = reports::filled(&mut db, head, section.parts).await?;
+    db.close_behind();
     let tag = if settled {
         weak(&version)
     } else {
@@ -81,8 +99,28 @@ pub(super) async fn section(
     if matches(&headers, &tag) {
         return Ok(not_modified(tag));
     }
-    let document = envelope(&report, section, date);
+    let document = envelope(&report, section, wanted.date);
     Ok(([(header::ETAG, tag)], formed(csv, &document)?).into_response())
+}
+
+/// Which date is asked for.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    date: Option<NaiveDate>,
+    strict: bool,
+}
+
+fn asked(params: &Params, portfolio: &str) -> Result<(Wanted, PortfolioId), Problem> {
+    let params = params.only(&["date", "strict"])?;
+    let wanted = Wanted {
+        date: params.one("date")?,
+        strict: params.flag("strict")?,
+    };
+    Ok((wanted, id("portfolio", portfolio)?))
+}
+
+fn of_name(section: &str) -> Result<&'static Section, Problem> {
+    Section::find(section).ok_or_else(|| Problem::not_found("section"))
 }
 
 /// A section as it is asked for. A table of what is not there has its columns and no row.

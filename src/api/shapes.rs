@@ -42,7 +42,9 @@ pub use book::{
 pub use control::{CancelReceipt, HoldReceipt, Live, Pause, Pauses, Ready, ReadyChecks};
 pub use diff::{DiffError, DiffPhase, DiffPortfolio, DiffRun, RunDiff};
 pub use explain::{Explained, Explanation, Named, Number};
-pub use fits::{FitSlope, FitTable, PositionSlope};
+pub use fits::{
+    DisplayModel, FitSlope, FitTable, MarketModel, PositionSlope, ProviderBeta, SpreadModel,
+};
 pub use holdings::{
     ActiveWeight, Concentration, Exposures, Position, PositionExposures, SectorBucket,
 };

@@ -25,6 +25,9 @@ use crate::store::reports::symbols::{self as store, UniverseRow};
 const PAGE: u16 = 100;
 /// Sessions of a page: a year.
 const YEAR: u16 = 252;
+/// Why no run stands beside closes.
+const NO_RUN: &str =
+    "closes are inputs of runs: the provider's newest answer stands, whichever run asked for it";
 
 /// A page of the universe, by symbol.
 #[derive(Debug, Serialize, ToSchema)]
@@ -124,12 +127,16 @@ pub(super) struct Prices {
     as_of: Option<NaiveDate>,
     /// The last session that was asked for; without one, the newest whose closes are final.
     calculation_date: NaiveDate,
-    /// Null: closes are inputs of runs, and the result of none.
+    /// Null: the table of closes does not know which run asked for one.
     run_id: Option<uuid::Uuid>,
+    /// Why there is no run, in words.
+    run_id_reason: Option<&'static str>,
     /// How good the page is; null where it has no session.
     quality: Option<SymbolQuality>,
     /// Sessions of the page with a value over all of it, a fraction; null where it has none.
     coverage: Option<f64>,
+    /// Why there is no coverage, as a code: `no_session`.
+    coverage_reason: Option<&'static str>,
     /// Sessions of the page without a value.
     gaps: usize,
     data: Vec<Price>,
@@ -225,8 +232,10 @@ pub(super) async fn prices(
         as_of,
         calculation_date: range.to,
         run_id: None,
+        run_id_reason: Some(NO_RUN),
         quality: (asked > 0).then_some(SymbolQuality { strict: gaps == 0 }),
         coverage: (asked > 0).then(|| (asked - gaps) as f64 / asked as f64),
+        coverage_reason: (asked == 0).then_some("no_session"),
         gaps,
         data,
         next,

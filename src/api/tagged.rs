@@ -71,10 +71,13 @@ pub(super) fn tabled(
     Ok(response)
 }
 
-/// The layer that tags, and that never gives JSON to those who take tables only: of what is asked for and has no tag of its own, that of what it says. Streams have no end, and pages,
-/// health and metrics are looked at once.
-pub(super) async fn tag(request: Request, next: Next) -> Response {
-    // What only wants a head has no bytes here that a tag could be made of.
+/// The layer that tags, and that never gives JSON to those who take tables only: of what is asked for and has no tag of its own,
+/// that of what it says. Streams have no end, and pages, health and metrics are looked at once.
+pub(super) async fn tag(mut request: Request, next: Next) -> Response {
+    // The head of an answer is that of the whole one, so the whole one is made; the server leaves its body out.
+    if request.method() == Method::HEAD {
+        *request.method_mut() = Method::GET;
+    }
     let asks = request.method() == Method::GET;
     let ours = asks && !request.uri().path().starts_with("/health/");
     let only_tables = wants_csv(request.headers()) && !takes_json(request.headers());

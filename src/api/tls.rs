@@ -24,9 +24,9 @@ pub enum TlsError {
     /// A file is not there, or not PEM.
     #[error("{0}: {1}")]
     File(PathBuf, String),
-    /// The key is not that of the certificate, or of a kind that is not spoken.
-    #[error("the certificate and its key: {0}")]
-    Pair(String),
+    /// The key is not that of the certificate, or of a kind that is not spoken: the certificate, the key, and why.
+    #[error("the certificate {0} and the key {1} are no pair: {2}")]
+    Pair(PathBuf, PathBuf, String),
 }
 
 impl Tls {
@@ -42,7 +42,13 @@ impl Tls {
         }
         let key = PrivateKeyDer::from_pem_file(&self.key);
         let key = key.map_err(|error| wrong(&self.key, error.to_string()))?;
-        let pair = |error: tokio_rustls::rustls::Error| TlsError::Pair(error.to_string());
+        let pair = |error: tokio_rustls::rustls::Error| {
+            TlsError::Pair(
+                self.certificate.clone(),
+                self.key.clone(),
+                error.to_string(),
+            )
+        };
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(pair)?

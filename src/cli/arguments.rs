@@ -15,6 +15,7 @@ use super::import::{BenchmarkArgs, DefinitionsArgs, FactorsArgs, LinesArgs, Port
 use super::status::StatusArgs;
 use super::tasks::TasksArgs;
 use super::token::TokenCommand;
+use super::universe::UniverseCommand;
 use super::why::WhyArgs;
 use crate::config::{
     ClockConfig, ConventionsConfig, HousekeepingConfig, LogConfig, MarketDataConfig,
@@ -124,6 +125,9 @@ pub enum Command {
     /// Makes, lists and revokes tokens of the HTTP API.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Says whether providers are asked for a symbol: only such an order changes it.
+    #[command(subcommand)]
+    Universe(UniverseCommand),
     /// What is in Redis.
     #[command(subcommand)]
     Redis(RedisCommand),
@@ -491,6 +495,15 @@ mod tests {
         assert!(parse("import portfolio f.csv --name N --update --equity 5").is_err());
         assert!(parse(&format!("{new} --dry-run")).is_err());
         assert!(parse(&new.replace("250000", "2.5e5")).is_err());
+        assert!(parse(&format!("{new} --empty --run")).is_ok());
+        assert!(parse("import portfolio f.csv --name N --update --empty --dry-run").is_ok());
+    }
+
+    #[test]
+    fn an_order_about_a_symbol_has_a_reason() {
+        assert!(parse("universe deactivate AAPL --reason delisted").is_ok());
+        assert!(parse("universe activate AAPL").is_err());
+        assert!(parse("universe activate A/B --reason x").is_err());
     }
 
     #[test]

@@ -280,6 +280,7 @@ impl World {
                 owner: OWNER.to_owned(),
                 currency: "USD".to_owned(),
                 update: false,
+                empty: false,
                 dry_run: false,
                 run: false,
             };

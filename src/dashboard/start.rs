@@ -54,6 +54,7 @@ async fn body(
                     label { span { "Name" } input name="name" required maxlength="200" value=(value("name")); }
                     label { span { "Opening equity" } input name="opening_equity" required inputmode="decimal" value=(value("opening_equity")); }
                     label { span { "Inception: first day of the book" } input type="date" name="inception" required value=(value("inception")); }
+                    label { input type="checkbox" name="empty" value="true" checked[value("empty") == "true"]; " The book has no lots: the file is its header alone" }
                     label { span { "Owner (may be empty)" } input name="owner" maxlength="200" value=(value("owner")); }
                     button type="submit" { "Import" } " "
                     button.plain type="submit" name="dry_run" value="true" { "Only check" }

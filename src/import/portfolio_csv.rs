@@ -18,8 +18,8 @@ use crate::domain::{AssetClass, Exit, Lot, PortfolioId, PositionId};
 use columns::{
     AFTER_EXPIRATION, BAD_CLASS, BAD_EXIT_PRICE, BAD_SUBTYPE, BEFORE_INCEPTION, CLASS, COLUMNS,
     ENTRY, ENTRY_DATE, ENTRY_PRICE, EXIT_BEFORE_ENTRY, EXIT_DATE, EXIT_PRICE, EXIT_WITHOUT_PRICE,
-    FUTURE, LARGE_TOTAL, PRICE_WITHOUT_EXIT, QUANTITY, SUBTYPE, SUBTYPE_AGAINST_RIGHT, SYMBOL,
-    SYMBOLS, TOO_LARGE, UNDERLYING, subtypes,
+    FUTURE, LARGE_TOTAL, NOT_EMPTY, PRICE_WITHOUT_EXIT, QUANTITY, SUBTYPE, SUBTYPE_AGAINST_RIGHT,
+    SYMBOL, SYMBOLS, TOO_LARGE, UNDERLYING, subtypes,
 };
 
 /// What a file is read for.
@@ -38,10 +38,15 @@ pub fn columns() -> impl Iterator<Item = &'static str> {
     COLUMNS.iter().map(|column| column.name)
 }
 
-/// The lots of a file, in its order, or every error of it.
+/// The lots of a file, in its order, or every error of it. That it has none is one of them: a file that was cut off
+/// looks like that, and would empty a book. Who means it says so, and the file is read by [`parse_empty`].
 pub fn parse(bytes: &[u8], context: &Context) -> Result<Vec<Lot>, Rejected> {
     let mut issues = Issues::default();
-    let rows = table::read(bytes, COLUMNS, &mut issues);
+    let rows = table::read_any(bytes, COLUMNS, &mut issues);
+    if rows.is_empty() && issues.is_empty() {
+        let remedy = "add one row per lot; of a book that is cash alone say that it is: --empty, or empty=true over HTTP";
+        issues.file(0, table::NO_ROWS, "the file has no rows".into(), remedy);
+    }
     let mut equal_lots = BTreeMap::<String, usize>::new();
     let mut lots = Vec::with_capacity(rows.len());
     for row in &rows {
@@ -57,6 +62,22 @@ pub fn parse(bytes: &[u8], context: &Context) -> Result<Vec<Lot>, Rejected> {
     }
     check_totals(&lots, &mut issues);
     issues.or(lots)
+}
+
+/// The lots of a book that is said to have none: no lot, from a file that is its header alone, or every error of it. A
+/// row is one, for one of the two is a mistake.
+pub fn parse_empty(bytes: &[u8]) -> Result<Vec<Lot>, Rejected> {
+    let mut issues = Issues::default();
+    let rows = table::read_any(bytes, COLUMNS, &mut issues);
+    if let Some(first) = rows.first() {
+        let message = format!(
+            "the book is said to be empty, and its file has rows: {}",
+            rows.len()
+        );
+        let remedy = "remove the rows, or do not say that the book is empty";
+        issues.file(first.line, NOT_EMPTY, message, remedy);
+    }
+    issues.or(Vec::new())
 }
 
 /// Lots that are small enough each may be too many.

@@ -18,7 +18,7 @@ const ENCODING: &str = "ERR_CSV_007";
 const DUPLICATE_COLUMN: &str = "ERR_CSV_008";
 const TOO_MANY_ROWS: &str = "ERR_CSV_009";
 const LONG_ROW: &str = "ERR_CSV_010";
-const NO_ROWS: &str = "ERR_CSV_011";
+pub(super) const NO_ROWS: &str = "ERR_CSV_011";
 
 /// A column that a file may have.
 pub(super) struct Column {

@@ -106,6 +106,7 @@ fn read_everything(bytes: &[u8]) {
             today,
         },
     );
+    let _ = portfolio_csv::parse_empty(bytes);
     let flows = flows_csv::Context {
         inception,
         today,

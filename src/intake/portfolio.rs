@@ -1,6 +1,6 @@
 //! A portfolio's book becomes rows in one transaction: a new one, or the difference to the one that there is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
@@ -15,7 +15,7 @@ use crate::import::MAX_TOTAL;
 use crate::import::changes::{self, BookChange};
 use crate::import::portfolio_csv::{self, Context};
 use crate::store::inputs::{self, Changed};
-use crate::store::{self, Pools, ReadTx, WriteTx, events, portfolios};
+use crate::store::{self, Pools, ReadTx, WriteTx, events, portfolios, universe};
 
 /// Longest name of a portfolio or of an owner: lists show it whole.
 const NAME_CHARS: usize = 200;
@@ -27,6 +27,9 @@ pub struct BookOrder {
     pub file: PathBuf,
     /// Whose book.
     pub target: Target,
+    /// The book has no lots, it is cash alone: the file is its header. Without it such a file is an error, so that one
+    /// that was cut off empties no book.
+    pub empty: bool,
     /// Only say what would change.
     pub dry_run: bool,
     /// For the audit table, where one is kept.
@@ -72,11 +75,15 @@ pub async fn portfolio(
         inception,
         today,
     };
-    let lots = portfolio_csv::parse(bytes, &context)?;
+    let lots = if order.empty {
+        portfolio_csv::parse_empty(bytes)?
+    } else {
+        portfolio_csv::parse(bytes, &context)?
+    };
 
     let mut tx = WriteTx::begin(&pools.control).await?;
     portfolios::lock(&mut tx, id).await?;
-    let receipt = match portfolios::get(&mut tx.reader(), id).await? {
+    let mut receipt = match portfolios::get(&mut tx.reader(), id).await? {
         Some(known) => {
             same_terms(&described, &known)?;
             change(&mut tx, order, known, &lots, bytes).await?
@@ -84,6 +91,7 @@ pub async fn portfolio(
         None if matches!(order.target, Target::Update(_)) => return Err(gone(id)),
         None => create(&mut tx, order, described, &lots, bytes).await?,
     };
+    receipt.inactive = universe::inactive(&mut tx.reader(), &symbols(&lots)).await?;
     match receipt.status {
         Status::Created | Status::Updated => {
             audit(&mut tx, order, &receipt).await?;
@@ -92,6 +100,17 @@ pub async fn portfolio(
         Status::Unchanged | Status::DryRun => tx.rollback().await?,
     }
     Ok(receipt)
+}
+
+/// Of what the open lots need prices.
+fn symbols(lots: &[Lot]) -> Vec<String> {
+    let open = lots.iter().filter(|lot| lot.exit.is_none());
+    let needed = open.flat_map(|lot| {
+        let underlying = lot.option.as_ref().map(|terms| &terms.underlying);
+        std::iter::once(&lot.symbol).chain(underlying)
+    });
+    let unique: BTreeSet<String> = needed.map(ToString::to_string).collect();
+    unique.into_iter().collect()
 }
 
 async fn audit(
@@ -196,6 +215,7 @@ async fn create(
         reopened: Vec::new(),
         removed: Vec::new(),
         unchanged: 0,
+        inactive: BTreeSet::new(),
     })
 }
 
@@ -270,6 +290,7 @@ fn receipt(
         reopened: lines(&change.reopened),
         removed: lines(&change.removed),
         unchanged: change.unchanged.len(),
+        inactive: BTreeSet::new(),
         from_date: change.from_date,
     }
 }

@@ -1,5 +1,6 @@
 //! What an import of a portfolio did, or would do.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
@@ -98,6 +99,8 @@ pub struct PortfolioReceipt {
     pub unchanged: usize,
     /// The earliest day whose numbers change.
     pub from_date: Option<NaiveDate>,
+    /// Symbols of open lots, or their underlyings, that no provider is asked for. An import does not change that.
+    pub inactive: BTreeSet<Symbol>,
 }
 
 impl PortfolioReceipt {
@@ -110,11 +113,19 @@ impl PortfolioReceipt {
         let counts: Vec<String> = kinds
             .map(|(kind, lots)| format!("{} {kind}", plural(lots.len())))
             .collect();
-        if counts.is_empty() {
+        if counts.is_empty() && self.is_new_and_empty() {
+            "no lots: cash alone".to_owned()
+        } else if counts.is_empty() {
             "no difference".to_owned()
         } else {
             counts.join(", ")
         }
+    }
+
+    /// Whether the portfolio is new and has no lots: of any other one that is told of, some lots are there or change.
+    fn is_new_and_empty(&self) -> bool {
+        let told = matches!(self.status, Status::Created | Status::DryRun);
+        told && self.unchanged == 0 && self.kinds().iter().all(|(_, lots)| lots.is_empty())
     }
 
     /// The lots by what happens to them.
@@ -145,6 +156,7 @@ impl PortfolioReceipt {
             "reopened": lines(&self.reopened),
             "removed": lines(&self.removed),
             "unchanged": self.unchanged,
+            "inactive_symbols": self.inactive,
         })
     }
 }

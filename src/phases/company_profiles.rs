@@ -54,7 +54,8 @@ impl Phase for CompanyProfiles {
             .symbols
             .iter()
             .filter(|wanted| {
-                !wanted.yields && !["OPTIONS", "CLOSED"].contains(&wanted.class.as_str())
+                !wanted.yields
+                    && !["OPTIONS", "CLOSED", "INACTIVE"].contains(&wanted.class.as_str())
             })
             .map(|wanted| wanted.symbol.to_string())
             .collect();

@@ -137,16 +137,13 @@ impl Phase for MarketData {
             return Ok(Vec::new());
         };
         let (from, to) = (first.date(), run.final_date.date());
-        let (_, gaps) = missing(db, run.calendar, &run.symbols, (from, to)).await?;
+        let asked = run.symbols.iter().filter(|wanted| wanted.is_asked_for());
+        let mut series: Vec<Wanted> = asked.cloned().collect();
+        let (_, gaps) = missing(db, run.calendar, &series, (from, to)).await?;
         let until = run.final_date;
-        let windows = replays::missing(db, run.calendar, &run.symbols, until, false).await?;
+        let windows = replays::missing(db, run.calendar, &series, until, false).await?;
         let lacks = |symbol: &Symbol| gaps.contains_key(symbol) || windows.contains_key(symbol);
-        let series: Vec<Wanted> = run
-            .symbols
-            .iter()
-            .filter(|wanted| run.force || lacks(&wanted.symbol))
-            .cloned()
-            .collect();
+        series.retain(|wanted| run.force || lacks(&wanted.symbol));
         let chunks = series.chunks(PROVIDER_CHUNK);
         Ok(chunks
             .map(|chunk| Unit {

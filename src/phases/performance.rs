@@ -12,9 +12,9 @@ use serde::Serialize;
 pub use self::figures::{Benchmark, DatedDrawdown, Figure, Figures};
 use super::books::{self, Books};
 use super::series::{self, Prices, Window};
-use super::{Error, LOW_COVERAGE, Result};
+use super::{Error, Result};
 use crate::analytics::conventions;
-use crate::domain::{Calendar, Portfolio, PositionId, Symbol, TradingDate, money};
+use crate::domain::{Calendar, Portfolio, PositionId, Symbol, TradingDate, coverage, money};
 use crate::store::reports::{self, SnapshotDay};
 use crate::store::{ReadTx, definitions};
 
@@ -232,7 +232,9 @@ impl Sources {
                 .map(|day| day.as_of)
                 .collect(),
             coverage: coverages.clone().min_by(f64::total_cmp),
-            low_coverage: coverages.filter(|part| *part < LOW_COVERAGE).count(),
+            low_coverage: coverages
+                .filter(|part| coverage::is_low(Some(*part)))
+                .count(),
             figures,
             contributions,
             contributions_reason,

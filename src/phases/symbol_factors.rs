@@ -21,7 +21,7 @@ use crate::store::symbol_results::{self, CovarianceRow, ModelRow};
 use crate::store::{ReadTx, WriteTx, definitions, market, plans};
 
 /// Sessions of the window behind a beta.
-pub(super) const WINDOW: usize = 252;
+pub(super) const WINDOW: usize = symbol_results::WINDOW;
 /// Kind of the factor covariance among result sets.
 const COVARIANCE: &str = "factor-covariance";
 /// Kind of the data quality of a series.
@@ -115,7 +115,9 @@ impl Phase for SymbolFactors {
         let symbols: Vec<String> = run
             .symbols
             .iter()
-            .filter(|wanted| wanted.class == "PUBLIC" && !wanted.yields)
+            .filter(|wanted| {
+                ["PUBLIC", "INACTIVE"].contains(&wanted.class.as_str()) && !wanted.yields
+            })
             .map(|wanted| wanted.symbol.to_string())
             .collect();
         let kind = Self::NAME.as_str();

@@ -151,7 +151,8 @@ pub async fn gaps(
         .collect()
 }
 
-/// Symbols that these books hold or have options on within `first` to `last`, and of which no close up to `last` is stored.
+/// Symbols that these books hold or have options on within `first` to `last`, and of which no close up to `last` is stored;
+/// without inactive ones, for no provider is asked for those.
 pub async fn without_closes(
     db: &mut ReadTx<'_>,
     portfolios: &[PortfolioId],
@@ -165,6 +166,7 @@ pub async fn without_closes(
                  where portfolio_id = any($1) and deleted_at is null and class in ('PUBLIC', 'OPTIONS')
                    and entry_date <= $3 and (exit_date is null or exit_date > $2)) s
            where not exists (select from market_data_cache m where m.symbol = s.symbol and m.date <= $3)
+             and not exists (select from symbol_universe u where u.symbol = s.symbol and not u.active)
            order by s.symbol collate "C""#,
         &portfolios,
         first,

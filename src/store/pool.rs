@@ -17,7 +17,7 @@ use sqlx::postgres::{PgConnectOptions, PgTypeInfo};
 use sqlx::{
     ConnectOptions, Database, Describe, Either, Execute, Executor, PgConnection, Postgres, SqlStr,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tokio::time::Instant;
 
 use super::link::{Link, silence};
@@ -112,16 +112,12 @@ impl Pool {
     /// Takes a connection; waits for one within the limit.
     pub(super) async fn acquire(&self) -> sqlx::Result<Lease> {
         let until = Instant::now() + self.0.limits.acquire;
-        let place = Arc::clone(&self.0.places).acquire_owned();
-        let place = tokio::time::timeout_at(until, place)
-            .await
-            .map_err(|_elapsed| sqlx::Error::PoolTimedOut)?
-            .map_err(|_closed| sqlx::Error::PoolClosed)?;
-        let left = until.saturating_duration_since(Instant::now());
-        let waited = self.0.limits.acquire.saturating_sub(left).as_micros();
-        let waited = u64::try_from(waited).unwrap_or(u64::MAX);
+        let place = match Arc::clone(&self.0.places).try_acquire_owned() {
+            Ok(place) => place,
+            Err(TryAcquireError::Closed) => return Err(sqlx::Error::PoolClosed),
+            Err(TryAcquireError::NoPermits) => self.wait(until).await?,
+        };
         self.0.taken.fetch_add(1, Ordering::Relaxed);
-        self.0.waited_us.fetch_add(waited, Ordering::Relaxed);
         let link = match self.0.take_idle().await {
             Some(link) => link,
             None => Link::new(connect(&self.0.options, until).await?, self.0.limits.within),
@@ -131,6 +127,20 @@ impl Pool {
             pool: Arc::clone(&self.0),
             _place: place,
         })
+    }
+
+    /// Waits for a place that somebody else has.
+    async fn wait(&self, until: Instant) -> sqlx::Result<OwnedSemaphorePermit> {
+        let place = Arc::clone(&self.0.places).acquire_owned();
+        let place = tokio::time::timeout_at(until, place)
+            .await
+            .map_err(|_elapsed| sqlx::Error::PoolTimedOut)?
+            .map_err(|_closed| sqlx::Error::PoolClosed)?;
+        let left = until.saturating_duration_since(Instant::now());
+        let waited = self.0.limits.acquire.saturating_sub(left).as_micros();
+        let waited = u64::try_from(waited).unwrap_or(u64::MAX);
+        self.0.waited_us.fetch_add(waited, Ordering::Relaxed);
+        Ok(place)
     }
 
     /// Takes a connection for one statement.

@@ -6,6 +6,7 @@ mod audit;
 mod bias;
 mod compare;
 mod fits;
+mod head;
 mod history;
 mod losses;
 mod metrics;
@@ -27,6 +28,7 @@ pub use audit::{Expected, expected};
 pub use bias::{BIAS_MINIMUM, BIAS_SESSIONS, Bias, bias_of};
 pub use compare::{CompleteRow, ScopeRow, completeness, scope};
 pub use fits::{Fit, FitSlope};
+pub use head::{Opened, open};
 pub use history::{Ended, Past, PastRun, Sight, past, sight, summary, tonight};
 pub use losses::{Contract, Losses, Replay, Reverse, ValueAtRisk};
 pub use metrics::{Gauges, QUANTILES, gauges};
@@ -37,7 +39,7 @@ pub use pages::{
 pub use performance::{SnapshotDay, snapshots};
 pub use portfolio::{
     Completeness, Entry, Part, Position, Provenance, Published, Report, Snapshot, Unpublished,
-    computed, newest_of_each, newest_published, newest_strict, parts, portfolio, published,
+    computed, filled, newest_of_each, newest_published, newest_strict, parts, portfolio, published,
     why_unpublished,
 };
 pub use series::{Days, PublishedDay, first_not_strict, published_days, values_at_risk};

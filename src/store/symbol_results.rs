@@ -9,6 +9,9 @@ use serde_json::Value;
 use super::{Attempt, Error, ReadTx, Result, WriteTx, word};
 use crate::domain::{Symbol, TradingDate};
 
+/// Sessions that a factor model looks back, its date included: what the number of its returns is a share of.
+pub const WINDOW: usize = 252;
+
 /// The factor model of a symbol at a date.
 #[derive(Debug, Clone)]
 pub struct ModelRow {
@@ -36,6 +39,8 @@ pub struct ModelRow {
     pub quality: FitQuality,
     /// The exposures.
     pub exposures: Vec<ExposureRow>,
+    /// How each model for display ended.
+    pub displays: Vec<DisplayRow>,
 }
 
 /// What a coefficient and its standard error say together. Nothing of anything for a redundant factor.
@@ -97,6 +102,52 @@ pub struct ExposureRow {
     pub n: Option<i32>,
     /// Remarks on quality.
     pub flags: Vec<String>,
+}
+
+/// How a model for display ended. The slope of one that has numbers is among the exposures.
+#[derive(Debug, Clone)]
+pub struct DisplayRow {
+    /// `market`, `spread` or `provider`.
+    pub model: &'static str,
+    /// The factor or spread.
+    pub factor: String,
+    /// Why there are no numbers.
+    pub refused: Option<Refused>,
+    /// Returns used, or at hand; nothing of the provider, who does not say.
+    pub n: Option<i32>,
+    /// Of the market model.
+    pub fit: Option<MarketFit>,
+}
+
+/// Why a model for display has no numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// [`UNAVAILABLE`] or [`INSUFFICIENT_DATA`].
+    pub status: &'static str,
+    /// The same for people: which series is missing, or how many returns there are and are needed.
+    pub reason: String,
+}
+
+/// A series or a number that the model is made of is missing.
+pub const UNAVAILABLE: &str = "unavailable";
+/// There are too few returns.
+pub const INSUFFICIENT_DATA: &str = "insufficient_data";
+
+/// What the raw regression on the market says beside its slope.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MarketFit {
+    /// Intercept, a return per session.
+    pub alpha: f64,
+    /// Its standard error, a return per session.
+    pub alpha_error: f64,
+    /// t, p and interval of the intercept.
+    pub inference: Inference,
+    /// Weighted; nothing for constant returns.
+    pub r_squared: Option<f64>,
+    /// R² less what the parameters are worth.
+    pub adjusted_r_squared: Option<f64>,
+    /// Effective number of returns.
+    pub n_eff: f64,
 }
 
 fn array_text(flags: &[String]) -> String {
@@ -181,6 +232,54 @@ pub async fn replace_models(tx: &mut WriteTx, rows: &[&ModelRow]) -> Result<()> 
     .execute(tx.connection())
     .await
     .attempt("inserting factor exposures")?;
+    insert_displays(tx, rows).await
+}
+
+async fn insert_displays(tx: &mut WriteTx, rows: &[&ModelRow]) -> Result<()> {
+    let all: Vec<(&ModelRow, &DisplayRow)> = rows
+        .iter()
+        .flat_map(|row| row.displays.iter().map(move |display| (*row, display)))
+        .collect();
+    let refused = |of: fn(&Refused) -> &str| -> Vec<Option<String>> {
+        let told = all.iter().map(|(_, display)| display.refused.as_ref());
+        told.map(|refused| refused.map(|refused| of(refused).to_owned()))
+            .collect()
+    };
+    let fit = |of: fn(&MarketFit) -> Option<f64>| -> Vec<Option<f64>> {
+        let fits = all.iter().map(|(_, display)| display.fit.as_ref());
+        fits.map(|fit| fit.and_then(of)).collect()
+    };
+    sqlx::query!(
+        "insert into symbol_display_models
+             (symbol, as_of, model, factor, status, reason, n, alpha, alpha_error, alpha_t, alpha_p, alpha_low_95,
+              alpha_high_95, r_squared, adjusted_r_squared, n_eff)
+         select symbol, as_of, model, factor, coalesce(status, 'available'), reason, n, alpha, error, t, p, low, high,
+                r_squared, adjusted, n_eff
+         from unnest($1::text[], $2::date[], $3::text[], $4::text[], $5::text[], $6::text[], $7::integer[],
+                     $8::float8[], $9::float8[], $10::float8[], $11::float8[], $12::float8[], $13::float8[],
+                     $14::float8[], $15::float8[], $16::float8[])
+              as d(symbol, as_of, model, factor, status, reason, n, alpha, error, t, p, low, high, r_squared, adjusted,
+                   n_eff)",
+        &all.iter().map(|(m, _)| m.symbol.to_string()).collect::<Vec<_>>(),
+        &all.iter().map(|(m, _)| m.as_of.date()).collect::<Vec<_>>(),
+        &all.iter().map(|(_, d)| d.model.to_owned()).collect::<Vec<_>>(),
+        &all.iter().map(|(_, d)| d.factor.clone()).collect::<Vec<_>>(),
+        &refused(|refused| refused.status) as &[Option<String>],
+        &refused(|refused| &refused.reason) as &[Option<String>],
+        &all.iter().map(|(_, d)| d.n).collect::<Vec<_>>() as &[Option<i32>],
+        &fit(|fit| Some(fit.alpha)) as &[Option<f64>],
+        &fit(|fit| Some(fit.alpha_error)) as &[Option<f64>],
+        &fit(|fit| fit.inference.t) as &[Option<f64>],
+        &fit(|fit| fit.inference.p) as &[Option<f64>],
+        &fit(|fit| fit.inference.low()) as &[Option<f64>],
+        &fit(|fit| fit.inference.high()) as &[Option<f64>],
+        &fit(|fit| fit.r_squared) as &[Option<f64>],
+        &fit(|fit| fit.adjusted_r_squared) as &[Option<f64>],
+        &fit(|fit| Some(fit.n_eff)) as &[Option<f64>]
+    )
+    .execute(tx.connection())
+    .await
+    .attempt("inserting models for display")?;
     Ok(())
 }
 

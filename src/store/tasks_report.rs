@@ -189,7 +189,13 @@ pub async fn list(
                   t.finished_at, t.input_version as "input_version!", t.outcome, t.error_class, t.error, t.fingerprint,
                   t.repair_run
            from filtered_tasks($1, $2, $3, $4, $5, $6, $7) t join run r on r.id = t.run_id
-           where $8::bigint is null or t.id < $8
+           where ($8::bigint is null or t.id < $8)
+             -- The primary key is gone through backwards: from the end of the run, not of the table.
+             and ($1::uuid is null
+                  or t.id between (select min(p.first_task) from run_phase p
+                                   where p.run_id = $1 and ($2::text is null or p.phase = $2))
+                              and (select max(p.last_task) from run_phase p
+                                   where p.run_id = $1 and ($2::text is null or p.phase = $2)))
            order by t.id desc limit $9"#,
         filter.run.map(|run| run.0),
         filter.phase.map(PhaseName::as_str),

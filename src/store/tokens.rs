@@ -69,10 +69,7 @@ pub async fn valid(pool: &Pool, id: Uuid) -> Result<Option<(TokenRow, SecretHash
     .await
     .attempt("looking for a token")?;
     let Some(row) = row else { return Ok(None) };
-    let hash = SecretHash::stored(&row.secret_hash).ok_or_else(|| Error::Row {
-        table: "api_token",
-        problem: format!("token {id} has a hash of another length"),
-    })?;
+    let hash = hash(id, &row.secret_hash)?;
     let token = TokenRow {
         id: row.id,
         name: row.name,
@@ -81,6 +78,14 @@ pub async fn valid(pool: &Pool, id: Uuid) -> Result<Option<(TokenRow, SecretHash
         revoked_at: None,
     };
     Ok(Some((token, hash)))
+}
+
+/// The hash that is stored of a token's secret.
+pub(super) fn hash(id: Uuid, stored: &[u8]) -> Result<SecretHash> {
+    SecretHash::stored(stored).ok_or_else(|| Error::Row {
+        table: "api_token",
+        problem: format!("token {id} has a hash of another length"),
+    })
 }
 
 /// Every token, oldest first.
@@ -115,7 +120,7 @@ pub async fn revoke(tx: &mut WriteTx, id: Uuid) -> Result<Option<String>> {
     .attempt("revoking a token")
 }
 
-fn access(role: &str, portfolios: Vec<Uuid>) -> Result<Access> {
+pub(super) fn access(role: &str, portfolios: Vec<Uuid>) -> Result<Access> {
     let portfolios: BTreeSet<PortfolioId> = portfolios.into_iter().map(PortfolioId).collect();
     Access::new(word("api_token", role)?, portfolios).ok_or_else(|| Error::Row {
         table: "api_token",

@@ -102,6 +102,18 @@ impl<'c> ReadTx<'c> {
             .map(|opened| opened.elapsed())
             .unwrap_or_default())
     }
+
+    /// The same for somebody who has read all that is needed: the connection goes back when the server has agreed, and nobody waits.
+    pub fn close_behind(self) {
+        if let Source::Open(mut lease) = self.source {
+            tokio::spawn(async move {
+                // It is closed instead.
+                if let Err(error) = lease.end("commit").await {
+                    tracing::debug!(%error, "a read transaction was not closed");
+                }
+            });
+        }
+    }
 }
 
 /// The transaction that completes tasks and writes their results. Dropped, it is undone: its connection

@@ -1,5 +1,7 @@
 //! Symbols: which ones a scope needs, and the universe that remembers all of them.
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -12,7 +14,8 @@ use crate::domain::{PortfolioId, Symbol};
 pub struct Wanted {
     /// The symbol.
     pub symbol: Symbol,
-    /// `PUBLIC`, `OPTIONS` (a contract), `PROXY`, or `CLOSED` for a public one that is held no more.
+    /// `PUBLIC`, `OPTIONS` (a contract), `PROXY`, `CLOSED` for a public one that is held no more, or `INACTIVE` for one that
+    /// is held and that no provider is asked for.
     pub class: String,
     /// A series of yields, not of prices.
     pub yields: bool,
@@ -22,6 +25,13 @@ pub struct Wanted {
     /// Exit of the last lot of a closed one: until then its splits and dividends have moved cash.
     #[serde(default)]
     pub until: Option<NaiveDate>,
+}
+
+impl Wanted {
+    /// Whether providers are asked for it.
+    pub fn is_asked_for(&self) -> bool {
+        self.class != "INACTIVE"
+    }
 }
 
 /// Series of the positions that are live in a window: public ones, underlyings, contracts; and of
@@ -114,6 +124,39 @@ pub async fn ensure(
     .await
     .attempt("registering symbols")?;
     Ok(done.rows_affected())
+}
+
+/// Those of some symbols that no provider is asked for. Nobody but [`set_active`] makes a symbol one of them, or none.
+pub async fn inactive(db: &mut ReadTx<'_>, symbols: &[String]) -> Result<BTreeSet<Symbol>> {
+    sqlx::query_scalar!(
+        "select symbol from symbol_universe where symbol = any($1) and not active order by symbol",
+        symbols
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("looking for inactive symbols")?
+    .iter()
+    .map(|symbol| word("symbol_universe", symbol))
+    .collect()
+}
+
+/// Says whether providers are asked for a symbol from now on. Answers with the first date whose results may be others
+/// for that: the one after the last that a provider was asked for, or the first with the symbol. Nothing where it was
+/// said before, or the symbol is unknown.
+pub async fn set_active(
+    tx: &mut WriteTx,
+    symbol: &Symbol,
+    active: bool,
+) -> Result<Option<NaiveDate>> {
+    sqlx::query_scalar!(
+        r#"update symbol_universe u set active = $2 where u.symbol = $1 and u.active <> $2
+           returning coalesce((select max(o.date) + 1 from symbol_outcomes o where o.symbol = u.symbol), u.first_seen) as "from!""#,
+        symbol.as_str(),
+        active
+    )
+    .fetch_optional(tx.connection())
+    .await
+    .attempt("changing whether a symbol is active")
 }
 
 /// Whether a symbol was ever part of a scope.

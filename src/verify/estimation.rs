@@ -2,10 +2,13 @@
 #![expect(clippy::unreadable_literal, reason = "golden numbers as printed")]
 
 use super::fixture::{X, X2, Y};
-use super::{Error, Section, golden};
+use super::{Error, Section, Shipped, golden, yes};
+use crate::analytics::correlation::pearson;
+use crate::analytics::design::Design;
+use crate::analytics::market_beta::{MarketBeta, market_beta};
 use crate::analytics::regression::{Errors, Regression, least_squares, variance_inflation};
 use crate::analytics::ridge::{Ridge, ridge};
-use crate::analytics::shrinkage::{blume, vasicek};
+use crate::analytics::shrinkage::{blume, is_extreme, vasicek};
 
 fn plain() -> Result<Regression, Error> {
     Ok(least_squares(&[&X], &Y, None, Errors::Classical)?)
@@ -13,6 +16,15 @@ fn plain() -> Result<Regression, Error> {
 
 fn newey_west() -> Result<Regression, Error> {
     Ok(least_squares(&[&X], &Y, None, Errors::NeweyWest(2))?)
+}
+
+/// Another dependent variable, made of the market's returns or of the stock's.
+fn of(y: [f64; 10]) -> Result<Regression, Error> {
+    Ok(least_squares(&[&X], &y, None, Errors::Classical)?)
+}
+
+fn line() -> Result<Regression, Error> {
+    of(X.map(|x| 0.002 + 1.7 * x))
 }
 
 fn weighted() -> Result<Regression, Error> {
@@ -58,6 +70,20 @@ pub(super) const G1: Section = Section {
         golden("weighted beta", 1.4100741631, 1e-10, |_| {
             Ok(weighted()?.coefficients[0])
         }),
+        golden("beta of an exact line", 1.7, 1e-12, |_| {
+            Ok(line()?.coefficients[0])
+        }),
+        golden("R² of an exact line", 1.0, 0.0, |_| {
+            some(line()?.r_squared)
+        }),
+        golden("beta of 3 y + 0.01, over that of y", 3.0, 1e-12, |_| {
+            let scaled = of(Y.map(|y| 3.0 * y + 0.01))?;
+            Ok(scaled.coefficients[0] / plain()?.coefficients[0])
+        }),
+        golden("alpha of 3 y + 0.01, less 3 alpha", 0.01, 1e-12, |_| {
+            let scaled = of(Y.map(|y| 3.0 * y + 0.01))?;
+            Ok(scaled.alpha - 3.0 * plain()?.alpha)
+        }),
     ],
 };
 
@@ -65,6 +91,15 @@ fn shrunk(error: impl Fn(f64) -> f64) -> Result<f64, Error> {
     let fit = plain()?;
     let own = fit.errors.coefficients[0];
     Ok(vasicek(fit.coefficients[0], error(own), 1.0, 0.3))
+}
+
+/// What moves 7.3 times as far as the index, over the last 252 sessions.
+fn steep(shipped: &Shipped) -> Result<MarketBeta, Error> {
+    let end = shipped.closes.at("2022-12-28")? + 1;
+    let market = shipped.closes.returns("SP500")?;
+    let market = &market[end - 252..end];
+    let own: Vec<f64> = market.iter().map(|value| 7.3 * value).collect();
+    Ok(market_beta(market, &own)?)
 }
 
 pub(super) const G2: Section = Section {
@@ -77,6 +112,17 @@ pub(super) const G2: Section = Section {
         golden("Vasicek", 1.3838870868, 1e-10, |_| shrunk(|error| error)),
         golden("Vasicek, error 0", 1.4044858871, 1e-10, |_| shrunk(|_| 0.0)),
         golden("Vasicek, error ∞", 1.0, 1e-12, |_| shrunk(|_| 1e9)),
+        golden("7.3 times the index, raw", 7.3, 1e-10, |s| {
+            Ok(steep(s)?.beta)
+        }),
+        golden("7.3 times the index is flagged", 1.0, 0.0, |s| {
+            Ok(yes(steep(s)?.extreme))
+        }),
+        golden("5 is not", 0.0, 0.0, |_| Ok(yes(is_extreme(5.0)))),
+        // (7.3/0.25 + 1/0.09)/(1/0.25 + 1/0.09)
+        golden("7.3 of error 0.5, Vasicek", 2.6676470588, 1e-10, |_| {
+            Ok(vasicek(7.3, 0.5, 1.0, 0.3))
+        }),
     ],
 };
 
@@ -84,10 +130,31 @@ fn shrink(penalty: f64) -> Result<Ridge, Error> {
     Ok(ridge(&[&X, &X2], &Y, penalty)?)
 }
 
+/// The deviation (ddof 0) by which a column is standardised.
+fn scale(column: &[f64]) -> Result<f64, Error> {
+    let n = column.len();
+    let design = Design::new((0..n).collect(), column, 1, &vec![1.0; n])?;
+    Ok(design.gram().at(0, 0).sqrt())
+}
+
+/// Columns of deviation 1 without correlation, four rows: a coefficient shrinks to n/(n + α) of itself.
+fn orthonormal(penalty: f64, at: usize) -> Result<f64, Error> {
+    let (a, b) = ([1.0, 1.0, -1.0, -1.0], [1.0, -1.0, 1.0, -1.0]);
+    let y = [3.0, 1.0, 2.0, -5.0];
+    let (free, held) = (ridge(&[&a, &b], &y, 0.0)?, ridge(&[&a, &b], &y, penalty)?);
+    Ok(held.coefficients[at] / free.coefficients[at])
+}
+
 pub(super) const G3: Section = Section {
     name: "G3",
     about: "ridge",
     goldens: &[
+        golden("scale, first", 0.008908423, 1e-9, |_| scale(&X)),
+        golden("scale, second", 0.0095503927, 1e-10, |_| scale(&X2)),
+        golden("correlation of the columns", 0.9844974855, 1e-10, |_| {
+            let pair = pearson(&X, &X2, 0)?;
+            some(pair.map(|pair| pair.rho))
+        }),
         golden("α 0, first", 1.0771527878, 1e-10, |_| {
             Ok(shrink(0.0)?.coefficients[0])
         }),
@@ -114,6 +181,27 @@ pub(super) const G3: Section = Section {
         }),
         golden("α 10, R²", 0.8703475441, 1e-10, |_| {
             some(shrink(10.0)?.r_squared)
+        }),
+        golden("α 0 less least squares, first", 0.0, 1e-12, |_| {
+            let free = least_squares(&[&X, &X2], &Y, None, Errors::Classical)?;
+            Ok(shrink(0.0)?.coefficients[0] - free.coefficients[0])
+        }),
+        golden("α 0 less least squares, second", 0.0, 1e-12, |_| {
+            let free = least_squares(&[&X, &X2], &Y, None, Errors::Classical)?;
+            Ok(shrink(0.0)?.coefficients[1] - free.coefficients[1])
+        }),
+        golden("α ∞, first", 0.0, 1e-7, |_| {
+            Ok(shrink(1e9)?.coefficients[0])
+        }),
+        golden("α ∞, second", 0.0, 1e-7, |_| {
+            Ok(shrink(1e9)?.coefficients[1])
+        }),
+        // 4/(4 + 2)
+        golden("orthonormal, α 2, first", 0.6666666667, 1e-10, |_| {
+            orthonormal(2.0, 0)
+        }),
+        golden("orthonormal, α 2, second", 0.6666666667, 1e-10, |_| {
+            orthonormal(2.0, 1)
         }),
         // Printed from the rounded correlation; all digits give 32.5047852.
         golden("VIF", 32.5047850, 1e-6, |_| {

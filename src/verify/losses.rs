@@ -40,6 +40,13 @@ pub(super) const G22: Section = Section {
                 &[(100_500.0, 0.0), (102_200.0, 0.0), (100_550.0, -2_000.0)],
             )
         }),
+        golden("a return on less than nothing is none", 1.0, 0.0, |_| {
+            let day = Day {
+                nav: 100.0,
+                flow: 0.0,
+            };
+            Ok(yes(returns(-5.0, &[day])? == [None]))
+        }),
         golden("a return on nothing is none", 1.0, 0.0, |_| {
             let day = Day {
                 nav: 100.0,

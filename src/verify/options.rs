@@ -1,7 +1,7 @@
 //! G19, G20 and Hull's example: European options, their Greeks, exposure and stress.
 #![expect(clippy::unreadable_literal, reason = "golden numbers as printed")]
 
-use super::{Error, Section, golden};
+use super::{Error, Section, golden, yes};
 use crate::analytics::implied_volatility::implied_volatility;
 use crate::analytics::option_leg::Leg;
 use crate::analytics::options::{Right, Terms, Valuation};
@@ -31,6 +31,33 @@ fn put() -> Result<Valuation, Error> {
     Ok(put_of(TERMS).value(VOLATILITY)?)
 }
 
+/// Central difference of a number of the call, by what `moved` makes of it one step up and one down.
+fn slope(
+    step: f64,
+    moved: fn(f64) -> (Terms, f64),
+    what: fn(&Valuation) -> f64,
+) -> Result<f64, Error> {
+    let at = |by: f64| {
+        let (terms, volatility) = moved(by);
+        terms.value(volatility)
+    };
+    Ok((what(&at(step)?) - what(&at(-step)?)) / (2.0 * step))
+}
+
+fn by_spot(by: f64) -> (Terms, f64) {
+    let spot = TERMS.spot + by;
+    (Terms { spot, ..TERMS }, VOLATILITY)
+}
+
+fn by_rate(by: f64) -> (Terms, f64) {
+    let rate = TERMS.rate + by;
+    (Terms { rate, ..TERMS }, VOLATILITY)
+}
+
+fn by_volatility(by: f64) -> (Terms, f64) {
+    (TERMS, VOLATILITY + by)
+}
+
 pub(super) const G19: Section = Section {
     name: "G19",
     about: "Black–Scholes–Merton; vega and ρ per percentage point, θ per calendar day",
@@ -47,6 +74,18 @@ pub(super) const G19: Section = Section {
         golden("put ρ", -0.1638608920, 1e-10, |_| Ok(put()?.rho)),
         golden("parity, call − put", -4.0876429974, 1e-10, |_| {
             Ok(call()?.price - put()?.price)
+        }),
+        golden("Δ as a difference", 0.4121813831, 1e-8, |_| {
+            slope(1e-3, by_spot, |value| value.price)
+        }),
+        golden("Γ as a difference", 0.0279422225, 1e-8, |_| {
+            slope(1e-3, by_spot, |value| value.delta)
+        }),
+        golden("vega as a difference", 0.1929161660, 1e-8, |_| {
+            Ok(slope(1e-4, by_volatility, |value| value.price)? / 100.0)
+        }),
+        golden("ρ as a difference", 0.0921863252, 1e-8, |_| {
+            Ok(slope(1e-4, by_rate, |value| value.price)? / 100.0)
         }),
         golden("implied by the call's price", 0.28, 1e-9, |_| {
             let found = implied_volatility(&TERMS, call()?.price)?;
@@ -79,6 +118,11 @@ pub(super) const G20: Section = Section {
         golden("calls, delta exposure", 41_218.14, 0.01, |_| {
             Ok(calls().exposure()?)
         }),
+        // Far below the exposure: what it is often taken for.
+        golden("calls, premium × Δ", 1_579.3, 0.1, |_| {
+            let call = call()?;
+            Ok(1_000.0 * call.price * call.delta)
+        }),
         golden("calls, in full", -3689.5281, 1e-4, |_| {
             Ok(calls().profit(-0.2, 1.0)?)
         }),
@@ -91,6 +135,10 @@ pub(super) const G20: Section = Section {
         }),
         golden("calls, the most that can be lost", 3831.4620, 1e-4, |_| {
             Ok(1_000.0 * call()?.price)
+        }),
+        golden("calls, no more is lost", 1.0, 0.0, |_| {
+            let worst = calls().profit(-0.99, 1.0)?;
+            Ok(yes(worst >= -1_000.0 * call()?.price))
         }),
         golden("puts written, in full", -16261.2176, 1e-4, |_| {
             Ok(written().profit(-0.2, 1.0)?)

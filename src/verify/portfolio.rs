@@ -29,18 +29,33 @@ pub(super) const G6: Section = Section {
     ],
 };
 
+static BETAS: [[f64; 2]; 3] = [[1.2, 0.3], [0.8, -0.2], [1.0, 0.5]];
+const WEIGHTS: [f64; 3] = [0.6, 0.5, -0.2];
+const SPECIFIC: [f64; 3] = [0.09, 0.04, 0.0625];
+
+fn f() -> Result<Matrix, Error> {
+    Ok(Matrix::new(2, 2, vec![0.04, 0.002, 0.002, 0.01])?)
+}
+
 fn factors() -> Result<Risk, Error> {
-    let f = Matrix::new(2, 2, vec![0.04, 0.002, 0.002, 0.01])?;
-    let betas = [[1.2, 0.3], [0.8, -0.2], [1.0, 0.5]];
-    let (weights, specific) = ([0.6, 0.5, -0.2], [0.09, 0.04, 0.0625]);
     let underlyings: Vec<Underlying<'_>> = (0..3)
         .map(|u| Underlying {
-            weight: weights[u],
-            betas: &betas[u],
-            specific_variance: specific[u],
+            weight: WEIGHTS[u],
+            betas: &BETAS[u],
+            specific_variance: SPECIFIC[u],
         })
         .collect();
-    Ok(decompose(&underlyings, &f)?)
+    Ok(decompose(&underlyings, &f()?)?)
+}
+
+/// `√(w'(BFB' + D)w)`, by the covariance of the assets.
+fn by_assets() -> Result<f64, Error> {
+    let b = Matrix::new(3, 2, BETAS.concat())?;
+    let mut covariance = b.multiply(&f()?)?.multiply(&b.transpose())?;
+    for (asset, variance) in SPECIFIC.into_iter().enumerate() {
+        covariance.add(asset, asset, variance);
+    }
+    Ok(covariance.quadratic(&WEIGHTS)?.sqrt())
 }
 
 pub(super) const G7: Section = Section {
@@ -65,6 +80,15 @@ pub(super) const G7: Section = Section {
         golden("contribution of asset 3", -0.0178817, 1e-7, |_| {
             Ok(factors()?.contributions[2])
         }),
+        golden("sum of the contributions", 0.2805109624, 1e-10, |_| {
+            Ok(factors()?.contributions.iter().sum())
+        }),
+        golden(
+            "σ by the covariance of the assets",
+            0.2805109624,
+            1e-10,
+            |_| by_assets(),
+        ),
         golden("contribution of factor 1", 0.1205628, 1e-7, |_| {
             Ok(factors()?.factor_contributions[0])
         }),
@@ -105,6 +129,16 @@ fn share(asset: usize) -> Result<f64, Error> {
     Ok(risk.contributions[asset] / risk.sigma)
 }
 
+/// What σ gains when the weight of an asset grows, as a central difference.
+fn difference(asset: usize) -> Result<f64, Error> {
+    let step = 1e-6;
+    let mut weights = [0.5, 0.3, -0.2];
+    weights[asset] += step;
+    let up = assets(weights)?.sigma;
+    weights[asset] -= 2.0 * step;
+    Ok((up - assets(weights)?.sigma) / (2.0 * step))
+}
+
 fn some(value: Option<f64>) -> Result<f64, Error> {
     value.ok_or_else(|| Error::missing("the ratio"))
 }
@@ -126,7 +160,23 @@ pub(super) const G8: Section = Section {
         golden("share of asset 1", 0.5292479, 1e-7, |_| share(0)),
         golden("share of asset 2", 0.4930362, 1e-7, |_| share(1)),
         golden("share of asset 3", -0.0222841, 1e-7, |_| share(2)),
+        golden("sum of the shares", 1.0, 1e-12, |_| {
+            Ok(share(0)? + share(1)? + share(2)?)
+        }),
+        golden("difference of σ by asset 1", 0.1553502647, 1e-6, |_| {
+            difference(0)
+        }),
+        golden("difference of σ by asset 2", 0.2412017267, 1e-6, |_| {
+            difference(1)
+        }),
+        golden("difference of σ by asset 3", 0.0163526594, 1e-6, |_| {
+            difference(2)
+        }),
         golden("long only, σ", 0.2214949209, 1e-10, |_| Ok(long()?.sigma)),
+        golden("long only, weighted volatilities", 0.27, 1e-10, |_| {
+            let risk = long()?;
+            Ok(risk.sigma * some(risk.diversification_ratio_squared)?.sqrt())
+        }),
         golden("long only, diversification²", 1.4859355891, 1e-10, |_| {
             some(long()?.diversification_ratio_squared)
         }),

@@ -4,12 +4,13 @@
 use std::ops::Range;
 
 use super::shipped::STOCKS;
-use super::{Error, Section, Shipped, golden};
+use super::{Error, Section, Shipped, golden, yes};
 use crate::analytics::ledoit_wolf::{LedoitWolf, ledoit_wolf};
 use crate::analytics::linalg::Matrix;
 use crate::analytics::regression::{Errors, Regression, least_squares, variance_inflation};
 use crate::analytics::risk::{Risk, Underlying, decompose};
 use crate::analytics::{covariance, returns, spreads, volatility};
+use crate::domain::{Calendar, TradingDate};
 
 /// The index, then MTUM, QUAL, SIZE, VLUE, USMV each minus the index, from 2014-01-03 to 2022-12-28.
 fn columns(shipped: &Shipped) -> Result<Vec<Vec<f64>>, Error> {
@@ -106,6 +107,20 @@ fn last_year(shipped: &Shipped) -> Result<Vec<Vec<f64>>, Error> {
     Ok(stocks)
 }
 
+/// Whether the dates of the closes are the sessions of the exchange, from the first to the last of them.
+fn are_sessions(shipped: &Shipped) -> Result<f64, Error> {
+    let dates = &shipped.closes.dates;
+    let (Some(first), Some(last)) = (dates.first(), dates.last()) else {
+        return Err(Error::missing("a date"));
+    };
+    let sessions = Calendar::nyse().sessions(*first, *last);
+    let sessions = sessions.map_err(Error::other)?;
+    Ok(yes(sessions
+        .into_iter()
+        .map(TradingDate::date)
+        .eq(dates.iter().copied())))
+}
+
 fn shrunk(shipped: &Shipped) -> Result<LedoitWolf, Error> {
     Ok(ledoit_wolf(&slices(&last_year(shipped)?))?)
 }
@@ -114,6 +129,12 @@ pub(super) const SPREADS: Section = Section {
     name: "real data",
     about: "spread regressions over 2014 to 2022, VIF, CAPM, Ledoit–Wolf",
     goldens: &[
+        golden(
+            "rows are the sessions, and all of them",
+            1.0,
+            0.0,
+            are_sessions,
+        ),
         golden("returns", 2263.0, 0.0, |s| Ok(range(s)?.len() as f64)),
         golden("AAPL R²", 0.618715, 1e-6, |s| {
             some(fit(s, "AAPL")?.r_squared)

@@ -26,6 +26,25 @@ fn scenario(shocks: &[(usize, f64)]) -> Result<Scenario, Error> {
     Ok(model.scenario(&shocks)?)
 }
 
+/// What propagation changes when every factor is shocked.
+fn all_shocked() -> Result<f64, Error> {
+    let all = scenario(&[(0, -0.20), (1, -0.25), (2, -0.30)])?;
+    let both = all.propagated.iter().zip(&all.direct);
+    Ok(both.map(|(a, b)| (a - b).abs()).sum())
+}
+
+/// The move of a factor that does not go with the market, of 20 % and 10 %.
+fn uncorrelated() -> Result<f64, Error> {
+    let covariance = Matrix::new(2, 2, vec![0.04, 0.0, 0.0, 0.01])?;
+    let model = StressModel::new(0, vec![0.0; 2], covariance)?;
+    let shock = Shock {
+        factor: 0,
+        kind: ShockKind::TotalReturn,
+        size: -0.20,
+    };
+    Ok(model.scenario(&[shock])?.propagated_proxies[1])
+}
+
 fn one() -> Result<Scenario, Error> {
     scenario(&[(0, -0.20)])
 }
@@ -50,9 +69,17 @@ pub(super) const G17: Section = Section {
         golden("two shocks: market as shocked", -0.20, 0.0, |_| {
             Ok(two()?.propagated_proxies[0])
         }),
+        golden("two shocks: low volatility as shocked", -0.30, 0.0, |_| {
+            Ok(two()?.propagated_proxies[2])
+        }),
         golden("two shocks: Mahalanobis", 2.7538653290, 1e-10, |_| {
             Ok(two()?.plausibility.distance)
         }),
+        golden("all shocked: less direct", 0.0, 1e-12, |_| all_shocked()),
+        golden("half a shock: twice growth", -0.2044444444, 1e-10, |_| {
+            Ok(2.0 * scenario(&[(0, -0.10)])?.propagated_proxies[1])
+        }),
+        golden("uncorrelated factor", 0.0, 0.0, |_| uncorrelated()),
     ],
 };
 

@@ -21,6 +21,15 @@ pub(super) const G9: Section = Section {
         golden("zero mean", 0.1587450787, 1e-10, |_| {
             Ok(volatility::ewma(&alternating(), 1e15)?)
         }),
+        golden(
+            "sample of −3 times the returns",
+            0.4874423043,
+            3e-10,
+            |_| {
+                let scaled: Vec<f64> = alternating().iter().map(|r| -3.0 * r).collect();
+                Ok(volatility::realised(&scaled, 21)?)
+            },
+        ),
     ],
 };
 
@@ -70,6 +79,9 @@ pub(super) const G10: Section = Section {
         golden("Kish, λ .94 at 252", 32.333322, 1e-6, |_| {
             effective(252, decay()?)
         }),
+        golden("Kish, λ .94, limit", 32.333333, 1e-6, |_| {
+            effective(5_000, decay()?)
+        }),
         golden("Kish, half-life 126 at 504", 320.788295, 1e-6, |_| {
             effective(504, 126.0)
         }),
@@ -93,6 +105,21 @@ fn squares(n: usize, sigma: f64) -> Vec<f64> {
     (0..n).map(normal).collect()
 }
 
+/// Forty forecasts after a jump on the last session: how many are below the smallest target, and how many it has raised.
+fn floors() -> Result<(usize, usize), Error> {
+    let (mut below, mut raised) = (0, 0);
+    for variances in squares(40 * 252, 0.01).chunks_mut(252) {
+        variances[251] = 0.01;
+        let target = |t: usize| variances[t + 1..=t + 21].iter().sum::<f64>() / 21.0;
+        let smallest = (21..231).map(target).fold(f64::INFINITY, f64::min);
+        let har = forecast::har(variances)?;
+        // Up to the rounding of the mean.
+        below += usize::from(har.variance < smallest * (1.0 - 1e-12));
+        raised += usize::from(har.floored);
+    }
+    Ok((below, raised))
+}
+
 pub(super) const G11: Section = Section {
     name: "G11",
     about: "behaviour of the HAR forecast",
@@ -108,5 +135,10 @@ pub(super) const G11: Section = Section {
         golden("training rows of 504", 462.0, 0.0, |_| {
             Ok(forecast::har(&squares(504, 0.01))?.rows as f64)
         }),
+        golden("below the smallest target, of 40", 0.0, 0.0, |_| {
+            Ok(floors()?.0 as f64)
+        }),
+        // As numpy's least squares have it: none of the 40 is near the smallest target.
+        golden("raised to it, of 40", 21.0, 0.0, |_| Ok(floors()?.1 as f64)),
     ],
 };

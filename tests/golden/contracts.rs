@@ -1,4 +1,4 @@
-//! European options by `scipy.stats.norm`, rates of return by `scipy.optimize`.
+//! European options by `scipy.stats.norm` and by central differences of 80 digits, rates of return by `scipy.optimize`.
 
 use chrono::NaiveDate;
 use sigmabatch::analytics::options::{Right, Terms};
@@ -8,7 +8,7 @@ use crate::numbers::Numbers;
 
 #[test]
 fn black_scholes_merton_prices_and_greeks() {
-    let numbers = Numbers::of(&["bsm "]);
+    let numbers = Numbers::of(&["bsm ", "differences "]);
     for case in numbers.cases() {
         let parts: Vec<&str> = case.split(' ').skip(1).collect();
         let number = |at: usize| parts[at].parse::<f64>().unwrap();

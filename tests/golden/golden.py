@@ -8,8 +8,10 @@ those of the libraries; the Rust test demands 1e-9 and that every row is looked 
 """
 
 import csv
+import decimal
 import math
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -335,7 +337,228 @@ def money_weighted():
             put(f"xirr {name}", **{day: amount})
 
 
-for section in (estimation, joint_model, covariances, distributions, value_at_risk, options, money_weighted):
+def money_weighted_patterns():
+    """More shapes of cash flows. Each has one rate above −1 + 1e-9, also where the sign changes more than once."""
+    months = [f"{year}-{month:02}-01" for year in (2015, 2016) for month in range(1, 13)]
+    flows = {
+        "savings": [(day, -500) for day in months] + [("2017-01-01", 13500)],
+        "pension": [("2015-01-01", -20000)] + [(day, 900) for day in months[1:]],
+        "ruin": [("2019-01-02", -1000), ("2020-06-30", 30)],
+        "quick": [("2021-03-01", -1000), ("2021-03-29", 1100)],
+        "credit": [("2018-05-01", 1000), ("2018-11-01", 500), ("2019-05-01", -700), ("2020-05-01", -900)],
+        "turns": [("2014-01-02", -1000), ("2015-01-02", 300), ("2016-06-30", -200), ("2018-12-31", 1400)],
+        "nothing": [("2013-07-01", -1000), ("2014-07-01", 1000)],
+        "decades": [("1990-01-02", -1), ("1999-12-31", -250000.55), ("2022-12-28", 1234567.89)],
+    }
+    for name, path in flows.items():
+        first = date.fromisoformat(path[0][0])
+        years = np.array([(date.fromisoformat(day) - first).days / 365 for day, _ in path])
+        amounts = np.array([amount for _, amount in path], dtype=float)
+
+        def worth(r):
+            return float((amounts * (1 + r) ** -years).sum())
+
+        # A fine grid over 1 + r = e^v: one crossing.
+        grid = np.linspace(-20.7, 20.7, 200_001)
+        lifted = grid[:, None] * -years - (grid[:, None] * -years).max(axis=1, keepdims=True)
+        signs = np.sign((amounts * np.exp(lifted)).sum(axis=1))
+        at = np.flatnonzero(np.diff(signs[signs != 0]))
+        assert at.size == 1, (name, at.size)
+        rate = optimize.brentq(worth, -0.999, 50.0, xtol=1e-15, rtol=1e-14)
+        put(f"xirr {name}", rate=rate)
+        for day, amount in path:
+            put(f"xirr {name}", **{day: amount})
+
+
+def option_differences():
+    """Greeks as central differences of the price, in 80 digits: no formula of a Greek is used, and no library."""
+    decimal.getcontext().prec = 80
+    pi = Decimal("3.1415926535897932384626433832795028841971693993751058209749445923078164062862089986")
+
+    def normal(x):
+        """½ + φ(x)·(x + x³/3 + x⁵/(3·5) + …)"""
+        term = total = x
+        k = 1
+        while abs(term) > Decimal("1e-78"):
+            k += 2
+            term = term * x * x / k
+            total += term
+        return Decimal("0.5") + (-x * x / 2).exp() / (2 * pi).sqrt() * total
+
+    def price(sign, spot, strike, years, rate, dividend, sigma):
+        spread = sigma * years.sqrt()
+        d1 = ((spot / strike).ln() + (rate - dividend + sigma * sigma / 2) * years) / spread
+        paid = strike * (-rate * years).exp() * normal(sign * (d1 - spread))
+        return sign * (spot * (-dividend * years).exp() * normal(sign * d1) - paid)
+
+    for terms in (
+        "100 105 90 0.045 0.01 0.28", "100 100 30 0.03 0.08 0.4", "250 180 720 0.04 0.02 0.35",
+        "30 60 365 0.0 0.05 0.9", "80 79 7 0.05 0.015 0.15", "1200 1000 1095 -0.005 0.03 0.22",
+    ):
+        spot, strike, days, rate, dividend, sigma = (Decimal(part) for part in terms.split())
+        for kind, sign in (("call", 1), ("put", -1)):
+            at = [spot, strike, days / 365, rate, dividend, sigma]
+            step = Decimal("1e-18")
+
+            def moved(which, by):
+                values = list(at)
+                values[which] += by
+                return price(sign, *values)
+
+            def slope(which):
+                return (moved(which, step) - moved(which, -step)) / (2 * step)
+
+            middle = price(sign, *at)
+            put(
+                f"differences {kind} {terms}",
+                price=middle,
+                delta=slope(0),
+                gamma=(moved(0, step) - 2 * middle + moved(0, -step)) / step**2,
+                vega_per_point=slope(5) / 100,
+                theta_per_day=-slope(2) / 365,
+                rho_per_point=slope(3) / 100,
+            )
+
+
+def equal_weight():
+    return returns[STOCKS].mean(axis=1)
+
+
+def performance():
+    """Ratios against the index as their papers have them; slopes and their errors are those of statsmodels."""
+    series = {"AAPL": returns["AAPL"], "XOM": returns["XOM"], "equal": equal_weight()}
+    for name, of in series.items():
+        for first, last in (("2014-01-02", "2022-12-28"), ("2018-01-02", "2018-12-31"), ("2020-01-02", "2020-06-30")):
+            own, index = of.loc[first:last].to_numpy(), returns["SP500"].loc[first:last].to_numpy()
+            before = closes.index[closes.index.get_loc(first) - 1]
+            days = (pd.Timestamp(last) - before).days
+            levels = np.concatenate([[1.0], np.cumprod(1 + own)])
+            total = levels[-1] - 1
+            annual = (1 + total) ** (365 / days) - 1
+            falls = 1 - levels / np.maximum.accumulate(levels)
+            trough = int(falls.argmax())
+            peak = int(np.flatnonzero(levels[:trough] == levels[:trough].max())[-1])
+            back = np.flatnonzero(levels[trough:] >= levels[peak])
+            below = np.concatenate([[False], falls > 0]).astype(int)
+            put(
+                f"record {name} {first} {last}",
+                total=total,
+                annual=annual,
+                depth=falls[trough],
+                peak=peak,
+                trough=trough,
+                recovery=trough + back[0] if back.size else -1,
+                falls=(np.diff(below) == 1).sum(),
+                calmar=annual / falls[trough],
+                volatility=own.std(ddof=1) * math.sqrt(252),
+            )
+            for rate in (0.04, 0.0, -0.005):
+                free = math.expm1(rate / 252)
+                e, b = own - free, index - free
+                downside = math.sqrt(252 * (np.minimum(e, 0) ** 2).mean())
+                tracking = (e - b).std(ddof=1) * math.sqrt(252)
+                model = sm.OLS(e, sm.add_constant(b))
+                plain = model.fit()
+                robust = model.fit(cov_type="HAC", cov_kwds={"maxlags": 5, "use_correction": False}, use_t=True)
+                put(
+                    f"ratios {name} {first} {last} {rate}",
+                    sharpe=e.mean() * 252 / (e.std(ddof=1) * math.sqrt(252)),
+                    downside=downside,
+                    sortino=e.mean() * 252 / downside,
+                    tracking_error=tracking,
+                    information_ratio=(e - b).mean() * 252 / tracking,
+                    beta=plain.params[1],
+                    beta_error=plain.bse[1],
+                    beta_hac5=robust.bse[1],
+                    alpha=plain.params[0] * 252,
+                    alpha_error=plain.bse[0] * 252,
+                    alpha_hac5=robust.bse[0] * 252,
+                )
+
+
+def market_betas():
+    """The beta for display: exponential weights, Newey–West, Vasicek towards 1."""
+    last = returns.loc[:"2022-12-28"].iloc[-252:]
+    weights = 0.5 ** (np.arange(251, -1, -1) / 126.0)
+    left = weights.sum() ** 2 / (weights**2).sum() - 2
+    for name in ("AAPL", "XOM", "RRC", "JNJ"):
+        model = sm.WLS(last[name].to_numpy(), sm.add_constant(last["SP500"].to_numpy()), weights=weights)
+        fit = model.fit(cov_type="HAC", cov_kwds={"maxlags": 5, "use_correction": False})
+        beta, error = fit.params[1], fit.bse[1]
+        half = stats.t.ppf(0.975, left) * error
+        put(
+            f"market beta {name}",
+            beta=beta, error=error, t=beta / error, p=2 * stats.t.sf(abs(beta / error), left),
+            low=beta - half, high=beta + half, alpha=fit.params[0], r_squared=fit.rsquared, n_eff=left + 2,
+            adjusted=(beta / error**2 + 1 / 0.09) / (1 / error**2 + 1 / 0.09),
+            alpha_error=fit.bse[0], alpha_p=2 * stats.t.sf(abs(fit.params[0] / fit.bse[0]), left),
+            adjusted_r_squared=1 - (1 - fit.rsquared) * (left + 1) / left,
+        )
+
+
+def time_weighted():
+    """Net asset values of a book that is paid into and out of at closes; the return is that of what it holds."""
+    for name, of in (("AAPL", returns["AAPL"]), ("equal", equal_weight())):
+        moves = of.loc["2020-02-19":"2020-03-31"].to_numpy()
+        nav = 250_000.0
+        put(f"flows {name}", opening=nav)
+        for at, move in enumerate(moves):
+            # Every fifth close: in, in, out.
+            flow = (40_000.0, 125_000.5, -60_000.25)[at // 5 % 3] if at % 5 == 3 else 0.0
+            nav = nav * (1 + move) + flow
+            put(f"flows {name}", **{f"nav{at}": nav, f"flow{at}": flow, f"return{at}": move})
+        put(f"flows {name}", total=np.prod(1 + moves) - 1)
+
+
+def ten_sessions():
+    """Losses over ten sessions: of all overlapping runs without a hole, and of a normal distribution."""
+    index = returns["SP500"].loc["2014-01-02":"2022-12-28"].to_numpy()
+    holed = np.where(np.arange(index.size) % 97 == 13, np.nan, index)
+    book = equal_weight().loc[:"2022-12-28"].iloc[-252:].to_numpy()
+    for name, series in (("index", index), ("holed", holed), ("book", book)):
+        runs = pd.Series(1 + series).rolling(10).apply(np.prod, raw=True).dropna().to_numpy() - 1
+        put(f"ten sessions {name}", runs=runs.size)
+        for level in (95, 99):
+            q = np.quantile(runs, 1 - level / 100)
+            put(f"ten sessions {name}", **{f"var{level}": -q, f"es{level}": -runs[runs <= q].mean()})
+            tail = 1 - level / 100
+            for sessions in (1, 10):
+                sigma = math.sqrt(np.nanmean(series**2) * sessions)
+                z = stats.norm.isf(tail)
+                put(
+                    f"parametric {name} {sessions}",
+                    **{f"var{level}": z * sigma, f"es{level}": sigma * stats.norm.pdf(z) / tail},
+                )
+
+
+def violations():
+    """Kupiec and Christoffersen, and both at once, of stocks and of made-up violations."""
+    def put_all(case, hits, tail):
+        own = {**coverage(hits.size, hits.sum(), tail), **independence(hits)}
+        both = own["kupiec"] + own["independence"]
+        names = ("kupiec", "kupiec_p", "independence", "independence_p")
+        put(case, hits=hits.sum(), **{name: own[name] for name in names})
+        put(case, conditional=both, conditional_p=stats.chi2.sf(both, 2))
+
+    for name in ("AAPL", "RRC", "SP500"):
+        series = returns[name].loc[:"2022-12-28"].iloc[-502:].to_numpy()
+        for level in (95, 99):
+            q = 1 - level / 100
+            hits = np.array([series[t] < np.quantile(series[t - 252 : t], q) for t in range(252, 502)])
+            put_all(f"violations {name} {level}", hits, q)
+    for n, tail, places in (
+        (250, 0.01, [20, 21, 22]), (250, 0.05, [1, 40, 80, 81, 120, 160, 161, 162, 200, 240]), (100, 0.05, [0, 99]),
+        (500, 0.01, [3, 77, 150, 222, 305, 410, 411]), (60, 0.1, list(range(0, 60, 2))), (250, 0.01, [100]),
+    ):
+        hits = np.zeros(n, dtype=bool)
+        hits[places] = True
+        put_all(f"christoffersen {n} {tail} {'-'.join(map(str, places))}", hits, tail)
+
+
+for section in (
+    estimation, joint_model, covariances, distributions, value_at_risk, options, money_weighted,
+    money_weighted_patterns, option_differences, performance, market_betas, time_weighted, ten_sessions, violations,
+):
     section()
 
 with open(HERE / "golden.csv", "w", newline="") as file:

@@ -8,10 +8,8 @@ use sigmabatch::analytics::returns;
 use crate::numbers::Numbers;
 use crate::table::{CLOSES, STOCKS, Table, YIELDS};
 
-#[test]
-fn the_factor_model_and_the_prior_ridge_of_every_stock() {
-    let numbers = Numbers::of(&["factor model", "joint "]);
-    let table = Table::read(CLOSES);
+/// The factor model of 2016-12-30, and where its window ends.
+pub(crate) fn model(table: &Table) -> (FactorModel, usize) {
     let treasury = Table::read(YIELDS);
     let yields: BTreeMap<&str, f64> = (treasury.dates.iter().map(String::as_str))
         .zip(treasury.columns["UST10Y"].iter().copied())
@@ -29,7 +27,14 @@ fn the_factor_model_and_the_prior_ridge_of_every_stock() {
     roles[6] = Role::Rates;
     let end = table.at("2016-12-30") + 1;
     let window: Vec<&[f64]> = proxies.iter().map(|proxy| &proxy[end - 252..end]).collect();
-    let model = FactorModel::new(&roles, &window).unwrap();
+    (FactorModel::new(&roles, &window).unwrap(), end)
+}
+
+#[test]
+fn the_factor_model_and_the_prior_ridge_of_every_stock() {
+    let numbers = Numbers::of(&["factor model", "joint "]);
+    let table = Table::read(CLOSES);
+    let (model, end) = model(&table);
     numbers.check_all("factor model", "slope", model.slopes().iter().copied());
     let covariance = model.factor_covariance().unwrap();
     numbers.check_all(

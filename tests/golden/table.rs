@@ -65,4 +65,12 @@ impl Table {
         let closes = &self.columns[name];
         returns::total_returns(closes, &vec![1.0; closes.len()], &vec![0.0; closes.len()]).unwrap()
     }
+
+    /// Returns of the 20 stocks in equal weights, made equal again at every close.
+    pub(crate) fn equal_weight(&self) -> Vec<f64> {
+        let stocks: Vec<Vec<f64>> = STOCKS.iter().map(|name| self.returns(name)).collect();
+        (0..self.dates.len())
+            .map(|t| stocks.iter().map(|stock| stock[t]).sum::<f64>() / 20.0)
+            .collect()
+    }
 }

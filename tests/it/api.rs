@@ -2,14 +2,19 @@
 
 mod alert_causes;
 mod alerts;
+mod audit;
 mod bodies;
 pub(crate) mod client;
 pub(crate) mod document;
 mod events;
 mod explain;
+mod fuzz;
+mod headers;
 mod import;
 mod incidents;
 mod limits;
+mod load;
+mod logs;
 mod malformed;
 mod market;
 mod performance;
@@ -22,6 +27,7 @@ mod shapes;
 mod shared;
 mod starts;
 mod tagged;
+mod tls;
 mod webhook;
 
 use std::net::SocketAddr;

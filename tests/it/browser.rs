@@ -20,7 +20,12 @@ pub(crate) struct Browser {
 
 /// Opens a window; `None` where no browser is installed, which `make test` has said before.
 pub(crate) async fn open() -> Option<Browser> {
-    open_with(json!({})).await
+    open_with(&[], json!({})).await
+}
+
+/// Opens one of somebody who has asked for dark pages.
+pub(crate) async fn dark() -> Option<Browser> {
+    open_with(&["--blink-settings=preferredColorScheme=0"], json!({})).await
 }
 
 /// Width of a phone, in pixels of the style sheet.
@@ -29,10 +34,10 @@ pub(crate) const PHONE: u32 = 375;
 /// Opens the browser of a phone: no window of a desktop gets so narrow.
 pub(crate) async fn phone() -> Option<Browser> {
     let screen = json!({ "width": PHONE, "height": 812, "pixelRatio": 1 });
-    open_with(json!({ "deviceMetrics": screen })).await
+    open_with(&[], json!({ "deviceMetrics": screen })).await
 }
 
-async fn open_with(emulation: Value) -> Option<Browser> {
+async fn open_with(options: &[&str], emulation: Value) -> Option<Browser> {
     let started = Command::new("chromedriver")
         .arg("--port=0")
         .stdin(Stdio::null())
@@ -56,12 +61,17 @@ async fn open_with(emulation: Value) -> Option<Browser> {
             break port.trim_end_matches('.').to_owned();
         }
     };
+    let mut args = vec![
+        "--headless=new",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--window-size=1280,1600",
+        // As root, in a container, there is no other way; it opens pages of ours only.
+        "--no-sandbox",
+    ];
+    args.extend(options);
     let mut capabilities = json!({
-        "goog:chromeOptions": { "args": [
-            "--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,1600",
-            // As root, in a container, there is no other way; it opens pages of ours only.
-            "--no-sandbox",
-        ] },
+        "goog:chromeOptions": { "args": args },
         "goog:loggingPrefs": { "browser": "ALL" },
     });
     if emulation != json!({}) {

@@ -2,7 +2,9 @@
 
 mod browser;
 mod data;
+mod docs;
 mod forms;
+mod keyboard;
 mod numbers;
 mod pages;
 mod roles;

@@ -1,9 +1,16 @@
-//! Markets that a model cannot tell apart: what has no number ends with a named reason, and nothing is not a number.
+//! Markets that a model cannot tell apart, and books with nothing in them: what has no number ends with a named reason, and
+//! nothing is not a number.
 
-use crate::market::{Folder, close};
-use crate::world::{World, on, request};
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::market::{Folder, close, small};
+use crate::world::{World, on, random, request};
 
 const NOW: &str = "2016-12-30T23:00:00Z";
+const HEADER: &str = "Symbol,Quantity,Entry Price Per Share,Entry Date,Investment Class,Investment Subtype,\
+    Underlying Symbol,Strike Price,Expiration Date,Option Type,Exit Date,Exit Price Per Share";
 
 /// Two proxies with equal prices: their covariance is singular.
 #[tokio::test(flavor = "multi_thread")]
@@ -89,6 +96,7 @@ async fn two_proxies_that_are_one_end_with_a_named_reason_and_never_without_a_nu
         "select count(*) from factor_covariance t where t::text ~ 'NaN|Infinity'",
         "select count(*) from symbol_factor_models t where t::text ~ 'NaN|Infinity'",
         "select count(*) from symbol_factor_exposures t where t::text ~ 'NaN|Infinity'",
+        "select count(*) from symbol_display_models t where t::text ~ 'NaN|Infinity'",
         "select count(*) from factor_exposures t where t::text ~ 'NaN|Infinity'",
         "select count(*) from position_factor_exposures t where t::text ~ 'NaN|Infinity'",
         "select count(*) from portfolio_risk t where t::text ~ 'NaN|Infinity'",
@@ -100,4 +108,109 @@ async fn two_proxies_that_are_one_end_with_a_named_reason_and_never_without_a_nu
     ] {
         assert_eq!(world.count(not_a_number).await, 0, "{not_a_number}");
     }
+}
+
+/// Books without lots, imported as people do: one keeps its cash, of the other one all of it was taken away on its first day.
+/// Their night ends well, nothing of it is an error, and what has no number says why.
+#[tokio::test(flavor = "multi_thread")]
+async fn books_without_lots_are_imported_and_run_and_every_number_that_they_lack_has_a_reason() {
+    let world = World::at(NOW, small()).await;
+    let folder = tempfile();
+    let (header, flows) = (folder.join("header.csv"), folder.join("flows.csv"));
+    std::fs::write(&header, format!("{HEADER}\n")).unwrap();
+    std::fs::write(
+        &flows,
+        "Date,Type,Amount,Symbol\n2016-12-20,withdrawal,5000,\n",
+    )
+    .unwrap();
+    let header = header.to_str().unwrap();
+    let words = |name: &'static str| {
+        [
+            "import",
+            "portfolio",
+            header,
+            "--name",
+            name,
+            "--equity",
+            "5000",
+            "--inception",
+            "2016-12-20",
+            "--empty",
+        ]
+    };
+    for name in ["cash", "emptied"] {
+        let (code, refused) = world.command(&words(name)[..9]).await;
+        assert_eq!(
+            (code, &refused["error"]["issues"][0]["code"]),
+            (1, &json!("ERR_CSV_011"))
+        );
+        let (code, made) = world.command(&words(name)).await;
+        assert_eq!(
+            (code, &made["status"], &made["added"]),
+            (0, &json!("created"), &json!([]))
+        );
+    }
+    let taken = [
+        "import",
+        "flows",
+        flows.to_str().unwrap(),
+        "--id",
+        "emptied",
+    ];
+    let (code, taken) = world.command(&taken).await;
+    assert_eq!(code, 0, "{taken}");
+    std::fs::remove_dir_all(&folder).unwrap();
+    let (code, plan) = world.command(&["plan", "--date", "2016-12-22"]).await;
+    assert_eq!(
+        (code, &plan["tasks"]["portfolio-analytics"]),
+        (0, &json!(2)),
+        "{plan}"
+    );
+    world.worker().await;
+    world.run(&request(on("2016-12-22"))).await;
+
+    for (name, nav) in [("cash", "5000"), ("emptied", "0")] {
+        let (code, show) = world.command(&["show", name]).await;
+        assert_eq!((code, &show["nav"]), (0, &json!(nav)), "{show}");
+        let completeness = &show["completeness"];
+        assert_eq!(
+            (&completeness["strict"], &completeness["missing"]),
+            (&json!(true), &json!({}))
+        );
+        let entries = completeness["entries"].as_object().unwrap();
+        assert!(entries.len() >= 11, "{entries:?}");
+        for (entry, told) in entries {
+            if ["snapshot", "marks"].contains(&entry.as_str()) {
+                assert_eq!(told["outcome"], "done", "{name} {entry}");
+            } else {
+                assert_eq!(told["outcome"], "not_applicable", "{name} {entry}");
+                assert_eq!(told["reason"], "no positions", "{name} {entry}");
+            }
+        }
+        let risk = &show["risk"];
+        assert_eq!(
+            (&risk["available"], &risk["volatility"]),
+            (&json!(false), &json!(null))
+        );
+        assert_eq!(show["factors"], json!([]));
+        for row in show["stress"].as_array().into_iter().flatten() {
+            assert_ne!(row["outcome"], "done", "{row}");
+            assert!(
+                row["direct"].is_null() && row["propagated"].is_null(),
+                "{row}"
+            );
+        }
+    }
+    // Whoever has nothing has no return either: 5,000 on the day before would be one of zero.
+    let returns = "select p.name || ' ' || coalesce(s.return_day::text, 'none') from portfolio_snapshots s
+                   join portfolios p on p.id = s.portfolio_id where s.as_of = '2016-12-22' order by 1";
+    assert_eq!(world.texts(returns).await, ["cash 0", "emptied none"]);
+    let errors = "select count(*) from task where error is not null";
+    assert_eq!(world.count(errors).await, 0);
+}
+
+fn tempfile() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(random());
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
 }

@@ -115,6 +115,102 @@ async fn errors_tests_and_intervals_of_betas_are_stored_from_the_fit_to_the_book
     }
 }
 
+/// statsmodels 0.14: `WLS(r, add_constant(market), weights=0.5**(age/126)).fit` with `cov_type="HAC"`, `maxlags` 5 and no
+/// `use_correction`, of the 252 returns of XLV on SP500 to 2016-12-30, from the shipped closes. Adjusted R², p and interval
+/// have `n_eff` = 1/Σw² in the place of n, with Σw = 1; shrunk is (β/se² + 1/0.3²)/(1/se² + 1/0.3²).
+const MARKET_FIT: [(&str, f64); 12] = [
+    ("beta", 0.954_755_565_899_320_5),
+    ("std_error", 0.045_331_894_712_826_49),
+    ("shrunk", 0.955_765_575_756_369_3),
+    ("alpha", 0.000_168_170_468_017_521),
+    ("alpha_error", 0.000_366_938_394_868_402_17),
+    ("alpha_t", 0.458_307_090_152_921_2),
+    ("alpha_p", 0.647_192_298_869_619_7),
+    ("alpha_low_95", -0.000_555_065_285_367_725_7),
+    ("alpha_high_95", 0.000_891_406_221_402_767_8),
+    ("r_squared", 0.673_511_734_981_025_3),
+    ("adjusted_r_squared", 0.672_001_166_615_992_9),
+    ("n_eff", 218.136_040_298_943_75),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_for_display_has_its_fit_or_its_reason() {
+    let world = World::shipped().await;
+    world.shipped_book("testscotty").await;
+    world.worker().await;
+    world.run(&request(on("2016-12-30"))).await;
+
+    let (n, numbers): (i32, Vec<f64>) = sqlx::query_as(
+        "select d.n, array[e.beta, e.std_error, e.shrunk, d.alpha, d.alpha_error, d.alpha_t, d.alpha_p, d.alpha_low_95,
+                           d.alpha_high_95, d.r_squared, d.adjusted_r_squared, d.n_eff]
+         from symbol_display_models d join symbol_factor_exposures e using (symbol, as_of, model, factor)
+         where symbol = 'XLV' and model = 'market'",
+    )
+    .fetch_one(&world.db)
+    .await
+    .unwrap();
+    assert_eq!((n, numbers.len()), (252, MARKET_FIT.len()));
+    for (have, (name, want)) in numbers.into_iter().zip(MARKET_FIT) {
+        assert!(
+            (have - want).abs() < 1e-9 * want.abs(),
+            "{name}: {have}, not {want}"
+        );
+    }
+
+    none(
+        &world,
+        "each model has a row, and a slope exactly where it is available",
+        "select m.symbol || ' ' || k.model || ' ' || k.factor
+         from symbol_factor_models m
+         cross join (values ('market', 'Market'), ('spread', 'Growth-Value Spread'), ('spread', 'Momentum Spread'),
+                            ('spread', 'Size Spread'), ('spread', 'Quality Spread'), ('provider', 'Market'))
+              k(model, factor)
+         left join symbol_display_models d using (symbol, as_of, model, factor)
+         left join symbol_factor_exposures e using (symbol, as_of, model, factor)
+         where d.status is null or (d.status = 'available') <> (e.beta is not null)
+            or (d.reason is null) <> (e.beta is not null)",
+    )
+    .await;
+    assert_eq!(
+        world
+            .count("select count(*) from symbol_display_models")
+            .await,
+        6 * world
+            .count("select count(*) from symbol_factor_models")
+            .await
+    );
+    let said = "select distinct model || ' ' || factor || ' ' || status || coalesce(': ' || reason, '')
+                from symbol_display_models where symbol in ('XLV', 'GGIPX') and factor <> 'Momentum Spread' order by 1";
+    assert_eq!(
+        world.texts(said).await,
+        [
+            "market Market available",
+            "market Market insufficient_data: insufficient history: 0 of 60 returns",
+            "provider Market unavailable: no profile with a beta is known",
+            "spread Growth-Value Spread unavailable: the series of Growth is missing: proxy IWF has 0 of 60 returns",
+            "spread Quality Spread available",
+            "spread Quality Spread insufficient_data: insufficient history: 0 of 60 returns",
+            "spread Size Spread available",
+            "spread Size Spread insufficient_data: insufficient history: 0 of 60 returns",
+        ]
+    );
+
+    let (code, shown) = world.command(&["show", "testscotty"]).await;
+    assert_eq!(code, 0, "{shown}");
+    let displays = shown["fits"]["XLV"]["displays"].as_array().unwrap();
+    let of = |factor: &str| displays.iter().find(|slope| slope["factor"] == factor);
+    let market = of("Market").unwrap();
+    let alpha = market["alpha"].as_f64().unwrap();
+    assert!((alpha - MARKET_FIT[3].1).abs() < 1e-12, "{market}");
+    assert!(market["r_squared"].is_number() && market["n"] == 252);
+    let spread = of("Growth-Value Spread").unwrap();
+    assert_eq!(
+        (&spread["status"], &spread["beta"]),
+        (&Value::from("unavailable"), &Value::Null)
+    );
+    assert!(spread["reason"].as_str().unwrap().contains("IWF"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_private_asset_with_the_name_of_a_stock_has_not_its_fit() {
     let world = World::new().await;

@@ -9,6 +9,7 @@ use sigmabatch::cli::import::{
 };
 use sigmabatch::cli::{Cli, Command, Error, ImportCommand};
 use sigmabatch::clock::Clock;
+use sigmabatch::domain::Symbol;
 use sigmabatch::store::Pools;
 
 use super::harness::{database, number, sql, text};
@@ -232,6 +233,117 @@ async fn an_update_changes_the_book_by_its_difference() {
     assert_eq!(number(&pools, live).await, 3);
     let again = portfolio(&pools, &[A, B, A], UPDATE).await.unwrap();
     assert_eq!(again.status, Status::Unchanged);
+}
+
+/// Codes of what a file was rejected for.
+fn codes(error: &Error) -> Vec<&'static str> {
+    let Error::Rejected { rejected, .. } = error else {
+        panic!("{error:?}")
+    };
+    rejected.errors.iter().map(|issue| issue.code).collect()
+}
+
+#[tokio::test]
+async fn a_new_book_without_lots_is_taken_where_it_is_said_to_have_none() {
+    let (pools, _) = database().await;
+    let error = portfolio(&pools, &[], NEW).await.unwrap_err();
+    assert_eq!(codes(&error), ["ERR_CSV_011"]);
+    let page = error.render(false);
+    assert!(page.contains("--empty"), "{page}");
+    let empty = format!("{NEW} --empty");
+    // What is said and what is sent must be the same, and no header is no file of a book.
+    let error = portfolio(&pools, &[A, B], &empty).await.unwrap_err();
+    assert_eq!(codes(&error), ["ERR_POS_034"]);
+    let nothing = file("");
+    let arguments = arguments(&nothing.0, &empty);
+    let error = import::portfolio(&pools, &clock(), &arguments).await;
+    assert_eq!(codes(&error.unwrap_err()), ["ERR_CSV_003"]);
+    assert_eq!(number(&pools, "select count(*) from portfolios").await, 0);
+
+    let made = portfolio(&pools, &[], &empty).await.unwrap();
+    assert_eq!((made.status, made.added.len()), (Status::Created, 0));
+    assert_eq!(made.counts(), "no lots: cash alone");
+    let page = made.page();
+    assert!(
+        page.contains("none: the book is cash alone") && page.contains("250,000"),
+        "{page}"
+    );
+    let before = version(&pools).await;
+    let again = portfolio(&pools, &[], &empty).await.unwrap();
+    assert_eq!(again.status, Status::Unchanged);
+    assert_eq!(version(&pools).await, before);
+
+    // It is a book like others: it gets flows, and lots.
+    flows(&pools, "2016-05-02,contribution,1000,\n", "book")
+        .await
+        .unwrap();
+    let grown = portfolio(&pools, &[A], UPDATE).await.unwrap();
+    assert_eq!((grown.status, grown.added.len()), (Status::Updated, 1));
+}
+
+#[tokio::test]
+async fn no_file_empties_a_book_by_accident() {
+    let (pools, _) = database().await;
+    portfolio(&pools, &[A, B], NEW).await.unwrap();
+    let before = version(&pools).await;
+    let live = "select count(*) from live_positions('2016-12-30')";
+
+    let error = portfolio(&pools, &[], UPDATE).await.unwrap_err();
+    assert_eq!(codes(&error), ["ERR_CSV_011"]);
+    // Who makes a new book does not change the one that there is.
+    let error = portfolio(&pools, &[], &format!("{NEW} --empty")).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    assert!(
+        error.message().contains("another book: 2 lots removed"),
+        "{}",
+        error.message()
+    );
+    let empty = format!("{UPDATE} --empty");
+    let dry = portfolio(&pools, &[], &format!("{empty} --dry-run")).await;
+    let dry = dry.unwrap();
+    assert_eq!(
+        (dry.status, dry.counts().as_str()),
+        (Status::DryRun, "2 lots removed")
+    );
+    assert_eq!(
+        (number(&pools, live).await, version(&pools).await),
+        (2, before)
+    );
+
+    let done = portfolio(&pools, &[], &empty).await.unwrap();
+    assert_eq!(
+        (done.status, done.removed, done.from_date),
+        (Status::Updated, dry.removed, Some(day("2016-01-04")))
+    );
+    assert_eq!(number(&pools, live).await, 0);
+    assert_eq!(version(&pools).await, before + 1);
+}
+
+#[tokio::test]
+async fn an_inactive_symbol_of_a_book_is_told_and_stays_inactive() {
+    let (pools, _) = database().await;
+    sql(
+        &pools,
+        "insert into symbol_universe (symbol, class, first_seen, last_seen, active)
+         values ('AAPL', 'PUBLIC', '2016-01-04', '2016-01-04', false), ('AMD', 'PUBLIC', '2016-01-04', '2016-01-04', true),
+                ('KO', 'PUBLIC', '2016-01-04', '2016-01-04', false)",
+    )
+    .await;
+    let call = ",2,3.5,2016-02-01,OPTIONS,,,,KO,45,2017-01-20,CALL";
+    // Who sold it needs no price of it.
+    let sold = portfolio(&pools, &[A_SOLD, B], NEW).await.unwrap();
+    assert!(sold.inactive.is_empty(), "{:?}", sold.inactive);
+    let held = portfolio(&pools, &[A, B, call], UPDATE).await.unwrap();
+    let named: Vec<&str> = held.inactive.iter().map(Symbol::as_str).collect();
+    assert_eq!(named, ["AAPL", "KO"]);
+    let page = held.page();
+    assert!(
+        page.contains("AAPL is inactive") && page.contains("universe activate KO"),
+        "{page}"
+    );
+    let inactive = "select count(*) from symbol_universe where not active";
+    assert_eq!(number(&pools, inactive).await, 2);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use sigmabatch::domain::PortfolioId;
 use sigmabatch::engine::Request;
 use sigmabatch::market_data::PriceRequest;
 
+use crate::api::Served;
 use crate::world::{World, day, dec, on, random, request, shipped};
 
 const STOCKS: [&str; 20] = [
@@ -337,4 +338,86 @@ async fn the_dot_com_bust_on_closes_as_traded() {
     let (book, _) = fraction(both, "dot_com_2000").await;
     let pnl = 50_958.92 * (2.0 * 13.60 / 138.69 - 1.0) + 18_983.0 * (55.22 / 120.62 - 1.0);
     assert!((book.unwrap() - pnl / 69_941.92).abs() < 1e-9, "{book:?}");
+}
+
+/// Rows of a list whose number rests on some part of the book, each with its part and whether it is flagged.
+fn covered(rows: &serde_json::Value) -> Vec<(f64, bool)> {
+    let low = serde_json::json!("low_coverage");
+    let rows = rows.as_array().unwrap().iter();
+    let known = rows.filter_map(|row| {
+        let flags = row["flags"].as_array().unwrap();
+        let flagged = flags.contains(&low);
+        assert!(
+            !row["coverage"].is_null() || !flagged,
+            "nothing to be low: {row}"
+        );
+        Some((row["coverage"].as_f64()?, flagged))
+    });
+    known.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_number_that_rests_on_less_than_four_fifths_of_the_book_is_flagged() {
+    let world = World::shipped_at("2023-01-03T22:30:00Z").await;
+    let whole = equal(&world, "whole", TODAY).await;
+    // A third of it is a stock, at its close of 125.674; the rest is a house that no market knows.
+    let rows = [
+        "AAPL,500,125.674,2022-12-28,PUBLIC",
+        "HOUSE,1,125674,2022-12-28,PRIVATE",
+    ];
+    let third = world.book("third", "200000", TODAY, &rows).await;
+    // Four fifths exactly are enough.
+    let rows = [
+        "AAPL,500,125.674,2022-12-28,PUBLIC",
+        "HUT,1,15709.25,2022-12-28,PRIVATE",
+    ];
+    let fifths = world.book("fifths", "100000", TODAY, &rows).await;
+    world.worker().await;
+    world.run(&request(on(TODAY))).await;
+
+    let served = Served::new(&world).await;
+    for (id, part, low) in [
+        (whole, 1.0, false),
+        (third, 1.0 / 3.0, true),
+        (fifths, 0.8, false),
+    ] {
+        let (_, shown) = world.command(&["show", &id.to_string()]).await;
+        let one = |key: &str| serde_json::json!([shown[key]]);
+        for (name, rows, at_least) in [
+            // The yields end in 2017 and Growth has no series: six factors, ten scenarios of theirs.
+            ("factors", shown["factors"].clone(), 6),
+            ("risk", one("risk"), 1),
+            ("volatility", one("volatility"), 1),
+            ("value_at_risk", shown["value_at_risk"].clone(), 2),
+            ("stress", shown["stress"].clone(), 10),
+            ("historical_replays", shown["historical_replays"].clone(), 3),
+            ("reverse_stress", shown["reverse_stress"].clone(), 1),
+        ] {
+            let known = covered(&rows);
+            assert!(known.len() >= at_least, "{name}: {rows}");
+            for (coverage, flagged) in known {
+                assert!((coverage - part).abs() < 1e-12, "{name}: {coverage}");
+                assert_eq!(flagged, low, "{name} of {part}: {rows}");
+            }
+        }
+        for section in [
+            "exposures",
+            "stress",
+            "value-at-risk",
+            "replays",
+            "reverse-stress",
+        ] {
+            let path = format!("/api/v1/portfolios/{id}/results/{section}");
+            let csv = [("accept", "text/csv")];
+            let table = served.viewer.ask("GET", &path, &csv, b"").await.text();
+            let head = table.lines().next().unwrap();
+            assert!(head.split(',').any(|name| name == "flags"), "{table}");
+            assert_eq!(table.contains("low_coverage"), low, "{section}: {table}");
+        }
+        let (_, page) = world.page(&["show", &id.to_string()]).await;
+        // Beside the book as a whole, the factors, the scenarios, the crises and the losses.
+        let marked = page.lines().filter(|line| line.contains("33.33 % (low)"));
+        let marked = marked.count();
+        assert!(if low { marked >= 20 } else { marked == 0 }, "{page}");
+    }
 }

@@ -1,11 +1,13 @@
 //! Numbers of risk, read from the database after a whole run.
 
+use std::fmt::Write as _;
+
 use rust_decimal::Decimal;
-use sigmabatch::domain::{PhaseName, PortfolioId};
+use sigmabatch::domain::{Calendar, PhaseName, PortfolioId};
 use sigmabatch::engine;
 use sigmabatch::market_data::PriceRequest;
 
-use crate::market::close;
+use crate::market::{Folder, close};
 use crate::world::{World, day, dec, on, range, request};
 
 /// The book of the incident.
@@ -433,6 +435,153 @@ async fn splitting_a_lot_into_three_changes_no_number_of_the_portfolio() {
     assert!(compared >= 12, "{digests:?}");
 }
 
+/// Gives a market another symbol: its returns are made of those of the index and of the proxy of Value, its last close is 100, and on some
+/// dates it has none.
+fn add(market: &Folder, symbol: &str, without: &[&str], made: impl Fn(f64, f64) -> f64) {
+    let sessions = Calendar::nyse().sessions(day("2014-11-03"), day("2016-12-30"));
+    let dates: Vec<String> = sessions.unwrap().iter().map(ToString::to_string).collect();
+    let closes = |of: &str| -> Vec<f64> {
+        let texts = dates.iter().map(|date| close(of, date));
+        texts.map(|text| text.parse().unwrap()).collect()
+    };
+    let (index, style) = (closes("SP500"), closes("VLUE"));
+    let mut own = vec![1.0];
+    for t in 1..dates.len() {
+        let by = |closes: &[f64]| closes[t] / closes[t - 1] - 1.0;
+        own.push(own[t - 1] * (1.0 + made(by(&index), by(&style))));
+    }
+    let last = own[own.len() - 1];
+    let mut text = "symbol,date,close\n".to_owned();
+    for (date, value) in dates.iter().zip(&own) {
+        if !without.contains(&date.as_str()) {
+            writeln!(text, "{symbol},{date},{:.10}", 100.0 * value / last).unwrap();
+        }
+    }
+    let file = format!("prices/{}.csv", symbol.to_lowercase());
+    std::fs::write(market.path().join(file), text).unwrap();
+}
+
+/// A fund with three times the returns of the index would lose 105 % in the crash of 35 %: it loses all, and the rest is floored.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_instrument_loses_more_than_all_and_the_row_says_how_much_the_floor_took_off() {
+    let market = Folder::new();
+    add(&market, "LEV", &[], |index, _| 3.0 * index);
+    let world = World::at("2016-12-30T23:00:00Z", market.path()).await;
+    let long = world
+        .book(
+            "long",
+            "100000",
+            "2016-12-30",
+            &["LEV,1000,100,2016-12-30,PUBLIC"],
+        )
+        .await;
+    let short = world
+        .book(
+            "short",
+            "100000",
+            "2016-12-30",
+            &["LEV,-500,100,2016-12-30,PUBLIC"],
+        )
+        .await;
+    world.worker().await;
+
+    world.run(&request(on("2016-12-30"))).await;
+
+    // 100,000 × (−1 − 3 × −0.35) = 5,000 of a loss of 105,000 are not lost; of a short half of it, 2,500 of a gain of 52,500 not gained.
+    for (id, pnl, floored) in [(long, "-100000", "5000"), (short, "50000", "-2500")] {
+        let row: (Decimal, Decimal, Decimal, Decimal) = sqlx::query_as(
+            "select direct_pnl, propagated_pnl, direct_floored, propagated_floored from stress_test_results
+             where portfolio_id = $1 and scenario_id = 'market_crash_35'",
+        )
+        .bind(id.0)
+        .fetch_one(&world.db)
+        .await
+        .unwrap();
+        let told = [row.0, row.1, row.2, row.3].map(|amount| amount.round_dp(2));
+        assert_eq!(told, [pnl, pnl, floored, floored].map(dec));
+        let (_, shown) = world.command(&["show", &id.to_string()]).await;
+        let rows = shown["stress"].as_array().unwrap();
+        let crash = rows.iter().find(|row| row["scenario"] == "market_crash_35");
+        let shown = crash.unwrap()["propagated_floored"].as_str().unwrap();
+        assert_eq!(dec(shown), row.3);
+        // A crash that leaves something is not floored.
+        let (direct, _) = stress(&world, id, "market_up_5").await;
+        assert_near(
+            "up 5 %",
+            direct,
+            if id == long { 0.15 } else { -0.075 },
+            1e-6,
+        );
+    }
+    let untouched = "select count(*) from stress_test_results
+                     where scenario_id = 'market_up_5' and (direct_floored, propagated_floored) = (0, 0)";
+    assert_eq!(world.count(untouched).await, 2);
+}
+
+/// A fund whose return is 0.03 % + 0.9 × index + 0.5 × value, exactly: so is what fills a hole of it, whatever the model calls its parts. Two
+/// closes are missing. On the day of the first the index has none either, and nothing can fill what that leaves: two returns, for each
+/// missing close takes two. The numbers are those of numpy over the closes of the small market:
+///
+/// `own = 0.0003 + 0.9·m + 0.5·v`, `m` and `v` the simple returns of SP500 and VLUE, without 2016-11-09 and 2016-11-10;
+/// `np.std(own[-21:], ddof=1)·√252` and the same of 63; of the last 252, the runs of ten that are neighbours in the calendar,
+/// `−np.quantile(np.prod(1 + runs) − 1, 0.05)`.
+#[tokio::test(flavor = "multi_thread")]
+async fn holes_are_filled_by_the_model_and_counted_and_no_run_of_sessions_goes_across_one_that_is_left_out()
+ {
+    let mut market = Folder::new();
+    market.remove("SP500", |date| date == "2016-11-09");
+    add(
+        &market,
+        "FUND",
+        &["2016-11-09", "2016-12-14"],
+        |index, style| 0.0003 + 0.9 * index + 0.5 * style,
+    );
+    let world = World::at("2016-12-30T23:00:00Z", market.path()).await;
+    // 1,000 × 100: everything is invested, so that the series of the book is that of the fund.
+    let id = world
+        .book(
+            "book",
+            "100000",
+            "2016-12-30",
+            &["FUND,1000,100,2016-12-30,PUBLIC"],
+        )
+        .await;
+    world.worker().await;
+
+    world.run(&request(on("2016-12-30"))).await;
+
+    let counts: (i32, i32, i32) =
+        sqlx::query_as("select n, filled, dropped from portfolio_volatility")
+            .fetch_one(&world.db)
+            .await
+            .unwrap();
+    // 506 sessions have 505 returns; 2016-12-14 and the session after it are filled, 2016-11-09 and the one after it left out.
+    assert_eq!(counts, (503, 2, 2));
+    let (month, quarter): (f64, f64) =
+        sqlx::query_as("select realised_21, realised_63 from portfolio_volatility")
+            .fetch_one(&world.db)
+            .await
+            .unwrap();
+    // Filled with 0 the first were 0.17752, without the two sessions 0.18735; the second with the two that are left out 0.17724.
+    assert_near("21 sessions", month, 0.192_317_858_126_691, 1e-8);
+    assert_near("63 sessions", quarter, 0.170_287_702_901_873, 1e-8);
+
+    // 252 returns have 243 runs of ten; nine of them would go across the two sessions.
+    let (_, shown) = world.command(&["show", &id.to_string()]).await;
+    for row in shown["value_at_risk"].as_array().unwrap() {
+        let counts = ["n", "windows", "filled", "dropped"].map(|key| row[key].as_i64().unwrap());
+        assert_eq!(counts, [252, 234, 2, 2], "{row}");
+    }
+    let estimate = &shown["value_at_risk"][0]["estimates"]["historical_10"]["value_at_risk"];
+    // Across the hole it were 0.03429.
+    assert_near(
+        "ten sessions",
+        estimate.as_f64().unwrap(),
+        0.033_911_974_236_583,
+        1e-8,
+    );
+}
+
 /// The bias statistic is the deviation of returns over the volatility stored for the session before; a session without one is left out.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_risk_model_is_checked_against_the_returns_that_followed() {
@@ -470,7 +619,7 @@ async fn the_risk_model_is_checked_against_the_returns_that_followed() {
     assert_eq!(bias["n"], 23);
     assert!(bias["low"].as_f64() < Some(1.0) && bias["high"].as_f64() > Some(1.0));
 
-    // It is told and made from the same rows as it is shown of.
+    // It is made again from the returns and volatilities themselves.
     let (_, made) = world.command(&["explain", &book, "bias"]).await;
     assert_eq!(
         (&made["equal"], &made["value"]),

@@ -40,6 +40,9 @@ pub struct ImportReceipt {
     pub removed: Vec<ImportedLot>,
     /// How many lots are as they were.
     pub unchanged: u64,
+    /// Symbols of open lots, or their underlyings, that no provider is asked for: an import does not change that, the
+    /// command line does.
+    pub inactive_symbols: Vec<String>,
     /// The run that was planned over all its dates; null where none was asked for.
     pub run: Option<RunReceipt>,
     /// Why no run was planned although one was asked for: the book is stored all the same.

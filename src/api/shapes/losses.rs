@@ -39,6 +39,8 @@ pub struct Stress {
     pub implausible: Option<bool>,
     /// Modelled gross over gross, a fraction.
     pub coverage: Option<f64>,
+    /// `low_coverage` where that is below 0.8.
+    pub flags: Vec<String>,
 }
 
 /// An option contract as it is modelled; Greeks are per share.
@@ -97,6 +99,12 @@ pub struct ValueAtRisk {
     pub backtest: Backtest,
     /// Returns behind it.
     pub n: Option<i32>,
+    /// Runs of ten consecutive sessions among them, which the historical estimates of ten sessions rest on.
+    pub windows: Option<i32>,
+    /// Holes that the factor model filled in the whole series, which the backtest looks back over.
+    pub filled: Option<i32>,
+    /// Sessions left out of it, for a hole that nothing could fill; no run goes across one.
+    pub dropped: Option<i32>,
     /// Modelled gross over gross, a fraction.
     pub coverage: Option<f64>,
     /// What to know about it.
@@ -165,6 +173,8 @@ pub struct Replay {
     pub floored: Option<Money>,
     /// Modelled gross over gross, a fraction.
     pub coverage: Option<f64>,
+    /// `low_coverage` where that is below 0.8.
+    pub flags: Vec<String>,
 }
 
 /// The most plausible move that costs a part of net asset value.
@@ -188,4 +198,6 @@ pub struct ReverseStress {
     pub floored: Option<Money>,
     /// Modelled gross over gross, a fraction.
     pub coverage: Option<f64>,
+    /// `low_coverage` where that is below 0.8.
+    pub flags: Vec<String>,
 }

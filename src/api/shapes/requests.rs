@@ -108,6 +108,8 @@ pub struct BookTerms {
     pub currency: Option<String>,
     /// Its id; without it, made of owner and name.
     pub portfolio_id: Option<Uuid>,
+    /// It has no lots, it is cash alone: the file is its header, or `positions` an empty list.
+    pub empty: Option<bool>,
     /// Only say what would happen.
     pub dry_run: Option<bool>,
     /// Plan all its dates.
@@ -138,6 +140,8 @@ pub struct NewBookForm {
 /// What becomes of a changed book.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct BookOptions {
+    /// It has no lots from now on, it is cash alone: the file is its header, or `positions` an empty list.
+    pub empty: Option<bool>,
     /// Only say what would change.
     pub dry_run: Option<bool>,
     /// Plan all its dates.

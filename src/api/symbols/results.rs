@@ -18,6 +18,7 @@ use crate::api::tagged::{Asked, formed};
 use crate::engine::MINIMUM_OBSERVATIONS;
 use crate::store::ReadTx;
 use crate::store::reports::symbols::{self as store, SymbolSet};
+use crate::store::symbol_results::WINDOW;
 
 /// A result of a symbol: what is there, or why not.
 #[derive(Debug, Serialize, ToSchema)]
@@ -45,8 +46,15 @@ pub(in crate::api) struct Head {
     run_id: Option<uuid::Uuid>,
     /// How good it is; null where there is none.
     quality: Option<SymbolQuality>,
-    /// Null: a result of one symbol covers it or is none.
+    /// `covered` over `expected`, a fraction; null where there is no result.
     coverage: Option<f64>,
+    /// Why there is no coverage: the code of `reason`.
+    coverage_reason: Option<&'static str>,
+    /// Of factors, sessions of the window that the joint fit uses, or that have a return where there is no fit; of metrics, returns
+    /// that there are.
+    covered: Option<usize>,
+    /// Of factors, the 252 sessions of the window; of metrics, the six returns.
+    expected: Option<usize>,
     /// Whether an input changed since.
     stale: bool,
 }
@@ -59,7 +67,9 @@ pub(in crate::api) struct Fit {
     have: i32,
     /// Returns that a model needs.
     need: usize,
+    /// Intercept of the joint fit, a return per session.
     alpha: Option<f64>,
+    /// Of the joint fit, weighted.
     r_squared: Option<f64>,
     /// Effective number of returns.
     n_eff: Option<f64>,
@@ -69,20 +79,55 @@ pub(in crate::api) struct Fit {
     exposures: Vec<Slope>,
 }
 
-/// A slope.
+/// A slope, or why a model for display has none: then its numbers are null.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SymbolSlope)]
 pub(in crate::api) struct Slope {
     /// joint feeds risk and stress; market, spread and provider are for display.
     model: String,
     factor: String,
-    beta: f64,
+    /// available, unavailable (a series or a number that it is made of is missing) or `insufficient_data`.
+    status: String,
+    /// Why there is no slope: the leg that is missing, or how many returns there are of how many.
+    reason: Option<String>,
+    /// Raw and never clipped; beyond ±5 it has the flag `extreme`.
+    beta: Option<f64>,
     std_error: Option<f64>,
-    /// Vasicek, of the market model only.
+    /// Slope over its error.
+    t: Option<f64>,
+    /// Two-sided.
+    p: Option<f64>,
+    /// Lower end of its 95 % interval.
+    low_95: Option<f64>,
+    /// Upper end.
+    high_95: Option<f64>,
+    /// Vasicek, of the market model only; alpha and R² are those of the raw regression.
     shrunk: Option<f64>,
     /// Variance inflation.
     vif: Option<f64>,
+    /// Returns used; where there is no slope, at hand.
     n: Option<i32>,
+    /// Effective number of returns, of the market model only, as all of `alpha` and `r_squared`.
+    n_eff: Option<f64>,
+    /// Intercept of the market model, a return per session.
+    alpha: Option<f64>,
+    /// Newey–West, a return per session.
+    alpha_std_error: Option<f64>,
+    /// Intercept over its error.
+    alpha_t: Option<f64>,
+    /// Two-sided.
+    alpha_p: Option<f64>,
+    /// Lower end of its 95 % interval.
+    alpha_low_95: Option<f64>,
+    /// Upper end.
+    alpha_high_95: Option<f64>,
+    /// Weighted, of the market model; null where the returns are constant.
+    r_squared: Option<f64>,
+    /// For the degrees of freedom.
+    adjusted_r_squared: Option<f64>,
+    /// Who told the profile, of the provider's beta; of the newest answer.
+    source: Option<String>,
+    /// `extreme`, `collinear`, `motionless`.
     flags: Vec<String>,
 }
 
@@ -115,6 +160,7 @@ pub(in crate::api) async fn factors(
     db.close().await?;
     let mut head = Head::of(&api, known.symbol, date, set, model.is_some())?;
     if let Some((fit, _)) = &model {
+        head.cover(usize::try_from(fit.n).unwrap_or(0), WINDOW);
         head.refuse("insufficient_data", fit.reason.as_ref());
     }
     let shown = head.keeps(strict);
@@ -137,14 +183,31 @@ pub(in crate::api) async fn factors(
 
 impl From<store::SlopeRow> for Slope {
     fn from(row: store::SlopeRow) -> Self {
+        let fit = row.fit.as_ref();
         Self {
             model: row.model,
             factor: row.factor,
+            status: row.status,
+            reason: row.reason,
             beta: row.beta,
             std_error: row.std_error,
+            t: row.inference.t,
+            p: row.inference.p,
+            low_95: row.inference.low(),
+            high_95: row.inference.high(),
             shrunk: row.shrunk,
             vif: row.vif,
             n: row.n,
+            n_eff: fit.map(|fit| fit.n_eff),
+            alpha: fit.map(|fit| fit.alpha),
+            alpha_std_error: fit.map(|fit| fit.alpha_error),
+            alpha_t: fit.and_then(|fit| fit.inference.t),
+            alpha_p: fit.and_then(|fit| fit.inference.p),
+            alpha_low_95: fit.and_then(|fit| fit.inference.low()),
+            alpha_high_95: fit.and_then(|fit| fit.inference.high()),
+            r_squared: fit.and_then(|fit| fit.r_squared),
+            adjusted_r_squared: fit.and_then(|fit| fit.adjusted_r_squared),
+            source: row.source,
             flags: row.flags,
         }
     }
@@ -204,6 +267,11 @@ pub(in crate::api) async fn metrics(
     db.close().await?;
     let mut head = Head::of(&api, known.symbol, date, set, row.is_some())?;
     if let Some(row) = &row {
+        let returns = row.returns();
+        head.cover(
+            returns.iter().filter(|(_, value)| value.is_some()).count(),
+            returns.len(),
+        );
         head.refuse("no_price", row.reason.as_ref());
     }
     let shown = head.keeps(strict);
@@ -220,14 +288,7 @@ pub(in crate::api) async fn metrics(
 
 impl From<store::MetricRow> for Returns {
     fn from(row: store::MetricRow) -> Self {
-        let all = [
-            ("return_1d", row.return_1d),
-            ("return_mtd", row.return_mtd),
-            ("return_ytd", row.return_ytd),
-            ("return_1m", row.return_1m),
-            ("return_3m", row.return_3m),
-            ("return_1y", row.return_1y),
-        ];
+        let all = row.returns();
         let why = if row.close.is_some() {
             "no_price_at_the_beginning"
         } else {
@@ -276,8 +337,17 @@ impl Head {
             run_id: set.map(|set| set.run.0),
             quality: there.then_some(SymbolQuality { strict: !stale }),
             coverage: None,
+            coverage_reason: reason,
+            covered: None,
+            expected: None,
             stale,
         })
+    }
+
+    /// How much of what it could rest on is there.
+    fn cover(&mut self, covered: usize, expected: usize) {
+        self.coverage = (expected > 0).then(|| covered as f64 / expected as f64);
+        (self.covered, self.expected) = (Some(covered), Some(expected));
     }
 
     /// There is a row, and it says why there is nothing in it.

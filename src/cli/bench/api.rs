@@ -56,7 +56,7 @@ pub struct ApiArgs {
     #[arg(long, default_value = "100000", value_name = "N")]
     pub tasks: NonZeroUsize,
     /// Who listens to a run's events at once.
-    #[arg(long, default_value_t = 500, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=2_000))]
+    #[arg(long, default_value_t = 500, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=500))]
     pub subscribers: usize,
     /// The folder with market/, portfolios/, factors.toml and scenarios.toml.
     #[arg(long, default_value = "data", value_name = "DIR")]

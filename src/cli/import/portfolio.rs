@@ -17,6 +17,7 @@ pub use crate::intake::DEFAULT_OWNER;
 
 /// `import portfolio`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub struct PortfolioArgs {
     /// The CSV file: one row per lot.
     pub file: PathBuf,
@@ -46,6 +47,9 @@ pub struct PortfolioArgs {
     /// Change the book of an existing portfolio to what the file says.
     #[arg(long)]
     pub update: bool,
+    /// The book has no lots, it is cash alone: the file is its header. With --update, all its lots go.
+    #[arg(long)]
+    pub empty: bool,
     /// Only show what an update would change.
     #[arg(long, requires = "update", conflicts_with_all = ["equity", "inception", "run"])]
     pub dry_run: bool,
@@ -91,6 +95,7 @@ pub async fn portfolio(
     let order = BookOrder {
         file: args.file.clone(),
         target,
+        empty: args.empty,
         dry_run: args.dry_run,
         who: None,
     };

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cli::output::Output;
 use crate::cli::text::{count, date, indented, left, money, plain, right, table};
-use crate::domain::Portfolio;
+use crate::domain::{Portfolio, Symbol};
 
 pub use lines::{Line, LineChanges, LinesReceipt};
 
@@ -39,17 +39,23 @@ impl PortfolioReceipt {
             Status::Created => {
                 let symbols: std::collections::BTreeSet<_> =
                     self.added.iter().map(|lot| &lot.symbol).collect();
+                let lots = if self.added.is_empty() {
+                    "none: the book is cash alone".to_owned()
+                } else {
+                    let lots = count(self.added.len(), "lot");
+                    format!("{lots} in {}", count(symbols.len(), "symbol"))
+                };
                 return format!(
-                    "imported portfolio {name:?} of owner {owner:?}\n  id         {id}\n  lots       {} in {}\n  \
-                     equity     {} {currency} before {inception}\n",
-                    count(self.added.len(), "lot"),
-                    count(symbols.len(), "symbol"),
+                    "imported portfolio {name:?} of owner {owner:?}\n  id         {id}\n  lots       {lots}\n  \
+                     equity     {} {currency} before {inception}\n{}",
                     money(*opening_equity),
+                    self.warning(),
                 );
             }
             Status::Unchanged => {
                 return format!(
-                    "{file} is the book of portfolio {name:?} already ({id}): nothing was changed\n"
+                    "{file} is the book of portfolio {name:?} already ({id}): nothing was changed\n{}",
+                    self.warning()
                 );
             }
             Status::Updated => format!("updated portfolio {name:?} ({id}): {}\n", self.counts()),
@@ -101,7 +107,18 @@ impl PortfolioReceipt {
                 "  results from {from} on {verb} out of date: run them again"
             );
         }
+        page.push_str(&self.warning());
         page
+    }
+
+    /// What an import leaves as it is, and nobody may overlook: one line for each symbol.
+    fn warning(&self) -> String {
+        let line = |symbol: &Symbol| {
+            format!(
+                "  {symbol} is inactive, no provider is asked for it: `sigmabatch universe activate {symbol}` changes that\n"
+            )
+        };
+        self.inactive.iter().map(line).collect()
     }
 }
 

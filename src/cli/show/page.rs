@@ -13,13 +13,11 @@ use crate::cli::text::{
     count, indented, left, money, number, or_dash, percent, plain, right, signed, table,
 };
 use crate::documents::portfolio::weight;
-use crate::domain::Quality;
+use crate::domain::{Quality, coverage as covered};
 use crate::store::reports::Report;
 
 /// Rows of a section that a page shows; JSON has all.
 const LISTED: usize = 30;
-/// Below this, numbers rest on too little of the book.
-const LOW_COVERAGE: f64 = 0.8;
 
 /// The page.
 pub fn page(report: &Report) -> String {
@@ -136,7 +134,7 @@ fn headline(page: &mut String, report: &Report) {
 }
 
 fn coverage(fraction: f64) -> String {
-    let low = if fraction < LOW_COVERAGE {
+    let low = if covered::is_low(Some(fraction)) {
         " (low)"
     } else {
         ""

@@ -63,13 +63,13 @@ fn active_weights(report: &Report, how: &How<'_>) -> Markup {
                     th.n scope="col" { "Active weight" } } }
                 tbody { @for row in rows {
                     @let active = format!("active_weight:{}:{}", row.benchmark, row.sector);
-                    // A sector that is not held has no row of its own: that it weighs nothing is told with the difference.
+                    // A sector that is not held has no row of its own: that it weighs nothing is told of the row of the difference.
                     @let held = report.sectors.iter().any(|own| own.sector == row.sector);
-                    @let net = if held { format!("sector:{}:net_weight", row.sector) } else { active.clone() };
+                    @let net = if held { format!("sector:{}:net_weight", row.sector) } else { format!("{active}:net_weight") };
                     tr {
                         th scope="row" { (row.sector) }
                         td.n { (how.of(&net, row.net_weight.map(percent))) }
-                        td.n { (percent(row.benchmark_weight)) }
+                        td.n { (how.link(&format!("{active}:benchmark_weight"), &percent(row.benchmark_weight))) }
                         td.n { (how.of(&active, row.active_weight.map(percent))) }
                     } } }
             } }
@@ -94,7 +94,7 @@ fn slope(lot: &Position, market: &str, report: &Report, how: &How<'_>) -> Markup
     if fitted.is_some_and(|own| own.beta.to_bits() == slope.beta.to_bits()) {
         how.link(&format!("fit:{symbol}:{market}:beta"), &shown)
     } else {
-        html! { (shown) }
+        how.link(&format!("lot_beta:{}:{market}", lot.id), &shown)
     }
 }
 
@@ -120,7 +120,7 @@ fn positions(report: &Report, how: &How<'_>) -> Markup {
                     td.n { (how.link(&of("price"), &lot.price.normalize().to_string())) }
                     td { (lot.quality.as_str()) }
                     td.n { (how.link(&of("value"), &money(lot.market_value))) }
-                    td.n { (or_dash(documents::weight(lot.market_value, nav).map(percent))) }
+                    td.n { (how.of(&of("weight"), documents::weight(lot.market_value, nav).map(percent))) }
                     td.n { (how.link(&of("unrealised"), &money(lot.unrealised))) }
                     td { (or_dash(lot.sector.as_deref())) }
                     td.n { (slope(lot, market, report, how)) }
@@ -137,14 +137,14 @@ fn positions(report: &Report, how: &How<'_>) -> Markup {
                     @let of = |greek: &str, shown: String| how.link(&format!("option:{}:{greek}", one.symbol), &shown);
                     tr {
                         th scope="row" { (one.symbol) }
-                        td.n { (format!("{:.2}", one.spot)) }
+                        td.n { (of("spot", format!("{:.2}", one.spot))) }
                         td.n { (of("volatility", percent(one.volatility))) " " span.soft { (one.source) } }
                         td.n { (of("price", format!("{:.4}", one.price))) }
                         td.n { (of("delta", format!("{:.3}", one.delta))) }
                         td.n { (of("gamma", format!("{:.4}", one.gamma))) }
                         td.n { (of("vega", format!("{:.4}", one.vega))) }
                         td.n { (of("theta", format!("{:.4}", one.theta))) }
-                        td.n { (money(one.exposure)) }
+                        td.n { (of("exposure", money(one.exposure))) }
                     } } }
             } }
         }

@@ -64,7 +64,7 @@ fn stress(report: &Report, how: &How<'_>) -> Markup {
                 td.n { (how.of(&format!("stress:{}:direct_pnl", row.scenario), row.direct_pnl.map(money))) }
                 td.n { (how.of(&format!("stress:{}:propagated_floored", row.scenario), row.propagated_floored.map(money))) }
                 td.n { (how.of(&format!("stress:{}:tail_p", row.scenario), row.tail_p.map(|p| format!("{p:.4}")))) }
-                td.n { (how.of(&format!("stress:{}:propagated", row.scenario), row.coverage.map(percent))) }
+                td.n { (how.of(&format!("stress:{}:coverage", row.scenario), row.coverage.map(percent))) }
                 td.message { @if row.implausible == Some(true) { "implausible" }
                     @if let Some(reason) = &row.reason { (reason) } }
             } } }

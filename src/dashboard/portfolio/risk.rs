@@ -35,8 +35,8 @@ fn exposures(report: &Report, how: &How<'_>) -> Markup {
             tbody { @for factor in &report.factors { tr {
                 th scope="row" { (factor.factor) }
                 td.n { (how.or_reason(&format!("beta:{}", factor.factor), factor.beta.map(|beta| format!("{beta:.3}")), Some("–"))) }
-                @for end in [factor.low_95, factor.high_95] {
-                    td.n { (how.of(&format!("beta:{}", factor.factor), end.map(|end| format!("{end:.3}")))) }
+                @for (name, end) in [("low_95", factor.low_95), ("high_95", factor.high_95)] {
+                    td.n { (how.of(&format!("beta:{}:{name}", factor.factor), end.map(|end| format!("{end:.3}")))) }
                 }
                 td.n { (how.of(&format!("beta:{}:dollar", factor.factor), factor.dollar.map(super::money))) }
                 td { (factor.reason.as_deref().unwrap_or("")) }

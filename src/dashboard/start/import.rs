@@ -116,8 +116,18 @@ async fn taken(visitor: &Visitor, api: &Api, receipt: &Value) -> Result<Markup, 
 
 fn changes(receipt: &Value) -> Markup {
     let lots = receipt["added"].as_array().map_or(0, Vec::len);
+    let inactive = receipt["inactive_symbols"].as_array();
+    let inactive: Vec<&str> = inactive
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     html! {
         p { (word(receipt, "name")) ": " (lots) " lots added" }
+        @if !inactive.is_empty() {
+            p #inactive { "Inactive, so that no provider is asked: " (inactive.join(", ")) ". "
+                code { "sigmabatch universe activate SYMBOL" } " changes that." }
+        }
         details { summary { "The whole receipt" } (facts(receipt)) }
     }
 }

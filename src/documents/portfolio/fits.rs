@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::store::reports::symbols::SlopeRow;
 use crate::store::reports::{Fit, FitSlope, Report};
-use crate::store::symbol_results::{Inference, Slope};
+use crate::store::symbol_results::{Inference, MarketFit, Slope};
 
 /// Nothing leaves room for an error.
 const EXACT: &str = "the fit is exact: its errors are 0";
@@ -12,6 +13,8 @@ const REDUNDANT: &str = "the factor is redundant in this window";
 /// The fit has used up what the returns say.
 const NO_FREEDOM: &str =
     "the effective number of returns leaves no degrees of freedom for an error";
+/// There is nothing to explain.
+const MOTIONLESS: &str = "the returns are constant";
 /// Which of both it is stands in the table of the symbol.
 const NO_INTERVAL: &str = "no interval: the fit of the symbol says why";
 
@@ -80,7 +83,70 @@ fn table(fit: &Fit) -> Value {
         "condition_number_reason": why(quality.condition_number.is_none(), "a factor is redundant in this window"),
         "specific_variance": fit.specific_variance,
         "slopes": Value::Object(slopes.collect()),
+        "displays": fit.displays.iter().map(display).collect::<Vec<_>>(),
     })
+}
+
+/// A model for display, with the numbers that its kind has.
+fn display(slope: &SlopeRow) -> Value {
+    let fit = slope.fit.as_ref();
+    let inference = &slope.inference;
+    let own = match slope.model.as_str() {
+        "market" => json!({
+            "shrunk": slope.shrunk,
+            "n_eff": fit.map(|fit| fit.n_eff),
+            "alpha": fit.map(|fit| fit.alpha),
+            "alpha_std_error": fit.map(|fit| fit.alpha_error),
+            "alpha_t": fit.and_then(|fit| fit.inference.t),
+            "alpha_p": fit.and_then(|fit| fit.inference.p),
+            "alpha_low_95": fit.and_then(|fit| fit.inference.low()),
+            "alpha_high_95": fit.and_then(|fit| fit.inference.high()),
+            "r_squared": fit.and_then(|fit| fit.r_squared),
+            "adjusted_r_squared": fit.and_then(|fit| fit.adjusted_r_squared),
+        }),
+        "spread" => json!({ "vif": slope.vif }),
+        _ => json!({ "source": slope.source }),
+    };
+    let tested = json!({
+        "std_error": slope.std_error,
+        "t": inference.t,
+        "p": inference.p,
+        "low_95": inference.low(),
+        "high_95": inference.high(),
+        "n": slope.n,
+    });
+    let mut told = Map::new();
+    for part in [Some(own), (slope.model != "provider").then_some(tested)] {
+        if let Some(Value::Object(part)) = part {
+            told.extend(part);
+        }
+    }
+    // Nobody is named where nobody has told anything.
+    let missing = |(name, value): (&String, &Value)| name != "source" && value.is_null();
+    let incomplete = told.iter().any(missing);
+    let reason = slope.reason.clone().or_else(|| {
+        let why = match (inference.interval, fit) {
+            (
+                _,
+                Some(MarketFit {
+                    r_squared: None, ..
+                }),
+            ) => MOTIONLESS,
+            (None, _) if slope.vif.is_none() && slope.model == "spread" => REDUNDANT,
+            (None, _) => NO_FREEDOM,
+            (Some(_), _) => EXACT,
+        };
+        incomplete.then(|| why.to_owned())
+    });
+    told.extend([
+        ("model".to_owned(), json!(slope.model)),
+        ("factor".to_owned(), json!(slope.factor)),
+        ("status".to_owned(), json!(slope.status)),
+        ("reason".to_owned(), json!(reason)),
+        ("beta".to_owned(), json!(slope.beta)),
+        ("flags".to_owned(), json!(slope.flags)),
+    ]);
+    Value::Object(told)
 }
 
 fn slope(slope: &FitSlope, freedom: bool) -> Value {
@@ -109,6 +175,21 @@ fn slope(slope: &FitSlope, freedom: bool) -> Value {
 mod tests {
     use super::*;
     use crate::documents::portfolio::sample;
+
+    #[test]
+    fn a_model_for_display_has_its_numbers_or_null_and_a_reason() {
+        let report = sample::report();
+        let table = table(&report.fits[0]);
+        let [market, spread, provider] = [0_usize, 1, 2].map(|at| &table["displays"][at]);
+        assert_eq!(market["alpha"], 0.0001);
+        assert_eq!(
+            (&spread["status"], &spread["beta"]),
+            (&json!("unavailable"), &Value::Null)
+        );
+        assert!(spread["reason"].as_str().unwrap().contains("IWF"));
+        assert_eq!(provider["beta"], 1.25);
+        assert!(provider.get("alpha").is_none() && provider["reason"].is_null());
+    }
 
     #[test]
     fn a_slope_without_an_interval_is_redundant_only_where_others_could_have_one() {

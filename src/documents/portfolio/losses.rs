@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::reasons::{self, NONPOSITIVE_NAV};
 use super::text;
+use crate::domain::coverage;
 use crate::store::reports::{Contract, Replay, Reverse, Stress, ValueAtRisk};
 
 pub(super) fn stress(stress: &Stress) -> Value {
@@ -22,6 +23,7 @@ pub(super) fn stress(stress: &Stress) -> Value {
         "mahalanobis": stress.mahalanobis,
         "implausible": stress.implausible,
         "coverage": stress.coverage,
+        "flags": coverage::flags(stress.coverage),
     })
 }
 
@@ -53,17 +55,17 @@ pub(super) fn value_at_risk(row: &ValueAtRisk) -> Value {
         let why = row.reasons.get(key).or(row.reason.as_ref());
         (!there).then(|| why.map_or("not computed", String::as_str))
     };
-    let estimate = |&[value_at_risk, shortfall]: &[Option<f64>; 2]| {
+    let estimate = |name: &str, &[value_at_risk, shortfall]: &[Option<f64>; 2]| {
         json!({
             "value_at_risk": value_at_risk,
             "expected_shortfall": shortfall,
-            "reason": reason(value_at_risk.is_some(), ""),
+            "reason": reason(value_at_risk.is_some(), name),
         })
     };
     let estimates: Map<String, Value> = row
         .estimates
         .iter()
-        .map(|(name, pair)| ((*name).to_owned(), estimate(pair)))
+        .map(|(name, pair)| ((*name).to_owned(), estimate(name, pair)))
         .collect();
     let tests: Map<String, Value> = row
         .tests
@@ -87,6 +89,9 @@ pub(super) fn value_at_risk(row: &ValueAtRisk) -> Value {
             "tests": tests,
         },
         "n": row.n,
+        "windows": row.windows,
+        "filled": row.filled,
+        "dropped": row.dropped,
         "coverage": row.coverage,
         "flags": row.flags,
     })
@@ -107,6 +112,7 @@ pub(super) fn replay(row: &Replay) -> Value {
         "approximated": row.approximated,
         "floored": row.floored.map(text),
         "coverage": row.coverage,
+        "flags": coverage::flags(row.coverage),
     })
 }
 
@@ -121,5 +127,6 @@ pub(super) fn reverse(row: &Reverse) -> Value {
         "moves": row.moves,
         "floored": row.floored.map(text),
         "coverage": row.coverage,
+        "flags": coverage::flags(row.coverage),
     })
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{reason, reasons, text, texts};
+use crate::domain::coverage;
 use crate::store::reports::{BIAS_SESSIONS, Report};
 
 pub(super) fn factors(report: &Report) -> Value {
@@ -16,6 +17,7 @@ pub(super) fn factors(report: &Report) -> Value {
             "high_95": factor.high_95,
             "dollar": factor.dollar.map(text),
             "coverage": factor.coverage,
+            "flags": coverage::flags(factor.coverage),
             "reason": factor.reason,
         })
     });

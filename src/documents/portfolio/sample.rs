@@ -8,12 +8,13 @@ use serde_json::json;
 
 use crate::domain::{AssetClass, Portfolio, PortfolioId, PositionId, Quality, RunId};
 use crate::store::data_quality::Checked;
+use crate::store::reports::symbols::SlopeRow;
 use crate::store::reports::{
     ActiveWeight, Bias, Completeness, Concentration, Contract, Contribution, Correlation, Entry,
     Factor, Fit, FitSlope, Losses, Position, Provenance, Published, Replay, Report, Reverse, Risk,
     Sector, Snapshot, Stress, ValueAtRisk, Volatility,
 };
-use crate::store::symbol_results::{FitQuality, Inference, Slope};
+use crate::store::symbol_results::{FitQuality, Inference, MarketFit, Slope};
 
 fn decimal(text: &str) -> Decimal {
     text.parse().unwrap()
@@ -125,6 +126,52 @@ fn fit() -> Fit {
             ("Value".to_owned(), slope(0.0, Inference::default(), None)),
         ]
         .into(),
+        displays: vec![
+            SlopeRow {
+                fit: Some(MarketFit {
+                    alpha: 0.0001,
+                    alpha_error: 0.0004,
+                    inference: market,
+                    r_squared: Some(0.4),
+                    adjusted_r_squared: Some(0.39),
+                    n_eff: 218.2,
+                }),
+                ..display("market", "Market", Some(1.2), None)
+            },
+            display(
+                "spread",
+                "Growth-Value Spread",
+                None,
+                Some("the series of Growth is missing: proxy IWF has 0 of 60 returns"),
+            ),
+            SlopeRow {
+                source: Some("files".to_owned()),
+                ..display("provider", "Market", Some(1.25), None)
+            },
+        ],
+    }
+}
+
+fn display(model: &str, factor: &str, beta: Option<f64>, reason: Option<&str>) -> SlopeRow {
+    let status = if reason.is_some() {
+        "unavailable"
+    } else {
+        "available"
+    };
+    SlopeRow {
+        model: model.to_owned(),
+        factor: factor.to_owned(),
+        status: status.to_owned(),
+        reason: reason.map(ToOwned::to_owned),
+        beta,
+        std_error: None,
+        inference: Inference::default(),
+        shrunk: None,
+        vif: None,
+        n: None,
+        fit: None,
+        source: None,
+        flags: Vec::new(),
     }
 }
 
@@ -342,6 +389,9 @@ fn losses() -> Losses {
         expected: None,
         tests: [("kupiec", [None, None])].into(),
         n: Some(252),
+        windows: Some(243),
+        filled: Some(0),
+        dropped: Some(0),
         coverage: Some(0.965),
         flags: Vec::new(),
         reasons: [("backtest".into(), "have 300, need 502".into())].into(),

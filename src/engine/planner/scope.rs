@@ -51,15 +51,32 @@ pub(super) async fn freeze(
                 }),
             }
         }
+        let names: Vec<String> = symbols
+            .iter()
+            .map(|wanted| wanted.symbol.to_string())
+            .collect();
+        let inactive = universe::inactive(&mut db, &names).await?;
+        // Nobody asks providers for them. Books that hold one still rest on a model of what is stored of it.
+        symbols.retain(|wanted| wanted.class == "PUBLIC" || !inactive.contains(&wanted.symbol));
+        for wanted in &mut symbols {
+            if inactive.contains(&wanted.symbol) {
+                wanted.class = "INACTIVE".into();
+            }
+        }
         symbols.sort();
+        let asked: Vec<Wanted> = symbols
+            .iter()
+            .filter(|wanted| wanted.is_asked_for())
+            .cloned()
+            .collect();
         let span = (first, to);
-        awaited = market_data::awaited(&mut db, engine.calendar, &symbols, span)
+        awaited = market_data::awaited(&mut db, engine.calendar, &asked, span)
             .await
             .map_err(|source| Error::Plan {
                 phase: PhaseName::MarketData,
                 source,
             })?;
-        universe::ensure(tx, &symbols, first.date(), to.date()).await?;
+        universe::ensure(tx, &asked, first.date(), to.date()).await?;
     }
     Ok(Scope {
         final_date: to,

@@ -51,6 +51,7 @@ pub(super) const SUBTYPE_AGAINST_RIGHT: &str = "ERR_POS_030";
 pub(super) const AFTER_EXPIRATION: &str = "ERR_POS_031";
 pub(super) const BAD_CONTRACT: &str = "ERR_POS_032";
 pub(super) const LARGE_TOTAL: &str = "ERR_POS_033";
+pub(super) const NOT_EMPTY: &str = "ERR_POS_034";
 
 /// Above these, and above [`crate::import::MAX_TOTAL`], a lot is a slip of the unit, and the ledger
 /// would not be exact any more.

@@ -313,3 +313,35 @@ fn all_errors_of_a_file_come_at_once_in_its_order() {
         (Some(2), Some("Quantity"))
     );
 }
+
+#[test]
+fn a_file_without_lots_is_a_book_only_where_somebody_says_so() {
+    let codes = |result: Result<Vec<Lot>, Rejected>| -> Vec<(u64, &'static str)> {
+        let errors = result.err().map(|rejected| rejected.errors);
+        let errors = errors.into_iter().flatten();
+        errors.map(|error| (error.line, error.code)).collect()
+    };
+    let headed = [
+        HEADER.to_owned(),
+        format!("# cash alone\n{HEADER}\n\n,,,,\n"),
+    ];
+    for header in &headed {
+        assert_eq!(codes(read(header)), [(0, "ERR_CSV_011")], "{header}");
+        assert_eq!(parse_empty(header.as_bytes()), Ok(Vec::new()), "{header}");
+    }
+    let remedy = &read(HEADER).unwrap_err().errors[0].remedy;
+    assert!(remedy.contains("--empty"), "{remedy}");
+    // Nothing at all is no file of a book, whatever is said of it.
+    for nothing in ["", "\n", "# cash alone\n"] {
+        assert_eq!(codes(read(nothing)), [(0, "ERR_CSV_003")]);
+        assert_eq!(codes(parse_empty(nothing.as_bytes())), [(0, "ERR_CSV_003")]);
+    }
+    let lots = format!("{HEADER}\n\n{CALL}\n{CALL}\n");
+    assert_eq!(codes(parse_empty(lots.as_bytes())), [(3, "ERR_POS_034")]);
+    let misspelt = HEADER.replace("Quantity", "Qty");
+    let found: BTreeSet<&str> = codes(parse_empty(misspelt.as_bytes()))
+        .into_iter()
+        .map(|(_, code)| code)
+        .collect();
+    assert_eq!(found, ["ERR_CSV_004", "ERR_CSV_005"].into());
+}

@@ -13,11 +13,13 @@ mod fields;
 mod fits;
 mod ledger;
 mod losses;
+mod lot_betas;
 mod sectors;
 mod stress;
 mod told;
 mod volatility;
 
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
@@ -28,7 +30,7 @@ use crate::market_data::Basis;
 use crate::phases::books::{self, Books};
 use crate::phases::{Error, Phase, Result, TaskRef};
 use crate::store::ReadTx;
-use crate::store::reports::Report;
+use crate::store::reports::{Bias, Report};
 
 /// A number, exact money or a statistic.
 #[derive(Debug, Clone, Copy)]
@@ -148,6 +150,7 @@ pub const METRICS: &[Metric] = &[
     book::PNL_DAY,
     ledger::SNAPSHOT,
     ledger::LOT,
+    lot_betas::LOT_BETA,
     book::HHI,
     book::CONCENTRATION,
     sectors::SECTOR,
@@ -164,6 +167,7 @@ pub const METRICS: &[Metric] = &[
     volatility::FORECAST_21,
     volatility::PERCENTILE,
     volatility::TREND,
+    volatility::RETURN_SERIES,
     correlation::CORRELATION,
     correlation::AVERAGE,
     correlation::SHRINKAGE,
@@ -172,6 +176,7 @@ pub const METRICS: &[Metric] = &[
     crises::REVERSE,
     losses::VALUE_AT_RISK,
     losses::EXPECTED_SHORTFALL,
+    losses::SAMPLE,
     losses::BACKTEST,
     losses::OPTION,
 ];
@@ -187,8 +192,12 @@ pub fn find(text: &str) -> Option<(&'static Metric, &str)> {
 pub struct Read {
     loaded: Loaded,
     books: Books,
+    forecasts: Vec<Forecast>,
     calendar: Calendar,
 }
+
+/// A session, its return, and the volatility that was stored for the session before.
+type Forecast = (NaiveDate, f64, f64);
 
 /// What an explanation looks at.
 struct Sources<'a> {
@@ -197,6 +206,8 @@ struct Sources<'a> {
     view: BookView<'a>,
     /// The session before, where the book was there, and the date.
     days: Vec<LedgerDay>,
+    /// Returns with what was forecast for them, up to the date.
+    forecasts: &'a [Forecast],
 }
 
 /// Reads what phases 3 and 6 read.
@@ -221,9 +232,11 @@ pub async fn load(db: &mut ReadTx<'_>, portfolio: PortfolioId, as_of: TradingDat
     let before = calendar.previous(as_of);
     let before = before.map_err(|error| Error::Permanent(error.to_string()))?;
     let books = books::load(db, calendar, &[portfolio], &[before, as_of]).await?;
+    let forecasts = Bias::parts(db, portfolio, as_of.date()).await?;
     Ok(Read {
         loaded,
         books,
+        forecasts,
         calendar,
     })
 }
@@ -242,6 +255,7 @@ pub fn explain(
         loaded: &read.loaded,
         view: BookView::new(&read.loaded, read.calendar),
         days,
+        forecasts: &read.forecasts,
     };
     Ok((metric.explain)(&sources, argument))
 }

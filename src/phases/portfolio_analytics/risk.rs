@@ -6,8 +6,7 @@ use super::book::{BookView, Modelled};
 use super::{Loaded, Outcome};
 use crate::analytics::linalg::Matrix;
 use crate::analytics::risk::{PortfolioBeta, Underlying, decompose, portfolio_beta};
-use crate::domain::money;
-use crate::phases::LOW_COVERAGE;
+use crate::domain::{coverage, money};
 use crate::store::portfolio_results::{ContributionRow, FactorRow, PositionFactorRow, RiskRow};
 use crate::store::symbol_results::CovarianceRow;
 
@@ -44,10 +43,7 @@ pub(super) fn amount(value: f64) -> Option<Decimal> {
 /// Flags of a number that rests on part of the book (a book that is worth nothing has no part to rest on), or on a series that
 /// stood still for the whole window: its zeros may be true, of a money-market fund, or a price that nobody renewed.
 pub(super) fn flags(view: &BookView<'_>) -> Vec<String> {
-    let mut flags = Vec::new();
-    if view.coverage.is_some_and(|part| part < LOW_COVERAGE) {
-        flags.push("low_coverage".to_owned());
-    }
+    let mut flags = coverage::flags(view.coverage);
     let still = |one: &Modelled<'_>| {
         one.model.specific_variance <= 0.0 && one.betas.iter().all(|beta| *beta == 0.0)
     };

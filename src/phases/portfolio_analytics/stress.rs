@@ -18,10 +18,21 @@ use crate::store::symbol_results::CovarianceRow;
 /// What one portfolio may take; scenarios that do not fit are recorded as timed out.
 const LIMIT: Duration = Duration::from_secs(90);
 
+/// A row for each active scenario, all those that fit into [`LIMIT`].
 pub(super) fn stress(
     view: &BookView<'_>,
     loaded: &Loaded,
     cancel: &CancellationToken,
+) -> (Vec<StressRow>, Outcome) {
+    let until = Deadline::after(LIMIT);
+    within(view, loaded, || until.passed() || cancel.is_cancelled())
+}
+
+/// The same with another limit: `late` is asked before each scenario whether there is no time left for it.
+fn within(
+    view: &BookView<'_>,
+    loaded: &Loaded,
+    late: impl Fn() -> bool,
 ) -> (Vec<StressRow>, Outcome) {
     let active = loaded
         .definitions
@@ -43,14 +54,13 @@ pub(super) fn stress(
             return (rows, outcome);
         }
     };
-    let until = Deadline::after(LIMIT);
     let mut rows = Vec::new();
     let mut outcome = Outcome::Done;
     for scenario in active {
-        if until.passed() || cancel.is_cancelled() {
-            let late = Outcome::TimedOut(format!("not within {} seconds", LIMIT.as_secs()));
-            rows.push(left_out(scenario, &late));
-            outcome = late;
+        if late() {
+            let left = Outcome::TimedOut(format!("not within {} seconds", LIMIT.as_secs()));
+            rows.push(left_out(scenario, &left));
+            outcome = left;
             continue;
         }
         let row = one(view, loaded, covariance, &model, scenario);
@@ -207,4 +217,89 @@ fn legs(
         [leg(&moves.direct)?, leg(&moves.propagated)?],
         moves.plausibility,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use rust_decimal::Decimal;
+
+    use super::super::made_up::of_the_market;
+    use super::*;
+    use crate::domain::Calendar;
+
+    fn scenario(id: &str, market: f64) -> domain::Scenario {
+        domain::Scenario {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            category: "market".to_owned(),
+            severity: "severe".to_owned(),
+            active: true,
+            implied_vol_multiplier: 1.0,
+            shocks: vec![domain::Shock {
+                factor: "Market".to_owned(),
+                value: market,
+                kind: domain::ShockKind::TotalReturn,
+            }],
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_timed_out_and_what_came_before_it_is_kept() {
+        let shocks = [("a", -0.1), ("b", -0.2), ("c", -0.3), ("d", -0.4)];
+        let loaded = of_the_market(shocks.map(|(id, by)| scenario(id, by)).to_vec());
+        let view = BookView::new(&loaded, Calendar::nyse());
+        let (whole, outcome) = within(&view, &loaded, || false);
+        assert_eq!(outcome, Outcome::Done);
+        // The time is over when the third is about to begin.
+        let asked = Cell::new(0);
+        let late = || {
+            asked.set(asked.get() + 1);
+            asked.get() > 2
+        };
+        let (rows, outcome) = within(&view, &loaded, late);
+        let why = "not within 90 seconds";
+        assert_eq!(outcome, Outcome::TimedOut(why.to_owned()));
+        assert_eq!(asked.get(), 4, "once for each scenario");
+        for ((row, whole), (id, by)) in rows.iter().zip(&whole).zip(shocks).take(2) {
+            assert_eq!((row.scenario.as_str(), row.outcome), (id, "done"));
+            assert_eq!((row.pnl, row.fractions), (whole.pnl, whole.fractions));
+            let propagated = row.fractions[1].unwrap();
+            assert!((propagated - by).abs() < 1e-9, "{id}: {propagated}");
+        }
+        assert_eq!(rows.len(), 4);
+        for row in &rows[2..] {
+            let told = (row.outcome, row.reason.as_deref(), row.pnl);
+            assert_eq!(told, ("timed_out", Some(why), None), "{}", row.scenario);
+        }
+    }
+
+    #[test]
+    fn a_run_that_is_cancelled_begins_no_scenario() {
+        let loaded = of_the_market(vec![scenario("a", -0.1)]);
+        let view = BookView::new(&loaded, Calendar::nyse());
+        let cancel = CancellationToken::new();
+        assert_eq!(stress(&view, &loaded, &cancel).1, Outcome::Done);
+        cancel.cancel();
+        let (rows, outcome) = stress(&view, &loaded, &cancel);
+        assert_eq!(
+            (rows[0].outcome, outcome.word()),
+            ("timed_out", "timed_out")
+        );
+    }
+
+    #[test]
+    fn the_floor_stops_a_loss_at_all_there_is_and_says_how_much_it_took_off() {
+        // A move of −120 % of 100,000 would lose 120,000: all of it is lost, and 20,000 are floored.
+        let loaded = of_the_market(vec![scenario("a", -1.2)]);
+        let view = BookView::new(&loaded, Calendar::nyse());
+        let (rows, outcome) = within(&view, &loaded, || false);
+        assert_eq!(outcome, Outcome::Done);
+        for leg in 0..2 {
+            let [pnl, floored] = [rows[0].pnl, rows[0].floored].map(|of| of.unwrap()[leg]);
+            let told = [pnl, floored].map(|amount| amount.round_dp(4));
+            assert_eq!(told, [-100_000, 20_000].map(Decimal::from));
+        }
+    }
 }

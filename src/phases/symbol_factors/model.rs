@@ -6,13 +6,22 @@ use std::ops::RangeInclusive;
 
 use crate::analytics::factors::{FactorModel, Role};
 use crate::analytics::inference;
-use crate::analytics::market_beta::market_beta;
+use crate::analytics::market_beta::{MarketBeta, market_beta};
 use crate::analytics::spreads::{spread, spreads_fit};
 use crate::analytics::{Error as NumericError, MINIMUM_OBSERVATIONS, joint_fit};
 use crate::domain::{Factor, FactorRole, ProfileFacts, Symbol, TradingDate};
 use crate::phases::Result;
 use crate::phases::series::{Prices, Window};
-use crate::store::symbol_results::{CovarianceRow, ExposureRow, FitQuality, Inference, ModelRow};
+use crate::store::symbol_results::{
+    CovarianceRow, DisplayRow, ExposureRow, FitQuality, INSUFFICIENT_DATA, Inference, MarketFit,
+    ModelRow, Refused, UNAVAILABLE,
+};
+
+/// A series of returns, or why a model for display has none.
+type Leg<T> = std::result::Result<T, Refused>;
+
+/// Why there is no market.
+const NO_MARKET: &str = "no factor is defined as the market";
 
 /// Display spreads: name, long leg, short leg (`None` is the market).
 const SPREADS: [(&str, &str, Option<&str>); 4] = [
@@ -41,8 +50,10 @@ pub(in crate::phases) struct DateModel<'a> {
     /// Factor → why it has none.
     pub(in crate::phases) unavailable: BTreeMap<String, String>,
     pub(in crate::phases) model: std::result::Result<FactorModel, String>,
-    market: Option<Vec<f64>>,
-    spreads: Vec<(&'static str, Vec<f64>)>,
+    market_name: String,
+    market: Leg<Vec<f64>>,
+    /// All that are configured.
+    spreads: Vec<(&'static str, Leg<Vec<f64>>)>,
 }
 
 impl<'a> DateModel<'a> {
@@ -55,18 +66,17 @@ impl<'a> DateModel<'a> {
         let mut available = Vec::new();
         let mut unavailable = BTreeMap::new();
         let mut series: Vec<&[f64]> = Vec::new();
-        for (factor, returns) in factors.iter().zip(proxies) {
-            let returns = &returns[span.clone()];
-            let have = returns.iter().filter(|value| !value.is_nan()).count();
+        let windows: Vec<&[f64]> = proxies
+            .iter()
+            .map(|returns| &returns[span.clone()])
+            .collect();
+        for (factor, &returns) in factors.iter().zip(&windows) {
+            let have = observed(returns);
             if have >= MINIMUM_OBSERVATIONS {
                 available.push(factor);
                 series.push(returns);
             } else {
-                let reason = format!(
-                    "proxy {} has {have} of {MINIMUM_OBSERVATIONS} returns",
-                    factor.proxy
-                );
-                unavailable.insert(factor.name.clone(), reason);
+                unavailable.insert(factor.name.clone(), too_short(factor, have));
             }
         }
         let roles: Vec<Role> = available.iter().map(|factor| role(factor.role)).collect();
@@ -79,35 +89,105 @@ impl<'a> DateModel<'a> {
             Err(
                 match market.and_then(|market| unavailable.get(&market.name)) {
                     Some(why) => format!("the market factor is not available: {why}"),
-                    None => "no factor is defined as the market".to_owned(),
+                    None => NO_MARKET.to_owned(),
                 },
             )
         };
-        let of = |name: &str| {
-            let at = available.iter().position(|factor| factor.name == name)?;
-            Some(series[at])
-        };
-        let market_at = roles.iter().position(|role| *role == Role::Market);
-        let market = market_at.map(|at| series[at].to_vec());
-        let mut spreads = Vec::new();
-        for (name, long, short) in SPREADS {
-            let short = match short {
-                Some(short) => of(short),
-                None => market.as_deref(),
-            };
-            if let (Some(long), Some(short)) = (of(long), short)
-                && let Ok(returns) = spread(long, short)
-            {
-                spreads.push((name, returns));
-            }
-        }
+        let at = factors
+            .iter()
+            .position(|factor| factor.role == FactorRole::Market);
+        let market = leg(factors, &windows, at, || NO_MARKET.to_owned());
         Self {
             available,
             unavailable,
             model,
-            market,
-            spreads,
+            market_name: at.map_or_else(|| "Market".to_owned(), |at| factors[at].name.clone()),
+            spreads: legs_apart(factors, &windows, &market),
+            market: market.map(<[f64]>::to_vec),
         }
+    }
+}
+
+fn observed(returns: &[f64]) -> usize {
+    returns.iter().filter(|value| !value.is_nan()).count()
+}
+
+fn too_short(factor: &Factor, have: usize) -> String {
+    let proxy = &factor.proxy;
+    format!("proxy {proxy} has {have} of {MINIMUM_OBSERVATIONS} returns")
+}
+
+/// The returns of the factor at a place as a leg of a model for display; `nobody` is the reason where there is no such factor.
+fn leg<'s>(
+    factors: &[Factor],
+    windows: &[&'s [f64]],
+    at: Option<usize>,
+    nobody: impl FnOnce() -> String,
+) -> Leg<&'s [f64]> {
+    let Some(at) = at else {
+        return Err(Refused {
+            status: UNAVAILABLE,
+            reason: nobody(),
+        });
+    };
+    let (factor, returns) = (&factors[at], windows[at]);
+    let have = observed(returns);
+    if have >= MINIMUM_OBSERVATIONS {
+        return Ok(returns);
+    }
+    let (status, how) = if have == 0 {
+        (UNAVAILABLE, "missing")
+    } else {
+        (INSUFFICIENT_DATA, "too short")
+    };
+    let (name, why) = (&factor.name, too_short(factor, have));
+    Err(Refused {
+        status,
+        reason: format!("the series of {name} is {how}: {why}"),
+    })
+}
+
+/// The returns of each configured spread, or which leg it lacks.
+fn legs_apart<'s>(
+    factors: &[Factor],
+    windows: &[&'s [f64]],
+    market: &Leg<&'s [f64]>,
+) -> Vec<(&'static str, Leg<Vec<f64>>)> {
+    let of = |name: &str| {
+        let at = factors.iter().position(|factor| factor.name == name);
+        leg(factors, windows, at, || {
+            format!("no factor is named {name}")
+        })
+    };
+    let spreads = SPREADS.map(|(name, long, short)| {
+        let legs = (of(long), short.map_or_else(|| market.clone(), of));
+        let returns = match legs {
+            (Ok(long), Ok(short)) => spread(long, short).map_err(|error| refused(&error)),
+            (Err(why), Ok(_)) | (Ok(_), Err(why)) => Err(why),
+            (Err(one), Err(other)) => Err(Refused {
+                status: if one.status == other.status {
+                    one.status
+                } else {
+                    UNAVAILABLE
+                },
+                reason: format!("{}; {}", one.reason, other.reason),
+            }),
+        };
+        (name, returns)
+    });
+    spreads.into()
+}
+
+/// A kernel's refusal of a model for display.
+fn refused(error: &NumericError) -> Refused {
+    let short = matches!(error, NumericError::Insufficient { .. });
+    Refused {
+        status: if short {
+            INSUFFICIENT_DATA
+        } else {
+            UNAVAILABLE
+        },
+        reason: reason(error),
     }
 }
 
@@ -189,20 +269,20 @@ pub(in crate::phases) fn fit(
     returns: &[f64],
     profile: Option<&ProfileFacts>,
 ) -> ModelRow {
-    let have = returns.iter().filter(|value| !value.is_nan()).count();
     let mut row = ModelRow {
         symbol: symbol.clone(),
         as_of,
         reason: None,
         alpha: None,
         r_squared: None,
-        n: i32::try_from(have).unwrap_or(i32::MAX),
+        n: count(observed(returns)),
         n_eff: None,
         edf: None,
         specific_variance: None,
         flags: Vec::new(),
         quality: FitQuality::default(),
         exposures: Vec::new(),
+        displays: Vec::new(),
     };
     let joint = match &dated.model {
         Err(why) => Err(why.clone()),
@@ -227,40 +307,89 @@ pub(in crate::phases) fn fit(
             row.exposures.extend(joint_rows(dated, &joint));
         }
     }
-    if let Some(market) = &dated.market
-        && let Ok(beta) = market_beta(market, returns)
-    {
-        row.exposures.push(ExposureRow {
-            model: "market",
-            factor: market_name(dated),
-            beta: beta.beta,
-            std_error: Some(beta.standard_error),
-            inference: stored(beta.inference),
-            shrunk: Some(beta.adjusted),
-            vif: None,
-            n: i32::try_from(beta.n).ok(),
-            flags: if beta.extreme {
-                vec!["extreme".to_owned()]
-            } else {
-                Vec::new()
-            },
-        });
-        row.exposures.extend(spread_rows(dated, market, returns));
-    }
-    if let Some(beta) = profile.and_then(|profile| profile.beta) {
-        row.exposures.push(ExposureRow {
-            model: "provider",
-            factor: market_name(dated),
-            beta,
-            std_error: None,
-            inference: Inference::default(),
-            shrunk: None,
-            vif: None,
-            n: None,
-            flags: Vec::new(),
-        });
-    }
+    show_market(&mut row, dated, returns);
+    show_spreads(&mut row, dated, returns);
+    show_provider(&mut row, dated, profile);
     row
+}
+
+fn count(n: usize) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
+}
+
+/// Adds the market beta, or why there is none.
+fn show_market(row: &mut ModelRow, dated: &DateModel<'_>, returns: &[f64]) {
+    let beta = match &dated.market {
+        Ok(market) => market_beta(market, returns).map_err(|error| refused(&error)),
+        Err(why) => Err(why.clone()),
+    };
+    row.displays.push(DisplayRow {
+        model: "market",
+        factor: dated.market_name.clone(),
+        n: Some(count(
+            beta.as_ref().map_or_else(|_| observed(returns), |b| b.n),
+        )),
+        fit: beta.as_ref().ok().map(market_fit),
+        refused: beta.as_ref().err().cloned(),
+    });
+    let Ok(beta) = beta else { return };
+    let mut flags = Vec::new();
+    if beta.extreme {
+        flags.push("extreme".to_owned());
+    }
+    // As in the joint model: the zero of returns that stand still is no finding.
+    if beta.r_squared.is_none() {
+        flags.push("motionless".to_owned());
+    }
+    row.exposures.push(ExposureRow {
+        model: "market",
+        factor: dated.market_name.clone(),
+        beta: beta.beta,
+        std_error: Some(beta.standard_error),
+        inference: stored(beta.inference),
+        shrunk: Some(beta.adjusted),
+        vif: None,
+        n: Some(count(beta.n)),
+        flags,
+    });
+}
+
+fn market_fit(beta: &MarketBeta) -> MarketFit {
+    MarketFit {
+        alpha: beta.alpha,
+        alpha_error: beta.alpha_error,
+        inference: stored(beta.alpha_inference),
+        r_squared: beta.r_squared,
+        adjusted_r_squared: beta.adjusted_r_squared,
+        n_eff: beta.n_eff,
+    }
+}
+
+/// Adds the beta of the provider, or that there is none.
+fn show_provider(row: &mut ModelRow, dated: &DateModel<'_>, profile: Option<&ProfileFacts>) {
+    let beta = profile.and_then(|profile| profile.beta);
+    row.displays.push(DisplayRow {
+        model: "provider",
+        factor: dated.market_name.clone(),
+        refused: beta.is_none().then(|| Refused {
+            status: UNAVAILABLE,
+            reason: "no profile with a beta is known".to_owned(),
+        }),
+        n: None,
+        fit: None,
+    });
+    let Some(beta) = beta else { return };
+    row.exposures.push(ExposureRow {
+        model: "provider",
+        factor: dated.market_name.clone(),
+        beta,
+        std_error: None,
+        inference: Inference::default(),
+        shrunk: None,
+        vif: None,
+        n: None,
+        flags: Vec::new(),
+    });
 }
 
 /// As it is stored.
@@ -270,14 +399,6 @@ fn stored(inference: inference::Inference) -> Inference {
         p: inference.p,
         interval: inference.interval,
     }
-}
-
-fn market_name(dated: &DateModel<'_>) -> String {
-    let market = dated
-        .available
-        .iter()
-        .find(|factor| factor.role == FactorRole::Market);
-    market.map_or_else(|| "Market".to_owned(), |factor| factor.name.clone())
 }
 
 fn joint_rows(dated: &DateModel<'_>, joint: &joint_fit::JointFit) -> Vec<ExposureRow> {
@@ -309,36 +430,47 @@ fn joint_rows(dated: &DateModel<'_>, joint: &joint_fit::JointFit) -> Vec<Exposur
     rows
 }
 
-fn spread_rows(dated: &DateModel<'_>, market: &[f64], returns: &[f64]) -> Vec<ExposureRow> {
-    let series: Vec<&[f64]> = dated
+/// Adds the spreads, fitted jointly as far as they have series; the others with the leg that they lack.
+fn show_spreads(row: &mut ModelRow, dated: &DateModel<'_>, returns: &[f64]) {
+    let own = dated
         .spreads
         .iter()
-        .map(|(_, values)| values.as_slice())
-        .collect();
-    if series.is_empty() {
-        return Vec::new();
-    }
-    let Ok(fit) = spreads_fit(market, &series, returns) else {
-        return Vec::new();
+        .filter_map(|(_, own)| own.as_ref().ok());
+    let series: Vec<&[f64]> = own.map(Vec::as_slice).collect();
+    let fit = match &dated.market {
+        Ok(market) => spreads_fit(market, &series, returns).map_err(|error| refused(&error)),
+        Err(why) => Err(why.clone()),
     };
-    let rows = dated
-        .spreads
-        .iter()
-        .enumerate()
-        .map(|(at, (name, _))| ExposureRow {
+    let mut fitted = 0;
+    for (name, own) in &dated.spreads {
+        let told = own.as_ref().map_err(Clone::clone);
+        let told = told.and_then(|_| fit.as_ref().map_err(Clone::clone));
+        row.displays.push(DisplayRow {
             model: "spread",
             factor: (*name).to_owned(),
-            beta: fit.betas[at],
-            std_error: Some(fit.standard_errors[at]),
-            inference: stored(fit.inference[at]),
+            n: Some(count(
+                told.as_ref()
+                    .map_or_else(|_| observed(returns), |fit| fit.n),
+            )),
+            fit: None,
+            refused: told.as_ref().err().cloned(),
+        });
+        let Ok(fit) = told else { continue };
+        row.exposures.push(ExposureRow {
+            model: "spread",
+            factor: (*name).to_owned(),
+            beta: fit.betas[fitted],
+            std_error: Some(fit.standard_errors[fitted]),
+            inference: stored(fit.inference[fitted]),
             shrunk: None,
-            vif: fit.variance_inflation[at],
-            n: i32::try_from(fit.n).ok(),
+            vif: fit.variance_inflation[fitted],
+            n: Some(count(fit.n)),
             flags: if fit.collinear {
                 vec!["collinear".to_owned()]
             } else {
                 Vec::new()
             },
         });
-    rows.collect()
+        fitted += 1;
+    }
 }

@@ -10,11 +10,11 @@ begin
                           ', ' order by c.ordinal_position) as content
         from information_schema.columns c
         where c.table_schema = current_schema()
-          and c.table_name in ('data_quality', 'factor_covariance', 'symbol_daily_metrics', 'symbol_factor_exposures',
-                               'symbol_factor_models')
+          and c.table_name in ('data_quality', 'factor_covariance', 'symbol_daily_metrics', 'symbol_display_models',
+                               'symbol_factor_exposures', 'symbol_factor_models')
         group by c.table_name
-        -- Exposures refer to models.
-        order by c.table_name = 'symbol_factor_exposures'
+        -- Exposures and display models refer to models.
+        order by c.table_name in ('symbol_factor_exposures', 'symbol_display_models')
     loop
         execute format(
             'insert into %I (%s) select %s from unnest($1) day(day) cross join %I source

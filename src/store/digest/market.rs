@@ -45,6 +45,18 @@ async fn computed(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>> 
                   count(*) as "rows!"
            from symbol_factor_exposures where $1::date is null or as_of = $1 group by as_of order by as_of"#
     );
+    let displays = dated!(
+        db,
+        only,
+        "symbol_display_models",
+        r#"select sha256(string_agg(record_send(row(symbol, as_of, model, factor, status, reason, n, alpha, alpha_error,
+                                                    alpha_t, alpha_p, alpha_low_95, alpha_high_95, r_squared,
+                                                    adjusted_r_squared, n_eff)),
+                                    ''::bytea order by symbol collate "C", model collate "C", factor collate "C"))
+                      as "hash!",
+                  count(*) as "rows!"
+           from symbol_display_models where $1::date is null or as_of = $1 group by as_of order by as_of"#
+    );
     let covariance = dated!(
         db,
         only,
@@ -74,7 +86,9 @@ async fn computed(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>> 
                   count(*) as "rows!"
            from data_quality where $1::date is null or as_of = $1 group by as_of order by as_of"#
     );
-    Ok(vec![models, exposures, covariance, metrics, quality])
+    Ok(vec![
+        models, exposures, displays, covariance, metrics, quality,
+    ])
 }
 
 async fn fetched(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>> {

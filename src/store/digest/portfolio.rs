@@ -288,7 +288,7 @@ async fn losses(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>> {
                                                     parametric_1, parametric_1_shortfall, parametric_10,
                                                     parametric_10_shortfall, sessions, exceptions, expected, kupiec,
                                                     kupiec_p, independence, independence_p, conditional, conditional_p,
-                                                    n, coverage, flags, reasons)),
+                                                    n, coverage, flags, reasons, windows, filled, dropped)),
                                     ''::bytea order by confidence)) as "hash!",
                   count(*) as "rows!"
            from value_at_risk

@@ -75,17 +75,23 @@ pub async fn refused(
     .collect()
 }
 
-/// The newest reason why a symbol has no price up to a date.
+/// The newest reason why a symbol has no price up to a date. Of an inactive one that no provider was asked for on that date, it
+/// is this: what was answered before says nothing of it.
 pub async fn reasons_without_price(
     db: &mut ReadTx<'_>,
     symbols: &[String],
     as_of: NaiveDate,
 ) -> Result<BTreeMap<Symbol, String>> {
     sqlx::query!(
-        r#"select distinct on (symbol) symbol, coalesce(reason, outcome) as "reason!"
-           from symbol_outcomes
-           where symbol = any($1) and date <= $2 and outcome <> 'priced'
-           order by symbol, date desc"#,
+        r#"select s.symbol as "symbol!", coalesce(unasked.reason, newest.reason) as "reason!"
+           from unnest($1::text[]) as s(symbol)
+           left join lateral (select 'inactive: no provider is asked for it' as reason from symbol_universe u
+                              where u.symbol = s.symbol and not u.active
+                                and not exists (select from symbol_outcomes o where o.symbol = s.symbol and o.date = $2)) unasked on true
+           left join lateral (select coalesce(o.reason, o.outcome) as reason from symbol_outcomes o
+                              where o.symbol = s.symbol and o.date <= $2 and o.outcome <> 'priced'
+                              order by o.date desc limit 1) newest on true
+           where unasked.reason is not null or newest.reason is not null"#,
         symbols,
         as_of
     )

@@ -59,7 +59,7 @@ pub struct ValueAtRiskRow {
     pub reason: Option<String>,
     /// Of the past, one session.
     pub historical_1: Option<[f64; 2]>,
-    /// Of the past, ten sessions that overlap.
+    /// Of the past, ten consecutive sessions; the runs overlap.
     pub historical_10: Option<[f64; 2]>,
     /// Of a normal distribution without mean, one session.
     pub parametric_1: Option<[f64; 2]>,
@@ -69,6 +69,12 @@ pub struct ValueAtRiskRow {
     pub backtest: Option<BacktestRow>,
     /// Returns; none without a series of them.
     pub n: Option<i32>,
+    /// Runs of ten consecutive sessions among them.
+    pub windows: Option<i32>,
+    /// Holes of the series that the factor model filled.
+    pub filled: Option<i32>,
+    /// Sessions left out of the series, for a hole that nothing could fill.
+    pub dropped: Option<i32>,
     /// Modelled gross over gross.
     pub coverage: Option<f64>,
     /// Remarks on quality.
@@ -215,15 +221,16 @@ async fn value_at_risk(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Result<()> 
                                     historical_10, historical_10_shortfall, parametric_1, parametric_1_shortfall,
                                     parametric_10, parametric_10_shortfall, sessions, exceptions, expected, kupiec,
                                     kupiec_p, independence, independence_p, conditional, conditional_p, n, coverage,
-                                    flags, reasons)
+                                    flags, reasons, windows, filled, dropped)
          select p, d, c, o, w, h1, s1, h10, s10, p1, q1, p10, q10, sessions, x, e, k, kp, i, ip, cc, cp, n, coverage,
-                flags::text[], reasons
+                flags::text[], reasons, windows, filled, dropped
          from unnest($1::uuid[], $2::date[], $3::float8[], $4::text[], $5::text[], $6::float8[], $7::float8[],
                      $8::float8[], $9::float8[], $10::float8[], $11::float8[], $12::float8[], $13::float8[],
                      $14::integer[], $15::integer[], $16::float8[], $17::float8[], $18::float8[], $19::float8[],
-                     $20::float8[], $21::float8[], $22::float8[], $23::integer[], $24::float8[], $25::text[], $26::jsonb[])
+                     $20::float8[], $21::float8[], $22::float8[], $23::integer[], $24::float8[], $25::text[], $26::jsonb[],
+                     $27::integer[], $28::integer[], $29::integer[])
               as v(p, d, c, o, w, h1, s1, h10, s10, p1, q1, p10, q10, sessions, x, e, k, kp, i, ip, cc, cp, n, coverage,
-                   flags, reasons)",
+                   flags, reasons, windows, filled, dropped)",
         &portfolios,
         &dates,
         &rows.iter().map(|(_, row)| row.confidence).collect::<Vec<_>>(),
@@ -252,7 +259,10 @@ async fn value_at_risk(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Result<()> 
         &rows
             .iter()
             .map(|(_, row)| if row.reasons.is_null() { json!({}) } else { row.reasons.clone() })
-            .collect::<Vec<_>>()
+            .collect::<Vec<_>>(),
+        &rows.iter().map(|(_, row)| row.windows).collect::<Vec<_>>() as &[Option<i32>],
+        &rows.iter().map(|(_, row)| row.filled).collect::<Vec<_>>() as &[Option<i32>],
+        &rows.iter().map(|(_, row)| row.dropped).collect::<Vec<_>>() as &[Option<i32>]
     )
     .execute(tx.connection())
     .await

@@ -56,9 +56,8 @@ impl Bias {
     }
 }
 
-/// Of the [`BIAS_SESSIONS`] up to `as_of`. A session whose own return or whose predecessor's volatility is not stored, or is stale, is left
-/// out.
-pub(super) async fn bias(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate) -> Result<Bias> {
+/// The [`BIAS_SESSIONS`] up to `as_of`, newest first, and the session before each of them.
+fn sessions(as_of: NaiveDate) -> (Vec<NaiveDate>, Vec<NaiveDate>) {
     let (mut days, mut before) = (Vec::new(), Vec::new());
     let mut day = TradingDate::trusted(as_of);
     while days.len() < BIAS_SESSIONS
@@ -68,6 +67,51 @@ pub(super) async fn bias(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate)
         before.push(earlier.date());
         day = earlier;
     }
+    (days, before)
+}
+
+impl Bias {
+    /// What z is made of, for whoever makes it again: session, return of the session (a fraction), and σ stored for the session before (annual, a
+    /// fraction of net asset value, above zero); ascending. Read from snapshots and risk themselves, not from the view of the report.
+    ///
+    /// Errors are those of Postgres.
+    pub async fn parts(
+        db: &mut ReadTx<'_>,
+        id: PortfolioId,
+        as_of: NaiveDate,
+    ) -> Result<Vec<(NaiveDate, f64, f64)>> {
+        let (days, before) = sessions(as_of);
+        let rows = sqlx::query!(
+            r#"select s.as_of as "day!", s.return_day as "return_day!", r.volatility as "volatility!"
+               from unnest($2::date[], $3::date[]) as pair(day, before)
+               join portfolio_snapshots s on s.portfolio_id = $1 and s.as_of = pair.day
+               join portfolio_risk r on r.portfolio_id = $1 and r.as_of = pair.before
+               where s.return_day is not null and r.volatility > 0
+                 and not exists (
+                     select from result_set rs
+                     where rs.owner = $4 and rs.stale
+                       and ((rs.kind = 'pnl-snapshots' and rs.as_of = pair.day)
+                            or (rs.kind = 'portfolio-analytics' and rs.as_of = pair.before)))
+               order by s.as_of"#,
+            id.0,
+            &days,
+            &before,
+            id.to_string()
+        )
+        .fetch_all(db.connection().await?)
+        .await
+        .attempt("reading returns and the volatilities before them")?;
+        let parts = rows.into_iter();
+        Ok(parts
+            .map(|row| (row.day, row.return_day, row.volatility))
+            .collect())
+    }
+}
+
+/// Of the [`BIAS_SESSIONS`] up to `as_of`. A session whose own return or whose predecessor's volatility is not stored, or is stale, is left
+/// out.
+pub(super) async fn bias(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate) -> Result<Bias> {
+    let (days, before) = sessions(as_of);
     let rows = sqlx::query!(
         r#"with stale as materialized (
                select kind, as_of from stale_result_sets

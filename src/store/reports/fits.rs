@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
+use super::symbols::{self, SlopeRow};
 use crate::domain::{PortfolioId, Symbol};
 use crate::store::symbol_results::{FitQuality, Inference};
 use crate::store::{Attempt, ReadTx, Result, word};
@@ -31,6 +32,8 @@ pub struct Fit {
     pub quality: FitQuality,
     /// Factor → slope.
     pub slopes: BTreeMap<String, FitSlope>,
+    /// Each configured model for display: its slope, or why it has none.
+    pub displays: Vec<SlopeRow>,
 }
 
 /// A slope in the table of a fit.
@@ -91,6 +94,7 @@ pub(super) async fn fits(
             .or_default()
             .insert(row.factor, slope);
     }
+    let mut displays = symbols::slopes(db, &held, as_of).await?;
     sqlx::query!(
         r#"select symbol, reason, n, n_eff, edf, alpha, r_squared, specific_variance, alpha_error, alpha_t, alpha_p,
                   alpha_low_95, alpha_high_95, adjusted_r_squared, durbin_watson, condition_number
@@ -103,8 +107,11 @@ pub(super) async fn fits(
     .attempt("reading fits")?
     .into_iter()
     .map(|row| {
+        let mut displays = displays.remove(&row.symbol).unwrap_or_default();
+        displays.retain(|slope| slope.model != "joint");
         Ok(Fit {
             slopes: slopes.remove(&row.symbol).unwrap_or_default(),
+            displays,
             symbol: word("symbol_factor_models", &row.symbol)?,
             reason: row.reason,
             n: row.n,

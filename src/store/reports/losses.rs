@@ -84,6 +84,12 @@ pub struct ValueAtRisk {
     pub tests: BTreeMap<&'static str, [Option<f64>; 2]>,
     /// Returns; none without a series of them.
     pub n: Option<i32>,
+    /// Runs of ten consecutive sessions among them.
+    pub windows: Option<i32>,
+    /// Holes of the series that the factor model filled.
+    pub filled: Option<i32>,
+    /// Sessions left out of the series, for a hole that nothing could fill.
+    pub dropped: Option<i32>,
     /// Modelled gross over gross.
     pub coverage: Option<f64>,
     /// What to know about it.
@@ -175,7 +181,7 @@ async fn value_at_risk(
         "select confidence, outcome, reason, historical_1, historical_1_shortfall, historical_10, historical_10_shortfall,
                 parametric_1, parametric_1_shortfall, parametric_10, parametric_10_shortfall, sessions, exceptions,
                 expected, kupiec, kupiec_p, independence, independence_p, conditional, conditional_p, n, coverage, flags,
-                reasons
+                reasons, windows, filled, dropped
          from value_at_risk where portfolio_id = $1 and as_of = $2 order by confidence",
         id.0,
         as_of
@@ -216,6 +222,9 @@ async fn value_at_risk(
                 ("conditional", [row.conditional, row.conditional_p]),
             ]),
             n: row.n,
+            windows: row.windows,
+            filled: row.filled,
+            dropped: row.dropped,
             coverage: row.coverage,
             flags: row.flags,
             reasons: texts(&row.reasons),

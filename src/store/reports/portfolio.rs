@@ -11,11 +11,12 @@ use super::analytics::{
 };
 use super::bias::{self, Bias};
 use super::fits::{self, Fit};
+use super::head;
 use super::losses::{self, Losses};
 use crate::domain::{AssetClass, Portfolio, PortfolioId, PositionId, Quality, RunId, Symbol};
 use crate::store::data_quality::{self, Checked};
 use crate::store::symbol_results::Slope;
-use crate::store::{Attempt, ReadTx, Result, portfolios, texts, word};
+use crate::store::{Attempt, ReadTx, Result, portfolios, word};
 
 /// A date that readers may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -396,10 +397,15 @@ pub async fn parts(
     published: Published,
     asked: &[Part],
 ) -> Result<Option<Report>> {
-    let (id, as_of) = (portfolio.id, published.as_of);
-    let Some(mut report) = head(db, portfolio, published).await? else {
+    let Some(report) = head::head(db, portfolio, published).await? else {
         return Ok(None);
     };
+    filled(db, report, asked).await.map(Some)
+}
+
+/// A head with the parts that are asked for.
+pub async fn filled(db: &mut ReadTx<'_>, mut report: Report, asked: &[Part]) -> Result<Report> {
+    let (id, as_of) = (report.portfolio.id, report.published.as_of);
     let mut asked = asked.to_vec();
     // Why there is no coverage is seen by the lots.
     if report.completeness.coverage.is_none() && !asked.contains(&Part::Positions) {
@@ -429,109 +435,7 @@ pub async fn parts(
             Part::Losses => report.losses = losses::of(db, id, as_of).await?,
         }
     }
-    Ok(Some(report))
-}
-
-/// What every part is shown with, in one statement: a report without parts.
-async fn head(
-    db: &mut ReadTx<'_>,
-    portfolio: Portfolio,
-    published: Published,
-) -> Result<Option<Report>> {
-    let row = sqlx::query!(
-        r#"select s.nav, s.cash, s.long_value, s.short_value, s.external_flows, s.realised, s.unrealised_change, s.income,
-                  s.pnl_day, s.pnl_total, s.return_day, s.large_flow,
-                  c.snapshot, c.marks, c.betas, c.factors, c.volatility, c.correlation, c.concentration, c.stress,
-                  c.value_at_risk, c.replay, c.reverse_stress, c.reasons, c.missing, c.coverage, c.strict,
-                  rs.definitions, rs.provider_basis, rs.model_version, rs.convention_id, rs.computed_at,
-                  q.names as "qualities?: Vec<String>", q.lots as "lots?: Vec<i64>"
-           from portfolio_snapshots s
-           join completeness c using (portfolio_id, as_of)
-           join result_set rs on rs.kind = 'portfolio-analytics' and rs.owner = s.portfolio_id::text and rs.as_of = s.as_of
-           left join lateral (
-               select array_agg(quality) as names, array_agg(lots) as lots
-               from (select v.quality, count(*) as lots from position_values v
-                     where v.portfolio_id = s.portfolio_id and v.as_of = s.as_of group by v.quality) counted
-           ) q on true
-           where s.portfolio_id = $1 and s.as_of = $2"#,
-        portfolio.id.0,
-        published.as_of
-    )
-    .fetch_optional(db.connection().await?)
-    .await
-    .attempt("reading the head of a result")?;
-    let Some(row) = row else {
-        return Ok(None);
-    };
-    let mut reasons = texts(&row.reasons);
-    let mut entry = |name, outcome| Entry {
-        name,
-        outcome,
-        reason: reasons.remove(name),
-    };
-    let entries = vec![
-        entry("snapshot", row.snapshot),
-        entry("marks", row.marks),
-        entry("betas", row.betas),
-        entry("factors", row.factors),
-        entry("volatility", row.volatility),
-        entry("correlation", row.correlation),
-        entry("concentration", row.concentration),
-        entry("stress", row.stress),
-        entry("value_at_risk", row.value_at_risk),
-        entry("replay", row.replay),
-        entry("reverse_stress", row.reverse_stress),
-    ];
-    let qualities = row.qualities.unwrap_or_default();
-    Ok(Some(Report {
-        portfolio,
-        published,
-        provenance: Provenance {
-            definitions: row.definitions,
-            provider_basis: row.provider_basis,
-            model_version: row.model_version,
-            convention_id: row.convention_id,
-            computed_at: row.computed_at,
-        },
-        snapshot: Snapshot {
-            nav: row.nav,
-            cash: row.cash,
-            long_value: row.long_value,
-            short_value: row.short_value,
-            external_flows: row.external_flows,
-            realised: row.realised,
-            unrealised_change: row.unrealised_change,
-            income: row.income,
-            pnl_day: row.pnl_day,
-            pnl_total: row.pnl_total,
-            return_day: row.return_day,
-            large_flow: row.large_flow,
-        },
-        completeness: Completeness {
-            entries,
-            missing: texts(&row.missing),
-            coverage: row.coverage,
-            strict: row.strict,
-        },
-        positions: Vec::new(),
-        factors: Vec::new(),
-        fits: Vec::new(),
-        risk: None,
-        contributions: Vec::new(),
-        bias: Bias::default(),
-        volatility: None,
-        correlation: None,
-        concentration: None,
-        sectors: Vec::new(),
-        active_weights: Vec::new(),
-        stress: Vec::new(),
-        quality: Vec::new(),
-        losses: Losses::default(),
-        price_qualities: qualities
-            .into_iter()
-            .zip(row.lots.unwrap_or_default())
-            .collect(),
-    }))
+    Ok(report)
 }
 
 async fn positions(

@@ -1,10 +1,13 @@
 //! Symbols as readers see them: the universe, closes with their gaps, models and metrics that are not stale.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::domain::RunId;
+use crate::store::symbol_results::{Inference, MarketFit};
 use crate::store::{Attempt, ReadTx, Result};
 
 /// A symbol of the universe.
@@ -208,28 +211,38 @@ pub struct ModelFit {
     pub flags: Vec<String>,
 }
 
-/// A slope of a model.
+/// A slope of a model, or why a model for display has none.
 #[derive(Debug, Clone)]
 pub struct SlopeRow {
     /// `joint`, `market`, `spread` or `provider`.
     pub model: String,
     /// The factor or spread.
     pub factor: String,
+    /// `available`, `unavailable` or `insufficient_data`.
+    pub status: String,
+    /// Why there is no slope.
+    pub reason: Option<String>,
     /// The slope.
-    pub beta: f64,
+    pub beta: Option<f64>,
     /// Its standard error.
     pub std_error: Option<f64>,
+    /// What the two say together.
+    pub inference: Inference,
     /// Vasicek, of the market model.
     pub shrunk: Option<f64>,
     /// Variance inflation.
     pub vif: Option<f64>,
-    /// Returns used.
+    /// Returns used, or at hand.
     pub n: Option<i32>,
+    /// What the regression of the market model says beside its slope.
+    pub fit: Option<MarketFit>,
+    /// Who told the profile, of the provider's beta: of the newest answer, for versions of a profile do not keep it.
+    pub source: Option<String>,
     /// What to know about it.
     pub flags: Vec<String>,
 }
 
-/// The model of a symbol at a date with its slopes.
+/// The model of a symbol at a date with its slopes, and with each configured model for display that has none.
 pub async fn model(
     db: &mut ReadTx<'_>,
     symbol: &str,
@@ -246,17 +259,72 @@ pub async fn model(
     .await
     .attempt("reading a factor model")?;
     let Some(fit) = fit else { return Ok(None) };
-    let slopes = sqlx::query_as!(
-        SlopeRow,
-        "select model, factor, beta, std_error, shrunk, vif, n, flags
-         from symbol_factor_exposures where symbol = $1 and as_of = $2 order by model, factor",
-        symbol,
+    let mut slopes = slopes(db, &[symbol.to_owned()], as_of).await?;
+    Ok(Some((fit, slopes.remove(symbol).unwrap_or_default())))
+}
+
+/// Symbol → slopes of its models at a date, and each configured model for display that has none, by model and factor.
+pub(super) async fn slopes(
+    db: &mut ReadTx<'_>,
+    symbols: &[String],
+    as_of: NaiveDate,
+) -> Result<BTreeMap<String, Vec<SlopeRow>>> {
+    let rows = sqlx::query!(
+        r#"select symbol as "symbol!", model as "model!", factor as "factor!", coalesce(d.status, 'available') as "status!",
+                  d.reason as "reason?", e.beta as "beta?", e.std_error as "std_error?", e.t as "t?", e.p as "p?",
+                  e.low_95 as "low?", e.high_95 as "high?", e.shrunk as "shrunk?", e.vif as "vif?",
+                  coalesce(e.n, d.n) as "n?", coalesce(e.flags, '{}') as "flags!", d.alpha as "alpha?",
+                  d.alpha_error as "alpha_error?", d.alpha_t as "alpha_t?", d.alpha_p as "alpha_p?",
+                  d.alpha_low_95 as "alpha_low?", d.alpha_high_95 as "alpha_high?", d.r_squared as "r_squared?",
+                  d.adjusted_r_squared as "adjusted?", d.n_eff as "n_eff?",
+                  case when model = 'provider' then c.source end as "source?"
+           from (select * from symbol_factor_exposures where symbol = any($1) and as_of = $2) e
+           full join (select * from symbol_display_models where symbol = any($1) and as_of = $2) d using (symbol, model, factor)
+           left join (select symbol, source from company_profiles) c using (symbol)
+           order by symbol, model, factor"#,
+        symbols,
         as_of
     )
     .fetch_all(db.connection().await?)
     .await
-    .attempt("reading the slopes of a symbol")?;
-    Ok(Some((fit, slopes)))
+    .attempt("reading the slopes of symbols")?;
+    let mut slopes: BTreeMap<String, Vec<SlopeRow>> = BTreeMap::new();
+    for row in rows {
+        let slope = SlopeRow {
+            model: row.model,
+            factor: row.factor,
+            status: row.status,
+            reason: row.reason,
+            beta: row.beta,
+            std_error: row.std_error,
+            inference: Inference {
+                t: row.t,
+                p: row.p,
+                interval: row.low.zip(row.high),
+            },
+            shrunk: row.shrunk,
+            vif: row.vif,
+            n: row.n,
+            fit: (row.alpha.zip(row.alpha_error).zip(row.n_eff)).map(
+                |((alpha, alpha_error), n_eff)| MarketFit {
+                    alpha,
+                    alpha_error,
+                    inference: Inference {
+                        t: row.alpha_t,
+                        p: row.alpha_p,
+                        interval: row.alpha_low.zip(row.alpha_high),
+                    },
+                    r_squared: row.r_squared,
+                    adjusted_r_squared: row.adjusted,
+                    n_eff,
+                },
+            ),
+            source: row.source,
+            flags: row.flags,
+        };
+        slopes.entry(row.symbol).or_default().push(slope);
+    }
+    Ok(slopes)
 }
 
 /// Metrics of a symbol.
@@ -278,6 +346,20 @@ pub struct MetricRow {
     pub return_1y: Option<f64>,
     /// Why there is no close.
     pub reason: Option<String>,
+}
+
+impl MetricRow {
+    /// Name and value of each return, a fraction.
+    pub fn returns(&self) -> [(&'static str, Option<f64>); 6] {
+        [
+            ("return_1d", self.return_1d),
+            ("return_mtd", self.return_mtd),
+            ("return_ytd", self.return_ytd),
+            ("return_1m", self.return_1m),
+            ("return_3m", self.return_3m),
+            ("return_1y", self.return_1y),
+        ]
+    }
 }
 
 /// The metrics of a symbol at a date.

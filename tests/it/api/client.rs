@@ -105,8 +105,22 @@ impl Client {
 
     /// How a request for a stream is answered; what would come is not waited for.
     pub(crate) async fn events_status(&self, path: &str) -> u16 {
-        let mut stream = self.send("GET", path, &[], b"").await;
-        head(&mut stream).await.0
+        self.begun(path, &[]).await.status
+    }
+
+    /// The same, with headers and with what they are answered; of a stream, without what would come.
+    pub(crate) async fn begun(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut stream = self.send("GET", path, headers, b"").await;
+        let (status, headers) = head(&mut stream).await;
+        let mut body = Vec::new();
+        if status != 200 {
+            stream.read_to_end(&mut body).await.unwrap();
+        }
+        Answer {
+            status,
+            headers,
+            body,
+        }
     }
 
     /// A stream of events, that begins after `last`.

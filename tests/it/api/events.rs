@@ -1,11 +1,12 @@
 //! Events: in order, and resumed without loss.
 
-use serde_json::json;
-use sigmabatch::domain::{Access, Token};
+use serde_json::{Value, json};
+use sigmabatch::domain::{Access, PhaseName, Token};
 use sigmabatch::engine::Order;
 
-use super::{Served, book};
-use crate::world::World;
+use super::{Served, book, serve};
+use crate::look::{books, broken};
+use crate::world::{World, eventually, on, request};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_tells_a_run_to_its_end_and_is_resumed_without_loss() {
@@ -138,4 +139,91 @@ async fn an_event_of_a_slow_transaction_is_not_lost() {
     assert_eq!(kinds, ["slow", "fast"]);
     served.stopped().await;
     assert!(live.next().await.is_none(), "streams end with the server");
+}
+
+/// Whoever listens to the same run with another sight is told what a statement of theirs would tell.
+#[tokio::test(flavor = "multi_thread")]
+async fn listeners_of_different_sight_are_each_told_what_is_theirs() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let [first, second] = books(&world).await;
+    let run = world.begin(&request(on("2016-12-30"))).await.run;
+    let path = format!("/api/v1/runs/{run}/events");
+    let sights = [None, Some(vec![first.0]), Some(vec![second.0])];
+    let listeners = [
+        served.viewer.clone(),
+        served.owner(&world, &[first]).await,
+        served.owner(&world, &[second]).await,
+    ];
+    let mut streams = Vec::new();
+    for listener in &listeners {
+        streams.push(listener.events(&path, None).await);
+    }
+    let mut options = world.options();
+    options.probe = Some(broken(PhaseName::PortfolioAnalytics).1);
+    world.worker_with(options).await;
+    let mut dead = Vec::new();
+    for (stream, only) in streams.iter_mut().zip(sights) {
+        let mut told = Vec::new();
+        loop {
+            let (_, event) = stream.next().await.expect("the stream goes on");
+            told.push(json!([event["kind"], event["detail"]]));
+            if event["kind"] == "run-finished" {
+                break;
+            }
+        }
+        let stored: Vec<Value> = sqlx::query_scalar(
+            "select jsonb_build_array(kind, told_detail(kind, detail, $2)) from event
+             where run_id = $1 and told_detail(kind, detail, $2) is not null order by xid, id",
+        )
+        .bind(run.0)
+        .bind(only)
+        .fetch_all(&world.db)
+        .await
+        .unwrap();
+        assert_eq!(told, stored);
+        dead.push(told.iter().filter(|event| event[0] == "task-dead").count());
+    }
+    assert!(
+        dead[1] > 0 && dead[1] == dead[2] && dead[0] == 2 * dead[1],
+        "{dead:?}"
+    );
+}
+
+/// Streams of one token, however many of them: the others have places still.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_does_not_take_the_places_of_others() {
+    let world = World::new().await;
+    book(&world, "book").await;
+    let run = world.begin(&request(on("2016-12-30"))).await.run;
+    let path = format!("/api/v1/runs/{run}/events");
+    // In a process of its own: both ends of so many are more than one may have open.
+    let (_process, said) = serve::process(&world, 2);
+    let greedy = serve::client(&said, said[1].rsplit(' ').next());
+    let mut open = Vec::new();
+    while open.len() < 500 {
+        let some = (0..50).map(|_| greedy.events(&path, None));
+        open.extend(futures::future::join_all(some).await);
+    }
+    assert_eq!(greedy.events_status(&path).await, 503);
+    let refused = greedy.get(&path).await;
+    let problem = refused.expect(503);
+    assert_eq!(problem["type"], "/docs#problem-busy");
+    assert!(
+        problem["detail"].as_str().unwrap().contains("this token"),
+        "{problem}"
+    );
+    let seconds: u32 = refused.headers["retry-after"].parse().unwrap();
+    assert!(seconds > 0);
+
+    let modest = super::token(&world, &Access::Viewer).await;
+    let modest = serve::client(&said, Some(&modest));
+    assert_eq!(modest.events_status(&path).await, 200);
+    // With the end of one there is a place again.
+    open.pop();
+    let again = eventually(async || {
+        let status = greedy.events_status(&path).await;
+        (status == 200).then_some(())
+    });
+    assert!(again.await.is_some());
 }

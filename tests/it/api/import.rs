@@ -150,6 +150,85 @@ async fn all_errors_of_a_file_are_told_and_nothing_is_changed() {
     );
 }
 
+/// A book without lots, as a list, as a file and in a form: taken where it is said to have none, and run to its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_book_without_lots_is_taken_and_run_where_it_is_said_to_have_none() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let header = std::fs::read_to_string(shipped("portfolios/testscotty.csv")).unwrap();
+    let header = header.lines().find(|line| line.starts_with("Symbol,"));
+    let header = header.unwrap();
+    let mut cash = json!({ "name": "cash", "opening_equity": "5000", "inception": "2016-12-28", "positions": [] });
+    let refused = served.operator.post("/api/v1/portfolios", &cash).await;
+    let refused = refused.expect(422);
+    assert_eq!(refused["errors"][0]["code"], "ERR_CSV_011", "{refused}");
+    assert_eq!(world.count("select count(*) from portfolios").await, 0);
+
+    cash["empty"] = json!(true);
+    let dry = served
+        .operator
+        .post("/api/v1/portfolios?dry_run=true", &cash)
+        .await
+        .expect(200);
+    assert_eq!(
+        (&dry["status"], &dry["added"]),
+        (&json!("dry_run"), &json!([]))
+    );
+    assert_eq!(world.count("select count(*) from portfolios").await, 0);
+    world.worker().await;
+    let made = served
+        .operator
+        .post("/api/v1/portfolios?run=true", &cash)
+        .await
+        .expect(201);
+    assert_eq!(
+        (
+            &made["status"],
+            &made["opening_equity"],
+            &made["run_reason"]
+        ),
+        (&json!("created"), &json!("5000"), &json!(null))
+    );
+    let run = made["run"]["batch_run_id"].as_str().unwrap();
+    let verdict = world.verdict(run.parse().unwrap()).await;
+    assert_eq!(verdict, "succeeded", "{}", world.troubles().await);
+    let id = made["portfolio_id"].as_str().unwrap();
+    let nav = "select distinct nav::float8::text from portfolio_snapshots";
+    assert_eq!(world.texts(nav).await, ["5000"]);
+
+    // A file, with the flag in the query; and rows that contradict it.
+    let csv = [("content-type", "text/csv")];
+    let path = "/api/v1/portfolios?name=file&opening_equity=1&inception=2016-12-28";
+    let send = async |path: &str, method: &str, body: &str| {
+        let answer = served.operator.ask(method, path, &csv, body.as_bytes());
+        answer.await
+    };
+    let cut_off = send(path, "POST", header).await.expect(422);
+    assert_eq!(cut_off["errors"][0]["code"], "ERR_CSV_011");
+    let nothing = send(&format!("{path}&empty=true"), "POST", "").await;
+    assert_eq!(nothing.expect(422)["errors"][0]["code"], "ERR_CSV_003");
+    let taken = send(&format!("{path}&empty=true"), "POST", header).await;
+    assert_eq!(taken.expect(201)["added"], json!([]));
+    let lot = format!(
+        "{header}\nAAA,5,{},2016-12-28,PUBLIC,,,,,,,\n",
+        close("AAA", "2016-12-28")
+    );
+    let positions = format!("/api/v1/portfolios/{id}/positions");
+    let both = send(&format!("{positions}?empty=true"), "PUT", &lot).await;
+    assert_eq!(both.expect(422)["errors"][0]["code"], "ERR_POS_034");
+
+    // An existing book is emptied only by who says so.
+    let filled = send(&positions, "PUT", &lot).await.expect(200);
+    assert_eq!(filled["added"][0]["symbol"], "AAA");
+    let cut_off = send(&positions, "PUT", header).await.expect(422);
+    assert_eq!(cut_off["errors"][0]["code"], "ERR_CSV_011");
+    let held = "select count(*) from positions where deleted_at is null";
+    assert_eq!(world.count(held).await, 1);
+    let emptied = send(&format!("{positions}?empty=true"), "PUT", header).await;
+    assert_eq!(emptied.expect(200)["removed"][0]["symbol"], "AAA");
+    assert_eq!(world.count(held).await, 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn flows_are_added_replaced_and_listed() {
     let world = World::new().await;

@@ -417,27 +417,107 @@ fn of_its_date(section: &str, answer: &Value) -> Value {
     data
 }
 
-/// All sections, by what they say they are of.
-async fn look(
-    viewer: &Client,
-    id: PortfolioId,
-    seen: &mut BTreeMap<(String, String, &'static str), Value>,
-) {
-    for section in SECTIONS {
-        let path = format!("/api/v1/portfolios/{id}/results/{section}");
+/// A date and the run whose numbers are shown for it.
+type Day = (String, String);
+
+/// What readers were told.
+#[derive(Default)]
+struct Seen {
+    /// Sections, by date, run and name.
+    sections: BTreeMap<(String, String, &'static str), Value>,
+    /// Rows of the series, by date and run.
+    days: BTreeMap<Day, Value>,
+    /// Figures over all published sessions, by those sessions with their runs, and name.
+    series: BTreeMap<(Vec<Day>, &'static str), Value>,
+    /// The lots, which no run changes.
+    lots: Option<Value>,
+}
+
+fn day_of(value: &Value) -> Day {
+    let text = |key: &str| {
+        value[key]
+            .as_str()
+            .unwrap_or_else(|| panic!("{key}: {value}"))
+    };
+    (text("as_of").to_owned(), text("run_id").to_owned())
+}
+
+impl Seen {
+    /// All sections, by what they say they are of, and the lists.
+    async fn look(&mut self, viewer: &Client, id: PortfolioId) {
+        for section in SECTIONS {
+            let path = format!("/api/v1/portfolios/{id}/results/{section}");
+            let answer = viewer.get(&path).await.expect(200);
+            assert!(
+                answer["as_of"].is_string(),
+                "something is always published: {answer}"
+            );
+            let data = of_its_date(section, &answer);
+            let (date, run) = day_of(&answer);
+            let of = (date, run, section);
+            let before = self.sections.insert(of.clone(), data.clone());
+            assert!(
+                before.is_none_or(|before| before == data),
+                "{of:?} was told with other numbers before"
+            );
+        }
+        self.look_at_lists(viewer, id).await;
+    }
+
+    /// The published sessions, oldest first: each with the numbers of its run, whenever it is told.
+    async fn sessions(&mut self, viewer: &Client, id: PortfolioId) -> Vec<(String, String)> {
+        let path = format!("/api/v1/portfolios/{id}/snapshots");
         let answer = viewer.get(&path).await.expect(200);
+        let mut days = Vec::new();
+        for row in answer["data"].as_array().unwrap() {
+            let day = day_of(row);
+            let before = self.days.insert(day.clone(), row.clone());
+            assert!(
+                before.is_none_or(|before| before == *row),
+                "{day:?} was told with other numbers before: {row}"
+            );
+            days.push(day);
+        }
         assert!(
-            answer["as_of"].is_string(),
-            "something is always published: {answer}"
+            days.is_sorted_by(|one, next| one.0 < next.0),
+            "each session once: {days:?}"
         );
-        let data = of_its_date(section, &answer);
-        let text = |key: &str| answer[key].as_str().unwrap().to_owned();
-        let of = (text("as_of"), text("run_id"), section);
-        let before = seen.insert(of.clone(), data.clone());
-        assert!(
-            before.is_none_or(|before| before == data),
-            "{of:?} was told with other numbers before"
-        );
+        assert_eq!(days.last(), Some(&day_of(&answer)), "{answer}");
+        days
+    }
+
+    /// Figures over many sessions are of the sessions that are published, all of them and no other; lots stay as they are.
+    async fn look_at_lists(&mut self, viewer: &Client, id: PortfolioId) {
+        let before = self.sessions(viewer, id).await;
+        let mut told = Vec::new();
+        for name in ["performance", "drawdowns"] {
+            let path = format!("/api/v1/portfolios/{id}/{name}");
+            told.push((name, viewer.get(&path).await.expect(200)));
+        }
+        let lots = format!("/api/v1/portfolios/{id}/positions");
+        let lots = viewer.get(&lots).await.expect(200);
+        let known = self.lots.get_or_insert_with(|| lots.clone());
+        assert_eq!(*known, lots);
+        let after = self.sessions(viewer, id).await;
+        for (name, answer) in told {
+            let day = day_of(&answer);
+            if before != after {
+                // A session was published meanwhile: it is told of one state or the next, and of none before.
+                assert!(
+                    before.last() <= Some(&day) || after.contains(&day),
+                    "{name}: {day:?}"
+                );
+                continue;
+            }
+            assert_eq!(before.last(), Some(&day), "{name}: {before:?}");
+            let of = (before.clone(), name);
+            let data = answer["data"].clone();
+            let known = self.series.insert(of, data.clone());
+            assert!(
+                known.is_none_or(|known| known == data),
+                "{name} over {before:?} was told with other numbers before"
+            );
+        }
     }
 }
 
@@ -450,9 +530,9 @@ async fn i_78_during_a_run_full_of_faults_every_answer_is_of_one_published_date(
     let id = book(&world, "book").await;
     world.worker().await;
     world.run(&request(on("2016-12-28"))).await;
-    let mut seen = BTreeMap::new();
-    look(&served.viewer, id, &mut seen).await;
-    assert!(seen.keys().all(|(date, ..)| date == "2016-12-28"));
+    let mut seen = Seen::default();
+    seen.look(&served.viewer, id).await;
+    assert!(seen.sections.keys().all(|(date, ..)| date == "2016-12-28"));
 
     folder.script("[[rule]]\ndoes = \"fail\"\n");
     let wanted = engine::Request {
@@ -462,29 +542,29 @@ async fn i_78_during_a_run_full_of_faults_every_answer_is_of_one_published_date(
     let planned = world.begin(&wanted).await;
     for round in 0..3 {
         let crew = world.worker_process(&[]);
-        look(&served.viewer, id, &mut seen).await;
+        seen.look(&served.viewer, id).await;
         if round == 1 {
             folder.script("");
         }
         let begun = eventually(async || {
             let attempts = world.count("select count(*) from attempt").await;
-            look(&served.viewer, id, &mut seen).await;
+            seen.look(&served.viewer, id).await;
             (attempts > round).then_some(())
         });
         assert_eq!(begun.await, Some(()));
         crew.signal(Signal::SIGKILL);
-        look(&served.viewer, id, &mut seen).await;
+        seen.look(&served.viewer, id).await;
     }
     let ended = eventually(async || {
-        look(&served.viewer, id, &mut seen).await;
+        seen.look(&served.viewer, id).await;
         let over = "select count(*) from run where verdict is not null";
         (world.count(over).await == 2).then_some(())
     });
     assert_eq!(ended.await, Some(()));
-    look(&served.viewer, id, &mut seen).await;
+    seen.look(&served.viewer, id).await;
     assert_eq!(world.verdict(planned.run).await, "succeeded");
     // What was told of a date and a run is what is stored of them.
-    for ((date, run, section), data) in &seen {
+    for ((date, run, section), data) in &seen.sections {
         let path = format!("/api/v1/portfolios/{id}/results/{section}?date={date}");
         let now = served.viewer.get(&path).await.expect(200);
         if now["run_id"] == run.as_str() {
@@ -492,5 +572,13 @@ async fn i_78_during_a_run_full_of_faults_every_answer_is_of_one_published_date(
         }
         assert!(day(date) <= day("2016-12-30"));
     }
-    assert!(seen.keys().any(|(date, ..)| date == "2016-12-30"));
+    assert!(seen.sections.keys().any(|(date, ..)| date == "2016-12-30"));
+    // What was published at first, and what is in the end.
+    for name in ["performance", "drawdowns"] {
+        let states = seen.series.keys().filter(|(_, of)| *of == name);
+        let ends: BTreeSet<&String> = states
+            .filter_map(|(days, _)| Some(&days.last()?.0))
+            .collect();
+        assert!(ends.len() > 1, "{name}: {ends:?}");
+    }
 }

@@ -301,6 +301,87 @@ async fn requests_beyond_the_limit_wait_for_others_to_end() {
     assert_eq!(waiting.await.unwrap(), 200);
 }
 
+/// Who asks for much and reads nothing holds a connection no longer than the limit says, and the next one waits for its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_read_what_was_asked_for_is_cut_off_for_whoever_waits() {
+    let world = World::new().await;
+    let limits = Limits {
+        connections: 1,
+        stall: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let served = served(&world, &options(limits)).await;
+    let mut greedy = TcpStream::connect(served.address).await.unwrap();
+    // A hundred megabytes or so: no buffer on the way takes them.
+    let one = "GET /openapi.json HTTP/1.1\r\nhost: it\r\n\r\n";
+    let asked = 400;
+    greedy
+        .write_all(one.repeat(asked).as_bytes())
+        .await
+        .unwrap();
+    // There is one place: this is answered once that connection is closed.
+    served.viewer.get("/api/v1/portfolios").await.expect(200);
+    let begun = rest(&mut greedy).await.matches("HTTP/1.1 200").count();
+    assert!(begun < asked, "all were written to who did not read");
+}
+
+/// Who comes to a server that speaks TLS and says nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handshake_that_does_not_begin_is_cut_off() {
+    let world = World::new().await;
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(crate::world::random());
+    std::fs::create_dir_all(&folder).unwrap();
+    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let tls = Tls {
+        certificate: folder.join("certificate.pem"),
+        key: folder.join("key.pem"),
+    };
+    std::fs::write(&tls.certificate, pair.cert.pem()).unwrap();
+    std::fs::write(&tls.key, pair.signing_key.serialize_pem()).unwrap();
+    let head = Duration::from_millis(300);
+    let options = Options {
+        tls: Some(tls),
+        ..options(Limits {
+            head,
+            ..Limits::default()
+        })
+    };
+    let served = served(&world, &options).await;
+    let begun = tokio::time::Instant::now();
+    let mut silent = TcpStream::connect(served.address).await.unwrap();
+    let said = rest(&mut silent).await;
+    assert!(said.is_empty() && begun.elapsed() >= head, "{said:?}");
+}
+
+/// Every list has the same largest page, and says so of a larger one.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_list_has_a_larger_page_than_another() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let there = super::malformed::There::new(&world).await;
+    let document = serde_json::to_value(sigmabatch::api::openapi()).unwrap();
+    let mut lists = 0;
+    for (method, route) in super::roles::routes() {
+        let all = document["paths"][&route][method.to_lowercase()]["parameters"].as_array();
+        let mut all = all.into_iter().flatten();
+        if !all.any(|one| one["in"] == "query" && one["name"] == "limit") {
+            continue;
+        }
+        for path in there.paths(&route) {
+            let ask = async |limit: &str| served.viewer.get(&format!("{path}?limit={limit}")).await;
+            for limit in ["0", "501", "65536", "-1", "many", ""] {
+                let problem = ask(limit).await.expect(400);
+                assert_eq!(problem["field"], "limit", "{path} {limit}");
+            }
+            for limit in ["1", "500"] {
+                ask(limit).await.expect(200);
+            }
+            lists += 1;
+        }
+    }
+    assert!(lists >= 6, "{lists}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn with_a_certificate_only_tls_is_spoken() {
     let world = World::new().await;

@@ -42,6 +42,8 @@ async fn a_symbol_tells_its_closes_its_gaps_and_why() {
         (&json!(1), &json!(true))
     );
     assert_eq!(prices["as_of"], "2016-12-30");
+    assert_eq!(prices["run_id"], Value::Null);
+    assert!(prices["run_id_reason"].is_string(), "{prices}");
 
     let first = viewer
         .get(&format!("/api/v1/symbols/AAA/prices?{range}&limit=4"))
@@ -62,6 +64,12 @@ async fn a_symbol_tells_its_closes_its_gaps_and_why() {
         (&json!(true), &json!(run.run))
     );
     assert!(metrics["data"]["close"].is_string() && metrics["data"]["return_1d"].is_number());
+    let returns = metrics["data"].as_object().unwrap().iter();
+    let known = returns.filter(|(name, value)| name.starts_with("return_") && value.is_number());
+    assert_eq!(
+        (&metrics["covered"], &metrics["expected"]),
+        (&json!(known.count()), &json!(6))
+    );
     let factors = viewer.get("/api/v1/symbols/AAA/factors").await.expect(200);
     assert_eq!(factors["available"], true, "{factors}");
     let slopes = factors["data"]["exposures"].as_array().unwrap();
@@ -104,6 +112,141 @@ async fn a_symbol_tells_its_closes_its_gaps_and_why() {
         classes.clone().count() > 2 && classes.clone().all(|row| row["class"] == "PROXY"),
         "{rest}"
     );
+}
+
+/// Of a symbol's slopes, the one of a model.
+fn slope<'a>(factors: &'a Value, model: &str, factor: &str) -> &'a Value {
+    let mut slopes = factors["data"]["exposures"].as_array().unwrap().iter();
+    let found = slopes.find(|slope| slope["model"] == model && slope["factor"] == factor);
+    found.unwrap_or_else(|| panic!("no {model} {factor}: {factors}"))
+}
+
+/// A run over a book of AAA, of which a beta is known, and CCC, with a short series of SIZE.
+async fn with_odd_series() -> (World, Folder) {
+    let mut folder = Folder::new();
+    folder.remove("SIZE", |date| date < "2016-12-01");
+    // A close fifty times too high, where the market moved most: a slope that nobody believes.
+    let right: f64 = close("CCC", "2016-06-27").parse().unwrap();
+    folder.correct("CCC", "2016-06-27", 50.0 * right);
+    folder.profiles("AAA,Energy,EQUITY,1.25,0.01\n");
+    let world = World::scripted(NOW, &folder).await;
+    let rows = ["AAA", "CCC"].map(|symbol| {
+        format!(
+            "{symbol},10,{},2016-12-19,PUBLIC",
+            close(symbol, "2016-12-19")
+        )
+    });
+    let rows = rows.each_ref().map(String::as_str);
+    world.book("book", "100000", "2016-12-19", &rows).await;
+    world.worker().await;
+    world.run(&request(on("2016-12-30"))).await;
+    (world, folder)
+}
+
+/// Models for display are told of with their numbers, or with the reason why they have none.
+#[tokio::test(flavor = "multi_thread")]
+async fn models_for_display_have_their_numbers_or_their_reason() {
+    let (world, _folder) = with_odd_series().await;
+    let served = Served::new(&world).await;
+    let path = "/api/v1/symbols/AAA/factors";
+    let factors = served.viewer.get(path).await.expect(200);
+    assert_eq!(
+        [
+            &factors["covered"],
+            &factors["expected"],
+            &factors["coverage"],
+            &factors["coverage_reason"]
+        ],
+        [&json!(252), &json!(252), &json!(1.0), &Value::Null]
+    );
+
+    let market = slope(&factors, "market", "Market");
+    assert_eq!(
+        (&market["status"], &market["reason"], &market["n"]),
+        (&json!("available"), &Value::Null, &json!(252))
+    );
+    let number = |of: &Value, name: &str| {
+        of[name]
+            .as_f64()
+            .unwrap_or_else(|| panic!("no {name}: {of}"))
+    };
+    let [alpha, error, t, low, high] = [
+        "alpha",
+        "alpha_std_error",
+        "alpha_t",
+        "alpha_low_95",
+        "alpha_high_95",
+    ]
+    .map(|name| number(market, name));
+    assert!(
+        (t - alpha / error).abs() < 1e-12 && low < alpha && alpha < high,
+        "{market}"
+    );
+    assert!(number(market, "adjusted_r_squared") < number(market, "r_squared"));
+    assert!(number(market, "n_eff") > 200.0 && number(market, "p") < 0.05);
+
+    let null = |slope: &Value| {
+        for name in ["beta", "std_error", "t", "p", "low_95", "shrunk", "alpha"] {
+            assert_eq!(slope[name], Value::Null, "{slope}");
+        }
+    };
+    for (name, status, reason) in [
+        (
+            "Growth-Value Spread",
+            "unavailable",
+            "the series of Growth is missing: proxy IWF has 0 of 60 returns",
+        ),
+        (
+            "Size Spread",
+            "insufficient_data",
+            "the series of Size is too short: proxy SIZE has 20 of 60 returns",
+        ),
+    ] {
+        let spread = slope(&factors, "spread", name);
+        assert_eq!(
+            (&spread["status"], &spread["reason"]),
+            (&json!(status), &json!(reason))
+        );
+        null(spread);
+    }
+    for name in ["Momentum Spread", "Quality Spread"] {
+        let spread = slope(&factors, "spread", name);
+        assert_eq!(spread["status"], "available", "{spread}");
+        assert!(spread["beta"].is_number() && spread["p"].is_number());
+    }
+    let provider = slope(&factors, "provider", "Market");
+    assert_eq!(
+        (&provider["status"], &provider["beta"]),
+        (&json!("available"), &json!(1.25))
+    );
+    let source: String =
+        sqlx::query_scalar("select source from company_profiles where symbol = 'AAA'")
+            .fetch_one(&world.db)
+            .await
+            .unwrap();
+    assert_eq!(provider["source"], source);
+    let csv = [("accept", "text/csv")];
+    let table = served.viewer.ask("GET", path, &csv, b"").await.text();
+    assert!(
+        table.lines().next().unwrap().contains("alpha_std_error")
+            && table.contains("proxy IWF has 0 of 60 returns"),
+        "{table}"
+    );
+
+    let path = "/api/v1/symbols/CCC/factors";
+    let wild = served.viewer.get(path).await.expect(200);
+    let market = slope(&wild, "market", "Market");
+    assert!(number(market, "beta") > 50.0, "{market}");
+    assert_eq!(market["flags"], json!(["extreme"]));
+    let provider = slope(&wild, "provider", "Market");
+    assert_eq!(
+        (&provider["status"], &provider["reason"]),
+        (
+            &json!("unavailable"),
+            &json!("no profile with a beta is known")
+        )
+    );
+    null(provider);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -170,6 +313,20 @@ async fn i_48_the_api_tells_how_many_returns_a_model_has_and_needs() {
     );
     let joint = factors["data"]["exposures"].as_array().unwrap().iter();
     assert_eq!(joint.filter(|slope| slope["model"] == "joint").count(), 0);
+    let market = slope(&factors, "market", "Market");
+    assert_eq!(
+        (&market["status"], &market["beta"], &market["n"]),
+        (&json!("insufficient_data"), &Value::Null, &json!(20))
+    );
+    assert!(market["reason"].as_str().unwrap().contains("20 of 60"));
+    assert_eq!(
+        [
+            &factors["covered"],
+            &factors["expected"],
+            &factors["coverage"]
+        ],
+        [&json!(20), &json!(252), &json!(20.0 / 252.0)]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -280,6 +437,10 @@ async fn results_of_symbols_say_what_they_are_and_how_good() {
             assert_eq!(
                 (&answer["quality"], &answer["data"]),
                 (&Value::Null, &Value::Null)
+            );
+            assert_eq!(
+                (&answer["coverage"], &answer["coverage_reason"]),
+                (&Value::Null, &json!(reason))
             );
         }
     }

@@ -5,24 +5,37 @@ use std::time::Duration;
 
 use fantoccini::Locator;
 use serde_json::{Value, json};
+use sigmabatch::domain::{Access, Held, PhaseName};
+use sigmabatch::engine::{self, Order};
 
 use crate::api::{Served, token};
 use crate::browser::{self, Browser};
 use crate::world::{World, on, request, shipped, within};
-use sigmabatch::domain::Access;
 
 /// A run of a year takes some seconds; a busy machine takes its time.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// Phases that wait until the page has been seen to stand before them.
+const STOPS: [PhaseName; 3] = [
+    PhaseName::MarketData,
+    PhaseName::PositionValues,
+    PhaseName::PortfolioAnalytics,
+];
+
+const ORDER: Order<'static> = Order {
+    who: "it",
+    reason: "test",
+};
+
 /// Of the thirteen symbols those that nobody has prices of.
 const UNPRICED: [&str; 3] = ["GGIPX", "GINDX", "NEAIX"];
 
-async fn fill(browser: &Browser, css: &str, text: &str) {
+pub(super) async fn fill(browser: &Browser, css: &str, text: &str) {
     let field = browser.client.find(Locator::Css(css)).await.unwrap();
     field.send_keys(text).await.unwrap();
 }
 
-async fn press(browser: &Browser, css: &str) {
+pub(super) async fn press(browser: &Browser, css: &str) {
     let button = browser
         .client
         .wait()
@@ -59,8 +72,12 @@ async fn the_book_of_the_incident_from_its_file_to_its_numbers() {
     priced(&world).await;
     let home = format!("http://{}", served.address);
     sign_in(&browser, &home, &operator).await;
+    for phase in STOPS {
+        let held = engine::pause(&world.engine, Held::Phase(phase), ORDER).await;
+        assert!(held.unwrap(), "{phase}");
+    }
     import(&browser, &home).await;
-    watch(&browser).await;
+    watch(&browser, &world).await;
     let list = served.viewer.get("/api/v1/portfolios").await.expect(200);
     let listed = list["portfolios"].as_array().unwrap().iter();
     let mut named = listed.filter(|one| one["name"] == "Testscotty");
@@ -87,7 +104,7 @@ async fn priced(world: &World) {
     world.run(&request(on("2016-12-30"))).await;
 }
 
-async fn sign_in(browser: &Browser, home: &str, operator: &str) {
+pub(super) async fn sign_in(browser: &Browser, home: &str, operator: &str) {
     let client = &browser.client;
     // Whoever comes without a token signs in, and gets where they wanted to go.
     client.goto(&format!("{home}/start")).await.unwrap();
@@ -147,7 +164,21 @@ async fn import(browser: &Browser, home: &str) {
     press(browser, "form[action=\"/start/run\"] button[type=submit]").await;
 }
 
-async fn watch(browser: &Browser) {
+/// What the page shows of its run, each time that it changes, as the page itself sees it.
+const OBSERVE: &str = "
+    window.untouched = true;
+    window.seen = [];
+    const look = () => {
+        const bar = document.querySelector('progress');
+        const word = document.querySelector('main .badge');
+        if (!bar || !word) return;
+        const now = [bar.value, bar.textContent.trim(), word.textContent];
+        if (JSON.stringify(window.seen.at(-1)) !== JSON.stringify(now)) window.seen.push(now);
+    };
+    new MutationObserver(look).observe(document.body, { childList: true, subtree: true, attributes: true });
+    look();";
+
+async fn watch(browser: &Browser, world: &World) {
     let client = &browser.client;
     // Progress moves to the end without anybody loading the page again.
     client
@@ -155,27 +186,54 @@ async fn watch(browser: &Browser) {
         .for_element(Locator::Css("progress"))
         .await
         .unwrap();
-    client
-        .execute("window.untouched = true", Vec::new())
-        .await
-        .unwrap();
-    let look = "return [document.querySelector('progress')?.value ?? null, document.querySelector('main .badge')?.textContent ?? null]";
-    let mut seen: Vec<Value> = Vec::new();
+    client.execute(OBSERVE, Vec::new()).await.unwrap();
+    let seen = async || {
+        let seen = client.execute("return window.seen", Vec::new()).await;
+        seen.unwrap()
+            .as_array()
+            .expect("the page is the same")
+            .clone()
+    };
+    let value = |seen: &[Value]| seen.last().unwrap()[0].as_f64().unwrap();
+    let mut stood = value(&seen().await);
+    let [first, second, last] = STOPS;
+    // Whatever was done before a phase, more is done with it.
+    for phase in [first, second] {
+        let released = engine::resume(&world.engine, Held::Phase(phase), ORDER).await;
+        assert!(released.unwrap(), "{phase}");
+        let moved = within(PATIENCE, async || {
+            let now = value(&seen().await);
+            (now > stood).then_some(now)
+        });
+        let Some(now) = moved.await else {
+            panic!("nothing moved after {phase}: {:?}", seen().await);
+        };
+        assert!(now < 1.0, "{:?}", seen().await);
+        stood = now;
+    }
+    let released = engine::resume(&world.engine, Held::Phase(last), ORDER).await;
+    assert!(released.unwrap(), "{last}");
     let ended = within(PATIENCE, async || {
-        let now = client.execute(look, Vec::new()).await.unwrap();
-        if seen.last() != Some(&now) {
-            seen.push(now.clone());
-        }
-        let state = now[1].as_str().unwrap_or("running").to_owned();
-        (state != "running").then_some(state)
-    })
-    .await;
-    let state = ended.unwrap_or_else(|| panic!("{seen:?}"));
+        let seen = seen().await;
+        (seen.last()?[2] != "running").then_some(seen)
+    });
+    let Some(seen) = ended.await else {
+        panic!("no end: {:?}", seen().await);
+    };
+    let end = seen.last().unwrap();
     assert!(
-        ["succeeded", "partial"].contains(&state.as_str()),
+        ["succeeded", "partial"].contains(&end[2].as_str().unwrap()),
         "{seen:?}"
     );
-    assert!(seen.len() > 1, "nothing moved: {seen:?}");
+    assert_eq!(
+        (&end[0], &end[1]),
+        (&json!(1), &json!("100.0 %")),
+        "{seen:?}"
+    );
+    let values: Vec<f64> = seen.iter().map(|now| now[0].as_f64().unwrap()).collect();
+    assert!(values.is_sorted(), "{seen:?}");
+    let between = values.iter().filter(|now| **now > 0.0 && **now < 1.0);
+    assert!(between.count() >= 2, "{seen:?}");
     let untouched = client
         .execute("return window.untouched === true", Vec::new())
         .await

@@ -8,15 +8,19 @@ use crate::api::{Served, book};
 use crate::world::{World, shipped};
 
 async fn import(by: &Client, csv: &str, dry_run: &str) -> Answer {
+    import_with(by, csv, ("dry_run", dry_run)).await
+}
+
+/// The form of a new book, with one of its buttons or boxes.
+async fn import_with(by: &Client, csv: &str, flag: (&str, &str)) -> Answer {
     let terms = [
         ("name", "scotty"),
         ("opening_equity", "250000"),
         ("inception", "2016-01-04"),
         ("owner", ""),
-        ("dry_run", dry_run),
     ];
     let mut form = String::new();
-    for (name, value) in terms {
+    for (name, value) in terms.into_iter().chain([flag]) {
         let _ = write!(
             form,
             "--x\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
@@ -73,6 +77,42 @@ async fn a_file_is_checked_imported_previewed_and_started() {
     );
     assert_eq!(world.count("select count(*) from portfolios").await, 1);
     assert_eq!(world.count("select count(*) from run").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_book_without_lots_is_taken_where_the_box_says_that_it_has_none() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let page = served.operator.get("/start").await.text();
+    assert!(page.contains("name=\"empty\""), "{page}");
+    let book = std::fs::read_to_string(shipped("portfolios/testscotty.csv")).unwrap();
+    let header = book.lines().find(|line| line.starts_with("Symbol,"));
+    let header = header.unwrap();
+    let refused = import(&served.operator, header, "").await;
+    let text = refused.text();
+    assert!(
+        refused.status == 422 && text.contains("ERR_CSV_011"),
+        "{text}"
+    );
+    // The box stays as it was, as all that was typed does.
+    let refused = import_with(&served.operator, &book, ("empty", "true")).await;
+    let text = refused.text();
+    assert!(
+        refused.status == 422 && text.contains("ERR_POS_034"),
+        "{text}"
+    );
+    assert!(
+        text.contains("name=\"empty\" value=\"true\" checked"),
+        "{text}"
+    );
+    assert_eq!(world.count("select count(*) from portfolios").await, 0);
+    let taken = import_with(&served.operator, header, ("empty", "true")).await;
+    let text = taken.text();
+    assert!(
+        taken.status == 200 && text.contains("The plan") && text.contains("0 lots added"),
+        "{text}"
+    );
+    assert_eq!(world.count("select count(*) from portfolios").await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -330,6 +330,108 @@ async fn what_died_in_a_session_is_shown_until_it_is_done_again() {
     assert!(!seen.contains(" dead<"), "{seen}");
 }
 
+/// A chunk has one row for all of its dates: it is dead in each of them, and done again date by date.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chunk_that_died_is_shown_in_each_session_that_it_works_on() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    books(&world).await;
+    world.worker().await;
+    world.run(&request(range("2016-12-28", "2016-12-30"))).await;
+    let phases = [PhaseName::MarketData, PhaseName::SymbolMetrics];
+    let mut dead = Vec::new();
+    for phase in phases {
+        let killed = sqlx::query(
+            "update task set state = 'dead', error_class = 'permanent', error = 'a bug' where phase = $1",
+        )
+        .bind(phase.as_str());
+        dead.push(killed.execute(&world.db).await.unwrap().rows_affected());
+    }
+    assert!(dead.iter().all(|tasks| *tasks > 0), "{dead:?}");
+    // Nothing is known of prices that were not fetched.
+    let forget = sqlx::query("delete from symbol_outcomes");
+    forget.execute(&world.db).await.unwrap();
+    let grid = async || {
+        let page = served.viewer.get("/").await.text();
+        section(&page, "sessions").to_owned()
+    };
+    let failed = |seen: &str, date: &str| {
+        let mut cells = phases.iter().zip(&dead);
+        cells.all(|(phase, tasks)| {
+            let cell = format!("{phase}, 2016-12-{date}: failed, {tasks} dead");
+            seen.contains(&cell)
+        })
+    };
+    let seen = grid().await;
+    for date in ["28", "29", "30"] {
+        assert!(failed(&seen, date), "{date}: {seen}");
+    }
+    assert_eq!(seen.matches(" dead</title>").count(), 6, "{seen}");
+
+    let again = Request {
+        force: true,
+        ..request(on("2016-12-29"))
+    };
+    world.run(&again).await;
+    let seen = grid().await;
+    for date in ["28", "30"] {
+        assert!(failed(&seen, date), "{date}: {seen}");
+    }
+    assert_eq!(seen.matches(" dead</title>").count(), 4, "{seen}");
+}
+
+/// Phases know between which ids their tasks lie, and a page of a run looks nowhere else.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_tasks_of_a_run_are_found_between_those_of_others() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    books(&world).await;
+    world.worker().await;
+    let first = world.run(&request(on("2016-12-28"))).await.run;
+    let run = world.run(&request(on("2016-12-29"))).await.run;
+    world.run(&request(on("2016-12-30"))).await;
+    let late = "with late as (
+                    insert into task (run_id, phase, unit, as_of, state, finished_at, input, input_version)
+                    select run_id, phase, unit || ':late', as_of, 'done', now(), input, input_version from task
+                    where run_id = $1 and phase = 'market-data' returning id)
+                select count(*) from late";
+    let late: i64 = sqlx::query_scalar(late)
+        .bind(run.0)
+        .fetch_one(&world.db)
+        .await
+        .unwrap();
+    assert!(late > 0);
+    let outside = "select count(*) from task t join run_phase p using (run_id, phase)
+                   where (t.id between p.first_task and p.last_task) is not true";
+    assert_eq!(world.count(outside).await, 0);
+    let empty = "select count(*) from run_phase where total = 0 and first_task is not null";
+    assert_eq!(world.count(empty).await, 0);
+    for run in [first, run] {
+        let mut listed = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let path = format!("/api/v1/runs/{run}/tasks?limit=2{cursor}");
+            let page = served.viewer.get(&path).await.expect(200);
+            let tasks = page["tasks"].as_array().unwrap();
+            listed.extend(tasks.iter().map(|task| task["task_id"].as_i64().unwrap()));
+            if page["next"].is_null() {
+                break;
+            }
+            cursor = format!("&cursor={}", page["next"]);
+        }
+        let stored: Vec<i64> =
+            sqlx::query_scalar("select id from task where run_id = $1 order by id desc")
+                .bind(run.0)
+                .fetch_all(&world.db)
+                .await
+                .unwrap();
+        assert!(
+            listed.len() > 4 && listed == stored,
+            "{listed:?} {stored:?}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn monitoring_is_told_of_the_live_portfolio_that_is_furthest_behind() {
     let world = World::new().await;

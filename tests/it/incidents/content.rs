@@ -13,6 +13,8 @@ use crate::market::{Folder, close};
 use crate::world::{World, day, dec, on, range, request, shipped};
 
 const NOW: &str = "2016-12-30T23:00:00Z";
+const HEADER: &str = "Symbol,Quantity,Entry Price Per Share,Entry Date,Investment Class,Investment Subtype,\
+    Underlying Symbol,Strike Price,Expiration Date,Option Type,Exit Date,Exit Price Per Share";
 
 async fn verdict(world: &World, request: &Request) -> String {
     let planned = world.begin(request).await;
@@ -334,6 +336,138 @@ async fn i_60_what_has_expired_is_planned_no_more_and_a_run_never_revives_a_symb
         "select count(*) from position_values v join positions p on p.id = v.position_id
                      where v.as_of = '2016-12-22' and p.class = 'OPTIONS'";
     assert_eq!(world.count(positions).await, 0);
+}
+
+/// The qualities of a date, by symbol.
+async fn qualities(world: &World, date: &str) -> Vec<String> {
+    sqlx::query_scalar(
+        "select p.symbol || ' ' || v.quality from position_values v join positions p on p.id = v.position_id
+         join portfolios b on b.id = p.portfolio_id where b.name = 'book' and v.as_of = $1 order by 1",
+    )
+    .bind(day(date))
+    .fetch_all(&world.db)
+    .await
+    .unwrap()
+}
+
+/// Tasks of the phases that ask providers, and of the metrics of symbols, that name one.
+async fn tasks_about(world: &World, run: sigmabatch::domain::RunId, symbol: &str) -> i64 {
+    sqlx::query_scalar(
+        "select count(*) from task where run_id = $1 and strpos(input::text, $2) > 0
+         and phase in ('company-profiles', 'market-data', 'symbol-metrics', 'fundamentals')",
+    )
+    .bind(run.0)
+    .bind(format!("\"{symbol}\""))
+    .fetch_one(&world.db)
+    .await
+    .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i_60_an_inactive_symbol_is_asked_for_no_more_and_comes_back_by_an_order_alone() {
+    let market = Folder::new();
+    let world = World::scripted(NOW, &market).await;
+    let rows = [lot("AAA", 100, "2016-12-19"), lot("BBB", 100, "2016-12-19")];
+    let rows = rows.each_ref().map(String::as_str);
+    world.book("book", "100000", "2016-12-19", &rows).await;
+    world.worker().await;
+    world.run(&request(on("2016-12-20"))).await;
+    let order = async |verb: &str, symbol: &str, reason: &str| {
+        let words = ["universe", verb, symbol, "--reason", reason];
+        world.command(&words).await
+    };
+    let (code, told) = order("deactivate", "BBB", "delisted").await;
+    // The last session that somebody asked for is the 20th.
+    let expected =
+        json!({ "symbol": "BBB", "active": false, "changed": true, "from_date": "2016-12-21" });
+    assert_eq!((code, told), (0, expected));
+    let before = market.asked().len();
+
+    let next = world.run(&request(on("2016-12-22"))).await;
+    let folder = tempfile();
+    let file = folder.join("book.csv");
+    let csv = format!("{HEADER}\n{}\n", lot("BBB", 10, "2016-12-28"));
+    std::fs::write(&file, csv).unwrap();
+    let (code, again) = world
+        .command(&[
+            "import",
+            "portfolio",
+            file.to_str().unwrap(),
+            "--name",
+            "again",
+            "--equity",
+            "100000",
+            "--inception",
+            "2016-12-28",
+        ])
+        .await;
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!((code, &again["inactive_symbols"]), (0, &json!(["BBB"])));
+    let forced = Request {
+        force: true,
+        ..request(on("2016-12-30"))
+    };
+    let last = world.run(&forced).await;
+
+    let asked = market.asked().split_off(before);
+    let asked: Vec<String> = asked
+        .into_iter()
+        .flat_map(|question| question.about)
+        .map(|(symbol, _)| symbol)
+        .collect();
+    assert!(asked.contains(&"AAA".to_owned()), "{asked:?}");
+    assert!(!asked.contains(&"BBB".to_owned()), "{asked:?}");
+    for run in [next.run, last.run] {
+        assert!(tasks_about(&world, run, "AAA").await > 0);
+        assert_eq!(tasks_about(&world, run, "BBB").await, 0);
+    }
+    let active = "select count(*) from symbol_universe where symbol = 'BBB' and active";
+    assert_eq!(world.count(active).await, 0);
+    // Its lots keep their last close: of two sessions ago, then of seven, and the reason stands beside it.
+    assert_eq!(
+        qualities(&world, "2016-12-22").await,
+        ["AAA close", "BBB stale"]
+    );
+    assert_eq!(
+        qualities(&world, "2016-12-30").await,
+        ["AAA close", "BBB carried"]
+    );
+    let (_, show) = world.command(&["show", "book"]).await;
+    assert_eq!(
+        at(&show, "/completeness/missing/BBB"),
+        "inactive: no provider is asked for it; carried at its close of 2016-12-20"
+    );
+
+    let (code, told) = order("activate", "BBB", "listed again").await;
+    assert_eq!(
+        (code, &told["changed"], &told["from_date"]),
+        (0, &json!(true), &json!("2016-12-21"))
+    );
+    let (code, told) = order("activate", "BBB", "twice").await;
+    assert_eq!((code, &told["changed"]), (0, &json!(false)));
+    world.run(&request(on("2016-12-22"))).await;
+    assert_eq!(
+        qualities(&world, "2016-12-22").await,
+        ["AAA close", "BBB close"]
+    );
+    let audited = "select action || ' ' || target || ': ' || reason from audit where target like 'symbol %' order by 1";
+    assert_eq!(
+        world.texts(audited).await,
+        [
+            "activate symbol BBB: listed again",
+            "deactivate symbol BBB: delisted"
+        ]
+    );
+    let versions = "select count(distinct version) from input_change
+                    where owner = 'BBB' and from_date = '2016-12-21' and reason in ('activate', 'deactivate')";
+    assert_eq!(world.count(versions).await, 2);
+
+    // What everybody's numbers rest on stays, and so does what nobody knows.
+    let (code, refused) = order("deactivate", "MTUM", "of no use").await;
+    assert_eq!(code, 2);
+    assert!(refused.to_string().contains("Momentum"), "{refused}");
+    let (code, _) = order("deactivate", "ZZZ", "of no use").await;
+    assert_eq!(code, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -57,6 +57,7 @@ impl Seed {
             owner: "bench".to_owned(),
             currency: "USD".to_owned(),
             update: false,
+            empty: false,
             dry_run: false,
             run: false,
         };

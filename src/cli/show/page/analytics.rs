@@ -92,7 +92,7 @@ pub(super) fn risk(page: &mut String, report: &Report) {
     section(page, "Risk", &text);
 }
 
-fn flags(text: &mut String, flags: &[String]) {
+pub(super) fn flags(text: &mut String, flags: &[String]) {
     if !flags.is_empty() {
         let _ = writeln!(text, "note: {}", flags.join(", ").replace('_', " "));
     }
@@ -126,15 +126,20 @@ pub(super) fn volatility(page: &mut String, report: &Report) {
     ]);
     let mut text = table(&[left(""), right(""), left("")], rows);
     flags(&mut text, &row.flags);
-    let _ = write!(text, "{} returns", row.n);
-    if row.filled > 0 {
-        let _ = write!(text, ", {} holes filled", row.filled);
-    }
-    if row.dropped > 0 {
-        let _ = write!(text, ", {} sessions left out", row.dropped);
-    }
-    text.push('\n');
+    let _ = writeln!(text, "{} returns{}", row.n, holes(row.filled, row.dropped));
     section(page, "Volatility of the return series", &text);
+}
+
+/// What a series lacked: holes that were filled, and sessions left out.
+pub(super) fn holes(filled: i32, dropped: i32) -> String {
+    let mut text = String::new();
+    if filled > 0 {
+        let _ = write!(text, ", {filled} holes filled");
+    }
+    if dropped > 0 {
+        let _ = write!(text, ", {dropped} sessions left out");
+    }
+    text
 }
 
 pub(super) fn correlation(page: &mut String, report: &Report) {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::analytics::probability;
-use super::section;
+use super::analytics::{flags, holes, probability};
+use super::{coverage, section};
 use crate::cli::text::{left, money, number, or_dash, percent, right, table};
 use crate::store::reports::{Report, ValueAtRisk};
 
@@ -73,6 +73,20 @@ pub(super) fn value_at_risk(page: &mut String, report: &Report) {
         right("ES 99 %"),
     ];
     let mut text = table(&columns, rows);
+    flags(&mut text, &first.flags);
+    if let (Some(n), Some(windows)) = (first.n, first.windows) {
+        let lacks = holes(
+            first.filled.unwrap_or_default(),
+            first.dropped.unwrap_or_default(),
+        );
+        let _ = writeln!(
+            text,
+            "{n} returns with {windows} runs of 10 sessions{lacks}"
+        );
+    }
+    if let Some(why) = first.reasons.get("historical_10") {
+        let _ = writeln!(text, "no historical estimate of 10 sessions: {why}");
+    }
     for row in all {
         let _ = writeln!(text, "{}", backtest(row));
     }
@@ -113,6 +127,7 @@ pub(super) fn replays(page: &mut String, report: &Report) {
             or_dash(row.pnl, money),
             or_dash(row.fraction, percent),
             or_dash(row.floored, money),
+            or_dash(row.coverage, coverage),
             note,
         ]
     });
@@ -122,6 +137,7 @@ pub(super) fn replays(page: &mut String, report: &Report) {
         right("P&L"),
         right("of NAV"),
         right("floored"),
+        right("coverage"),
         left(""),
     ];
     section(page, "Historical replay", &table(&columns, rows));
@@ -144,6 +160,7 @@ pub(super) fn reverse(page: &mut String, report: &Report) {
             or_dash(row.pnl, money),
             or_dash(row.floored, money),
             or_dash(row.tail_p, probability),
+            or_dash(row.coverage, coverage),
             note,
         ]
     });
@@ -152,6 +169,7 @@ pub(super) fn reverse(page: &mut String, report: &Report) {
         right("P&L"),
         right("floored"),
         right("plausibility"),
+        right("coverage"),
         left("most plausible move"),
     ];
     section(page, "Reverse stress", &table(&columns, rows));

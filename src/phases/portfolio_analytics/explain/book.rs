@@ -3,14 +3,14 @@
 use rust_decimal::Decimal;
 use serde_json::json;
 
-use super::fields::{Field, amount, field, statistic};
+use super::fields::{Field, amount, counted, field, statistic};
 use super::{Explained, Line, Metric, Number, Refusal, Sources, line, money, told};
 use crate::domain::{LedgerDay, money as crossing};
 use crate::phases::portfolio_analytics::book::{ConcentrationRow, concentration};
 use crate::store::reports::Concentration;
 
-pub(super) const LEDGER: &str =
-    "positions, cash_flows, manual_marks, market_data_cache, corporate_actions";
+pub(super) const LEDGER: &str = "positions, cash_flows, manual_marks, market_data_cache, corporate_actions; options without a price of \
+                                 their own: profile_versions, definition_sets";
 
 pub(super) const NAV: Metric = Metric {
     name: "nav",
@@ -34,12 +34,14 @@ pub(super) const PNL_DAY: Metric = Metric {
     told: told::pnl_day,
 };
 
+const EXPOSURES: &str = "position_values; options: positions, market_data_cache, corporate_actions, profile_versions, definition_sets";
+
 pub(super) const HHI: Metric = Metric {
     name: "hhi",
     argument: None,
     about: "concentration by instrument",
     formula: "10,000 × Σ share², share = (long + |short|) / gross",
-    source: "position_values",
+    source: EXPOSURES,
     unit: "0 to 10,000",
     explain: |sources, _| concentrated(sources, "hhi"),
     told: |report, _| told::concentrated(report, &HHI, "hhi"),
@@ -50,7 +52,7 @@ pub(super) const CONCENTRATION: Metric = Metric {
     argument: Some("NUMBER"),
     about: "another number of the concentration",
     formula: "share = (long + |short|) / gross, by instrument",
-    source: "position_values",
+    source: EXPOSURES,
     unit: "a fraction of gross",
     explain: concentrated,
     told: |report, name| told::concentrated(report, &CONCENTRATION, name),
@@ -160,6 +162,13 @@ pub(super) const OF_CONCENTRATION: &[Field<Concentration, ConcentrationRow>] = &
         unit: "currency of the portfolio",
         stored: |row| amount(row.gross),
         made: |row| amount(row.0),
+    },
+    Field {
+        name: "instruments",
+        formula: "number of instruments with a long or a short side",
+        unit: "instruments",
+        stored: |row| counted(row.instruments),
+        made: |row| counted(row.5),
     },
 ];
 

@@ -13,7 +13,7 @@ use crate::store::reports::{Correlation, Report};
 pub(super) const CORRELATION: Metric = Metric {
     name: "correlation",
     argument: Some("SYMBOL,SYMBOL"),
-    about: "correlation of two instruments",
+    about: "correlation of two instruments; with :low_95, :high_95 or :n another number of the pair",
     formula: "Σ (x − mean x)(y − mean y) / √(Σ (x − mean x)² × Σ (y − mean y)²), pairwise complete",
     source: "market_data_cache, corporate_actions",
     unit: "−1 to 1",
@@ -21,12 +21,62 @@ pub(super) const CORRELATION: Metric = Metric {
     told: told::correlation,
 };
 
+/// A number of a pair, as it is stored and as it is made at a place of the triangle.
+pub(super) struct OfPair {
+    name: &'static str,
+    pub(super) formula: &'static str,
+    pub(super) unit: &'static str,
+    stored: fn(&Correlation, usize) -> Option<f64>,
+    made: fn(&CorrelationRow, usize) -> Option<f64>,
+}
+
+impl OfPair {
+    /// What is stored; nothing is said of a pair without a correlation.
+    pub(super) fn stored(&self, row: &Correlation, at: usize) -> Result<f64, Refusal> {
+        let known = row.upper.get(at).copied().flatten();
+        let value = known.and_then(|_| (self.stored)(row, at));
+        let why = "fewer than 60 common returns, or one of the two does not move";
+        value.ok_or_else(|| Refusal::NotStored(why.to_owned()))
+    }
+}
+
+const OF_PAIR: &[OfPair] = &[
+    OfPair {
+        name: "correlation",
+        formula: CORRELATION.formula,
+        unit: CORRELATION.unit,
+        stored: |row, at| row.upper[at],
+        made: |row, at| row.correlations[at],
+    },
+    OfPair {
+        name: "low_95",
+        formula: "tanh(atanh ρ − 1.96 / √(n − 3)), the lower end of Fisher's interval",
+        unit: CORRELATION.unit,
+        stored: |row, at| row.low[at],
+        made: |row, at| row.lower[at],
+    },
+    OfPair {
+        name: "high_95",
+        formula: "tanh(atanh ρ + 1.96 / √(n − 3)), the upper end of Fisher's interval",
+        unit: CORRELATION.unit,
+        stored: |row, at| row.high[at],
+        made: |row, at| row.upper[at],
+    },
+    OfPair {
+        name: "n",
+        formula: "number of sessions on which both have a return",
+        unit: "returns",
+        stored: |row, at| row.n.get(at).copied().map(f64::from),
+        made: |row, at| row.n.get(at).copied().map(f64::from),
+    },
+];
+
 pub(super) const AVERAGE: Metric = Metric {
     name: "mean_correlation",
     argument: None,
     about: "mean of all pairs",
     formula: "Σ |weight × weight'| × ρ / Σ |weight × weight'| over the pairs with a correlation",
-    source: CORRELATION.source,
+    source: WEIGHTED,
     unit: CORRELATION.unit,
     explain: |sources, _| of_matrix(sources, &AVERAGE, |row| row.average, |row| row.average),
     told: |report, _| told_of_matrix(report, &AVERAGE, |row| row.average),
@@ -49,6 +99,8 @@ pub(super) const SHRINKAGE: Metric = Metric {
     },
     told: |report, _| told_of_matrix(report, &SHRINKAGE, |row| row.shrinkage),
 };
+
+const WEIGHTED: &str = "market_data_cache, corporate_actions, position_values; options: positions, profile_versions, definition_sets";
 
 /// A number of the whole matrix.
 fn of_matrix(
@@ -120,24 +172,25 @@ pub(super) fn place(size: usize, i: usize, j: usize) -> usize {
     i * size - i * (i + 1) / 2 + (j - i - 1)
 }
 
-pub(super) fn at(symbols: &[String], argument: &str) -> Option<(usize, usize)> {
-    let (a, b) = argument.split_once(',')?;
+/// The pair that is meant, in whatever order, and the number of it.
+pub(super) fn meant(symbols: &[String], argument: &str) -> Option<(usize, usize, &'static OfPair)> {
+    let usual = OF_PAIR[0].name;
+    let (pair, of) = argument.split_once(':').unwrap_or((argument, usual));
+    let of = OF_PAIR.iter().find(|one| one.name == of)?;
+    let (a, b) = pair.split_once(',')?;
     let find = |name: &str| symbols.iter().position(|symbol| symbol == name.trim());
     let (a, b) = (find(a)?, find(b)?);
-    (a != b).then_some((a, b))
+    (a != b).then_some((a, b, of))
 }
 
 fn pair(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
     let Some(stored) = &sources.report.correlation else {
         return Err(sources.not_stored("correlation"));
     };
-    let Some((a, b)) = at(&stored.symbols, argument) else {
+    let Some((a, b, of)) = meant(&stored.symbols, argument) else {
         return Err(Refusal::Argument(pairs(stored)));
     };
-    let Some(value) = stored.upper[place(stored.symbols.len(), a, b)] else {
-        let why = "fewer than 60 common returns, or one of the two does not move";
-        return Err(Refusal::NotStored(why.to_owned()));
-    };
+    let value = of.stored(stored, place(stored.symbols.len(), a, b))?;
     let refuse = |why: String| Refusal::NotMade(why);
     let (row, outcome) = correlation(&sources.view, sources.loaded);
     let row = row.ok_or_else(|| refuse(outcome.reason().unwrap_or("no matrix").to_owned()))?;
@@ -146,7 +199,7 @@ fn pair(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
     let (Some(i), Some(j)) = (find(names[0]), find(names[1])) else {
         return Err(refuse("one of the two is not priced any more".to_owned()));
     };
-    let computed = row.correlations[place(row.symbols.len(), i, j)];
+    let computed = (of.made)(&row, place(row.symbols.len(), i, j));
     let computed = computed.ok_or_else(|| refuse("too few common returns".to_owned()))?;
     let mut series = Vec::with_capacity(2);
     for name in names {
@@ -177,9 +230,9 @@ fn pair(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
         json!({ "mean": mean, "deviation": (squares / (n - 1.0)).sqrt(), "returns": returns })
     };
     Ok(Explained {
-        formula: CORRELATION.formula,
+        formula: of.formula,
         source: CORRELATION.source,
-        unit: CORRELATION.unit,
+        unit: of.unit,
         window: format!("252 sessions to {}", sources.loaded.as_of),
         n: known.n,
         inputs: vec![
@@ -187,6 +240,7 @@ fn pair(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
             line(names[1].clone(), statistics(&series[1])),
         ],
         steps: vec![
+            line("correlation", known.rho),
             line("95 % interval by Fisher's z, from", known.low),
             line("95 % interval by Fisher's z, to", known.high),
         ],
@@ -195,7 +249,7 @@ fn pair(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
     })
 }
 
-/// Every pair; a book of many names has too many to read, but each is one that works.
+/// Every pair, then their other numbers; a book of many names has too many to read, but each is one that works.
 pub(super) fn pairs(row: &Correlation) -> Vec<String> {
     let symbols = row.symbols.iter().enumerate();
     let of = |(i, a): (usize, &String)| {
@@ -203,7 +257,13 @@ pub(super) fn pairs(row: &Correlation) -> Vec<String> {
         let rest = row.symbols[i + 1..].iter();
         rest.map(move |b| format!("{a},{b}")).collect::<Vec<_>>()
     };
-    symbols.flat_map(of).collect()
+    let known: Vec<String> = symbols.flat_map(of).collect();
+    let others = known.iter().flat_map(|pair| {
+        let numbers = OF_PAIR[1..].iter();
+        numbers.map(move |one| format!("{pair}:{}", one.name))
+    });
+    let others: Vec<String> = others.collect();
+    known.into_iter().chain(others).collect()
 }
 
 #[cfg(test)]
@@ -220,10 +280,11 @@ mod tests {
             }
         }
         let symbols = ["A", "B"].map(String::from);
-        assert_eq!(at(&symbols, "B, A"), Some((1, 0)));
-        assert_eq!(
-            (at(&symbols, "A"), at(&symbols, "A,A"), at(&symbols, "A,C")),
-            (None, None, None)
-        );
+        let found = |argument| meant(&symbols, argument).map(|(a, b, of)| (a, b, of.name));
+        assert_eq!(found("B, A"), Some((1, 0, "correlation")));
+        assert_eq!(found("A,B:low_95"), Some((0, 1, "low_95")));
+        for wrong in ["A", "A,A", "A,C", "A,B:luck"] {
+            assert_eq!(found(wrong), None, "{wrong}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::factors::COVERAGE;
 use super::fields::{Field, amount, field, names, statistic};
 use super::{Explained, Line, Metric, Number, Refusal, Sources, Told, line, money};
 use crate::phases::portfolio_analytics::replay::{Way, replays, ways};
@@ -12,9 +13,10 @@ use crate::store::reports::{Replay, Report, Reverse};
 pub(super) const REPLAY: Metric = Metric {
     name: "replay",
     argument: Some("CRISIS"),
-    about: "profit or loss of today's book in a crisis of the past; with :pnl the amount",
+    about: "profit or loss of today's book in a crisis of the past; with :pnl, :floored or :coverage another number of it",
     formula: FRACTION,
-    source: "replay_paths, position_values, symbol_factor_exposures, factor_covariance",
+    source: "replay_paths, position_values, portfolio_snapshots; without a path of its own symbol_factor_exposures, factor_covariance, \
+             factor_definitions; options: positions, market_data_cache, corporate_actions, profile_versions, definition_sets",
     unit: "a fraction of NAV, a loss is negative",
     explain: replay,
     told: replay_told,
@@ -23,9 +25,11 @@ pub(super) const REPLAY: Metric = Metric {
 pub(super) const REVERSE: Metric = Metric {
     name: "reverse_stress",
     argument: Some("PERCENT"),
-    about: "how far out the most plausible move is that loses so much of NAV; with :tail_p or :FACTOR another number of it",
+    about: "how far out the most plausible move is that loses so much of NAV; with :tail_p, :pnl, :floored, :coverage or \
+            :FACTOR another number of it",
     formula: DISTANCE,
-    source: "factor_covariance, symbol_factor_exposures, position_values",
+    source: "factor_covariance, symbol_factor_exposures, position_values, portfolio_snapshots; options: positions, market_data_cache, \
+             corporate_actions, profile_versions, definition_sets",
     unit: "annual standard deviations",
     explain: reverse_stress,
     told: reverse_told,
@@ -49,6 +53,20 @@ const OF_REPLAY: &[Field<Replay, ReplayRow>] = &[
         unit: "currency of the portfolio, a loss is negative",
         stored: |row| amount(row.pnl),
         made: |row| amount(row.pnl),
+    },
+    Field {
+        name: "floored",
+        formula: "Σ stock × (max(Σ beta × factor move, −1) − Σ beta × factor move) over the symbols that move by their betas",
+        unit: "currency of the portfolio",
+        stored: |row| amount(row.floored),
+        made: |row| amount(row.floored),
+    },
+    Field {
+        name: "coverage",
+        formula: "gross of what has a way through the window / gross",
+        unit: "a fraction of gross",
+        stored: |row| statistic(row.coverage),
+        made: |row| statistic(row.coverage),
     },
 ];
 
@@ -136,10 +154,48 @@ fn replay_told(report: &Report, argument: &str) -> Result<Told, Refusal> {
     })
 }
 
+/// Numbers of a reverse stress beside the moves of the proxies.
+const OF_REVERSE: &[Field<Reverse, ReverseRow>] = &[
+    Field {
+        name: "distance",
+        formula: DISTANCE,
+        unit: REVERSE.unit,
+        stored: |row| statistic(row.mahalanobis),
+        made: |row| statistic(row.distance),
+    },
+    Field {
+        name: "tail_p",
+        formula: "P(χ² of one degree of freedom > distance²)",
+        unit: "a probability",
+        stored: |row| statistic(row.tail_p),
+        made: |row| statistic(row.tail),
+    },
+    Field {
+        name: "pnl",
+        formula: "−loss × NAV, which the move was sought for",
+        unit: "currency of the portfolio, a loss is negative",
+        stored: |row| amount(row.pnl),
+        made: |row| amount(row.pnl),
+    },
+    Field {
+        name: "floored",
+        formula: "Σ stock × (max(Σ beta × factor move, −1) − Σ beta × factor move) in the move that was found",
+        unit: "currency of the portfolio",
+        stored: |row| amount(row.floored),
+        made: |row| amount(row.floored),
+    },
+    Field {
+        name: "coverage",
+        formula: COVERAGE,
+        unit: "a fraction of gross",
+        stored: |row| statistic(row.coverage),
+        made: |row| statistic(row.coverage),
+    },
+];
+
 /// What is asked of a reverse stress.
 enum Asked<'a> {
-    Distance,
-    Tail,
+    Of(&'static Field<Reverse, ReverseRow>),
     /// Move of the proxy of a factor.
     Move(&'a str),
 }
@@ -156,20 +212,18 @@ fn asked<'a>(report: &'a Report, argument: &'a str) -> Result<(&'a Reverse, Aske
         return Err(super::not_stored(report, "reverse_stress"));
     }
     let found = rows.iter().find(|row| percent(row.loss) == loss);
-    let known = found.and_then(|row| match of {
-        "distance" => Some((row, Asked::Distance)),
-        "tail_p" => Some((row, Asked::Tail)),
-        factor => row
-            .moves
-            .contains_key(factor)
-            .then_some((row, Asked::Move(factor))),
+    let known = found.and_then(|row| {
+        let mut numbers = OF_REVERSE.iter();
+        let number = numbers.find(|one| one.name == of).map(Asked::Of);
+        let moved = || row.moves.contains_key(of).then_some(Asked::Move(of));
+        Some((row, number.or_else(moved)?))
     });
     known.ok_or_else(|| {
         let each = rows.iter().flat_map(|row| {
-            let own = ["distance", "tail_p"].into_iter().map(str::to_owned);
-            let moves = row.moves.keys().cloned();
-            own.chain(moves)
-                .map(|name| format!("{}:{name}", percent(row.loss)))
+            let loss = percent(row.loss);
+            let moves = row.moves.keys().map(|name| format!("{loss}:{name}"));
+            let own = names(OF_REVERSE, &format!("{loss}:"));
+            own.into_iter().chain(moves.collect::<Vec<_>>())
         });
         Refusal::Argument(each.collect())
     })
@@ -178,44 +232,44 @@ fn asked<'a>(report: &'a Report, argument: &'a str) -> Result<(&'a Reverse, Aske
 impl Asked<'_> {
     fn formula(&self) -> &'static str {
         match self {
-            Self::Distance => DISTANCE,
-            Self::Tail => "P(χ² of one degree of freedom > distance²)",
+            Self::Of(of) => of.formula,
             Self::Move(_) => "the return of the factor's proxy in the move of smallest distance",
         }
     }
 
     fn unit(&self) -> &'static str {
         match self {
-            Self::Distance => REVERSE.unit,
-            Self::Tail => "a probability",
+            Self::Of(of) => of.unit,
             Self::Move(_) => "a return",
         }
     }
 
     fn stored(&self, row: &Reverse) -> Result<Number, Refusal> {
-        let value = match self {
-            Self::Distance => row.mahalanobis,
-            Self::Tail => row.tail_p,
-            Self::Move(factor) => row.moves.get(*factor).copied(),
-        };
-        let none = || {
-            let why = row.reason.clone();
-            Refusal::NotStored(why.unwrap_or_else(|| "not computed".to_owned()))
-        };
-        value.map(Number::Statistic).ok_or_else(none)
+        match self {
+            Self::Of(of) => of.stored(row, row.reason.as_ref()),
+            Self::Move(factor) => {
+                let none = || {
+                    let why = row.reason.clone();
+                    Refusal::NotStored(why.unwrap_or_else(|| "not computed".to_owned()))
+                };
+                let by = row.moves.get(*factor).copied();
+                by.map(Number::Statistic).ok_or_else(none)
+            }
+        }
     }
 
     fn made(&self, row: &ReverseRow) -> Result<Number, Refusal> {
-        let value = match self {
-            Self::Distance => row.distance,
-            Self::Tail => row.tail,
-            Self::Move(factor) => row.moves.get(*factor).and_then(serde_json::Value::as_f64),
-        };
-        let none = || {
-            let why = row.reason.clone();
-            Refusal::NotMade(why.unwrap_or_else(|| "no such move".to_owned()))
-        };
-        value.map(Number::Statistic).ok_or_else(none)
+        if let Some(why) = &row.reason {
+            return Err(Refusal::NotMade(why.clone()));
+        }
+        match self {
+            Self::Of(of) => of.made(row),
+            Self::Move(factor) => {
+                let none = || Refusal::NotMade(format!("{factor} does not move any more"));
+                let by = row.moves.get(*factor).and_then(serde_json::Value::as_f64);
+                by.map(Number::Statistic).ok_or_else(none)
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::fields::{Field, amount, field, statistic};
+use super::fields::{Field, amount, counted, field, names, statistic};
 use super::{Explained, Line, Metric, Refusal, Sources, line, money, not_stored, told};
 use crate::phases::portfolio_analytics::risk::{Exposures, exposures};
 use crate::store::portfolio_results::{ContributionRow, FactorRow, RiskRow};
@@ -12,7 +12,7 @@ use crate::store::symbol_results::CovarianceRow;
 pub(super) const BETA: Metric = Metric {
     name: "beta",
     argument: Some("FACTOR"),
-    about: "slope of the portfolio on a factor; with :std_error or :dollar another number of it",
+    about: "slope of the portfolio on a factor; with :std_error, :low_95, :high_95, :dollar or :coverage another number of it",
     formula: "Σ weight × beta, weight = X / NAV, betas of the joint model",
     source: SOURCE,
     unit: "return of the portfolio per return of the factor",
@@ -64,7 +64,8 @@ pub(super) const CONTRIBUTION: Metric = Metric {
     told: told::contribution,
 };
 
-const SOURCE: &str = "position_values, portfolio_snapshots, symbol_factor_exposures, symbol_factor_models, factor_covariance";
+const SOURCE: &str = "position_values, portfolio_snapshots, symbol_factor_exposures, symbol_factor_models, factor_covariance; options: \
+                      positions, market_data_cache, corporate_actions, profile_versions, definition_sets";
 
 fn covariance<'a>(sources: &Sources<'a>) -> Result<&'a CovarianceRow, Refusal> {
     let row = sources.loaded.covariance.as_ref();
@@ -108,7 +109,30 @@ pub(super) const OF_EXPOSURE: &[Field<Factor, FactorRow>] = &[
         stored: |row| amount(row.dollar),
         made: |row| amount(row.dollar),
     },
+    Field {
+        name: "low_95",
+        formula: "beta − 1.96 × std_error",
+        unit: "return of the portfolio per return of the factor",
+        stored: |row| statistic(row.low_95),
+        made: |row| statistic(row.interval.map(|(low, _)| low)),
+    },
+    Field {
+        name: "high_95",
+        formula: "beta + 1.96 × std_error",
+        unit: "return of the portfolio per return of the factor",
+        stored: |row| statistic(row.high_95),
+        made: |row| statistic(row.interval.map(|(_, high)| high)),
+    },
+    Field {
+        name: "coverage",
+        formula: COVERAGE,
+        unit: "a fraction of gross",
+        stored: |row| statistic(row.coverage),
+        made: |row| statistic(row.coverage),
+    },
 ];
+
+pub(super) const COVERAGE: &str = "modelled gross / gross";
 
 /// The exposure that is meant, and the number of it.
 pub(super) fn exposure<'a>(
@@ -120,8 +144,10 @@ pub(super) fn exposure<'a>(
         if report.factors.is_empty() {
             return Err(not_stored(report, "factors"));
         }
-        let names = report.factors.iter().map(|row| row.factor.clone());
-        return Err(Refusal::Argument(names.collect()));
+        let usual = report.factors.iter().map(|row| row.factor.clone());
+        let rows = report.factors.iter();
+        let others = rows.flat_map(|row| names(OF_EXPOSURE, &format!("{}:", row.factor)));
+        return Err(Refusal::Argument(usual.chain(others).collect()));
     };
     Ok((row, field(OF_EXPOSURE, of, &format!("{name}:"))?))
 }
@@ -266,10 +292,17 @@ pub(super) const OF_RISK: &[Field<Risk, RiskRow>] = &[
     },
     Field {
         name: "coverage",
-        formula: "modelled gross / gross",
+        formula: COVERAGE,
         unit: "a fraction of gross",
         stored: |row| statistic(row.coverage),
         made: |row| statistic(row.coverage),
+    },
+    Field {
+        name: "n",
+        formula: "sessions on which every factor has a return",
+        unit: "sessions",
+        stored: |row| counted(row.n),
+        made: |row| counted(row.n),
     },
 ];
 
@@ -368,15 +401,19 @@ pub(super) fn part_of<'a>(
             let rows = report.contributions.iter();
             rows.filter(|row| row.name == own.name).count() == 1
         };
-        let names = report.contributions.iter();
-        let names = names.map(|row| {
+        let rows = report.contributions.iter();
+        let known = rows.map(|row| {
             if alone(row) {
                 row.name.clone()
             } else {
                 full(row)
             }
         });
-        return Err(Refusal::Argument(names.collect()));
+        let known: Vec<String> = known.collect();
+        let others = known.iter();
+        let others = others.flat_map(|name| names(OF_CONTRIBUTION, &format!("{name}:")));
+        let others: Vec<String> = others.collect();
+        return Err(Refusal::Argument(known.into_iter().chain(others).collect()));
     };
     Ok((row, field(OF_CONTRIBUTION, of, &format!("{name}:"))?))
 }

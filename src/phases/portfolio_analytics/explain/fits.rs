@@ -8,7 +8,7 @@ use crate::domain::Symbol;
 use crate::phases::portfolio_analytics::Fits;
 use crate::phases::symbol_factors::WINDOW;
 use crate::store::reports::{Fit, FitSlope, Report};
-use crate::store::symbol_results::{ExposureRow, ModelRow};
+use crate::store::symbol_results::{ExposureRow, FitQuality, ModelRow};
 
 pub(super) const FIT: Metric = Metric {
     name: "fit",
@@ -28,6 +28,41 @@ const OF_FIT: &[Field<Fit, ModelRow>] = &[
         unit: "a return per session",
         stored: |row| statistic(row.alpha),
         made: |row| statistic(row.alpha),
+    },
+    Field {
+        name: "alpha_error",
+        formula: ERROR,
+        unit: "a return per session",
+        stored: |row| statistic(row.quality.alpha_error),
+        made: |row| statistic(row.quality.alpha_error),
+    },
+    Field {
+        name: "alpha_t",
+        formula: "alpha / alpha_error",
+        unit: "a ratio",
+        stored: |row| statistic(row.quality.alpha.t),
+        made: |row| statistic(row.quality.alpha.t),
+    },
+    Field {
+        name: "alpha_p",
+        formula: P,
+        unit: "a p-value, 0 to 1",
+        stored: |row| statistic(row.quality.alpha.p),
+        made: |row| statistic(row.quality.alpha.p),
+    },
+    Field {
+        name: "alpha_low_95",
+        formula: "alpha − t × alpha_error, t the 97.5 % quantile of Student's t with n_eff − edf degrees of freedom",
+        unit: "a return per session",
+        stored: |row| statistic(row.quality.alpha.low()),
+        made: |row| statistic(row.quality.alpha.low()),
+    },
+    Field {
+        name: "alpha_high_95",
+        formula: "alpha + t × alpha_error, t the 97.5 % quantile of Student's t with n_eff − edf degrees of freedom",
+        unit: "a return per session",
+        stored: |row| statistic(row.quality.alpha.high()),
+        made: |row| statistic(row.quality.alpha.high()),
     },
     Field {
         name: "r_squared",
@@ -97,7 +132,7 @@ const OF_SLOPE: &[Field<FitSlope, ExposureRow>] = &[
     },
     Field {
         name: "std_error",
-        formula: "√ of the diagonal of (G + P)⁻¹ NW (G + P)⁻¹, NW Newey and West with 5 lags",
+        formula: ERROR,
         unit: "of the beta",
         stored: |row| statistic(row.std_error),
         made: |row| statistic(row.std_error),
@@ -111,10 +146,24 @@ const OF_SLOPE: &[Field<FitSlope, ExposureRow>] = &[
     },
     Field {
         name: "p",
-        formula: "P(|T| > |t|), Student's t with n_eff − edf degrees of freedom",
+        formula: P,
         unit: "a p-value, 0 to 1",
         stored: |row| statistic(row.inference.p),
         made: |row| statistic(row.inference.p),
+    },
+    Field {
+        name: "low_95",
+        formula: "beta − t × std_error, t the 97.5 % quantile of Student's t with n_eff − edf degrees of freedom",
+        unit: "return of the symbol per return of the factor",
+        stored: |row| statistic(row.inference.low()),
+        made: |row| statistic(row.inference.low()),
+    },
+    Field {
+        name: "high_95",
+        formula: "beta + t × std_error, t the 97.5 % quantile of Student's t with n_eff − edf degrees of freedom",
+        unit: "return of the symbol per return of the factor",
+        stored: |row| statistic(row.inference.high()),
+        made: |row| statistic(row.inference.high()),
     },
     Field {
         name: "vif",
@@ -124,6 +173,9 @@ const OF_SLOPE: &[Field<FitSlope, ExposureRow>] = &[
         made: |row| statistic(row.vif),
     },
 ];
+
+const ERROR: &str = "√ of the diagonal of (G + P)⁻¹ NW (G + P)⁻¹, NW Newey and West with 5 lags";
+const P: &str = "P(|T| > |t|), Student's t with n_eff − edf degrees of freedom";
 
 /// What is asked of a fit.
 enum Asked<'a> {
@@ -226,11 +278,12 @@ fn fitted(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
     let slopes = row.exposures.iter().filter(|one| one.model == "joint");
     let slopes = slopes.map(|one| {
         let value = json!({ "beta": one.beta, "std_error": one.std_error, "t": one.inference.t, "p": one.inference.p,
-                            "vif": one.vif });
+                            "low_95": one.inference.low(), "high_95": one.inference.high(), "vif": one.vif });
         line(format!("factor {}", one.factor), value)
     });
     let mut steps: Vec<Line> = slopes.collect();
     steps.push(line("alpha", row.alpha));
+    steps.push(line("alpha, the rest", intercept(&row.quality)));
     steps.push(line("effective returns, 1 / Σ w²", row.n_eff));
     steps.push(line("effective degrees of freedom", row.edf));
     steps.push(line("R²", row.r_squared));
@@ -248,6 +301,12 @@ fn fitted(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
     })
 }
 
+/// How sure the intercept is.
+fn intercept(quality: &FitQuality) -> serde_json::Value {
+    let of = &quality.alpha;
+    json!({ "std_error": quality.alpha_error, "t": of.t, "p": of.p, "low_95": of.low(), "high_95": of.high() })
+}
+
 /// Of the window of the fit; a session without a return has none.
 fn returns(name: &str, all: &[f64]) -> Line {
     let last = &all[all.len() - WINDOW..];
@@ -262,7 +321,7 @@ fn fit_told(report: &Report, argument: &str) -> Result<Told, Refusal> {
     let (row, asked) = asked(report, argument)?;
     let slopes = row.slopes.iter().map(|(factor, one)| {
         let value = json!({ "beta": one.beta, "std_error": one.std_error, "t": one.inference.t, "p": one.inference.p,
-                            "vif": one.vif });
+                            "low_95": one.inference.low(), "high_95": one.inference.high(), "vif": one.vif });
         line(format!("factor {factor}"), value)
     });
     Ok(Told {
@@ -277,6 +336,7 @@ fn fit_told(report: &Report, argument: &str) -> Result<Told, Refusal> {
         inputs: slopes.collect(),
         steps: vec![
             line("alpha", row.alpha),
+            line("alpha, the rest", intercept(&row.quality)),
             line("effective returns, 1 / Σ w²", row.n_eff),
             line("effective degrees of freedom", row.edf),
             line("R²", row.r_squared),

@@ -1,11 +1,12 @@
 //! Numbers of the ledger: the amounts of a session, and the value of a lot.
 
+use rust_decimal::Decimal;
 use serde_json::json;
 
 use super::book::{LEDGER, today};
 use super::fields::{Field, amount, field, names, statistic};
 use super::{Explained, Line, Metric, Number, Refusal, Sources, Told, line, money};
-use crate::domain::{LedgerDay, LotValue};
+use crate::domain::{LedgerDay, LotValue, money as crossing};
 use crate::store::reports::{Position, Report, Snapshot};
 
 pub(super) const SNAPSHOT: Metric = Metric {
@@ -22,7 +23,7 @@ pub(super) const SNAPSHOT: Metric = Metric {
 pub(super) const LOT: Metric = Metric {
     name: "lot",
     argument: Some("SYMBOL or ID:AMOUNT"),
-    about: "value of a lot",
+    about: "value of a lot, and its part of NAV",
     formula: "value = quantity × price × multiplier; unrealised = value − cost",
     source: LEDGER,
     unit: CURRENCY,
@@ -183,73 +184,110 @@ fn snapshot_told(report: &Report, name: &str) -> Result<Told, Refusal> {
     })
 }
 
-const OF_LOT: &[Field<Position, LotValue>] = &[
+/// A lot, and the net asset value of the book that it is in.
+struct InBook<L> {
+    lot: L,
+    nav: Decimal,
+}
+
+type OfLot = Field<InBook<Position>, InBook<LotValue>>;
+
+const OF_LOT: &[OfLot] = &[
     Field {
         name: "value",
         formula: "quantity × price × multiplier",
         unit: "currency of the portfolio, shorts negative",
-        stored: |lot| amount(lot.market_value),
-        made: |value| amount(value.market_value),
+        stored: |row| amount(row.lot.market_value),
+        made: |row| amount(row.lot.market_value),
     },
     Field {
         name: "unrealised",
         formula: "value − cost",
         unit: SIGNED,
-        stored: |lot| amount(lot.unrealised),
-        made: |value| amount(value.unrealised),
+        stored: |row| amount(row.lot.unrealised),
+        made: |row| amount(row.lot.unrealised),
     },
     Field {
         name: "cost",
         formula: "entry quantity × entry price × multiplier",
         unit: "currency of the portfolio, shorts negative",
-        stored: |lot| amount(lot.cost),
-        made: |value| amount(value.cost),
+        stored: |row| amount(row.lot.cost),
+        made: |row| amount(row.lot.cost),
     },
     Field {
         name: "price",
         formula: "newest close that is not too old; else the model's price of an option; else an old close, else the entry price, \
                   both after splits",
         unit: "currency per share",
-        stored: |lot| amount(lot.price),
-        made: |value| amount(value.price),
+        stored: |row| amount(row.lot.price),
+        made: |row| amount(row.lot.price),
     },
     Field {
         name: "quantity",
         formula: "quantity at entry × Π split ratios since",
         unit: "shares or contracts, shorts negative",
-        stored: |lot| amount(lot.quantity),
-        made: |value| amount(value.quantity),
+        stored: |row| amount(row.lot.quantity),
+        made: |row| amount(row.lot.quantity),
+    },
+    Field {
+        name: "weight",
+        formula: "value / NAV",
+        unit: "a fraction of NAV, shorts negative",
+        stored: |row| statistic(weight(row.lot.market_value, row.nav)),
+        made: |row| statistic(weight(row.lot.market_value, row.nav)),
     },
 ];
 
-/// The lot that is meant: by its id, or by its symbol where it is the only one of it.
-fn find<'a>(
-    report: &'a Report,
-    argument: &str,
-) -> Result<(&'a Position, &'static Field<Position, LotValue>), Refusal> {
+/// A fraction of net asset value, where that is positive.
+fn weight(value: Decimal, nav: Decimal) -> Option<f64> {
+    (nav > Decimal::ZERO).then(|| crossing::to_f64(value) / crossing::to_f64(nav))
+}
+
+/// The lot of an id, or of a symbol where it is the only one of it.
+pub(super) fn lot_of<'a>(report: &'a Report, which: &str) -> Option<&'a Position> {
+    let mut lots = report.positions.iter();
+    lots.find(|lot| {
+        lot.id.to_string() == which || (lot.symbol.as_str() == which && alone(report, lot))
+    })
+}
+
+/// Whether no other lot has its symbol.
+fn alone(report: &Report, lot: &Position) -> bool {
+    let lots = report.positions.iter();
+    lots.filter(|other| other.symbol == lot.symbol).count() == 1
+}
+
+/// What a lot is called where it is asked for.
+pub(super) fn typed(report: &Report, lot: &Position) -> String {
+    if alone(report, lot) {
+        lot.symbol.to_string()
+    } else {
+        lot.id.to_string()
+    }
+}
+
+/// The lot that is meant, and the number of it.
+fn find<'a>(report: &'a Report, argument: &str) -> Result<(&'a Position, &'static OfLot), Refusal> {
     let (which, name) = argument
         .split_once(':')
         .unwrap_or((argument, OF_LOT[0].name));
-    let lots = || report.positions.iter();
-    let by_symbol = |symbol: &str| lots().filter(|lot| lot.symbol.as_str() == symbol).count();
-    let meant = lots().find(|lot| {
-        lot.id.to_string() == which
-            || (lot.symbol.as_str() == which && by_symbol(lot.symbol.as_str()) == 1)
-    });
-    let Some(lot) = meant else {
-        let each = lots().flat_map(|lot| {
-            let alone = by_symbol(lot.symbol.as_str()) == 1;
-            let known = if alone {
-                lot.symbol.to_string()
-            } else {
-                lot.id.to_string()
-            };
-            names(OF_LOT, &format!("{known}:"))
-        });
+    let Some(lot) = lot_of(report, which) else {
+        let lots = report.positions.iter();
+        let each = lots.flat_map(|lot| names(OF_LOT, &format!("{}:", typed(report, lot))));
         return Err(Refusal::Argument(each.collect()));
     };
     Ok((lot, field(OF_LOT, name, &format!("{which}:"))?))
 }
+
+/// A lot as it is stored.
+fn stored_lot(report: &Report, lot: &Position) -> InBook<Position> {
+    InBook {
+        lot: lot.clone(),
+        nav: report.snapshot.nav,
+    }
+}
+
+const NO_WEIGHT: &str = "nonpositive_nav";
 
 fn about(lot: &Position) -> Vec<Line> {
     vec![
@@ -262,13 +300,20 @@ fn about(lot: &Position) -> Vec<Line> {
 
 fn lot(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
     let (lot, field) = find(sources.report, argument)?;
+    let row = stored_lot(sources.report, lot);
+    let value = field.stored(&row, Some(&NO_WEIGHT.to_owned()))?;
     let day = today(sources)?;
     let made = day.positions.iter().find(|(id, _)| *id == lot.id);
     let gone = || Refusal::NotMade("the book has no such lot at this date any more".to_owned());
     let (_, made) = made.ok_or_else(gone)?;
+    let made = InBook {
+        lot: *made,
+        nav: day.nav,
+    };
     let of = OF_LOT
         .iter()
-        .filter_map(|one| Some((one.name, (one.made)(made)?)));
+        .filter_map(|one| Some((one.name, (one.made)(&made)?)));
+    let of = of.chain([("NAV", Number::Money(day.nav))]);
     Ok(Explained {
         formula: field.formula,
         source: LOT.source,
@@ -277,16 +322,19 @@ fn lot(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
         n: 1,
         inputs: about(lot),
         steps: of.map(|(name, value)| line(name, crossed(value))).collect(),
-        computed: field.made(made)?,
-        stored: field.stored(lot, None)?,
+        computed: field.made(&made)?,
+        stored: value,
     })
 }
 
 fn lot_told(report: &Report, argument: &str) -> Result<Told, Refusal> {
     let (lot, field) = find(report, argument)?;
+    let row = stored_lot(report, lot);
+    let value = field.stored(&row, Some(&NO_WEIGHT.to_owned()))?;
     let of = OF_LOT
         .iter()
-        .filter_map(|one| Some((one.name, (one.stored)(lot)?)));
+        .filter_map(|one| Some((one.name, (one.stored)(&row)?)));
+    let of = of.chain([("NAV", Number::Money(row.nav))]);
     Ok(Told {
         formula: field.formula,
         source: LOT.source,
@@ -295,6 +343,6 @@ fn lot_told(report: &Report, argument: &str) -> Result<Told, Refusal> {
         n: Some(1),
         inputs: about(lot),
         steps: of.map(|(name, value)| line(name, crossed(value))).collect(),
-        value: field.stored(lot, None)?,
+        value,
     })
 }

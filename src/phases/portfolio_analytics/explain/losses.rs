@@ -2,8 +2,10 @@
 
 use serde_json::json;
 
-use super::fields::{Field, counted, field, names, statistic};
-use super::{Explained, Metric, Number, Refusal, Sources, Told, line, money, not_stored, told};
+use super::factors::COVERAGE;
+use super::fields::{Field, amount, counted, field, names, statistic};
+use super::{Explained, Metric, Number, Refusal, Sources, Told, line, money, not_stored};
+use super::{told, volatility};
 use crate::phases::portfolio_analytics::contracts::Contract;
 use crate::phases::portfolio_analytics::losses::value_at_risk;
 use crate::phases::portfolio_analytics::volatility::return_series;
@@ -15,7 +17,7 @@ pub(super) const VALUE_AT_RISK: Metric = Metric {
     argument: Some("CONFIDENCE:METHOD"),
     about: "loss that is exceeded once in twenty or a hundred times",
     formula: "historical: −q, q the quantile of type 7; parametric: z × √(Σ r² / n × sessions), mean zero",
-    source: RETURNS,
+    source: volatility::SOURCE,
     unit: LOSS,
     explain: |sources, argument| loss(sources, argument, 0),
     told: |report, argument| told::loss(report, argument, 0),
@@ -26,10 +28,21 @@ pub(super) const EXPECTED_SHORTFALL: Metric = Metric {
     argument: Some("CONFIDENCE:METHOD"),
     about: "mean loss beyond the value at risk",
     formula: "historical: −mean(r | r ≤ q), q the quantile of type 7; parametric: φ(z) / tail × √(Σ r² / n × sessions), mean zero",
-    source: RETURNS,
+    source: volatility::SOURCE,
     unit: LOSS,
     explain: |sources, argument| loss(sources, argument, 1),
     told: |report, argument| told::loss(report, argument, 1),
+};
+
+pub(super) const SAMPLE: Metric = Metric {
+    name: "value_at_risk_sample",
+    argument: Some("CONFIDENCE:NUMBER"),
+    about: "the returns that value at risk is estimated from, and how they were come by",
+    formula: volatility::RETURN_SERIES.formula,
+    source: volatility::SOURCE,
+    unit: "a count",
+    explain: sampled,
+    told: sampled_told,
 };
 
 pub(super) const BACKTEST: Metric = Metric {
@@ -37,7 +50,7 @@ pub(super) const BACKTEST: Metric = Metric {
     argument: Some("CONFIDENCE:NUMBER"),
     about: "how often the historical value at risk was exceeded, and the tests of it",
     formula: "Kupiec (1995), Christoffersen (1998): likelihood ratios of the exceptions",
-    source: RETURNS,
+    source: volatility::SOURCE,
     unit: "a count, a likelihood ratio, or its p-value",
     explain: tested,
     told: tested_told,
@@ -45,16 +58,15 @@ pub(super) const BACKTEST: Metric = Metric {
 
 pub(super) const OPTION: Metric = Metric {
     name: "option",
-    argument: Some("CONTRACT:GREEK"),
-    about: "price and Greeks of a contract",
+    argument: Some("CONTRACT:NUMBER"),
+    about: "price and Greeks of a contract, its market and what it counts for",
     formula: "Black–Scholes–Merton; volatility implied by the contract's price, else the underlying's of 63 sessions",
-    source: "positions, market_data_cache, profile_versions",
+    source: "positions, position_values, market_data_cache, corporate_actions, profile_versions, definition_sets",
     unit: "currency, or per what the Greek is a change of",
     explain: option,
     told: told::option,
 };
 
-const RETURNS: &str = "position_values, portfolio_snapshots, market_data_cache, corporate_actions, symbol_factor_exposures";
 const LOSS: &str = "a fraction of NAV, a loss is positive";
 
 pub(super) const METHODS: [&str; 4] = [
@@ -69,7 +81,7 @@ pub(super) const CONFIDENCES: [(&str, f64); 2] = [("95", 0.95), ("99", 0.99)];
 pub(super) fn formula(method: &str, shortfall: bool) -> &'static str {
     match (method.starts_with("historical"), shortfall) {
         (true, false) => {
-            "−q of the returns, q the quantile of type 7; 10 sessions are overlapping and compounded"
+            "−q of the returns, q the quantile of type 7; 10 sessions are consecutive, overlapping and compounded"
         }
         (true, true) => "−mean(r | r ≤ q), q the quantile of type 7",
         (false, false) => "z × √(Σ r² / n × sessions), mean zero",
@@ -102,10 +114,9 @@ fn loss(sources: &Sources<'_>, argument: &str, of: usize) -> Result<Explained, R
     };
     let value = stored.estimates.get(method).and_then(|pair| pair[of]);
     let Some(value) = value else {
-        let why = stored.reason.clone();
-        return Err(Refusal::NotStored(
-            why.unwrap_or_else(|| "not computed".to_owned()),
-        ));
+        let why = stored.reasons.get(method).or(stored.reason.as_ref());
+        let why = why.map_or_else(|| "not computed".to_owned(), Clone::clone);
+        return Err(Refusal::NotStored(why));
     };
     let series = return_series(&sources.view, sources.loaded);
     let (made, outcome) = value_at_risk(&sources.view, &series);
@@ -115,15 +126,16 @@ fn loss(sources: &Sources<'_>, argument: &str, of: usize) -> Result<Explained, R
         return Err(Refusal::NotMade(why.to_owned()));
     };
     let n = row.n.and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
-    let returns = series.map_err(Refusal::NotMade)?.returns;
-    let last = returns[returns.len().saturating_sub(n)..].to_vec();
-    let mut sorted = last.clone();
+    let series = series.map_err(Refusal::NotMade)?;
+    let mut sorted = series.returns[series.returns.len().saturating_sub(n)..].to_vec();
     sorted.sort_by(f64::total_cmp);
     let mut steps = vec![
         line("worst returns", sorted[..sorted.len().min(15)].to_vec()),
         line("value at risk", pair[0]),
         line("expected shortfall", pair[1]),
         line("coverage, modelled gross over gross", row.coverage),
+        line("holes filled by the factor model", series.filled),
+        line("sessions left out", series.dropped),
     ];
     if let Some(test) = &row.backtest {
         let value = json!({ "sessions": test.sessions, "exceptions": test.exceptions, "expected": test.expected,
@@ -132,18 +144,132 @@ fn loss(sources: &Sources<'_>, argument: &str, of: usize) -> Result<Explained, R
     }
     Ok(Explained {
         formula: formula(method, of == 1),
-        source: RETURNS,
+        source: volatility::SOURCE,
         unit: LOSS,
         window: format!("the last {n} returns to {}", sources.loaded.as_of),
         n,
-        inputs: vec![line("returns, Σ weight × return", last)],
+        inputs: volatility::inputs(sources, &series, n),
         steps,
         computed: Number::Statistic(pair[of]),
         stored: Number::Statistic(value),
     })
 }
 
+const OF_SAMPLE: &[Field<ValueAtRisk, ValueAtRiskRow>] = &[
+    Field {
+        name: "n",
+        formula: "returns looked at: the last 252, or all there are where these are fewer",
+        unit: "returns",
+        stored: |row| counted(row.n),
+        made: |row| counted(row.n),
+    },
+    Field {
+        name: "windows",
+        formula: "number of runs of ten consecutive sessions among them",
+        unit: "runs",
+        stored: |row| counted(row.windows),
+        made: |row| counted(row.windows),
+    },
+    Field {
+        name: "filled",
+        formula: "number of missing returns of the series that alpha + Σ beta × factor move stands for",
+        unit: "returns of underlyings",
+        stored: |row| counted(row.filled),
+        made: |row| counted(row.filled),
+    },
+    Field {
+        name: "dropped",
+        formula: "number of sessions left out of the series for a missing return that nothing could stand for",
+        unit: "sessions",
+        stored: |row| counted(row.dropped),
+        made: |row| counted(row.dropped),
+    },
+    Field {
+        name: "coverage",
+        formula: COVERAGE,
+        unit: "a fraction of gross",
+        stored: |row| statistic(row.coverage),
+        made: |row| statistic(row.coverage),
+    },
+];
+
+/// The row that is meant, and the number of its sample.
+fn sample<'a>(
+    report: &'a Report,
+    argument: &str,
+) -> Result<(&'a ValueAtRisk, &'static Field<ValueAtRisk, ValueAtRiskRow>), Refusal> {
+    let usual = OF_SAMPLE[0].name;
+    let (confidence, of) = argument.split_once(':').unwrap_or((argument, usual));
+    let level = CONFIDENCES.iter().find(|(text, _)| *text == confidence);
+    let Some((_, level)) = level else {
+        let each = CONFIDENCES
+            .iter()
+            .flat_map(|(text, _)| names(OF_SAMPLE, &format!("{text}:")));
+        return Err(Refusal::Argument(each.collect()));
+    };
+    let of = field(OF_SAMPLE, of, &format!("{confidence}:"))?;
+    let mut rows = report.losses.value_at_risk.iter();
+    let row = rows.find(|row| (row.confidence - level).abs() < 1e-9);
+    Ok((row.ok_or_else(|| not_stored(report, "value_at_risk"))?, of))
+}
+
+fn sampled(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
+    let (stored, of) = sample(sources.report, argument)?;
+    let value = of.stored(stored, stored.reason.as_ref())?;
+    let series = return_series(&sources.view, sources.loaded);
+    let (made, outcome) = value_at_risk(&sources.view, &series);
+    let mut rows = made.iter();
+    let row = rows.find(|row| row.confidence.to_bits() == stored.confidence.to_bits());
+    let gone = || Refusal::NotMade(outcome.reason().unwrap_or("too few returns").to_owned());
+    let row = row.ok_or_else(gone)?;
+    let series = series.map_err(Refusal::NotMade)?;
+    let n = row.n.and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+    let numbers = OF_SAMPLE.iter();
+    let numbers = numbers.filter_map(|one| match (one.made)(row)? {
+        Number::Statistic(value) => Some(line(one.name, value)),
+        Number::Money(value) => Some(line(one.name, money(value))),
+    });
+    Ok(Explained {
+        formula: of.formula,
+        source: SAMPLE.source,
+        unit: of.unit,
+        window: format!("the last {n} returns to {}", sources.loaded.as_of),
+        n,
+        inputs: volatility::inputs(sources, &series, n),
+        steps: numbers.collect(),
+        computed: of.made(row)?,
+        stored: value,
+    })
+}
+
+fn sampled_told(report: &Report, argument: &str) -> Result<Told, Refusal> {
+    let (row, of) = sample(report, argument)?;
+    let numbers = OF_SAMPLE.iter();
+    let numbers = numbers.filter_map(|one| match (one.stored)(row)? {
+        Number::Statistic(value) => Some(line(one.name, value)),
+        Number::Money(value) => Some(line(one.name, money(value))),
+    });
+    let n = row.n.unwrap_or_default();
+    Ok(Told {
+        formula: of.formula,
+        source: SAMPLE.source,
+        unit: of.unit,
+        window: format!("the last {n} returns to {}", report.published.as_of),
+        n: usize::try_from(n).ok(),
+        inputs: told::book_of(report),
+        steps: numbers.collect(),
+        value: of.stored(row, row.reason.as_ref())?,
+    })
+}
+
 const OF_BACKTEST: &[Field<ValueAtRisk, BacktestRow>] = &[
+    Field {
+        name: "sessions",
+        formula: "returns with 252 returns before them",
+        unit: "sessions",
+        stored: |row| counted(row.sessions),
+        made: |row| counted(row.sessions),
+    },
     Field {
         name: "exceptions",
         formula: "number of sessions whose return is below −VaR of the 252 returns before",
@@ -210,8 +336,7 @@ fn backtest<'a>(
     report: &'a Report,
     argument: &str,
 ) -> Result<(&'a ValueAtRisk, &'static Field<ValueAtRisk, BacktestRow>), Refusal> {
-    let usual = OF_BACKTEST[0].name;
-    let (confidence, of) = argument.split_once(':').unwrap_or((argument, usual));
+    let (confidence, of) = argument.split_once(':').unwrap_or((argument, "exceptions"));
     let level = CONFIDENCES.iter().find(|(text, _)| *text == confidence);
     let Some((_, level)) = level else {
         let each = CONFIDENCES
@@ -240,7 +365,7 @@ fn tested(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
         let why = outcome.reason().unwrap_or("too few returns");
         return Err(Refusal::NotMade(why.to_owned()));
     };
-    let returns = series.map_err(Refusal::NotMade)?.returns;
+    let series = series.map_err(Refusal::NotMade)?;
     let numbers = OF_BACKTEST.iter();
     let numbers = numbers.filter_map(|one| match (one.made)(test)? {
         Number::Statistic(value) => Some(line(one.name, value)),
@@ -249,14 +374,14 @@ fn tested(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
     let n = usize::try_from(test.sessions).unwrap_or(0);
     Ok(Explained {
         formula: of.formula,
-        source: RETURNS,
+        source: volatility::SOURCE,
         unit: of.unit,
         window: format!(
             "the last {n} returns to {}, each against the 252 before",
             sources.loaded.as_of
         ),
         n,
-        inputs: vec![line("returns, Σ weight × return", returns)],
+        inputs: volatility::inputs(sources, &series, series.returns.len()),
         steps: numbers.collect(),
         computed: of.made(test)?,
         stored: value,
@@ -274,89 +399,143 @@ fn tested_told(report: &Report, argument: &str) -> Result<Told, Refusal> {
     let n = row.sessions.unwrap_or_default();
     Ok(Told {
         formula: of.formula,
-        source: RETURNS,
+        source: volatility::SOURCE,
         unit: of.unit,
         window: format!(
             "the last {n} returns to {}, each against the 252 before",
             report.published.as_of
         ),
         n: usize::try_from(n).ok(),
-        inputs: vec![line("confidence", row.confidence)],
+        inputs: told::book_of(report),
         steps: numbers.collect(),
         value,
     })
 }
 
-pub(super) const GREEKS: [&str; 7] = [
-    "price",
-    "delta",
-    "gamma",
-    "vega",
-    "theta",
-    "rho",
-    "volatility",
+/// Numbers of a contract.
+pub(super) const OF_OPTION: &[Field<Stored, OptionRow>] = &[
+    Field {
+        name: "price",
+        formula: "Black–Scholes–Merton",
+        unit: "currency per share",
+        stored: |row| statistic(row.price),
+        made: |row| statistic(row.price),
+    },
+    Field {
+        name: "delta",
+        formula: "change of the price with the spot",
+        unit: "per unit of spot",
+        stored: |row| statistic(row.delta),
+        made: |row| statistic(row.delta),
+    },
+    Field {
+        name: "gamma",
+        formula: "change of delta with the spot",
+        unit: "of delta, per unit of spot",
+        stored: |row| statistic(row.gamma),
+        made: |row| statistic(row.gamma),
+    },
+    Field {
+        name: "vega",
+        formula: "change of the price with the volatility",
+        unit: "per percentage point of volatility",
+        stored: |row| statistic(row.vega),
+        made: |row| statistic(row.vega),
+    },
+    Field {
+        name: "theta",
+        formula: "change of the price with time",
+        unit: "per calendar day",
+        stored: |row| statistic(row.theta),
+        made: |row| statistic(row.theta),
+    },
+    Field {
+        name: "rho",
+        formula: "change of the price with the rate",
+        unit: "per percentage point of the rate",
+        stored: |row| statistic(row.rho),
+        made: |row| statistic(row.rho),
+    },
+    Field {
+        name: "volatility",
+        formula: "implied by the contract's price, else the underlying's of 63 sessions",
+        unit: "a fraction per year",
+        stored: |row| statistic(row.volatility),
+        made: |row| statistic(row.volatility),
+    },
+    Field {
+        name: "spot",
+        formula: "newest close of the underlying, at most five sessions old, × Π split ratios since the entry",
+        unit: "currency per share of the entry",
+        stored: |row| statistic(row.spot),
+        made: |row| statistic(row.spot),
+    },
+    Field {
+        name: "strike",
+        formula: "as it was agreed",
+        unit: "currency per share of the entry",
+        stored: |row| statistic(row.strike),
+        made: |row| statistic(row.strike),
+    },
+    Field {
+        name: "years",
+        formula: "calendar days to expiry / 365",
+        unit: "years",
+        stored: |row| statistic(row.years),
+        made: |row| statistic(row.years),
+    },
+    Field {
+        name: "rate",
+        formula: "the risk-free rate that is set, else 0.04",
+        unit: "a fraction per year, continuous",
+        stored: |row| statistic(row.rate),
+        made: |row| statistic(row.rate),
+    },
+    Field {
+        name: "dividend_yield",
+        formula: "of the underlying's profile, 0 where it tells none",
+        unit: "a fraction per year, continuous",
+        stored: |row| statistic(row.dividend_yield),
+        made: |row| statistic(row.dividend_yield),
+    },
+    Field {
+        name: "shares",
+        formula: "Σ contracts × 100 of its lots",
+        unit: "shares, written ones negative",
+        stored: |row| amount(row.shares),
+        made: |row| amount(row.shares),
+    },
+    Field {
+        name: "exposure",
+        formula: "delta × spot × shares, those bought and those written each rounded",
+        unit: "currency of the portfolio",
+        stored: |row| amount(row.exposure),
+        made: |row| amount(row.exposure),
+    },
 ];
 
-/// The unit of a number of a contract.
-pub(super) fn unit(name: &str) -> &'static str {
-    match name {
-        "delta" => "per unit of spot",
-        "gamma" => "of delta, per unit of spot",
-        "vega" => "per percentage point of volatility",
-        "theta" => "per calendar day",
-        "rho" => "per percentage point of the rate",
-        "volatility" => "a fraction per year",
-        _ => "currency per share",
-    }
-}
-
-/// The number of a contract as it is stored.
-pub(super) fn greek(name: &str, row: &Stored) -> Option<f64> {
-    Some(match name {
-        "price" => row.price,
-        "delta" => row.delta,
-        "gamma" => row.gamma,
-        "vega" => row.vega,
-        "theta" => row.theta,
-        "rho" => row.rho,
-        "volatility" => row.volatility,
-        _ => return None,
-    })
-}
-
-/// The number of a contract as it is made.
-fn made_greek(name: &str, row: &OptionRow) -> Option<f64> {
-    Some(match name {
-        "price" => row.price,
-        "delta" => row.delta,
-        "gamma" => row.gamma,
-        "vega" => row.vega,
-        "theta" => row.theta,
-        "rho" => row.rho,
-        "volatility" => row.volatility,
-        _ => return None,
-    })
+/// The contract that is meant, and the number of it.
+pub(super) fn of_contract<'a>(
+    report: &'a Report,
+    argument: &str,
+) -> Result<(&'a Stored, &'static Field<Stored, OptionRow>), Refusal> {
+    let (contract, of) = argument.split_once(':').unwrap_or((argument, "delta"));
+    let all = &report.losses.options;
+    let Some(row) = all.iter().find(|row| row.symbol == contract) else {
+        let each = all.iter();
+        let each = each.flat_map(|row| names(OF_OPTION, &format!("{}:", row.symbol)));
+        return Err(Refusal::Argument(each.collect()));
+    };
+    Ok((row, field(OF_OPTION, of, &format!("{contract}:"))?))
 }
 
 fn option(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
-    let (contract, name) = argument.split_once(':').unwrap_or((argument, "delta"));
-    let all = &sources.report.losses.options;
-    let choices = || {
-        let each = all
-            .iter()
-            .flat_map(|own| GREEKS.map(|greek| format!("{}:{greek}", own.symbol)));
-        Refusal::Argument(each.collect())
-    };
-    let stored = all
-        .iter()
-        .find(|own| own.symbol == contract)
-        .ok_or_else(choices)?;
-    let made = sources.view.contracts.iter().map(Contract::row);
-    let made = made.into_iter().find(|row| row.symbol == contract);
-    let made =
-        made.ok_or_else(|| Refusal::NotMade(format!("{contract} is not modelled any more")))?;
-    let value = greek(name, stored).ok_or_else(choices)?;
-    let computed = made_greek(name, &made).ok_or_else(choices)?;
+    let (stored, of) = of_contract(sources.report, argument)?;
+    let value = of.stored(stored, None)?;
+    let mut made = sources.view.contracts.iter().map(Contract::row);
+    let made = made.find(|row| row.symbol == stored.symbol);
+    let gone = || Refusal::NotMade(format!("{} is not modelled any more", stored.symbol));
+    let made = made.ok_or_else(gone)?;
     let inputs = [
         ("spot", made.spot),
         ("strike", made.strike),
@@ -367,9 +546,9 @@ fn option(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
     ];
     let source = made.note.clone().unwrap_or_else(|| made.source.to_owned());
     Ok(Explained {
-        formula: OPTION.formula,
+        formula: of.formula,
         source: OPTION.source,
-        unit: unit(name),
+        unit: of.unit,
         window: format!("the closes of {}", sources.loaded.as_of),
         n: 1,
         inputs: inputs.map(|(name, value)| line(name, value)).into(),
@@ -380,7 +559,7 @@ fn option(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
             line("shares", money(made.shares)),
             line("delta equivalent", money(made.exposure)),
         ],
-        computed: Number::Statistic(computed),
-        stored: Number::Statistic(value),
+        computed: of.made(&made)?,
+        stored: value,
     })
 }

@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::fields::{Field, amount, field, names, statistic};
-use super::{Explained, Line, Metric, Number, Refusal, Sources, Told, line, money};
+use super::{Explained, Line, Metric, Refusal, Sources, Told, line, money};
 use crate::phases::portfolio_analytics::sectors::{CASH, sectors};
-use crate::store::portfolio_results::SectorRow;
+use crate::store::portfolio_results::{ActiveWeightRow, SectorRow};
 use crate::store::reports::{ActiveWeight, NO_BENCHMARK, Report, Sector};
 
 pub(super) const SECTOR: Metric = Metric {
@@ -22,7 +22,7 @@ pub(super) const SECTOR: Metric = Metric {
 pub(super) const ACTIVE_WEIGHT: Metric = Metric {
     name: "active_weight",
     argument: Some("BENCHMARK:SECTOR"),
-    about: "how much more of a sector is held than the benchmark holds",
+    about: "how much more of a sector is held than the benchmark holds; with :net_weight or :benchmark_weight either side",
     formula: "net weight − benchmark weight; a side without the sector weighs 0",
     source: "position_values, profile_versions, portfolio_snapshots, benchmark_weights",
     unit: "a fraction of NAV, negative where less is held; all sectors and cash add up to 0",
@@ -141,23 +141,61 @@ fn sector_told(report: &Report, argument: &str) -> Result<Told, Refusal> {
     })
 }
 
-/// The row that is meant, and its number.
-fn compared<'a>(report: &'a Report, argument: &str) -> Result<(&'a ActiveWeight, f64), Refusal> {
+const OF_ACTIVE: &[Field<ActiveWeight, ActiveWeightRow>] = &[
+    Field {
+        name: "active_weight",
+        formula: ACTIVE_WEIGHT.formula,
+        unit: ACTIVE_WEIGHT.unit,
+        stored: |row| statistic(row.active_weight),
+        made: |row| statistic(row.active_weight),
+    },
+    Field {
+        name: "net_weight",
+        formula: "(long + short) / NAV; 0 of a sector that is not held",
+        unit: "a fraction of NAV",
+        stored: |row| statistic(row.net_weight),
+        made: |row| statistic(row.net_weight),
+    },
+    Field {
+        name: "benchmark_weight",
+        formula: "the newest weight of the benchmark that is not younger than the date, as it was loaded; 0 of a sector that it does not have",
+        unit: "a fraction of the benchmark",
+        stored: |row| statistic(row.benchmark_weight),
+        made: |row| statistic(row.benchmark_weight),
+    },
+];
+
+/// The row that is meant, and the number of it. Sectors and benchmarks may have colons in their names.
+fn compared<'a>(
+    report: &'a Report,
+    argument: &str,
+) -> Result<
+    (
+        &'a ActiveWeight,
+        &'static Field<ActiveWeight, ActiveWeightRow>,
+    ),
+    Refusal,
+> {
     let rows = &report.active_weights;
     if rows.is_empty() {
         return Err(Refusal::NotStored(NO_BENCHMARK.to_owned()));
     }
-    let (benchmark, sector) = argument.split_once(':').unwrap_or((argument, ""));
-    let meant = |row: &&ActiveWeight| row.benchmark == benchmark && row.sector == sector;
-    let Some(row) = rows.iter().find(meant) else {
-        let each = rows
-            .iter()
-            .map(|row| format!("{}:{}", row.benchmark, row.sector));
-        return Err(Refusal::Argument(each.collect()));
-    };
-    let weight = row.active_weight;
-    let weight = weight.ok_or_else(|| Refusal::NotStored(NO_RATIO.to_owned()))?;
-    Ok((row, weight))
+    let typed = |row: &ActiveWeight| format!("{}:{}", row.benchmark, row.sector);
+    let found = |name: &str| rows.iter().find(|row| typed(row) == name);
+    if let Some(row) = found(argument) {
+        return Ok((row, &OF_ACTIVE[0]));
+    }
+    let (name, of) = argument.rsplit_once(':').unwrap_or((argument, ""));
+    if let Some(row) = found(name) {
+        return Ok((row, field(OF_ACTIVE, of, &format!("{name}:"))?));
+    }
+    let usual = rows.iter().map(typed);
+    let others = rows.iter().flat_map(|row| {
+        let numbers = OF_ACTIVE[1..].iter();
+        let name = typed(row);
+        numbers.map(move |one| format!("{name}:{}", one.name))
+    });
+    Err(Refusal::Argument(usual.chain(others).collect()))
 }
 
 /// The lots of the sector, and what the benchmark has of it.
@@ -169,18 +207,18 @@ fn sides_of(report: &Report, row: &ActiveWeight) -> Vec<Line> {
 }
 
 fn active(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
-    let (stored, weight) = compared(sources.report, argument)?;
+    let (stored, of) = compared(sources.report, argument)?;
+    let value = of.stored(stored, Some(&NO_RATIO.to_owned()))?;
     let rows = sectors(&sources.view, sources.loaded).active;
     let mut rows = rows.iter();
     let row = rows.find(|row| row.benchmark == stored.benchmark && row.sector == stored.sector);
-    let made = row.and_then(|row| Some((row, row.active_weight?)));
     let gone = || Refusal::NotMade("neither side has the sector any more".to_owned());
-    let (row, computed) = made.ok_or_else(gone)?;
+    let row = row.ok_or_else(gone)?;
     let inputs = sides_of(sources.report, stored);
     Ok(Explained {
-        formula: ACTIVE_WEIGHT.formula,
+        formula: of.formula,
         source: ACTIVE_WEIGHT.source,
-        unit: ACTIVE_WEIGHT.unit,
+        unit: of.unit,
         window: "the date".to_owned(),
         n: inputs.len(),
         inputs,
@@ -189,18 +227,18 @@ fn active(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
             line("net weight", row.net_weight),
             line("benchmark weight", row.benchmark_weight),
         ],
-        computed: Number::Statistic(computed),
-        stored: Number::Statistic(weight),
+        computed: of.made(row)?,
+        stored: value,
     })
 }
 
 fn active_told(report: &Report, argument: &str) -> Result<Told, Refusal> {
-    let (row, weight) = compared(report, argument)?;
+    let (row, of) = compared(report, argument)?;
     let inputs = sides_of(report, row);
     Ok(Told {
-        formula: ACTIVE_WEIGHT.formula,
+        formula: of.formula,
         source: ACTIVE_WEIGHT.source,
-        unit: ACTIVE_WEIGHT.unit,
+        unit: of.unit,
         window: "the date".to_owned(),
         n: Some(inputs.len()),
         inputs,
@@ -209,6 +247,6 @@ fn active_told(report: &Report, argument: &str) -> Result<Told, Refusal> {
             line("net weight", row.net_weight),
             line("benchmark weight", row.benchmark_weight),
         ],
-        value: Number::Statistic(weight),
+        value: of.stored(row, Some(&NO_RATIO.to_owned()))?,
     })
 }

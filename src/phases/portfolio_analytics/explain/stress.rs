@@ -3,6 +3,7 @@
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::factors::COVERAGE;
 use super::fields::{Field, amount, names, statistic};
 use super::{Explained, Line, Metric, Refusal, Sources, line, money, not_stored, told};
 use crate::analytics::stress_pnl::instrument_move;
@@ -14,9 +15,10 @@ use crate::store::reports::{Report, Stress};
 pub(super) const STRESS: Metric = Metric {
     name: "stress",
     argument: Some("SCENARIO:direct or SCENARIO:propagated"),
-    about: "profit or loss under a scenario; with _pnl or _floored the amounts, with :mahalanobis or :tail_p how far out it is",
+    about: "profit or loss under a scenario; with _pnl or _floored the amounts; with :mahalanobis, :tail_p or :coverage another number of it",
     formula: "Σ stock × max(Σ beta × factor move, −1) / NAV, options repriced in full",
-    source: "stress_test_scenarios, stress_test_shocks, factor_covariance, symbol_factor_exposures, position_values",
+    source: "stress_test_scenarios, stress_test_shocks, factor_covariance, factor_definitions, symbol_factor_exposures, position_values, \
+             portfolio_snapshots; options: positions, market_data_cache, corporate_actions, profile_versions, definition_sets",
     unit: "a fraction of NAV, a loss is negative",
     explain: scenario,
     told: told::stress,
@@ -87,6 +89,13 @@ pub(super) const OF_STRESS: &[Field<Stress, StressRow>] = &[
         unit: "a probability",
         stored: |row| statistic(row.tail_p),
         made: |row| statistic(row.plausibility.map(|(_, tail)| tail)),
+    },
+    Field {
+        name: "coverage",
+        formula: COVERAGE,
+        unit: "a fraction of gross",
+        stored: |row| statistic(row.coverage),
+        made: |row| statistic(row.coverage),
     },
 ];
 

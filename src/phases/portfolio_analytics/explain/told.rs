@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::fields::field;
 use super::{Metric, Number, Refusal, Told, book, correlation as pairs, factors, line, losses};
-use super::{money, not_stored, stress as scenarios};
+use super::{money, not_stored, stress as scenarios, volatility};
 use crate::store::reports::{Report, Risk, Volatility};
 
 type Result = std::result::Result<Told, Refusal>;
@@ -230,13 +230,9 @@ pub(super) fn series(
     let value = pick(row);
     let value = value.ok_or_else(|| unknown(row.reasons.get(key), "not computed"))?;
     let n = count(row.n).map_or(sessions, |n| n.min(sessions));
-    let inputs = report
-        .positions
-        .iter()
-        .map(|lot| line(lot.symbol.to_string(), money(lot.market_value)));
     Ok(Told {
         n: Some(n),
-        inputs: inputs.collect(),
+        inputs: book_of(report),
         steps: vec![
             line("returns in the series", row.n),
             line("holes filled by the factor model", row.filled),
@@ -253,23 +249,53 @@ pub(super) fn series(
     })
 }
 
+/// A number of the return series itself.
+pub(super) fn return_series(report: &Report, name: &str) -> Result {
+    let of_row = field(volatility::OF_SERIES, name, "")?;
+    let row = report.volatility.as_ref();
+    let row = row.ok_or_else(|| not_stored(report, "volatility"))?;
+    let value = of_row.stored(row, None)?;
+    Ok(Told {
+        formula: of_row.formula,
+        unit: of_row.unit,
+        n: count(row.n),
+        inputs: book_of(report),
+        steps: vec![
+            line("returns in the series", row.n),
+            line("holes filled by the factor model", row.filled),
+            line("sessions left out", row.dropped),
+            line("coverage, modelled gross over gross", row.coverage),
+        ],
+        ..of(
+            &volatility::RETURN_SERIES,
+            format!("the last {} returns to {}", row.n, report.published.as_of),
+            value,
+        )
+    })
+}
+
 pub(super) fn correlation(report: &Report, argument: &str) -> Result {
     let row = report.correlation.as_ref();
     let row = row.ok_or_else(|| not_stored(report, "correlation"))?;
-    let Some((a, b)) = pairs::at(&row.symbols, argument) else {
+    let Some((a, b, of_pair)) = pairs::meant(&row.symbols, argument) else {
         return Err(Refusal::Argument(pairs::pairs(row)));
     };
     let at = pairs::place(row.symbols.len(), a, b);
-    let why = "fewer than 60 common returns, or one of the two does not move";
-    let value = row.upper[at].ok_or_else(|| unknown(None, why))?;
+    let value = of_pair.stored(row, at)?;
     let inputs = [a, b].map(|at| {
         let value = json!({ "cluster": row.clusters.get(at).copied().flatten() });
         line(row.symbols[at].clone(), value)
     });
     Ok(Told {
+        formula: of_pair.formula,
+        unit: of_pair.unit,
         n: row.n.get(at).copied().and_then(count),
         inputs: inputs.into(),
-        steps: vec![line("mean of all pairs", row.average)],
+        steps: vec![
+            line("correlation", row.upper[at]),
+            line("95 % interval by Fisher's z, from", row.low[at]),
+            line("95 % interval by Fisher's z, to", row.high[at]),
+        ],
         ..of(
             &pairs::CORRELATION,
             format!("252 sessions to {}", report.published.as_of),
@@ -312,6 +338,18 @@ pub(super) fn stress(report: &Report, argument: &str) -> Result {
     })
 }
 
+/// Lots with their values, and contracts with what prices them.
+pub(super) fn book_of(report: &Report) -> Vec<super::Line> {
+    let lots = report.positions.iter();
+    let lots = lots.map(|lot| line(lot.symbol.to_string(), money(lot.market_value)));
+    let contracts = report.losses.options.iter().map(|row| {
+        let value = json!({ "delta": row.delta, "shares": money(row.shares), "spot": row.spot, "volatility": row.volatility,
+                            "rate": row.rate, "dividend yield": row.dividend_yield });
+        line(row.symbol.clone(), value)
+    });
+    lots.chain(contracts).collect()
+}
+
 /// Value at risk, or expected shortfall.
 pub(super) fn loss(report: &Report, argument: &str, at: usize) -> Result {
     let usual = losses::METHODS[0];
@@ -327,17 +365,23 @@ pub(super) fn loss(report: &Report, argument: &str, at: usize) -> Result {
     let row = rows.find(|row| (row.confidence - level).abs() < 1e-9);
     let row = row.ok_or_else(|| not_stored(report, "value_at_risk"))?;
     let pair = row.estimates.get(method).copied().unwrap_or_default();
-    let value = pair[at].ok_or_else(|| unknown(row.reason.as_ref(), "not computed"))?;
+    let why = || row.reasons.get(method).or(row.reason.as_ref());
+    let value = pair[at].ok_or_else(|| unknown(why(), "not computed"))?;
+    let series = report.volatility.as_ref();
+    let filled = series.map(|series| series.filled);
+    let dropped = series.map(|series| series.dropped);
     let metric = [&losses::VALUE_AT_RISK, &losses::EXPECTED_SHORTFALL][at];
     let n = row.n.unwrap_or_default();
     Ok(Told {
         formula: losses::formula(method, at == 1),
         n: count(n),
-        inputs: vec![line("confidence", row.confidence)],
+        inputs: book_of(report),
         steps: vec![
             line("value at risk", pair[0]),
             line("expected shortfall", pair[1]),
             line("coverage, modelled gross over gross", row.coverage),
+            line("holes filled by the factor model", filled),
+            line("sessions left out", dropped),
             line(
                 "backtest",
                 json!({ "sessions": row.sessions, "exceptions": row.exceptions, "expected": row.expected }),
@@ -352,16 +396,8 @@ pub(super) fn loss(report: &Report, argument: &str, at: usize) -> Result {
 }
 
 pub(super) fn option(report: &Report, argument: &str) -> Result {
-    let (contract, name) = argument.split_once(':').unwrap_or((argument, "delta"));
-    let all = &report.losses.options;
-    let choices = || {
-        let all = all.iter();
-        let each = all.flat_map(|row| losses::GREEKS.map(|name| format!("{}:{name}", row.symbol)));
-        Refusal::Argument(each.collect())
-    };
-    let row = all.iter().find(|row| row.symbol == contract);
-    let row = row.ok_or_else(choices)?;
-    let value = losses::greek(name, row).ok_or_else(choices)?;
+    let (row, of_row) = losses::of_contract(report, argument)?;
+    let value = of_row.stored(row, None)?;
     let inputs = [
         ("spot", row.spot),
         ("strike", row.strike),
@@ -372,7 +408,8 @@ pub(super) fn option(report: &Report, argument: &str) -> Result {
     ];
     let source = row.note.clone().unwrap_or_else(|| row.source.clone());
     Ok(Told {
-        unit: losses::unit(name),
+        formula: of_row.formula,
+        unit: of_row.unit,
         n: Some(1),
         inputs: inputs.map(|(name, value)| line(name, value)).into(),
         steps: vec![
@@ -385,7 +422,7 @@ pub(super) fn option(report: &Report, argument: &str) -> Result {
         ..of(
             &losses::OPTION,
             format!("the closes of {}", report.published.as_of),
-            Number::Statistic(value),
+            value,
         )
     })
 }

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Explained, Line, Metric, Number, Refusal, Sources, line, told};
+use super::factors::COVERAGE;
+use super::fields::{Field, counted, field, statistic};
+use super::{Explained, Line, Metric, Number, Refusal, Sources, line, money, told};
 use crate::analytics::portfolio_returns::PortfolioReturns;
 use crate::analytics::{SESSIONS_PER_YEAR, forecast, volatility as kernels};
 use crate::phases::portfolio_analytics::volatility::{return_series, volatility};
@@ -91,18 +93,69 @@ pub(super) const TREND: Metric = Metric {
     },
 };
 
-const SOURCE: &str = "position_values, portfolio_snapshots, market_data_cache, corporate_actions, yields, symbol_factor_exposures, \
-                      factor_covariance";
+pub(super) const RETURN_SERIES: Metric = Metric {
+    name: "return_series",
+    argument: Some("NUMBER"),
+    about: "how many returns volatility and value at risk look at, and how they were come by",
+    formula: "Σ weight × return, today's weights on past returns, cash 0",
+    source: SOURCE,
+    unit: "a count",
+    told: told::return_series,
+    explain: return_series_of,
+};
+
+pub(super) const OF_SERIES: &[Field<Volatility, VolatilityRow>] = &[
+    Field {
+        name: "n",
+        formula: "sessions on which every underlying has a return, or one of the factor model",
+        unit: "returns",
+        stored: |row| counted(row.n),
+        made: |row| counted(row.n),
+    },
+    Field {
+        name: "filled",
+        formula: "number of missing returns that alpha + Σ beta × factor move stands for",
+        unit: "returns of underlyings",
+        stored: |row| counted(row.filled),
+        made: |row| counted(row.filled),
+    },
+    Field {
+        name: "dropped",
+        formula: "number of sessions with a missing return that nothing could stand for",
+        unit: "sessions",
+        stored: |row| counted(row.dropped),
+        made: |row| counted(row.dropped),
+    },
+    Field {
+        name: "coverage",
+        formula: COVERAGE,
+        unit: "a fraction of gross",
+        stored: |row| statistic(row.coverage),
+        made: |row| statistic(row.coverage),
+    },
+];
+
+/// Where the returns of the book come from, whoever looks at them.
+pub(super) const SOURCE: &str = "position_values, portfolio_snapshots, market_data_cache, corporate_actions; holes: symbol_factor_models, \
+                                 symbol_factor_exposures, factor_covariance, factor_definitions, yields; options: positions, \
+                                 profile_versions, definition_sets";
 const REALISED: &str = "√(Σ (r − mean)² / (n − 1)) × √252, today's weights on past returns, cash 0";
 const UNIT: &str = "a fraction of NAV per year";
 
 /// Weights of the book, then its returns with their sessions.
-fn inputs(sources: &Sources<'_>, series: &PortfolioReturns, last: usize) -> Vec<Line> {
+pub(super) fn inputs(sources: &Sources<'_>, series: &PortfolioReturns, last: usize) -> Vec<Line> {
     let weights = sources.view.modelled.iter().map(|one| {
         let value = json!({ "weight": one.weight });
         line(one.symbol.to_string(), value)
     });
     let mut inputs: Vec<Line> = weights.collect();
+    // A contract weighs what its delta is worth.
+    inputs.extend(sources.view.contracts.iter().map(|one| {
+        let row = one.row();
+        let value = json!({ "delta": row.delta, "shares": money(row.shares), "spot": row.spot, "volatility": row.volatility,
+                            "rate": row.rate, "dividend yield": row.dividend_yield });
+        line(row.symbol, value)
+    }));
     let from = series.returns.len().saturating_sub(last);
     // The first session of the window has no return.
     let session = |at: &usize| sources.loaded.window.sessions[at + 1].to_string();
@@ -183,6 +236,35 @@ fn realised(
         ],
         computed: Number::Statistic(computed),
         stored: Number::Statistic(stored),
+    })
+}
+
+fn return_series_of(sources: &Sources<'_>, name: &str) -> Result<Explained, Refusal> {
+    let of = field(OF_SERIES, name, "")?;
+    let Some(row) = &sources.report.volatility else {
+        return Err(sources.not_stored("volatility"));
+    };
+    let stored = of.stored(row, None)?;
+    let series = series(sources)?;
+    let (row, outcome) = volatility(&sources.view, &Ok(series.clone()));
+    let gone = || Refusal::NotMade(outcome.reason().unwrap_or("no returns").to_owned());
+    let row = row.ok_or_else(gone)?;
+    let n = series.returns.len();
+    Ok(Explained {
+        formula: of.formula,
+        source: SOURCE,
+        unit: of.unit,
+        window: format!("the last {n} returns to {}", sources.loaded.as_of),
+        n,
+        inputs: inputs(sources, &series, n),
+        steps: vec![
+            line("returns in the series", row.n),
+            line("holes filled by the factor model", row.filled),
+            line("sessions left out", row.dropped),
+            line("coverage, modelled gross over gross", row.coverage),
+        ],
+        computed: of.made(&row)?,
+        stored,
     })
 }
 
