@@ -3,7 +3,7 @@
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 SERVICES := $(TARGET)/debug/sigmabatch services --
 
-.PHONY: help demo test chaos sqlx setup
+.PHONY: help demo test chaos memory sqlx setup
 
 help: ## this list
 	@echo 'make TARGET, where TARGET is one of'
@@ -27,6 +27,13 @@ chaos: setup ## faults on real servers and workers, CHAOS_SECONDS (120) for each
 	@. deploy/steps.sh; step 'build of the three programs' env SQLX_OFFLINE=true cargo build --workspace --locked
 	@. deploy/steps.sh; step 'chaos' env SQLX_OFFLINE=true SIGMABATCH_CHAOS_SECONDS="$${CHAOS_SECONDS:-120}" \
 		cargo test --locked --test chaos -- --nocapture --test-threads=2
+
+# As many symbols and books as the incident had; make test has a fifth of them.
+memory: export SETUP_FOR = test
+memory: setup ## three nights of 2,000 symbols and 300 books by one worker in half a gigabyte
+	@. deploy/steps.sh; step 'build of the programs' env SQLX_OFFLINE=true cargo build --workspace --locked
+	@. deploy/steps.sh; step 'memory' env SQLX_OFFLINE=true SIGMABATCH_FULL_SIZE=1 \
+		$(SERVICES) cargo test --locked --test it -- --nocapture i_51_
 
 # When a query has changed the program does not compile before its data are fresh, but an earlier build serves as well.
 sqlx: setup ## refreshes the data of the checked queries in .sqlx

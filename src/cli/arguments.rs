@@ -142,6 +142,9 @@ pub struct DemoArgs {
     /// The folder with market/, portfolios/, factors.toml and scenarios.toml.
     #[arg(long, default_value = "data", value_name = "DIR")]
     pub data: PathBuf,
+    /// First session of the backfill, from 2016-01-05 to 2016-12-29: a later one is a shorter demo.
+    #[arg(long, default_value = "2016-01-05", value_name = "DATE")]
+    pub from: NaiveDate,
     /// The API of the undisturbed night stays up until Ctrl-C; the last lines are its address and a token.
     #[arg(long)]
     pub serve: bool,

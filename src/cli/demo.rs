@@ -17,7 +17,7 @@ use self::summary::Summary;
 use super::{DemoArgs, Error, GlobalSettings, Output, exit, run};
 use crate::clock::Clock;
 use crate::config::PostgresConfig;
-use crate::domain::{PortfolioId, RunId, Trigger, Verdict};
+use crate::domain::{Calendar, PortfolioId, RunId, Trigger, Verdict};
 use crate::embedded::{self, Options, Services};
 use crate::engine::{self, Dates, Engine, PlanError, Request, Selection};
 use crate::process;
@@ -26,8 +26,10 @@ use crate::store::{self, ReadTx, databases, runs};
 
 /// The night: half an hour and more after the close of 2016-12-30 in New York.
 const NOW: &str = "2016-12-30T22:30:00Z";
-const NIGHT: (i32, u32, u32) = (2016, 12, 30);
-const BACKFILL: ((i32, u32, u32), (i32, u32, u32)) = ((2016, 1, 5), (2016, 12, 29));
+const NIGHT: NaiveDate = date(2016, 12, 30);
+const INCEPTION: NaiveDate = date(2016, 1, 4);
+/// The first session after the books begin, and the last before the night.
+const BACKFILL: (NaiveDate, NaiveDate) = (date(2016, 1, 5), date(2016, 12, 29));
 /// A worker is there long before.
 const START: Duration = Duration::from_secs(30);
 const LEASE_SECONDS: &str = "3";
@@ -63,6 +65,13 @@ const BOOKS: [Book; 3] = [
 ];
 const OWNER: &str = "demo";
 
+const fn date(year: i32, month: u32, day: u32) -> NaiveDate {
+    match NaiveDate::from_ymd_opt(year, month, day) {
+        Some(date) => date,
+        None => NaiveDate::MIN,
+    }
+}
+
 /// Where the programs are and where the demo's servers keep their data.
 #[derive(Debug, Clone)]
 pub struct Place {
@@ -74,6 +83,8 @@ pub struct Place {
 
 /// One world of the demo: a database, a key prefix.
 struct World {
+    /// First session of the backfill.
+    from: NaiveDate,
     settings: store::Settings,
     redis_url: String,
     prefix: String,
@@ -115,6 +126,13 @@ pub async fn demo(
                 "run the demo in the project's folder, or point --data at its data folder",
             ));
         }
+    }
+    let (first, last) = BACKFILL;
+    if !(first..=last).contains(&args.from) {
+        return Err(Error::misuse(
+            format!("--from {} is outside of the demo's prices", args.from),
+            format!("a date from {first} to {last}"),
+        ));
     }
     let given = (&settings.postgres.database_url, &settings.redis.redis_url);
     if let (Some(database), Some(_)) = given {
@@ -183,7 +201,15 @@ async fn two_nights(
         .canonicalize()
         .unwrap_or_else(|_| args.data.clone());
     let world = |name: &'static str, prefix: &'static str| {
-        World::new(&settings.postgres, database, redis, name, prefix, &data)
+        World::new(
+            &settings.postgres,
+            database,
+            redis,
+            name,
+            prefix,
+            &data,
+            args.from,
+        )
     };
     let quiet = world(DATABASE, "demo").await?;
     say("\nAn undisturbed night");
@@ -225,6 +251,7 @@ impl World {
         name: &str,
         prefix: &str,
         data: &Path,
+        from: NaiveDate,
     ) -> Result<Self, Error> {
         databases::remove(database, name).await?;
         let url = databases::create(database, name).await?;
@@ -240,6 +267,7 @@ impl World {
         let market_data = format!("files:{}", data.join("market").display());
         let (redis_url, prefix) = (redis.to_owned(), prefix.to_owned());
         Ok(Self {
+            from,
             settings,
             redis_url,
             prefix,
@@ -275,7 +303,7 @@ impl World {
                 file: data.join("portfolios").join(file),
                 name: Some(name.to_owned()),
                 equity: Some(Decimal::from(equity)),
-                inception: NaiveDate::from_ymd_opt(2016, 1, 4),
+                inception: Some(INCEPTION),
                 id: id.and_then(|id| id.parse().ok()),
                 owner: OWNER.to_owned(),
                 currency: "USD".to_owned(),
@@ -344,11 +372,8 @@ impl World {
     }
 
     async fn backfill(&self) -> Result<RunId, Error> {
-        let ((y, m, d), (to_y, to_m, to_d)) = BACKFILL;
-        let from = NaiveDate::from_ymd_opt(y, m, d).unwrap_or_default();
-        let to = NaiveDate::from_ymd_opt(to_y, to_m, to_d).unwrap_or_default();
-        self.plan(Selection::All, Dates::Range(from, to), false)
-            .await
+        let dates = Dates::Range(self.from, BACKFILL.1);
+        self.plan(Selection::All, dates, false).await
     }
 
     /// The scheduler finds the newest session, whose closes are final, and plans its night.
@@ -374,11 +399,15 @@ impl World {
         let mut workers = [self.start_worker(place)?, self.start_worker(place)?];
         self.both_started().await?;
         say("  a first run: one portfolio, one session");
-        let ((y, m, d), _) = BACKFILL;
-        let cold_seconds = self.single(ids[2], (y, m, d), false).await?;
+        let cold_seconds = self.single(ids[2], self.from, false).await?;
         let started = Instant::now();
-        say("  backfill of the 250 sessions from 2016-01-05 to 2016-12-29");
         let backfill = self.backfill().await?;
+        let (from, to) = (self.from, BACKFILL.1);
+        let sessions = Calendar::nyse().sessions(from, to);
+        let sessions = sessions.map_or(0, |sessions| sessions.len());
+        say(&format!(
+            "  backfill of the {sessions} sessions from {from} to {to}"
+        ));
         run::wait_for(&self.engine, backfill, true).await?;
         say("  nightly run of 2016-12-30, planned by sigmabatch-scheduler");
         let nightly = self.nightly(place).await?;
@@ -427,15 +456,10 @@ impl World {
     }
 
     /// Seconds from planning a run of one portfolio and one date to its verdict.
-    async fn single(
-        &self,
-        id: PortfolioId,
-        (y, m, d): (i32, u32, u32),
-        force: bool,
-    ) -> Result<f64, Error> {
+    async fn single(&self, id: PortfolioId, date: NaiveDate, force: bool) -> Result<f64, Error> {
         let started = Instant::now();
-        let date = Dates::On(NaiveDate::from_ymd_opt(y, m, d).unwrap_or_default());
-        let run = self.plan(Selection::Only(vec![id]), date, force).await?;
+        let (portfolio, date) = (Selection::Only(vec![id]), Dates::On(date));
+        let run = self.plan(portfolio, date, force).await?;
         run::wait_for(&self.engine, run, false).await?;
         Ok(started.elapsed().as_secs_f64())
     }

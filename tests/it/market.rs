@@ -100,6 +100,29 @@ impl Folder {
         self.replace();
     }
 
+    /// More stocks in a file of their own, `M0`, `M1`, …, each with a slope on the market and noise of its own, on every session.
+    pub(crate) fn more(&self, count: u32) {
+        let mut noise = Noise(count.into());
+        let mut prices: Vec<f64> = (0..count).map(|n| 20.0 + f64::from(n % 80)).collect();
+        let mut text = "date".to_owned();
+        for n in 0..count {
+            write!(text, ",M{n}").unwrap();
+        }
+        text.push('\n');
+        let mut before = self.closes[0].1[0];
+        for (date, row) in &self.closes {
+            let market = row[0] / before - 1.0;
+            before = row[0];
+            text.push_str(date);
+            for (n, price) in (0_u32..).zip(&mut prices) {
+                *price *= 1.0 + (0.5 + f64::from(n % 11) / 10.0) * market + 0.006 * noise.next();
+                write!(text, ",{price:.4}").unwrap();
+            }
+            text.push('\n');
+        }
+        self.put("prices/more.csv", &text);
+    }
+
     /// Takes closes away.
     pub(crate) fn remove(&mut self, symbol: &str, on: impl Fn(&str) -> bool) {
         let column = SYMBOLS

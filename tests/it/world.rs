@@ -438,7 +438,12 @@ impl World {
 
     /// Waits for the verdict of a run.
     pub(crate) async fn verdict(&self, run: RunId) -> String {
-        let ended = eventually(async || {
+        self.verdict_within(PATIENCE, run).await
+    }
+
+    /// The same for a run that takes longer.
+    pub(crate) async fn verdict_within(&self, limit: Duration, run: RunId) -> String {
+        let ended = within(limit, async || {
             sqlx::query_scalar::<_, Option<String>>("select verdict from run where id = $1")
                 .bind(run.0)
                 .fetch_one(&self.db)

@@ -9,7 +9,7 @@ use sigmabatch::cli::demo;
 
 use super::client::Client;
 use super::{Served, book};
-use crate::world::{Process, World, eventually};
+use crate::world::{Process, World, eventually, shipped};
 
 /// A server process, with the lines that it prints first.
 pub(super) fn process(world: &World, lines: usize) -> (Process, Vec<String>) {
@@ -270,6 +270,61 @@ async fn one_process_is_api_worker_and_scheduler() {
         world.count("select count(*) from worker").await,
         0,
         "it has left"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_ends_with_an_address_and_a_token_that_show_its_night() {
+    let world = World::new().await;
+    let mut command = world.program("sigmabatch");
+    command
+        .args(["demo", "--serve", "--listen", "127.0.0.1:0"])
+        .args(["--from", "2016-12-19", "--data"])
+        .arg(shipped(""))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut demo = Process::start(&mut command);
+    let output = BufReader::new(demo.stdout());
+    // What it prints last; whoever has read it reads on, so that nothing it says has no reader.
+    let (told, last) = tokio::sync::oneshot::channel();
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut lines = output.lines().map_while(Result::ok);
+        let address = lines.by_ref().find(|line| line.starts_with("listening on"));
+        let _ = told.send(address.into_iter().chain(lines.next()).collect::<Vec<_>>());
+        lines.count()
+    });
+    let said = last.await.unwrap();
+    let token = said[1].rsplit(' ').next().unwrap();
+    let operator = client(&said, Some(token));
+    let books = operator.get("/api/v1/portfolios").await.expect(200);
+    let books = books["portfolios"].as_array().unwrap();
+    assert_eq!(books.len(), 3, "{books:?}");
+    for book in books {
+        let id = book["portfolio_id"].as_str().unwrap();
+        let path = format!("/api/v1/portfolios/{id}/results/risk");
+        let risk = operator.get(&path).await.expect(200);
+        assert_eq!(
+            (&risk["as_of"], &risk["available"]),
+            (&json!("2016-12-30"), &json!(true)),
+            "{risk}"
+        );
+    }
+    demo.signal(Signal::SIGINT);
+    assert!(demo.ended().await.success());
+    assert_eq!(reading.await.unwrap(), 0);
+    let address = said[0].strip_prefix("listening on http://").unwrap();
+    assert!(std::net::TcpStream::connect(address).is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demo_of_dates_without_prices_is_refused() {
+    let world = World::new().await;
+    let (code, document) = world.command(&["demo", "--from", "2017-01-03"]).await;
+    assert_eq!(code, 2, "{document}");
+    let said = document.to_string();
+    assert!(
+        said.contains("2017-01-03") && said.contains("2016-12-29"),
+        "{said}"
     );
 }
 
