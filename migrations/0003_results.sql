@@ -341,6 +341,8 @@ create table correlation_calculations (
     clusters     integer[] not null,
     average      double precision,
     shrinkage    double precision,
+    -- Gross of the symbols that a correlation is known of, over gross; null where that is zero.
+    coverage     double precision check (coverage between 0 and 1),
     primary key (portfolio_id, as_of),
     foreign key (portfolio_id, as_of) references completeness (portfolio_id, as_of) on delete cascade
 );

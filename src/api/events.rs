@@ -22,6 +22,7 @@ use uuid::Uuid;
 use super::Api;
 use super::auth::Caller;
 use super::problem::{Kind, Problem};
+use super::results::takes_events;
 use super::runs::visible;
 use crate::domain::RunId;
 use crate::store::events::{self, EventRow, Heard, Place};
@@ -144,8 +145,12 @@ impl Feed {
     /// Where the poller begins: known before the first stream reads what lies behind it, or what is committed
     /// between the two would be lost.
     async fn begin(&self) -> store::Result<Place> {
-        let now = || events::now(&self.pools.commit);
-        self.begin.get_or_try_init(now).await.copied()
+        self.begin.get_or_try_init(|| self.newest()).await.copied()
+    }
+
+    /// The newest place of which anything may have been told.
+    async fn newest(&self) -> store::Result<Place> {
+        events::now(&self.pools.commit).await
     }
 
     async fn poll(&self) {
@@ -281,6 +286,8 @@ impl Reader {
     params(("run_id" = uuid::Uuid, Path, description = "The run"),
            ("Last-Event-ID" = Option<String>, Header, description = "Go on after this event")),
     responses((status = 200, description = "A stream of events", body = String, content_type = "text/event-stream"),
+              (status = 400, description = "`Last-Event-ID` is none that this stream has given"),
+              (status = 406, description = "`Accept` does not take a stream of events"),
               (status = 404, description = "No such run")))]
 pub(crate) async fn stream(
     caller: Caller,
@@ -289,13 +296,24 @@ pub(crate) async fn stream(
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let seen = visible(&api, &caller, &run).await?;
+    if !takes_events(&headers) {
+        let what = "this is a stream of events: `Accept: text/event-stream`";
+        return Err(Problem::new(Kind::NotAcceptable, what));
+    }
+    let feed = api.feed().clone();
     let place = match headers.get("last-event-id") {
         None => Place::default(),
-        Some(value) => value.to_str().ok().and_then(parse).ok_or_else(|| {
-            Problem::field("Last-Event-ID", "not an id that this stream has given")
-        })?,
+        Some(value) => {
+            let place = value.to_str().ok().and_then(parse);
+            // Beyond what there is, a stream would be silent for ever.
+            let newest = feed.newest().await?;
+            place
+                .filter(|place| place.transaction <= newest.transaction)
+                .ok_or_else(|| {
+                    Problem::field("Last-Event-ID", "not an id that this stream has given")
+                })?
+        }
     };
-    let feed = api.feed().clone();
     let seat = feed.seats.take(caller.token);
     let seat = seat.map_err(|why| Problem::new(Kind::Busy, why))?;
     feed.begin().await?;

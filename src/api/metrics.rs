@@ -26,7 +26,8 @@ const COUNTED: [&str; 6] = [
 
 /// Runs, tasks, workers and connections, as Prometheus reads them.
 #[utoipa::path(get, path = "/metrics", tag = "health",
-    responses((status = 200, description = "Prometheus text", body = String, content_type = "text/plain")))]
+    responses((status = 200, description = "Prometheus text", body = String, content_type = "text/plain"),
+              (status = 404, description = "The token is an owner's: these are numbers of everybody's portfolios")))]
 pub(super) async fn metrics(caller: Caller, State(api): State<Api>) -> Result<Response, Problem> {
     if caller.access.only().is_some() {
         // Numbers of everybody's portfolios.

@@ -30,6 +30,7 @@ use crate::store::reports::{self, Days, PublishedDay};
            ("Accept" = Option<String>, Header, description = "text/csv for a table of the figures")),
     responses((status = 200, description = "The figures, or why there are none", body = PerformanceAnswer),
               (status = 304, description = "As it was"),
+              (status = 422, description = "The benchmark or the range cannot be computed: `detail` says why"),
               (status = 404, description = "No such portfolio")))]
 pub(super) async fn performance(
     caller: Caller,
@@ -56,6 +57,7 @@ pub(super) async fn performance(
            ("Accept" = Option<String>, Header, description = "text/csv for a table")),
     responses((status = 200, description = "The drawdowns, or why there are none", body = DrawdownsAnswer),
               (status = 304, description = "As it was"),
+              (status = 422, description = "The benchmark or the range cannot be computed: `detail` says why"),
               (status = 404, description = "No such portfolio")))]
 pub(super) async fn drawdowns(
     caller: Caller,

@@ -3,7 +3,7 @@
 //! Every answer comes from one published date of one snapshot; nothing of two dates is ever mixed.
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::documents::portfolio::{self, Section};
 use crate::domain::{Calendar, Portfolio, PortfolioId};
 use crate::store::ReadTx;
-use crate::store::reports::{self, Bias, Part, Published, Report, Unpublished};
+use crate::store::reports::{self, Published, Report, Unpublished};
 
 /// One section of a portfolio's result: overview, positions, exposures, fits, risk, volatility,
 /// correlation, concentration, sectors, stress, options, value-at-risk, replays, reverse-stress, data-quality or completeness. What is missing is an answer too: `available` is false, and `reason` says why.
@@ -82,25 +82,21 @@ pub(super) async fn section(
     let form = if csv { "csv" } else { "json" };
     // Another release may show the same numbers in another form.
     let version = env!("CARGO_PKG_VERSION");
-    let version = format!("{run}.{as_of}.{}.{form}.{version}", section.name);
-    // What is of other dates too is known first, and part of the tag: the bias statistic.
-    let settled = !section.parts.contains(&Part::Bias);
-    if settled && matches(&headers, &weak(&version)) {
+    let tag = weak(&format!("{run}.{as_of}.{}.{form}.{version}", section.name));
+    // What other runs change too has a tag of what it says, which the layer makes.
+    let settled = !section.parts.iter().any(|part| part.is_of_others());
+    if settled && matches(&headers, &tag) {
         db.close_behind();
-        return Ok(not_modified(weak(&version)));
+        return Ok(not_modified(tag));
     }
     let report = reports::filled(&mut db, head, section.parts).await?;
     db.close_behind();
-    let tag = if settled {
-        weak(&version)
-    } else {
-        weak(&format!("{version}.{}", bias_version(&report.bias)))
-    };
-    if matches(&headers, &tag) {
-        return Ok(not_modified(tag));
-    }
     let document = envelope(&report, section, wanted.date);
-    Ok(([(header::ETAG, tag)], formed(csv, &document)?).into_response())
+    let mut response = formed(csv, &document)?;
+    if let (true, Ok(tag)) = (settled, HeaderValue::try_from(tag)) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    Ok(response)
 }
 
 /// Which date is asked for.
@@ -143,17 +139,6 @@ pub(super) fn not_modified(tag: String) -> Response {
     (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response()
 }
 
-/// Another one as soon as a bit of it differs.
-fn bias_version(bias: &Bias) -> String {
-    let bits = |value: Option<f64>| value.map_or(0, f64::to_bits);
-    format!(
-        "{}-{:x}-{:x}",
-        bias.n,
-        bits(bias.statistic),
-        bits(bias.today)
-    )
-}
-
 pub(super) fn wants_csv(headers: &HeaderMap) -> bool {
     let accept = headers
         .get(header::ACCEPT)
@@ -165,10 +150,18 @@ pub(super) fn wants_csv(headers: &HeaderMap) -> bool {
 
 /// Whether JSON is taken at all, if only as one of any.
 pub(super) fn takes_json(headers: &HeaderMap) -> bool {
+    takes(headers, ["application/json", "application/*", "*/*"])
+}
+
+/// The same of a stream of events.
+pub(super) fn takes_events(headers: &HeaderMap) -> bool {
+    takes(headers, ["text/event-stream", "text/*", "*/*"])
+}
+
+fn takes(headers: &HeaderMap, names: [&str; 3]) -> bool {
     let accept = headers.get(header::ACCEPT);
     let accept = accept.map(|value| value.to_str().unwrap_or_default());
     // The nearest name decides.
-    let names = ["application/json", "application/*", "*/*"];
     accept.is_none_or(|accept| {
         let weight = names.iter().find_map(|name| wanted(accept, name));
         weight.is_some_and(|weight| weight > 0.0)

@@ -102,7 +102,9 @@ pub(super) async fn history(
     let cursor: Option<RunId> = params.one("cursor")?;
     let mut db = ReadTx::lazy(&api.pools().load);
     if let Some(run) = cursor
-        && reports::find_run(&mut db, Some(run), "").await?.is_none()
+        && reports::sight(&mut db, run, filter.only.as_deref())
+            .await?
+            .is_none()
     {
         return Err(Problem::field(
             "cursor",

@@ -138,9 +138,11 @@ async fn choose(api: &Api, caller: &Caller, named: Vec<PortfolioId>) -> Result<S
             let mut db = ReadTx::lazy(&api.pools().load);
             let mut ids = Vec::new();
             for id in own {
-                // One that was deleted since is no reason to refuse.
-                if caller.portfolio(&mut db, *id).await.is_ok() {
-                    ids.push(*id);
+                match caller.portfolio(&mut db, *id).await {
+                    Ok(_) => ids.push(*id),
+                    // One that was deleted since is no reason to refuse.
+                    Err(problem) if problem.kind == Kind::NotFound => {}
+                    Err(problem) => return Err(problem),
                 }
             }
             db.close().await?;

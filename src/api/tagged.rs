@@ -89,7 +89,7 @@ pub(super) async fn tag(mut request: Request, next: Next) -> Response {
     let vary = HeaderValue::from_static("accept");
     if ours && response.status() == StatusCode::NOT_MODIFIED {
         response.headers_mut().entry(header::VARY).or_insert(vary);
-        return response;
+        return as_compressed(response);
     }
     if !ours || response.status() != StatusCode::OK || !is_data(&response) {
         return response;
@@ -115,6 +115,13 @@ pub(super) async fn tag(mut request: Request, next: Next) -> Response {
             as_it_was.headers_mut().insert(name, value.clone());
         }
     }
+    as_compressed(as_it_was)
+}
+
+/// Around this layer whole answers are compressed, which depends on the caller too.
+fn as_compressed(mut as_it_was: Response) -> Response {
+    let also = HeaderValue::from_static("accept-encoding");
+    as_it_was.headers_mut().append(header::VARY, also);
     as_it_was
 }
 

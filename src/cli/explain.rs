@@ -41,7 +41,13 @@ pub async fn run(pools: &Pools, args: &ExplainArgs, json: bool) -> Result<Output
         let date = date.map_or_else(String::new, |date| format!(" --date {date}"));
         format!("sigmabatch run{date} --portfolio {id} --wait")
     };
-    let explanation = explanation.map_err(|error| refused(error, &again(args.date)))?;
+    let explanation = explanation.map_err(|error| {
+        let date = match &error {
+            ExplainError::Stale(newest) => Some(*newest),
+            _ => args.date,
+        };
+        refused(error, &again(date))
+    })?;
     if !explanation.holds() {
         let date = explanation.report.published.as_of;
         return Err(differs(&explanation, &again(Some(date))));
@@ -122,6 +128,7 @@ fn refused(error: ExplainError, again: &str) -> Error {
             Error::misuse(message, format!("there are: {}{more}", listed.join(", ")))
         }
         ExplainError::NothingStored => Error::not_there(message, format!("compute it: {again}")),
+        ExplainError::Stale(_) => Error::not_there(message, format!("compute it again: {again}")),
         ExplainError::NotStored { .. } => {
             let remedy =
                 "the reason stands in its place; `sigmabatch why` says what a date waits for";

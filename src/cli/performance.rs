@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::text::{indented, left, money, number, or_dash, percent, right, signed, table};
+use super::text::{count, indented, left, money, number, or_dash, percent, right, signed, table};
 use super::{Error, Output, PerformanceArgs, find};
 use crate::documents::performance;
 use crate::domain::Portfolio;
@@ -60,8 +60,12 @@ pub fn page(portfolio: &Portfolio, found: &Performance) -> String {
     let mut page = String::new();
     let _ = writeln!(
         page,
-        "{} from {} to {} in {}, {} sessions, conventions {CONVENTION_ID}\n",
-        portfolio.name, found.from, found.to, portfolio.currency, found.sessions
+        "{} from {} to {} in {}, {}, conventions {CONVENTION_ID}\n",
+        portfolio.name,
+        found.from,
+        found.to,
+        portfolio.currency,
+        count(found.sessions, "session")
     );
     let amounts = [
         ("opening NAV", money(found.opening)),
@@ -76,9 +80,9 @@ pub fn page(portfolio: &Portfolio, found: &Performance) -> String {
     if found.low_coverage > 0 {
         let _ = writeln!(
             page,
-            "  on {} of {} sessions less than 80 % of gross is priced and modelled, at the lowest {}",
+            "  on {} of {} less than 80 % of gross is priced and modelled, at the lowest {}",
             found.low_coverage,
-            found.sessions,
+            count(found.sessions, "session"),
             or_dash(found.coverage, percent)
         );
     }

@@ -55,7 +55,19 @@ async fn unpublished(
     } = portfolio;
     let Some(date) = date else {
         let message = format!("nothing is published of portfolio {name:?}");
-        let remedy = format!("compute its newest session: sigmabatch run --portfolio {id} --wait");
+        let Some(newest) = reports::newest::computed(db, *id).await? else {
+            let message = format!("{message}: nothing of it was computed");
+            let remedy =
+                format!("compute its newest session: sigmabatch run --portfolio {id} --wait");
+            return Ok(Error::not_there(message, remedy));
+        };
+        let message = format!(
+            "{message}: its newest computed date {newest} is stale, an input changed after it"
+        );
+        let remedy = format!(
+            "compute it again: sigmabatch run --date {newest} --portfolio {id} --wait; \
+             sigmabatch why {id} {newest} says what changed"
+        );
         return Ok(Error::not_there(message, remedy));
     };
     let calendar = Calendar::nyse();

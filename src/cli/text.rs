@@ -106,9 +106,10 @@ pub(super) fn plain(value: Decimal, least: u32) -> String {
     fixed(value, scale.clamp(least, 6))
 }
 
-/// A number with a sign in front, also when positive.
+/// A number with a sign in front, also when positive. One that is shown as zero has none: it may have been a small loss.
 pub fn signed(text: String) -> String {
-    if text.starts_with('-') {
+    let zero = !text.chars().any(|digit| ('1'..='9').contains(&digit));
+    if zero || text.starts_with('-') {
         text
     } else {
         format!("+{text}")
@@ -163,6 +164,11 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// [`count`] of a stored number; a negative one counts as none.
+pub(super) fn counted(n: i32, noun: &str) -> String {
+    count(usize::try_from(n).unwrap_or(0), noun)
+}
+
 /// `1 lot`, `2 lots`.
 pub(super) fn count(n: usize, noun: &str) -> String {
     let number = fixed(Decimal::from(n), 0);
@@ -213,6 +219,10 @@ mod tests {
         }
         assert_eq!(signed(money(decimal("5"))), "+5.00");
         assert_eq!(fixed(decimal("1234.5"), 0), "1,235");
+        assert_eq!(signed(money(decimal("-0.004"))), "0.00");
+        assert_eq!(signed(percent(-0.000_001)), "0.00 %");
+        assert_eq!(signed(percent(0.0001)), "+0.01 %");
+        assert_eq!(signed(percent(-0.0001)), "-0.01 %");
     }
 
     #[test]
@@ -260,5 +270,7 @@ mod tests {
     fn counts_agree_with_their_noun() {
         assert_eq!(count(1, "lot"), "1 lot");
         assert_eq!(count(1_250, "lot"), "1,250 lots");
+        assert_eq!(counted(1, "session"), "1 session");
+        assert_eq!(counted(0, "session"), "0 sessions");
     }
 }

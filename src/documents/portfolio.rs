@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 
 use crate::store::reports::Report;
 
-pub use holdings::{left_out, weight};
+pub use holdings::{left_out, slope_flags, weight};
 pub use quality::count as findings;
 pub use reasons::coverage as coverage_reason;
 pub use sections::{SECTIONS, Section};

@@ -68,6 +68,11 @@ pub enum ExplainError {
     /// Nothing of the date is stored.
     #[error("nothing is stored of this date")]
     NothingStored,
+    /// No date is published: an input changed after the newest one that was computed.
+    #[error(
+        "nothing is published: the newest computed date {0} is stale, an input changed after it"
+    )]
+    Stale(NaiveDate),
     /// The number is not stored, for a reason.
     #[error("{metric} is not stored: {reason}")]
     NotStored {
@@ -108,7 +113,12 @@ pub async fn explain(
         None => reports::newest_published(&mut db, portfolio).await?,
         Some(date) => reports::computed(&mut db, portfolio, date).await?,
     };
-    let stored = stored.ok_or(ExplainError::NothingStored)?;
+    let Some(stored) = stored else {
+        return Err(match date {
+            None => unpublished(&mut db, portfolio).await?,
+            Some(_) => ExplainError::NothingStored,
+        });
+    };
     let report = reports::portfolio(&mut db, portfolio, stored).await?;
     let report = report.ok_or(ExplainError::NothingStored)?;
     let as_of = TradingDate::trusted(stored.as_of);
@@ -124,6 +134,15 @@ pub async fn explain(
         }),
         Err(refusal) => Err(refused(metric, refusal, changes)),
     }
+}
+
+/// Why no date of a portfolio is published.
+async fn unpublished(
+    db: &mut ReadTx<'_>,
+    portfolio: PortfolioId,
+) -> Result<ExplainError, store::Error> {
+    let newest = reports::newest::computed(db, portfolio).await?;
+    Ok(newest.map_or(ExplainError::NothingStored, ExplainError::Stale))
 }
 
 fn refused(metric: &str, refusal: Refusal, changes: Vec<Change>) -> ExplainError {

@@ -48,6 +48,11 @@ impl Link {
         !self.broken && !self.open
     }
 
+    /// Whether it can be spoken to: nothing is owed, and it is not dead.
+    pub(super) fn answers(&self) -> bool {
+        !self.broken
+    }
+
     /// Begins a transaction with this statement. Until [`Link::end`] the link is nobody else's.
     pub(super) async fn begin(&mut self, statement: &'static str) -> sqlx::Result<()> {
         self.execute(statement).await?;

@@ -10,6 +10,7 @@ mod head;
 mod history;
 mod losses;
 mod metrics;
+pub mod newest;
 mod pages;
 mod performance;
 mod portfolio;

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
+
 use super::pool::Lease;
 use super::{Attempt, Error, Link, Pool, Result};
 
@@ -17,8 +19,38 @@ pub struct ReadTx<'c> {
 #[derive(Debug)]
 enum Source<'c> {
     Pool(&'c Pool),
-    Open(Lease),
+    Open(Open),
     Within(&'c mut Link),
+}
+
+/// A connection with an open read transaction. Dropped, it ends behind whoever drops it, and the connection goes back: a request that is
+/// refused costs no connection. What was in the middle of an exchange is closed.
+#[derive(Debug)]
+struct Open(Option<Lease>);
+
+impl Open {
+    fn link(&mut self) -> Result<&mut Lease> {
+        self.0.as_mut().ok_or_else(|| Error::Row {
+            table: "transaction",
+            problem: "closed".into(),
+        })
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let Some(mut lease) = self.0.take().filter(|lease| lease.answers()) else {
+            return;
+        };
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                // It is closed instead.
+                if let Err(error) = lease.end("rollback").await {
+                    tracing::debug!(%error, "a read transaction was not closed");
+                }
+            });
+        }
+    }
 }
 
 impl<'c> ReadTx<'c> {
@@ -49,10 +81,10 @@ impl<'c> ReadTx<'c> {
             let begin = "begin isolation level repeatable read read only";
             lease.begin(begin).await.attempt(attempt)?;
             self.opened = Some(Instant::now());
-            self.source = Source::Open(lease);
+            self.source = Source::Open(Open(Some(lease)));
         }
         match &mut self.source {
-            Source::Open(lease) => Ok(&mut *lease),
+            Source::Open(open) => Ok(&mut *open.link()?),
             Source::Within(link) => Ok(link),
             Source::Pool(_) => Err(Error::Row {
                 table: "transaction",
@@ -93,7 +125,9 @@ impl<'c> ReadTx<'c> {
 
     /// Gives the connection back; says how long the transaction was open.
     pub async fn close(self) -> Result<Duration> {
-        if let Source::Open(mut lease) = self.source {
+        if let Source::Open(mut open) = self.source
+            && let Some(mut lease) = open.0.take()
+        {
             let end = lease.end("commit").await;
             end.attempt("closing a read transaction")?;
         }
@@ -105,14 +139,7 @@ impl<'c> ReadTx<'c> {
 
     /// The same for somebody who has read all that is needed: the connection goes back when the server has agreed, and nobody waits.
     pub fn close_behind(self) {
-        if let Source::Open(mut lease) = self.source {
-            tokio::spawn(async move {
-                // It is closed instead.
-                if let Err(error) = lease.end("commit").await {
-                    tracing::debug!(%error, "a read transaction was not closed");
-                }
-            });
-        }
+        drop(self);
     }
 }
 

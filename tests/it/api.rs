@@ -17,6 +17,7 @@ mod load;
 mod logs;
 mod malformed;
 mod market;
+mod opening;
 mod performance;
 mod results;
 mod roles;

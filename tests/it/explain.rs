@@ -400,6 +400,16 @@ async fn a_number_whose_inputs_changed_is_an_error_that_names_the_change() {
     assert!(page.contains(&format!("is stored as {stored}")), "{page}");
     assert!(page.contains("prices of AAA"), "{page}");
     assert!(page.contains("sigmabatch run --date 2016-12-29"), "{page}");
+
+    // Without a date there is none to show: the newest one is named, and how to have it again.
+    for asked in [&["explain", "book", "nav"][..], &["show", "book"]] {
+        let (code, page) = world.page(asked).await;
+        assert_eq!(code, 1, "{page}");
+        let stale = "newest computed date 2016-12-29 is stale";
+        assert!(page.contains(stale), "{page}");
+        let again = "sigmabatch run --date 2016-12-29 --portfolio";
+        assert!(page.contains(again), "{page}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -360,17 +360,15 @@ fn covered(rows: &serde_json::Value) -> Vec<(f64, bool)> {
 async fn every_number_that_rests_on_less_than_four_fifths_of_the_book_is_flagged() {
     let world = World::shipped_at("2023-01-03T22:30:00Z").await;
     let whole = equal(&world, "whole", TODAY).await;
-    // A third of it is a stock, at its close of 125.674; the rest is a house that no market knows.
-    let rows = [
-        "AAPL,500,125.674,2022-12-28,PUBLIC",
-        "HOUSE,1,125674,2022-12-28,PRIVATE",
+    // A third of it are two stocks at their closes; the rest is a house that no market knows.
+    let stocks = [
+        "AAPL,250,125.674,2022-12-28,PUBLIC",
+        "MSFT,100,233.434,2022-12-28,PUBLIC",
     ];
+    let rows = [stocks[0], stocks[1], "HOUSE,1,109523.8,2022-12-28,PRIVATE"];
     let third = world.book("third", "200000", TODAY, &rows).await;
     // Four fifths exactly are enough.
-    let rows = [
-        "AAPL,500,125.674,2022-12-28,PUBLIC",
-        "HUT,1,15709.25,2022-12-28,PRIVATE",
-    ];
+    let rows = [stocks[0], stocks[1], "HUT,1,13690.475,2022-12-28,PRIVATE"];
     let fifths = world.book("fifths", "100000", TODAY, &rows).await;
     world.worker().await;
     world.run(&request(on(TODAY))).await;
@@ -388,6 +386,7 @@ async fn every_number_that_rests_on_less_than_four_fifths_of_the_book_is_flagged
             ("factors", shown["factors"].clone(), 6),
             ("risk", one("risk"), 1),
             ("volatility", one("volatility"), 1),
+            ("correlation", one("correlation"), 1),
             ("value_at_risk", shown["value_at_risk"].clone(), 2),
             ("stress", shown["stress"].clone(), 10),
             ("historical_replays", shown["historical_replays"].clone(), 3),
@@ -398,6 +397,15 @@ async fn every_number_that_rests_on_less_than_four_fifths_of_the_book_is_flagged
             for (coverage, flagged) in known {
                 assert!((coverage - part).abs() < 1e-12, "{name}: {coverage}");
                 assert_eq!(flagged, low, "{name} of {part}: {rows}");
+            }
+        }
+        // Whatever has a number says how much it rests on.
+        for name in ["factors", "stress", "reverse_stress"] {
+            for row in shown[name].as_array().unwrap() {
+                let number = ["beta", "propagated", "pnl"];
+                let known = number.iter().any(|key| !row[key].is_null());
+                let behind = row["n"].as_i64();
+                assert_eq!(behind.is_some_and(|n| n >= 60), known, "{name}: {row}");
             }
         }
         for section in [
@@ -415,6 +423,11 @@ async fn every_number_that_rests_on_less_than_four_fifths_of_the_book_is_flagged
             assert_eq!(table.contains("low_coverage"), low, "{section}: {table}");
         }
         let (_, page) = world.page(&["show", &id.to_string()]).await;
+        let pairs = page
+            .lines()
+            .find(|line| line.contains("symbols, on average"));
+        let marked = pairs.unwrap().ends_with("coverage 33.33 % (low)");
+        assert_eq!(marked, low, "{page}");
         // Beside the book as a whole, the factors, the scenarios, the crises and the losses.
         let marked = page.lines().filter(|line| line.contains("33.33 % (low)"));
         let marked = marked.count();

@@ -67,7 +67,7 @@ insert into risk_contributions values
 insert into portfolio_volatility values
     ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 0.11, 0.1324, 0.1512, 0.2, 0.82, 'falling', 251, 1, 0, 0.9655, '{}', '{}');
 insert into correlation_calculations values
-    ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', '{AAPL,AMD}', '{NULL}', '{NULL}', '{NULL}', '{20}', '{NULL,NULL}', null, null);
+    ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', '{AAPL,AMD}', '{NULL}', '{NULL}', '{NULL}', '{20}', '{NULL,NULL}', null, null, 0);
 insert into concentration values ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 1016900.0, 7430.12, 1.35, 1, 1, 3);
 insert into sector_exposures values
     ('aaaaaaaa-0000-5000-8000-000000000001', '2016-12-30', 'Technology', 868500, -113400, 755100, 981900, 0.7439),

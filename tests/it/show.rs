@@ -63,6 +63,55 @@ async fn a_published_date_is_shown_with_its_reasons() {
     }
 }
 
+/// The option of the book has no price of its own: its volatility is that of the closes of AAPL.
+#[tokio::test]
+async fn an_option_whose_volatility_rests_on_closes_with_a_step_is_flagged() {
+    let (pools, _) = database().await;
+    sql(&pools, RESULTS).await;
+    let flags = async || document(&pools).await["options"][0]["flags"].clone();
+    let page = async || show::run(&pools, &args(None), false).await.unwrap().text;
+    // A gap moves no volatility.
+    assert_eq!(flags().await, serde_json::json!([]));
+    assert!(!page().await.contains("suspect"), "{}", page().await);
+    for check in ["bad_tick", "outlier", "split_missing", "split_doubled"] {
+        let found = format!(
+            r#"update data_quality set evidence = jsonb_set(evidence, '{{0,check}}', '"{check}"')"#
+        );
+        sql(&pools, &found).await;
+        assert_eq!(
+            flags().await,
+            serde_json::json!(["suspect_volatility"]),
+            "{check}"
+        );
+    }
+    let told = "suspect volatility, see data quality";
+    assert!(page().await.contains(told), "{}", page().await);
+    // A volatility that the contract's own price implied looks at no closes of the past.
+    let implied = "update option_valuations set source = 'implied', note = null";
+    sql(&pools, implied).await;
+    assert_eq!(flags().await, serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn what_rests_on_fits_and_covariances_says_on_how_many_returns() {
+    let (pools, _) = database().await;
+    sql(&pools, RESULTS).await;
+    let fewer = "update factor_covariance set n = 249;
+                 insert into symbol_factor_models (symbol, as_of, available, n, specific_variance)
+                 values ('AMD', '2016-12-30', true, 188, 0.2) on conflict do nothing;";
+    sql(&pools, fewer).await;
+    let document = document(&pools).await;
+    // The smaller of both fits, AAPL's 251 and AMD's 188.
+    assert_eq!(document["factors"][0]["n"], 188);
+    assert_eq!(document["factors"][1]["n"], serde_json::Value::Null);
+    assert_eq!(document["stress"][0]["n"], 249);
+    assert_eq!(document["reverse_stress"][0]["n"], 249);
+    let without = document["stress"].as_array().unwrap().iter();
+    let without = without.filter(|row| row["outcome"] != "done");
+    let n: Vec<&serde_json::Value> = without.map(|row| &row["n"]).collect();
+    assert_eq!(n, [&serde_json::Value::Null]);
+}
+
 #[tokio::test]
 async fn a_stale_or_missing_date_is_not_shown_and_the_error_says_why() {
     let (pools, _) = database().await;
@@ -94,7 +143,24 @@ async fn a_stale_or_missing_date_is_not_shown_and_the_error_says_why() {
     let error = show::run(&pools, &args(None), false).await.unwrap_err();
     assert_eq!(error.exit_code(), 1);
     assert!(
-        error.message().contains("nothing is published"),
+        error.message().contains("nothing is published")
+            && error
+                .message()
+                .contains("its newest computed date 2016-12-30 is stale"),
+        "{error:?}"
+    );
+    let again =
+        "sigmabatch run --date 2016-12-30 --portfolio aaaaaaaa-0000-5000-8000-000000000001 --wait";
+    assert!(error.remedy().unwrap().contains(again), "{error:?}");
+    // What was never computed is not stale.
+    sql(
+        &pools,
+        "delete from completeness; delete from portfolio_snapshots;",
+    )
+    .await;
+    let error = show::run(&pools, &args(None), false).await.unwrap_err();
+    assert!(
+        error.message().contains("nothing of it was computed"),
         "{error:?}"
     );
 }

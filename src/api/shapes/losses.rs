@@ -39,6 +39,8 @@ pub struct Stress {
     pub implausible: Option<bool>,
     /// Modelled gross over gross, a fraction.
     pub coverage: Option<f64>,
+    /// Sessions behind the covariance of the factors; null where there is no amount.
+    pub n: Option<i32>,
     /// `low_coverage` where that is below 0.8.
     pub flags: Vec<String>,
 }
@@ -66,6 +68,8 @@ pub struct OptionContract {
     pub volatility_source: String,
     /// Why it is not implied; else empty.
     pub note: String,
+    /// `suspect_volatility` where it is realised by closes that a data quality check found a step in: a bad tick, an outlier, a split.
+    pub flags: Vec<String>,
     /// Of the model.
     pub price: f64,
     /// Per unit of spot.
@@ -198,6 +202,8 @@ pub struct ReverseStress {
     pub floored: Option<Money>,
     /// Modelled gross over gross, a fraction.
     pub coverage: Option<f64>,
+    /// Sessions behind the covariance of the factors; null where there is no amount.
+    pub n: Option<i32>,
     /// `low_coverage` where that is below 0.8.
     pub flags: Vec<String>,
 }

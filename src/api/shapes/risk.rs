@@ -26,6 +26,8 @@ pub struct FactorExposure {
     pub dollar: Option<Money>,
     /// Covered gross over gross, a fraction.
     pub coverage: Option<f64>,
+    /// The fewest returns behind a fit that it rests on; null where it rests on none.
+    pub n: Option<i32>,
     /// `low_coverage` where that is below 0.8.
     pub flags: Vec<String>,
     /// Why there is no slope.

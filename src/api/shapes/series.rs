@@ -59,6 +59,10 @@ pub struct Correlation {
     pub average: Option<f64>,
     /// Ledoit–Wolf intensity.
     pub shrinkage: Option<f64>,
+    /// Gross of the symbols that a correlation is known of over gross, a fraction.
+    pub coverage: Option<f64>,
+    /// `low_coverage` where that is below 0.8.
+    pub flags: Vec<String>,
     /// The pairs that are null.
     pub unknown: Vec<UnknownPair>,
     /// Key → why it is null.

@@ -12,7 +12,7 @@ use super::{market_beta, worst_stress};
 use crate::cli::text::{
     count, indented, left, money, number, or_dash, percent, plain, right, signed, table,
 };
-use crate::documents::portfolio::weight;
+use crate::documents::portfolio::{slope_flags, weight};
 use crate::domain::{Quality, coverage as covered};
 use crate::store::reports::Report;
 
@@ -190,7 +190,13 @@ fn positions(page: &mut String, report: &Report) {
             or_dash(weight(position.market_value, report.snapshot.nav), percent),
             money(position.unrealised),
             or_dash(beta, |slope| {
-                format!("{} ± {}", number(slope.beta, 2), number(slope.std_error, 2))
+                let shown = format!("{} ± {}", number(slope.beta, 2), number(slope.std_error, 2));
+                let flags = market.map_or(&[][..], |market| slope_flags(position, market, report));
+                if flags.is_empty() {
+                    shown
+                } else {
+                    format!("{shown} ({})", flags.join(", "))
+                }
             }),
             or_dash(position.sector.as_ref(), ToString::to_string),
             quality,
@@ -210,11 +216,47 @@ fn positions(page: &mut String, report: &Report) {
     ];
     let mut text = table(&columns, rows);
     more(&mut text, order.len(), LISTED);
+    let extreme = extreme_betas(report);
+    if !extreme.is_empty() {
+        let _ = writeln!(
+            text,
+            "betas beyond ±5 (extreme): {}",
+            extreme
+                .iter()
+                .take(LISTED)
+                .cloned()
+                .collect::<Vec<_>>()
+                .join("; ")
+        );
+        more(&mut text, extreme.len(), LISTED);
+    }
     section(
         page,
         &format!("Positions: {}", count(order.len(), "lot")),
         &text,
     );
+}
+
+/// Every beta of a fit that is flagged as extreme, of the joint model or of one for display.
+fn extreme_betas(report: &Report) -> Vec<String> {
+    let is_extreme = |flags: &[String]| flags.iter().any(|flag| flag == "extreme");
+    let mut all = Vec::new();
+    for fit in &report.fits {
+        let joint = fit.slopes.iter().filter(|(_, own)| is_extreme(&own.flags));
+        all.extend(
+            joint
+                .map(|(factor, own)| format!("{} to {factor} {}", fit.symbol, number(own.beta, 2))),
+        );
+        let displays = fit.displays.iter().filter(|own| is_extreme(&own.flags));
+        all.extend(displays.map(|own| {
+            let beta = or_dash(own.beta, |beta| number(beta, 2));
+            format!(
+                "{} to {} {beta} ({} model)",
+                fit.symbol, own.factor, own.model
+            )
+        }));
+    }
+    all
 }
 
 fn more(text: &mut String, all: usize, shown: usize) {
@@ -288,6 +330,21 @@ mod tests {
                 && line.ends_with("4,321.00   96.50 %  implausible"),
             "{line}"
         );
+    }
+
+    #[test]
+    fn the_flags_of_a_beta_stand_beside_it() {
+        let mut report = sample::report();
+        assert!(!page(&report).contains("extreme"), "{}", page(&report));
+        let slope = report.fits[0].slopes.get_mut("Market").unwrap();
+        slope.beta = 6.21;
+        slope.flags = vec!["extreme".to_owned()];
+        let position = &mut report.positions[0];
+        position.betas.get_mut("Market").unwrap().beta = 6.21;
+        let text = page(&report);
+        assert!(text.contains("6.21 ± 0.05 (extreme)"), "{text}");
+        let told = "betas beyond ±5 (extreme): AAPL to Market 6.21";
+        assert!(text.contains(told), "{text}");
     }
 
     #[test]

@@ -123,7 +123,9 @@ fn positions(report: &Report, how: &How<'_>) -> Markup {
                     td.n { (how.of(&of("weight"), documents::weight(lot.market_value, nav).map(percent))) }
                     td.n { (how.link(&of("unrealised"), &money(lot.unrealised))) }
                     td { (or_dash(lot.sector.as_deref())) }
-                    td.n { (slope(lot, market, report, how)) }
+                    @let flags = documents::slope_flags(lot, market, report);
+                    td.n { (slope(lot, market, report, how))
+                        @if lot.betas.contains_key(market) && !flags.is_empty() { " " span.soft { (flags.join(", ")) } } }
                     td { (documents::left_out(lot, report).map_or("", String::as_str)) }
                 } } }
         } }
@@ -138,7 +140,7 @@ fn positions(report: &Report, how: &How<'_>) -> Markup {
                     tr {
                         th scope="row" { (one.symbol) }
                         td.n { (of("spot", format!("{:.2}", one.spot))) }
-                        td.n { (of("volatility", percent(one.volatility))) " " span.soft { (one.source) } }
+                        td.n { (of("volatility", percent(one.volatility))) " " span.soft { (one.source) @if one.suspect { ", " a href="#quality" { "suspect" } } } }
                         td.n { (of("price", format!("{:.4}", one.price))) }
                         td.n { (of("delta", format!("{:.3}", one.delta))) }
                         td.n { (of("gamma", format!("{:.4}", one.gamma))) }

@@ -4,8 +4,9 @@ use maud::{Markup, html};
 
 use super::{How, percent};
 use crate::dashboard::chart::{Bar, Whisker, bars, correlation as heat, whiskers};
-use crate::dashboard::text::facts;
+use crate::dashboard::text::{facts, or_dash};
 use crate::documents::portfolio as documents;
+use crate::domain::coverage;
 use crate::store::reports::{Correlation, Report};
 
 /// Contributions that are drawn; the rest is in the table of the API.
@@ -39,7 +40,8 @@ fn exposures(report: &Report, how: &How<'_>) -> Markup {
                     td.n { (how.of(&format!("beta:{}:{name}", factor.factor), end.map(|end| format!("{end:.3}")))) }
                 }
                 td.n { (how.of(&format!("beta:{}:dollar", factor.factor), factor.dollar.map(super::money))) }
-                td { (factor.reason.as_deref().unwrap_or("")) }
+                td { (factor.reason.as_deref().unwrap_or(""))
+                    @if coverage::is_low(factor.coverage) { span.soft { "low coverage" } } }
             } } }
         } }
     }
@@ -93,7 +95,8 @@ fn matrix(row: &Correlation, how: &How<'_>) -> Markup {
     let of = |row: &usize| order.iter().map(|other| all[*row][*other]).collect();
     let values: Vec<Vec<Option<f64>>> = order.iter().map(of).collect();
     html! {
-        p.soft { "Average " (how.of("mean_correlation", row.average.map(|mean| format!("{mean:.2}")))) ", in the order of clusters." }
+        p.soft { "Average " (how.of("mean_correlation", row.average.map(|mean| format!("{mean:.2}")))) ", in the order of clusters. "
+            "Coverage " (or_dash(row.coverage.map(percent))) @if coverage::is_low(row.coverage) { " (low)" } "." }
         (heat("Correlations in the order of clusters", &names, &values))
     }
 }

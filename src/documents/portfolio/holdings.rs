@@ -63,6 +63,17 @@ pub fn left_out<'a>(position: &Position, report: &'a Report) -> Option<&'a Strin
     own.or_else(|| missing.get(position.underlying.as_deref()?))
 }
 
+/// What is flagged of the slope of a position on a factor: what is of the fit that it moves with, `extreme`, `collinear` or
+/// `motionless`.
+pub fn slope_flags<'a>(position: &Position, factor: &str, report: &'a Report) -> &'a [String] {
+    let symbol = position.underlying.as_deref();
+    let symbol = symbol.unwrap_or(position.symbol.as_str());
+    let mut fits = report.fits.iter();
+    let fit = fits.find(|fit| fit.symbol.as_str() == symbol);
+    let slope = fit.and_then(|fit| fit.slopes.get(factor));
+    slope.map_or(&[][..], |slope| &slope.flags[..])
+}
+
 /// Change of the annual volatility with the weight of a position: that of its instrument in the risk model. Times its own weight it is the
 /// position's part of the volatility.
 fn marginal(position: &Position, report: &Report) -> Result<f64, String> {

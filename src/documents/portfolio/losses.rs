@@ -23,6 +23,7 @@ pub(super) fn stress(stress: &Stress) -> Value {
         "mahalanobis": stress.mahalanobis,
         "implausible": stress.implausible,
         "coverage": stress.coverage,
+        "n": stress.n,
         "flags": coverage::flags(stress.coverage),
     })
 }
@@ -39,6 +40,7 @@ pub(super) fn option(row: &Contract) -> Value {
         "volatility": row.volatility,
         "volatility_source": row.source,
         "note": row.note.as_deref().unwrap_or_default(),
+        "flags": suspect(row),
         "price": row.price,
         "delta": row.delta,
         "gamma": row.gamma,
@@ -48,6 +50,12 @@ pub(super) fn option(row: &Contract) -> Value {
         "shares": text(row.shares),
         "exposure": text(row.exposure),
     })
+}
+
+/// `suspect_volatility`, or none.
+fn suspect(row: &Contract) -> Vec<&'static str> {
+    let flag = row.suspect.then_some("suspect_volatility");
+    flag.into_iter().collect()
 }
 
 pub(super) fn value_at_risk(row: &ValueAtRisk) -> Value {
@@ -127,6 +135,7 @@ pub(super) fn reverse(row: &Reverse) -> Value {
         "moves": row.moves,
         "floored": row.floored.map(text),
         "coverage": row.coverage,
+        "n": row.n,
         "flags": coverage::flags(row.coverage),
     })
 }

@@ -139,6 +139,7 @@ pub(super) fn correlation(row: &Correlation) -> Vec<(&'static str, &'static str)
             row.shrinkage.is_some(),
             "fewer than two symbols have all returns, or none of them moves",
         ),
+        ("coverage", row.coverage.is_some(), WORTHLESS),
     ];
     let missing = missing.into_iter().filter(|(_, there, _)| !there);
     missing.map(|(key, _, why)| (key, why)).collect()

@@ -17,6 +17,7 @@ pub(super) fn factors(report: &Report) -> Value {
             "high_95": factor.high_95,
             "dollar": factor.dollar.map(text),
             "coverage": factor.coverage,
+            "n": factor.n,
             "flags": coverage::flags(factor.coverage),
             "reason": factor.reason,
         })

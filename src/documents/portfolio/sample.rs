@@ -61,6 +61,7 @@ fn factor(name: &str, role: &str, beta: Option<f64>, reason: Option<&str>) -> Fa
         high_95: beta.map(|beta| beta + 0.067),
         dollar: beta.map(|_| decimal("1042716.04")),
         coverage: Some(0.965),
+        n: beta.map(|_| 252),
         reason: reason.map(String::from),
     }
 }
@@ -85,6 +86,7 @@ fn stress(scenario: &str, name: &str, propagated: f64, tail_p: f64) -> Stress {
         tail_p: Some(tail_p),
         implausible: Some(tail_p < 1e-4),
         coverage: Some(0.965),
+        n: Some(252),
     }
 }
 
@@ -305,6 +307,7 @@ pub(crate) fn report() -> Report {
             clusters: vec![Some(1), Some(2)],
             average: Some(0.412),
             shrinkage: Some(0.05),
+            coverage: Some(0.965),
         }),
         concentration: Some(Concentration {
             gross: decimal("1017345.67"),
@@ -408,6 +411,7 @@ fn losses() -> Losses {
             volatility: 0.21,
             source: "realised".into(),
             note: Some("the contract has no price of its own".into()),
+            suspect: false,
             price: 0.9,
             delta: 0.27,
             gamma: 0.06,
@@ -441,6 +445,7 @@ fn losses() -> Losses {
             moves: [("Market".into(), -0.097)].into(),
             floored: Some(decimal("0")),
             coverage: Some(0.965),
+            n: Some(252),
         }],
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{reason, reasons, texts};
+use crate::domain::coverage;
 use crate::store::reports::{Correlation, Report, Volatility};
 
 pub(super) fn volatility(report: &Report) -> Value {
@@ -49,6 +50,8 @@ pub(super) fn correlation(report: &Report) -> Value {
         "clusters": row.map(|row| row.clusters.clone()).unwrap_or_default(),
         "average": row.and_then(|row| row.average),
         "shrinkage": row.and_then(|row| row.shrinkage),
+        "coverage": row.and_then(|row| row.coverage),
+        "flags": coverage::flags(row.and_then(|row| row.coverage)),
         "unknown": row.map(unknown).unwrap_or_default(),
         "reasons": texts(row.map(reasons::correlation)),
     })
@@ -91,6 +94,7 @@ mod tests {
             clusters: vec![Some(1), Some(1), Some(2)],
             average: Some(0.2),
             shrinkage: None,
+            coverage: Some(0.9),
         };
         let expected = vec![
             vec![Some(1.0), Some(0.1), None],

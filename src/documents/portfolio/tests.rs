@@ -91,6 +91,30 @@ fn money_is_text_statistics_are_numbers_and_missing_is_null_with_a_reason() {
 }
 
 #[test]
+fn correlations_of_less_than_four_fifths_of_the_book_are_flagged() {
+    let mut report = sample::report();
+    let of = |report: &crate::store::reports::Report| {
+        let correlation = document(report)["correlation"].clone();
+        (
+            correlation["coverage"].clone(),
+            correlation["flags"].clone(),
+        )
+    };
+    assert_eq!(of(&report), (json!(0.965), json!([])));
+    report.correlation.as_mut().unwrap().coverage = Some(0.5);
+    assert_eq!(of(&report), (json!(0.5), json!(["low_coverage"])));
+}
+
+#[test]
+fn an_option_with_a_volatility_of_suspect_closes_is_flagged() {
+    let mut report = sample::report();
+    assert_eq!(document(&report)["options"][0]["flags"], json!([]));
+    report.losses.options[0].suspect = true;
+    let flags = document(&report)["options"][0]["flags"].clone();
+    assert_eq!(flags, json!(["suspect_volatility"]));
+}
+
+#[test]
 fn an_analytic_that_is_missing_says_why() {
     let mut report = sample::report();
     report.correlation = None;
@@ -163,6 +187,7 @@ fn no_null_is_without_a_reason() {
         (correlation.low, correlation.high) = (vec![None], vec![None]);
         correlation.clusters = vec![None, None];
         (correlation.average, correlation.shrinkage) = (None, None);
+        correlation.coverage = None;
         report
     };
     let mut empty = ruined.clone();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 
 use super::book::{BookView, Modelled, coverage};
-use super::risk::amount;
+use super::risk::{amount, is_still};
 use super::{Loaded, Outcome};
 use crate::analytics::replay::{self as kernels, Held};
 use crate::analytics::stress_pnl::{Move, instrument_move};
@@ -87,6 +87,15 @@ fn one(
     {
         return Err(nothing);
     }
+    if ways.is_empty()
+        && let Some(still) = view.modelled.iter().find(|one| is_still(one))
+    {
+        let why = format!(
+            "{} has no closes of its own then, and its series stands still: its betas say nothing",
+            still.symbol
+        );
+        return Err(Outcome::Insufficient(why));
+    }
     let approximated = ways.iter().filter(|way| way.approximated);
     Ok(Through {
         profit: ways.iter().fold(0.0, |sum, way| sum + way.profit),
@@ -110,7 +119,8 @@ pub(super) struct Way<'a> {
     gross: Decimal,
 }
 
-/// What the window of a crisis did to each underlying that has a way through it.
+/// What the window of a crisis did to each underlying that has a way through it: its own path, or its betas. Where it has neither,
+/// without a model or with one of a series that stood still, it is left out and lowers the coverage.
 pub(super) fn ways<'a>(
     view: &'a BookView<'a>,
     loaded: &Loaded,
@@ -136,6 +146,8 @@ fn through<'a>(
         let own = path(loaded, one.symbol, replay).map_err(failed)?;
         let (held, floored) = if let Some(own) = own {
             (own, 0.0)
+        } else if is_still(one) {
+            continue;
         } else {
             let moves = match &moves {
                 Some(known) => known,
@@ -265,4 +277,62 @@ fn factor_moves(
     };
     let moves = moves.into_iter().enumerate();
     Ok(moves.map(|(k, by)| by.ok_or_else(|| why(k))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::made_up::of_the_market;
+    use super::*;
+    use crate::domain::Calendar;
+    use crate::store::symbol_results::Slope;
+
+    #[test]
+    fn the_betas_of_a_series_that_stands_still_lead_through_no_crisis() {
+        let mut loaded = of_the_market(Vec::new());
+        let stock = loaded.values[0].symbol.clone();
+        let all = |loaded: &Loaded| {
+            let view = BookView::new(loaded, Calendar::nyse());
+            let (rows, outcome) = replays(&view, loaded);
+            assert_eq!(outcome, Outcome::Done);
+            assert!(!rows.is_empty());
+            rows
+        };
+        let with_paths = loaded.past.paths.clone();
+        loaded.past.paths.retain(|(symbol, _), _| *symbol != stock);
+        for row in all(&loaded) {
+            assert_eq!(row.outcome, "done");
+            assert_eq!(row.approximated, [stock.to_string()]);
+            assert_eq!(row.coverage, Some(1.0));
+        }
+
+        // Another one of the same size that moves, and then the first stands still.
+        let mut other = loaded.values[0].clone();
+        other.symbol = "BBB".parse().unwrap();
+        let moving = loaded.models[&stock].clone();
+        let still = loaded.models.get_mut(&stock).unwrap();
+        still.specific_variance = 0.0;
+        for slope in still.betas.values_mut() {
+            *slope = Slope::default();
+        }
+        for row in all(&loaded) {
+            assert_eq!(row.outcome, "insufficient_data");
+            let why = row.reason.unwrap();
+            assert!(why.contains("AAA") && why.contains("stands still"), "{why}");
+            assert_eq!((row.pnl, row.fraction, row.coverage), (None, None, None));
+        }
+        loaded.models.insert(other.symbol.clone(), moving);
+        loaded.values.push(other);
+        for row in all(&loaded) {
+            assert_eq!(row.outcome, "done");
+            assert_eq!(row.approximated, ["BBB"]);
+            assert_eq!(row.coverage, Some(0.5));
+        }
+
+        // Closes of its own are what it did.
+        loaded.past.paths = with_paths;
+        for row in all(&loaded) {
+            assert_eq!(row.approximated, ["BBB"]);
+            assert_eq!(row.coverage, Some(1.0));
+        }
+    }
 }

@@ -7,7 +7,7 @@ use super::book::BookView;
 use super::risk::amount;
 use super::{Loaded, Outcome};
 use crate::analytics::linalg::dot;
-use crate::analytics::reverse_stress::{Reverse, most_plausible};
+use crate::analytics::reverse_stress::{Instrument, Reverse, most_plausible};
 use crate::analytics::stress::StressModel;
 use crate::analytics::stress_pnl::{instrument_move, profit_and_loss};
 use crate::analytics::{Error as NumericError, reverse_stress::Found};
@@ -100,8 +100,8 @@ fn floored(
     Ok(amount(profit_and_loss(&stock).floored))
 }
 
-/// Slopes of each underlying on the proxies: betas are on factors, which are proxies less their part of the market.
-fn floors(view: &BookView<'_>, model: &StressModel) -> Result<Vec<Vec<f64>>, Outcome> {
+/// Each underlying with its slopes on the proxies: betas are on factors, which are proxies less their part of the market.
+fn instruments(view: &BookView<'_>, model: &StressModel) -> Result<Vec<Instrument>, Outcome> {
     let size = model.covariance().rows();
     let failed = |error: NumericError| Outcome::Failed(error.to_string());
     let mut factors = Vec::with_capacity(size);
@@ -111,7 +111,11 @@ fn floors(view: &BookView<'_>, model: &StressModel) -> Result<Vec<Vec<f64>>, Out
         factors.push(model.factor_moves(&alone).map_err(failed)?);
     }
     let slopes = |betas: &[f64]| factors.iter().map(|moves| dot(betas, moves)).collect();
-    Ok(view.modelled.iter().map(|one| slopes(&one.betas)).collect())
+    let instruments = view.modelled.iter().map(|one| Instrument {
+        slopes: slopes(&one.betas),
+        options: !one.options.is_empty(),
+    });
+    Ok(instruments.collect())
 }
 
 fn search(view: &BookView<'_>, model: &StressModel, loss: f64) -> Result<Found, Outcome> {
@@ -124,7 +128,8 @@ fn search(view: &BookView<'_>, model: &StressModel, loss: f64) -> Result<Found, 
         }
         Ok(profit / nav)
     };
-    match most_plausible(model.covariance(), loss, &floors(view, model)?, pnl) {
+    let instruments = instruments(view, model)?;
+    match most_plausible(model.covariance(), loss, &instruments, pnl) {
         Ok(Reverse::Found(found)) => Ok(found),
         Ok(Reverse::NoExposure) => Err(Outcome::NotApplicable(
             "no factor moves the book".to_owned(),

@@ -44,13 +44,15 @@ pub(super) fn amount(value: f64) -> Option<Decimal> {
 /// stood still for the whole window: its zeros may be true, of a money-market fund, or a price that nobody renewed.
 pub(super) fn flags(view: &BookView<'_>) -> Vec<String> {
     let mut flags = coverage::flags(view.coverage);
-    let still = |one: &Modelled<'_>| {
-        one.model.specific_variance <= 0.0 && one.betas.iter().all(|beta| *beta == 0.0)
-    };
-    if view.modelled.iter().any(still) {
+    if view.modelled.iter().any(is_still) {
         flags.push("motionless_series".to_owned());
     }
     flags
+}
+
+/// Whether the series stood still for the whole window: its slopes are zeros of nothing that was measured.
+pub(super) fn is_still(one: &Modelled<'_>) -> bool {
+    one.model.specific_variance <= 0.0 && one.betas.iter().all(|beta| *beta == 0.0)
 }
 
 pub(super) fn exposures(view: &BookView<'_>, loaded: &Loaded) -> Exposures {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::book::BookView;
+use super::book::{BookView, coverage};
 use super::risk::flags;
 use super::{Loaded, Outcome};
 use crate::analytics::clustering::clusters;
@@ -236,6 +236,13 @@ fn pairs(view: &BookView<'_>, loaded: &Loaded) -> Result<CorrelationRow, String>
         .iter()
         .map(|(_, sides)| money::to_f64(sides.net()) / gross)
         .collect();
+    // A symbol of which no pair is known is not among them.
+    let size = view.priced.len();
+    let paired = |i: usize| (0..size).any(|j| found.pair(i, j).is_some());
+    let covered = view.priced.iter().enumerate();
+    let covered = covered
+        .filter(|(at, _)| paired(*at))
+        .map(|(_, (_, sides))| sides.gross());
     Ok(CorrelationRow {
         symbols: view
             .priced
@@ -265,5 +272,6 @@ fn pairs(view: &BookView<'_>, loaded: &Loaded) -> Result<CorrelationRow, String>
         clusters: groups,
         average: mean_correlation(&found, &weights).map(|mean| mean.signed),
         shrinkage,
+        coverage: coverage(covered.sum(), view.gross),
     })
 }

@@ -113,6 +113,7 @@ fn sentence(finding: &Finding, yields: bool) -> String {
         }
     };
     match finding.check {
+        Check::Gap if (measured - 1.0).abs() < 0.5 => "1 session without a value".to_owned(),
         Check::Gap => format!("{measured} sessions without a value"),
         Check::Stale => format!("{path}, repeated {measured} times"),
         Check::NonPositive => format!("a close of {measured}"),

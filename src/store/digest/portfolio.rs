@@ -188,7 +188,7 @@ async fn series(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>> {
         only,
         "correlation_calculations",
         r#"select sha256(string_agg(record_send(row(portfolio_id, as_of, symbols, correlations, lower_95, upper_95, n,
-                                                    clusters, average, shrinkage)),
+                                                    clusters, average, shrinkage, coverage)),
                                     ''::bytea order by as_of)) as "hash!",
                   count(*) as "rows!"
            from correlation_calculations

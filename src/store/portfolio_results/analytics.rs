@@ -181,6 +181,8 @@ pub struct CorrelationRow {
     pub average: Option<f64>,
     /// Ledoit–Wolf's intensity.
     pub shrinkage: Option<f64>,
+    /// Gross of the symbols that a correlation is known of, over gross.
+    pub coverage: Option<f64>,
 }
 
 /// A sector bucket.
@@ -491,8 +493,8 @@ async fn series(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Result<()> {
     for (set, row) in each(sets, |set| set.correlation.as_slice()) {
         sqlx::query!(
             "insert into correlation_calculations (portfolio_id, as_of, symbols, correlations, lower_95, upper_95, n,
-                                                   clusters, average, shrinkage)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                                                   clusters, average, shrinkage, coverage)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             set.portfolio.0,
             set.as_of.date(),
             &row.symbols,
@@ -502,7 +504,8 @@ async fn series(tx: &mut WriteTx, sets: &[&AnalyticsRows]) -> Result<()> {
             &row.n,
             &row.clusters as &[Option<i32>],
             row.average,
-            row.shrinkage
+            row.shrinkage,
+            row.coverage
         )
         .execute(tx.connection())
         .await

@@ -25,6 +25,8 @@ pub struct Factor {
     pub dollar: Option<Decimal>,
     /// Covered gross over gross.
     pub coverage: Option<f64>,
+    /// The fewest returns behind a fit that it rests on; nothing where it rests on none.
+    pub n: Option<i32>,
     /// Why there is no slope.
     pub reason: Option<String>,
 }
@@ -117,6 +119,8 @@ pub struct Correlation {
     pub average: Option<f64>,
     /// Ledoit–Wolf intensity, a check.
     pub shrinkage: Option<f64>,
+    /// Gross of the symbols that a correlation is known of, over gross; null where that is zero.
+    pub coverage: Option<f64>,
 }
 
 /// How much hangs on few names.
@@ -205,6 +209,8 @@ pub struct Stress {
     pub implausible: Option<bool>,
     /// Modelled gross over gross.
     pub coverage: Option<f64>,
+    /// Sessions behind the covariance; nothing where there is no amount.
+    pub n: Option<i32>,
 }
 
 pub(super) async fn factors(
@@ -215,8 +221,16 @@ pub(super) async fn factors(
     sqlx::query_as!(
         Factor,
         r#"select e.factor, d.role as "role?", e.beta, e.std_error, e.low_95, e.high_95, e.dollar, e.coverage,
-                  e.reason
+                  f.n as "n?", e.reason
            from factor_exposures e left join factor_definitions d on d.name = e.factor
+           left join (
+               select x.factor, min(m.n) as n
+               from position_factor_exposures x
+               join positions p on p.id = x.position_id
+               join symbol_factor_models m on m.symbol = coalesce(p.underlying, p.symbol) and m.as_of = x.as_of
+               where x.portfolio_id = $1 and x.as_of = $2
+               group by x.factor
+           ) f on f.factor = e.factor
            where e.portfolio_id = $1 and e.as_of = $2
            order by d.sort_order nulls last, e.factor collate "C""#,
         id.0,
@@ -302,7 +316,8 @@ pub(super) async fn correlation(
     sqlx::query_as!(
         Correlation,
         r#"select symbols, correlations as "upper: Vec<Option<f64>>", lower_95 as "low: Vec<Option<f64>>",
-                  upper_95 as "high: Vec<Option<f64>>", n, clusters as "clusters: Vec<Option<i32>>", average, shrinkage
+                  upper_95 as "high: Vec<Option<f64>>", n, clusters as "clusters: Vec<Option<i32>>", average, shrinkage,
+                  coverage
            from correlation_calculations where portfolio_id = $1 and as_of = $2"#,
         id.0,
         as_of
@@ -374,8 +389,9 @@ pub(super) async fn stress(
         Stress,
         r#"select r.scenario_id as scenario, coalesce(s.name, r.scenario_id) as "name!", r.outcome, r.reason,
                   r.direct_pnl, r.propagated_pnl, r.direct, r.propagated, r.direct_floored, r.propagated_floored,
-                  r.mahalanobis, r.tail_p, r.implausible, r.coverage
+                  r.mahalanobis, r.tail_p, r.implausible, r.coverage, c.n as "n?"
            from stress_test_results r left join stress_test_scenarios s on s.id = r.scenario_id
+           left join factor_covariance c on c.as_of = r.as_of and r.propagated_pnl is not null
            where r.portfolio_id = $1 and r.as_of = $2
            order by s.sort_order nulls last, r.scenario_id collate "C""#,
         id.0,

@@ -44,6 +44,9 @@ pub struct Contract {
     pub source: String,
     /// Why it is not implied.
     pub note: Option<String>,
+    /// Whether it is realised by a series that may be wrong in it: a bad tick, an outlier, or a split that is missing or doubled was
+    /// found in the closes of the underlying.
+    pub suspect: bool,
     /// Of the model.
     pub price: f64,
     /// Per unit of spot.
@@ -146,6 +149,8 @@ pub struct Reverse {
     pub floored: Option<Decimal>,
     /// Modelled gross over gross.
     pub coverage: Option<f64>,
+    /// Sessions behind the covariance; nothing where there is no amount.
+    pub n: Option<i32>,
 }
 
 pub(super) async fn of(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate) -> Result<Losses> {
@@ -160,10 +165,15 @@ pub(super) async fn of(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate) -
 async fn options(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate) -> Result<Vec<Contract>> {
     sqlx::query_as!(
         Contract,
-        r#"select symbol, underlying, strike, spot, years, rate, dividend_yield, volatility, source, note, price, delta,
-                  gamma, vega, theta, rho, shares, exposure
-           from option_valuations where portfolio_id = $1 and as_of = $2
-           order by symbol collate "C", spot"#,
+        r#"select o.symbol, o.underlying, o.strike, o.spot, o.years, o.rate, o.dividend_yield, o.volatility, o.source, o.note,
+                  o.source = 'realised' and exists (
+                      select from data_quality q cross join lateral jsonb_array_elements(q.evidence) found
+                      where q.symbol = o.underlying and q.as_of = o.as_of
+                        and found ->> 'check' in ('bad_tick', 'outlier', 'split_missing', 'split_doubled')
+                  ) as "suspect!",
+                  o.price, o.delta, o.gamma, o.vega, o.theta, o.rho, o.shares, o.exposure
+           from option_valuations o where o.portfolio_id = $1 and o.as_of = $2
+           order by o.symbol collate "C", o.spot"#,
         id.0,
         as_of
     )
@@ -267,8 +277,9 @@ async fn replays(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate) -> Resu
 
 async fn reverse(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate) -> Result<Vec<Reverse>> {
     let rows = sqlx::query!(
-        "select loss, outcome, reason, pnl, mahalanobis, tail_p, moves, floored, coverage
-         from reverse_stress where portfolio_id = $1 and as_of = $2 order by loss",
+        r#"select r.loss, r.outcome, r.reason, r.pnl, r.mahalanobis, r.tail_p, r.moves, r.floored, r.coverage, c.n as "n?"
+           from reverse_stress r left join factor_covariance c on c.as_of = r.as_of and r.pnl is not null
+           where r.portfolio_id = $1 and r.as_of = $2 order by r.loss"#,
         id.0,
         as_of
     )
@@ -287,6 +298,7 @@ async fn reverse(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate) -> Resu
             moves: serde_json::from_value(row.moves).unwrap_or_default(),
             floored: row.floored,
             coverage: row.coverage,
+            n: row.n,
         })
         .collect())
 }

@@ -106,6 +106,12 @@ pub enum Part {
 }
 
 impl Part {
+    /// Whether it is read from rows that runs of other dates or other portfolios replace: fits and checks belong to symbols, and forecasts
+    /// are judged over many dates.
+    pub fn is_of_others(self) -> bool {
+        matches!(self, Self::Fits | Self::Quality | Self::Bias)
+    }
+
     /// All of them.
     pub const ALL: [Self; 13] = [
         Self::Positions,

@@ -86,7 +86,7 @@ pub async fn missing(
                             ('reverse_stress', c.reverse_stress)) as x(entry, outcome)
                where x.outcome <> 'done'
            ) e on true
-           where r.id = $1 and r.final_date >= p.inception and ($2::uuid[] is null or p.id = any($2))
+           where r.id = $1 and p.deleted_at is null and r.final_date >= p.inception and ($2::uuid[] is null or p.id = any($2))
            order by p.name collate "C", p.id"#,
         run.0,
         only as Option<&[Uuid]>

@@ -71,7 +71,8 @@ async fn rows(
                select * from symbol_universe u
                where ($2::text is null or u.symbol > $2) and ($3::text is null or u.symbol = $3)
                  and ($1::uuid[] is null or u.class = 'PROXY' or exists (
-                         select from portfolio_symbols s where s.symbol = u.symbol and s.portfolio_id = any($1)))
+                         select from portfolio_symbols s join portfolios p on p.id = s.portfolio_id
+                         where s.symbol = u.symbol and s.portfolio_id = any($1) and p.deleted_at is null))
                order by u.symbol limit $4
            )
            select p.symbol, p.class, p.active, p.first_seen, p.last_seen, o.priced as "priced!", o.no_data as "no_data!",

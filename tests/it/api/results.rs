@@ -514,6 +514,11 @@ async fn a_portfolio_that_is_taken_away_is_not_there_any_more() {
     assert_eq!(delete().await.expect(200)["deleted"], true);
     delete().await.expect(404);
     served.viewer.get(&path).await.expect(404);
+    let owner = served.owner(&world, &[gone]).await;
+    let page = owner.get("/api/v1/symbols").await;
+    let symbols = page.expect(200);
+    let mut symbols = symbols["symbols"].as_array().unwrap().iter();
+    assert!(symbols.all(|row| row["symbol"] != "AAA"), "{}", page.text());
     let rest = served.viewer.get("/api/v1/portfolios").await.expect(200);
     let ids: Vec<&Value> = rest["portfolios"]
         .as_array()

@@ -280,3 +280,30 @@ async fn pages_of_a_shared_run_show_an_owner_what_is_theirs() {
         "{viewer}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_tells_an_owner_of_no_run_of_others() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let [ours, theirs] = [book(&world, "ours").await, book(&world, "theirs").await];
+    let owner = served.owner(&world, &[ours]).await;
+    let start = format!("/api/v1/admin/batch/run?portfolio_id={theirs}");
+    let run = served.operator.post(&start, &json!({})).await.expect(202);
+    let run = run["batch_run_id"].as_str().unwrap().to_owned();
+    for id in [run.as_str(), "00000000-0000-7000-8000-000000000000"] {
+        let page = format!("/api/v1/admin/batch/history?cursor={id}");
+        assert_eq!(owner.get(&page).await.expect(400)["field"], "cursor");
+    }
+    let page = format!("/api/v1/admin/batch/history?cursor={run}");
+    served.operator.get(&page).await.expect(200);
+    // What was deleted since is not named by its runs.
+    let delete = format!("/api/v1/portfolios/{theirs}");
+    served
+        .operator
+        .ask("DELETE", &delete, &[], b"")
+        .await
+        .expect(200);
+    let told = served.operator.get(&format!("/api/v1/runs/{run}")).await;
+    told.expect(200);
+    assert!(!told.text().contains("theirs"), "{}", told.text());
+}

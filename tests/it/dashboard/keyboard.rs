@@ -9,7 +9,7 @@ use super::browser::sign_in;
 use crate::api::{Served, token};
 use crate::browser::{self, Browser};
 use crate::look::books;
-use crate::world::{World, on, request};
+use crate::world::{World, eventually, on, request};
 
 /// A night of two books, and a browser in which an operator has signed in.
 struct Visit {
@@ -47,12 +47,15 @@ impl Visit {
         self.browser.client.goto(&url).await.unwrap();
     }
 
-    /// In a window of its own: the keyboard begins at its top, wherever it was left elsewhere.
+    /// The keyboard begins before everything else on the page, wherever it was left on another.
     async fn open(&self, path: &str) {
-        let client = &self.browser.client;
-        let window = client.new_window(false).await.unwrap();
-        client.switch_to_window(window.handle).await.unwrap();
         self.goto(path).await;
+        let top = "const top = document.createElement('span');
+                   top.tabIndex = -1;
+                   document.body.prepend(top);
+                   top.focus();
+                   return document.activeElement === top;";
+        assert_eq!(self.script(top).await, json!(true), "{path}");
     }
 
     async fn script(&self, script: &str) -> Value {
@@ -102,6 +105,9 @@ async fn every_link_and_button_is_reached_and_seen_by_the_keyboard() {
         visit.press(Key::Tab, 1).await;
         let skip = "const at = document.activeElement;
                     return [at.matches('.skip'), at.getBoundingClientRect().left >= 0, at.outerHTML.slice(0, 120)];";
+        let moved = "return document.activeElement.tabIndex >= 0";
+        let moved = async || (visit.script(moved).await == json!(true)).then_some(());
+        eventually(moved).await.expect("the focus moves");
         let stop = visit.script(skip).await;
         assert_eq!(
             (&stop[0], &stop[1]),

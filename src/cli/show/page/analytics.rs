@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 use rust_decimal::Decimal;
 
 use super::{coverage, more, section};
-use crate::cli::text::{Column, count, left, money, number, or_dash, percent, right, table};
+use crate::cli::text::{
+    Column, count, counted, left, money, number, or_dash, percent, right, table,
+};
 use crate::store::reports::{Correlation, NO_BENCHMARK, Report};
 
 /// Contributions and groups that a page shows of each kind.
@@ -55,9 +57,9 @@ pub(super) fn risk(page: &mut String, report: &Report) {
     if let Some((statistic, (low, high))) = report.bias.statistic.zip(report.bias.band()) {
         let _ = writeln!(
             text,
-            "bias {} over {} sessions, {} to {} for a right model",
+            "bias {} over {}, {} to {} for a right model",
             number(statistic, 2),
-            report.bias.n,
+            count(report.bias.n, "session"),
             number(low, 2),
             number(high, 2),
         );
@@ -126,7 +128,8 @@ pub(super) fn volatility(page: &mut String, report: &Report) {
     ]);
     let mut text = table(&[left(""), right(""), left("")], rows);
     flags(&mut text, &row.flags);
-    let _ = writeln!(text, "{} returns{}", row.n, holes(row.filled, row.dropped));
+    let lacks = holes(row.filled, row.dropped);
+    let _ = writeln!(text, "{}{lacks}", counted(row.n, "return"));
     section(page, "Volatility of the return series", &text);
 }
 
@@ -134,10 +137,10 @@ pub(super) fn volatility(page: &mut String, report: &Report) {
 pub(super) fn holes(filled: i32, dropped: i32) -> String {
     let mut text = String::new();
     if filled > 0 {
-        let _ = write!(text, ", {filled} holes filled");
+        let _ = write!(text, ", {} filled", counted(filled, "hole"));
     }
     if dropped > 0 {
-        let _ = write!(text, ", {dropped} sessions left out");
+        let _ = write!(text, ", {} left out", counted(dropped, "session"));
     }
     text
 }
@@ -147,9 +150,10 @@ pub(super) fn correlation(page: &mut String, report: &Report) {
         return absent(page, "Correlation", report, "correlation");
     };
     let mut text = format!(
-        "{}, on average {}\n",
+        "{}, on average {}; coverage {}\n",
         count(row.symbols.len(), "symbol"),
-        or_dash(row.average, two)
+        or_dash(row.average, two),
+        or_dash(row.coverage, coverage)
     );
     let mut pairs = pairs(row);
     let unknown = row.upper.iter().filter(|value| value.is_none()).count();

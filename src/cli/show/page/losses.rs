@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::analytics::{flags, holes, probability};
 use super::{coverage, section};
-use crate::cli::text::{left, money, number, or_dash, percent, right, table};
+use crate::cli::text::{counted, left, money, number, or_dash, percent, right, table};
 use crate::store::reports::{Report, ValueAtRisk};
 
 pub(super) fn options(page: &mut String, report: &Report) {
@@ -24,7 +24,14 @@ pub(super) fn options(page: &mut String, report: &Report) {
             percent(row.volatility),
             row.note
                 .as_ref()
-                .map(|why| format!("realised volatility: {why}"))
+                .map(|why| {
+                    let suspect = if row.suspect {
+                        "suspect volatility, see data quality; "
+                    } else {
+                        ""
+                    };
+                    format!("{suspect}realised volatility: {why}")
+                })
                 .unwrap_or_default(),
         ]
     });
@@ -81,7 +88,9 @@ pub(super) fn value_at_risk(page: &mut String, report: &Report) {
         );
         let _ = writeln!(
             text,
-            "{n} returns with {windows} runs of 10 sessions{lacks}"
+            "{} with {} of 10 sessions{lacks}",
+            counted(n, "return"),
+            counted(windows, "run")
         );
     }
     if let Some(why) = first.reasons.get("historical_10") {
@@ -103,7 +112,8 @@ fn backtest(row: &ValueAtRisk) -> String {
     };
     let p = |test: &str| or_dash(row.tests.get(test).and_then(|test| test[1]), probability);
     format!(
-        "{title} was exceeded on {exceptions} of {sessions} sessions, expected {}; p {} (Kupiec), {} (Christoffersen)",
+        "{title} was exceeded on {exceptions} of {}, expected {}; p {} (Kupiec), {} (Christoffersen)",
+        counted(sessions, "session"),
         number(expected, 1),
         p("kupiec"),
         p("independence")
