@@ -121,8 +121,11 @@ impl Outcome {
 
 impl Phase for PortfolioAnalytics {
     const NAME: PhaseName = PhaseName::PortfolioAnalytics;
+    // Last of all, though it reads no metrics: a date is done when its analytics are, so a run that is cancelled then must have left
+    // nothing else to do.
     const AFTER: &'static [PhaseName] = &[
         PhaseName::SymbolFactors,
+        PhaseName::SymbolMetrics,
         PhaseName::PnlSnapshots,
         PhaseName::PositionUpdates,
         PhaseName::SectorTags,

@@ -252,6 +252,33 @@ async fn a_cancelled_request_can_be_made_again_at_once() {
     assert!(!again.existing && again.run != planned.run);
 }
 
+/// Nothing asks for the metrics of a date whose analytics are there: a run that is cancelled between the two would leave it without them.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_cancelled_run_has_not_done_is_done_by_the_next() {
+    let world = World::new().await;
+    book(&world).await;
+    let phase = Held::Phase(PhaseName::SymbolMetrics);
+    engine::pause(&world.engine, phase, ORDER).await.unwrap();
+    world.worker().await;
+    let cancelled = world.begin(&request(on("2016-12-30"))).await;
+    // Everything else that may begin without them has ended.
+    let ended = eventually(async || {
+        let waiting = "select count(*) from run_phase where finished_at is null and phase not in ('symbol-metrics', 'portfolio-analytics')";
+        (world.count(waiting).await == 0).then_some(())
+    });
+    assert!(ended.await.is_some());
+    let opened = "select count(*) from run_phase where phase = 'portfolio-analytics' and opened_at is not null";
+    assert_eq!(world.count(opened).await, 0);
+    engine::cancel(&world.engine, cancelled.run, ORDER)
+        .await
+        .unwrap();
+    engine::resume(&world.engine, phase, ORDER).await.unwrap();
+    world.run(&request(on("2016-12-30"))).await;
+    let metrics =
+        "select count(*) from symbol_daily_metrics where symbol = 'AAA' and as_of = '2016-12-30'";
+    assert_eq!(world.count(metrics).await, 1);
+}
+
 async fn begun(world: &World, planned: &Planned, phase: PhaseName) -> i64 {
     sqlx::query_scalar(
         "select count(*) from task where run_id = $1 and phase = $2 and started_at is not null",

@@ -79,6 +79,7 @@ async fn a_result_waits_for_a_plan_a_worker_a_permit_and_then_it_is_there() {
         waits["after"],
         serde_json::json!([
             "symbol-factors",
+            "symbol-metrics",
             "pnl-snapshots",
             "position-updates",
             "sector-tags"
