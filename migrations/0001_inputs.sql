@@ -41,7 +41,7 @@ create table portfolios (
     name           text not null check (name <> ''),
     owner          text not null,
     currency       text not null check (currency ~ '^[A-Z]{3}$'),
-    opening_equity numeric not null check (opening_equity > 0),
+    opening_equity numeric not null check (opening_equity >= 0),
     inception      date not null,
     created_at     timestamptz not null default now(),
     deleted_at     timestamptz

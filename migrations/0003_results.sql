@@ -124,9 +124,17 @@ create table factor_covariance (
     covariance       double precision[] not null,
     -- Row-major k x k, annual, of the total returns of the proxies.
     proxy_covariance double precision[] not null,
+    -- Sessions on which every proxy has a return.
     n                integer not null,
     unavailable      jsonb not null default '{}',
-    check (available = (reason is null))
+    -- The oldest and the newest of those sessions.
+    first_session    date,
+    last_session     date,
+    -- The proxy with the fewest returns; null where each has one on every session of the window.
+    limiting_proxy   text,
+    check (available = (reason is null)),
+    check (available = (first_session is not null)),
+    check ((first_session is null) = (last_session is null))
 );
 
 create table symbol_daily_metrics (
@@ -190,7 +198,8 @@ create table portfolio_snapshots (
     -- Of net asset value at the previous close; null where that was not positive.
     return_day        double precision,
     large_flow        boolean not null,
-    -- Flow -> why the ledger leaves it out, for those up to this date.
+    -- Flow -> why the ledger leaves it out, and the close that an expiry lacks -> what it was settled at, for those up
+    -- to this date.
     unbooked          jsonb not null default '{}',
     primary key (portfolio_id, as_of),
     check (nav = cash + long_value + short_value),

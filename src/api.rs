@@ -13,6 +13,7 @@ pub(crate) mod events;
 pub(crate) mod explain;
 mod health;
 pub(crate) mod import;
+mod json;
 mod listen;
 mod metrics;
 pub(crate) mod params;

@@ -7,6 +7,7 @@ mod calendar;
 mod cash_flow;
 pub mod coverage;
 mod definitions;
+pub mod factor_window;
 mod fingerprint;
 mod held;
 mod hint;
@@ -37,7 +38,8 @@ pub use held::Held;
 pub use hint::{Hint, TaskEpoch};
 pub use ids::{InstallId, PortfolioId, PositionId, RunId, TaskId, WorkerId};
 pub use ledger::{
-    Book, Contributions, LedgerDay, LedgerError, UnbookedDividend, contributions, ledger, totals,
+    Book, Contributions, EndedLot, LedgerDay, LedgerError, UnbookedDividend, UnpricedExpiry,
+    contributions, ledger, totals,
 };
 pub use lot::{End, Exit, Life, Lot};
 pub use option::OptionTerms;
@@ -49,6 +51,7 @@ pub use sector::{UNCLASSIFIED, sector_bucket};
 pub use symbol::{Symbol, SymbolError};
 pub use trading_date::TradingDate;
 pub use valuation::{
-    Known, LotValue, Marks, ModelPrice, PriceHistory, Quality, STALE_SESSIONS, value_lot,
+    Known, LotValue, Marks, ModelPrice, PriceHistory, Quality, STALE_SESSIONS, Settlement,
+    value_lot,
 };
 pub use words::UnknownWord;

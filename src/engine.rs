@@ -32,14 +32,14 @@ pub use audit::{Audit, audit};
 pub use control::{Order, cancel, delete_portfolio, drain, pause, resume};
 pub use eta::{Leg, eta, remaining};
 pub use explain::{
-    ExplainError, Explained, Explanation, Line, Metric, Number, Refusal, Told, explain, metrics,
-    registry, told,
+    ExplainError, Explained, Explanation, Line, Metric, Number, Refusal, Told, explain, is_metric,
+    metrics, registry, told,
 };
 pub use housekeeping::Housekeeping;
 pub use invalidate::{Outdated, Target, invalidate};
 pub use planner::{
     Dates, LeftOut, PlanError, Planned, Preview, ProviderCalls, Repair, Repairing, Request,
-    Selection, plan, preview, repair,
+    Selection, plan, plan_audited, preview, repair,
 };
 pub use scheduler::{CatchUp, Due, due, keep_schedule, plan_due, schedule_once};
 pub use steward::Steward;

@@ -72,6 +72,11 @@ pub use crate::analytics::conventions::{CONVENTION_ID, RISK_FREE_RATE};
 pub const MODEL_VERSION: &str = "1";
 /// Sessions before the first date of a run that a result may look back.
 pub const LOOKBACK_SESSIONS: usize = 506;
+/// Sessions before those, for the backtest of value at risk alone: it asks for nearly all returns of the lookback, and makes up
+/// with these for sessions that are left out. A hole takes two returns, so they do for a dozen of them.
+const SPARE_SESSIONS: usize = 25;
+/// Sessions before the first date of a run that prices are asked for.
+pub const HISTORY_SESSIONS: usize = LOOKBACK_SESSIONS + SPARE_SESSIONS;
 /// A step of the pipeline. Implementors may write plain `async fn`.
 pub trait Phase: Send + Sync + 'static {
     /// In the database for ever.

@@ -53,7 +53,8 @@ fn the_untouched_windows_have_no_finding() {
     }
 }
 
-/// The one finding of eleven years and 26 series: SIZE, a young fund, was not traded in the week to 17 June 2014.
+/// What is found in eleven years and 26 series: SIZE, a young fund, was not traded in the week to 17 June 2014. And of the monthly windows
+/// two end on a day of news of Merck, which nothing confirms before the next close.
 #[test]
 fn all_that_is_found_in_the_shipped_data_was_looked_at() {
     let shipped = Shipped::read().unwrap();
@@ -62,7 +63,14 @@ fn all_that_is_found_in_the_shipped_data_was_looked_at() {
         .into_iter()
         .map(|(series, check, from, to)| format!("{series} {} {from} {to}", check.as_str()))
         .collect();
-    assert_eq!(found, ["SIZE stale 2014-06-11 2014-06-17"]);
+    assert_eq!(
+        found,
+        [
+            "MRK unconfirmed_jump 2016-08-05 2016-08-05",
+            "MRK unconfirmed_jump 2021-11-05 2021-11-05",
+            "SIZE stale 2014-06-11 2014-06-17",
+        ]
+    );
     assert!(quality::of_raw(&shipped).unwrap().is_empty());
     assert!(quality::of_yields(&shipped).unwrap().is_empty());
 }

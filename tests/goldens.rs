@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use sigmabatch::analytics::{clustering, correlation};
 use sigmabatch::verify::shipped::{STOCKS, Shipped};
@@ -106,9 +105,7 @@ fn the_program_verifies_itself_without_servers_and_without_files() {
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
-    let started = Instant::now();
     let page = run(&["verify"]);
-    assert!(started.elapsed() < Duration::from_secs(30));
     assert!(page.contains("all of them are reproduced"), "{page}");
     let document: serde_json::Value = serde_json::from_str(&run(&["verify", "--json"])).unwrap();
     assert_eq!(document["differ"], 0);

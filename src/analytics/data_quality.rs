@@ -2,8 +2,9 @@
 //!
 //! The inputs are series as in [`super::returns`] (raw closes with split ratios and dividends by ex-date; adjusted closes take
 //! ratios of 1 and dividends of 0), ending at the as-of session. A finding looks at nothing after it: a jump of the last session
-//! is an outlier until the session that takes it back. One move has one explanation: what a bad tick explains is no split, what
-//! a split explains is no outlier. Thresholds were set so that the real series in `data/` raise no false alarm; each says why.
+//! is unconfirmed, or an outlier, until the session that takes it back. One move has one explanation: what a bad tick explains is
+//! no split, what a split explains is no outlier, and an outlier is said once. Thresholds were set so that the real series in
+//! `data/` raise no false alarm; each says why, and what an unconfirmed jump costs.
 //!
 //! **Source.** Our own definitions, with thresholds that were measured on the series in `data/`.
 //!
@@ -17,7 +18,7 @@ pub mod moves;
 pub mod yields;
 
 pub use dividends::{doubled_dividends, missing_dividends};
-pub use jumps::{bad_ticks, outliers, splits};
+pub use jumps::{bad_ticks, outliers, splits, unconfirmed_jump};
 pub use levels::{gaps, non_positive, stale};
 pub use moves::{Move, moves};
 pub use yields::check_yields;
@@ -45,6 +46,8 @@ pub enum Check {
     DividendDoubled,
     /// A jump that nothing explains.
     Outlier,
+    /// The newest move is as large as a bad tick: whether it is one, the next close tells.
+    UnconfirmedJump,
 }
 
 impl Check {
@@ -60,6 +63,7 @@ impl Check {
             Self::DividendMissing => "dividend_missing",
             Self::DividendDoubled => "dividend_doubled",
             Self::Outlier => "outlier",
+            Self::UnconfirmedJump => "unconfirmed_jump",
         }
     }
 }
@@ -107,7 +111,8 @@ pub fn check_closes(series: Closes<'_>) -> Result<Vec<Finding>, Error> {
     let (ticks, mut explained) = bad_ticks(&moves, series.closes);
     findings.extend(ticks);
     findings.extend(splits(&moves, &mut explained));
-    findings.extend(outliers(&moves, &explained));
+    findings.extend(outliers(&moves, &mut explained));
+    findings.extend(unconfirmed_jump(&moves, &explained));
     findings.extend(missing_dividends(series));
     findings.extend(doubled_dividends(series));
     findings.sort_by_key(|finding| (finding.first, finding.check));

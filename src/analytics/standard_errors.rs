@@ -7,6 +7,8 @@
 //!
 //! **NaN.** There is none: a [`Fit`] has finite numbers.
 
+use std::ops::Range;
+
 use super::{
     Error, at_least_zero,
     design::{Design, Fit},
@@ -95,12 +97,15 @@ impl Design {
             });
         }
         // Zeros before, after and where there is no row. Rows further apart than a window do not meet, however far.
-        let mut places = Vec::with_capacity(self.n());
+        let mut runs: Vec<(usize, Range<usize>)> = Vec::new();
         let (mut place, mut before) = (lags, self.sessions[0]);
-        for &session in &self.sessions {
+        for (row, &session) in self.sessions.iter().enumerate() {
             place += (session - before).min(lags + 1);
+            match runs.last_mut() {
+                Some((_, rows)) if session == before + 1 => rows.end = row + 1,
+                _ => runs.push((place, row..row + 1)),
+            }
             before = session;
-            places.push(place);
         }
         let windows = place + 1;
         let size = self.columns + 1; // slot 0 is the intercept
@@ -109,14 +114,13 @@ impl Design {
         let mut scores = vec![0.0; windows + lags];
         let mut sums = vec![0.0; size * windows];
         for (slot, sums) in sums.chunks_exact_mut(windows).enumerate() {
-            if slot == 0 {
-                for (place, value) in places.iter().zip(&scaled) {
-                    scores[*place] = *value;
-                }
-            } else {
-                let values = scaled.iter().zip(self.column(slot - 1));
-                for (place, (value, x)) in places.iter().zip(values) {
-                    scores[*place] = value * x;
+            for (place, rows) in &runs {
+                let scores = &mut scores[*place..*place + rows.len()];
+                let scaled = &scaled[rows.clone()];
+                if slot == 0 {
+                    scores.copy_from_slice(scaled);
+                } else {
+                    lanes::products(scores, scaled, &self.column(slot - 1)[rows.clone()]);
                 }
             }
             lanes::window_sums(sums, &scores, lags + 1);

@@ -24,7 +24,7 @@ use crate::store::control::{Cancelled, Pause};
 use crate::store::{ReadTx, reports, tasks_report};
 
 /// Of those who give none.
-const REASON: &str = "asked over HTTP";
+pub(super) const REASON: &str = "asked over HTTP";
 /// Longest reason.
 const REASON_CHARS: usize = 1_000;
 
@@ -152,7 +152,8 @@ fn told(held: Held, state: &str, changed: bool) -> Json<Value> {
     Json(json!({ "kind": kind, "name": name, "state": state, "changed": changed }))
 }
 
-/// Plans a repair run over what dead tasks concern that a filter means; the answer is its receipt.
+/// Plans a repair run over what dead or cancelled tasks concern that a filter means; the answer is its receipt. What a forced
+/// run should have asked providers is asked again.
 #[utoipa::path(post, path = "/api/v1/admin/retry", tag = "runs",
     params(
         ("run_id" = Option<uuid::Uuid>, Query, description = "Of this run"),

@@ -106,6 +106,10 @@ pub(crate) async fn one(
     let portfolio: PortfolioId = id("portfolio", &portfolio)?;
     let mut db = ReadTx::lazy(&api.pools().load);
     let portfolio = caller.portfolio(&mut db, portfolio).await?;
+    // Which arguments there are depends on the date, which names there are does not.
+    if !engine::is_metric(&metric) {
+        return Err(Problem::not_found("metric"));
+    }
     let mut document = json!({
         "portfolio_id": portfolio.id,
         "metric": metric,
@@ -123,7 +127,7 @@ pub(crate) async fn one(
         "definitions": null,
         "computed_at": null,
         "data": null,
-        "recompute": format!("sigmabatch explain {} {metric}", portfolio.id),
+        "recompute": recompute(portfolio.id, &metric, date),
     });
     let published = find(&mut db, api.clock(), &portfolio, date, strict).await?;
     let published = match published {
@@ -139,6 +143,7 @@ pub(crate) async fn one(
     let report = report.ok_or_else(|| Problem::not_found("portfolio"))?;
     document["as_of"] = json!(published.as_of);
     document["calculation_date"] = json!(date.unwrap_or(published.as_of));
+    document["recompute"] = json!(recompute(portfolio.id, &metric, Some(published.as_of)));
     document["run_id"] = json!(published.run);
     document["quality"] = json!({ "strict": published.strict });
     document["coverage"] = json!(report.completeness.coverage);
@@ -159,6 +164,12 @@ pub(crate) async fn one(
         Err(error) => return Err(refused(&metric, error)),
     }
     Ok(Json(document))
+}
+
+/// The command that makes it again: of the date that was asked for or is shown, for the newest one moves on.
+fn recompute(portfolio: PortfolioId, metric: &str, date: Option<NaiveDate>) -> String {
+    let date = date.map_or_else(String::new, |date| format!(" --date {date}"));
+    format!("sigmabatch explain {portfolio} {metric}{date}")
 }
 
 fn refused(metric: &str, error: ExplainError) -> Problem {

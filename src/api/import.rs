@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::Api;
 use super::auth::Caller;
+use super::control::REASON;
 use super::params::{Params, id};
 use super::portfolios::{flow, mark};
 use super::problem::{Kind, Problem};
@@ -18,7 +19,7 @@ use super::shapes::{
     ListOptions, MarksReceipt, NewBook, NewBookForm, NewFlows, NewMarks,
 };
 use super::start::{begin, unwaited};
-use super::upload::Upload;
+use super::upload::{List, Upload};
 use crate::documents::planned;
 use crate::domain::{PortfolioId, Trigger};
 use crate::engine::{self, Dates, Request, Selection};
@@ -55,7 +56,7 @@ pub(crate) async fn create(
     upload: Result<Upload, Problem>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.operator()?;
-    let upload = upload?;
+    let upload = upload?.of(List::Positions)?;
     let params = upload.params.of::<BookTerms>()?;
     let name: String = need(params, "name")?;
     let equity: String = need(params, "opening_equity")?;
@@ -95,7 +96,7 @@ pub(super) async fn update(
     upload: Result<Upload, Problem>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let portfolio = own(&api, &caller, &portfolio).await?;
-    let upload = upload?;
+    let upload = upload?.of(List::Positions)?;
     upload.params.of::<BookOptions>()?;
     take(&api, &caller, &upload, Target::Update(portfolio)).await
 }
@@ -128,7 +129,7 @@ pub(super) async fn flows(
     upload: Result<Upload, Problem>,
 ) -> Result<Json<Value>, Problem> {
     let portfolio = own(&api, &caller, &portfolio).await?;
-    let upload = upload?;
+    let upload = upload?.of(List::Flows)?;
     let params = upload.params.of::<ListOptions>()?;
     let order = FlowsOrder {
         file: PathBuf::from(&upload.name),
@@ -137,7 +138,8 @@ pub(super) async fn flows(
         dry_run: params.flag("dry_run")?,
         who: Some(who(&caller)),
     };
-    let receipt = intake::flows(api.pools(), api.clock(), &order, &upload.bytes).await?;
+    let receipt = intake::flows(api.pools(), api.clock(), &order, &upload.bytes).await;
+    let receipt = receipt.map_err(|error| upload.placed(error.into()))?;
     Ok(Json(json!({
         "status": receipt.status.as_str(),
         "portfolio_id": portfolio,
@@ -166,7 +168,7 @@ pub(super) async fn marks(
     upload: Result<Upload, Problem>,
 ) -> Result<Json<Value>, Problem> {
     let portfolio = own(&api, &caller, &portfolio).await?;
-    let upload = upload?;
+    let upload = upload?.of(List::Marks)?;
     let params = upload.params.of::<ListOptions>()?;
     let order = MarksOrder {
         file: PathBuf::from(&upload.name),
@@ -175,7 +177,8 @@ pub(super) async fn marks(
         dry_run: params.flag("dry_run")?,
         who: Some(who(&caller)),
     };
-    let receipt = intake::marks(api.pools(), api.clock(), &order, &upload.bytes).await?;
+    let receipt = intake::marks(api.pools(), api.clock(), &order, &upload.bytes).await;
+    let receipt = receipt.map_err(|error| upload.placed(error.into()))?;
     let change = &receipt.change;
     let corrected = change.corrected.iter().map(|(known, before)| {
         let mut row = mark(&known.symbol, known.date, known.price);
@@ -209,7 +212,7 @@ fn extent(params: &Params) -> Result<Extent, Problem> {
 fn who(caller: &Caller) -> Who {
     Who {
         who: caller.who.clone(),
-        reason: "asked over HTTP".to_owned(),
+        reason: REASON.to_owned(),
     }
 }
 
@@ -237,7 +240,8 @@ async fn take(
         who: Some(who(caller)),
     };
     let pools = api.pools();
-    let receipt = intake::portfolio(pools, api.clock(), &order, &upload.bytes).await?;
+    let receipt = intake::portfolio(pools, api.clock(), &order, &upload.bytes).await;
+    let receipt = receipt.map_err(|error| upload.placed(error.into()))?;
     let mut document = receipt.document();
     document["dry_run"] = json!(dry_run);
     document["run"] = Value::Null;
@@ -253,7 +257,7 @@ async fn take(
             idempotency_key: None,
         };
         // The book is stored: what keeps it from being computed does not undo that.
-        match engine::plan(api.engine(), &request).await {
+        match engine::plan_audited(api.engine(), &request, REASON).await {
             Ok(planned) => {
                 begin(api, planned.run);
                 document["run"] = unwaited(planned::document(&planned));

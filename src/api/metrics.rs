@@ -11,17 +11,29 @@ use super::Api;
 use super::auth::Caller;
 use super::problem::Problem;
 use crate::domain::Calendar;
-use crate::store::reports::{self, Gauges, QUANTILES, WorkerRow};
+use crate::store::reports::{self, Gauges, QUANTILES, Reached, WorkerRow};
 use crate::store::{Pools, ReadTx, alerts};
 
-/// Counters of workers' heartbeats that add up.
-const COUNTED: [&str; 6] = [
-    "claimed",
-    "committed",
-    "failed",
-    "stale_hints",
-    "foreign",
-    "garbage",
+/// Counters of workers' heartbeats that add up, and what they count.
+const COUNTED: [(&str, &str); 6] = [
+    ("claimed", "Tasks that a worker has claimed"),
+    ("committed", "Tasks that a worker has committed"),
+    (
+        "failed",
+        "Attempts of a worker that ended without results (failed, past their deadline, parked or split), cancelled ones left out",
+    ),
+    (
+        "stale_hints",
+        "Hints that a worker has read of tasks that were no longer to be claimed",
+    ),
+    (
+        "foreign",
+        "Hints of another installation that a worker has read",
+    ),
+    (
+        "garbage",
+        "Entries of streams that a worker has read and that are no hints",
+    ),
 ];
 
 /// Runs, tasks, workers and connections, as Prometheus reads them.
@@ -40,10 +52,16 @@ pub(super) async fn metrics(caller: Caller, State(api): State<Api>) -> Result<Re
     db.close().await?;
     let newest = Calendar::nyse().newest_eligible(api.clock().now()).ok();
     // The worst of them: one portfolio that is late is not hidden by others that are not.
-    let worst = gauges.published.keys().next();
-    let lag = worst.zip(newest).map(|(date, newest)| {
-        let sessions = Calendar::nyse().sessions(*date, newest.date());
-        sessions.map_or(0, |sessions| sessions.len().saturating_sub(1))
+    let worst = gauges.furthest_behind();
+    let lag = worst.zip(newest).map(|(reached, newest)| {
+        let since = |date| {
+            let sessions = Calendar::nyse().sessions(date, newest.date());
+            sessions.as_deref().map_or(0, <[_]>::len)
+        };
+        match reached {
+            Reached::Published(date) => since(date).saturating_sub(1),
+            Reached::Nothing { inception } => since(inception),
+        }
     });
     let lagging = newest.and_then(|newest| gauges.lagging(newest.date()));
     let mut text = Text::default();
@@ -118,12 +136,11 @@ impl Text {
         self.one("oldest_ready_seconds", help, gauges.oldest_ready_seconds);
         let phases = gauges.phase_seconds.iter();
         let phases = phases.map(|(phase, seconds)| (label("phase", phase), *seconds));
-        let help = "Seconds that the phases of the newest finished run with tasks took.";
+        let help = "Seconds that the phases of the newest finished run with tasks took, those that were cancelled whole left out.";
         self.metric("phase_seconds", "gauge", help, phases);
-        let help =
-            "Seconds until tasks of the newest finished run with tasks were claimed, by quantile.";
+        let help = "Seconds until committed tasks of the newest finished run with some were claimed, by quantile.";
         self.quantiles("last_run_pickup_seconds", help, &gauges.pickup);
-        let help = "Seconds that tasks of phase 6 of the newest finished run with such tasks took, by quantile.";
+        let help = "Seconds that committed tasks of phase 6 of the newest finished run with some took, by quantile.";
         self.quantiles("last_run_phase6_task_seconds", help, &gauges.analytics);
         let help = "Seconds of the longest transaction on the server.";
         self.one(
@@ -133,7 +150,7 @@ impl Text {
         );
         let help = "Mean coverage of the newest published results of live portfolios, a fraction.";
         self.one("coverage", help, gauges.coverage);
-        let help = "Sessions between the newest published results of the live portfolio that is furthest behind and the newest session whose closes are final.";
+        let help = "Sessions without published results of the live portfolio that is furthest behind, up to the newest session whose closes are final: after its newest results, or since its inception where it has none.";
         self.one("business_date_lag_sessions", help, lag);
         let help = "Live portfolios without published results of the newest session whose closes are final, those without any among them.";
         self.one("portfolios_lagging", help, lagging);
@@ -170,13 +187,13 @@ impl Text {
             });
             self.metric(name, "gauge", help, samples);
         }
-        for name in COUNTED {
+        for (name, help) in COUNTED {
             let samples = workers.iter().filter_map(|worker| {
                 let value = worker.counter(name)?;
                 Some((label("worker", &worker.id.consumer()), value))
             });
-            let help = "From the last heartbeat of each worker.";
-            self.metric(&format!("worker_{name}_total"), "counter", help, samples);
+            let help = format!("{help}, at its last heartbeat.");
+            self.metric(&format!("worker_{name}_total"), "counter", &help, samples);
         }
     }
 

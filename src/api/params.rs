@@ -7,11 +7,12 @@ use std::str::FromStr;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 use chrono::NaiveDate;
-use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::problem::Problem;
+use super::json::{Given, Object};
+use super::problem::{Kind, Problem};
 use super::shapes::keys;
 use crate::domain::Calendar;
 
@@ -21,9 +22,9 @@ const MOST: u16 = 500;
 /// The first and the last date of a range.
 pub(crate) type Ends = (Option<NaiveDate>, Option<NaiveDate>);
 
-/// The pairs of a query, in their order.
+/// The pairs of a query, and the fields of a body, in their order.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Params(Vec<(String, String)>);
+pub(crate) struct Params(Vec<(String, Given)>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Params {
     type Rejection = Problem;
@@ -31,27 +32,39 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
         let Query(pairs) = query.map_err(|_| Problem::field("query", "not a query string"))?;
-        Ok(Self(pairs))
+        let mut params = Self::default();
+        params.add(pairs);
+        Ok(params)
     }
 }
 
 impl Params {
-    /// More pairs: fields of a body.
+    /// More pairs: fields of a form.
     pub(crate) fn add(&mut self, pairs: impl IntoIterator<Item = (String, String)>) {
-        self.0.extend(pairs);
+        let pairs = pairs.into_iter();
+        self.0
+            .extend(pairs.map(|(name, text)| (name, Given::Text(text))));
     }
 
-    /// Refuses a name that this route does not know: a typing error is no default.
+    /// More pairs: fields of an object of JSON.
+    pub(super) fn add_fields(&mut self, object: Object<'_>) -> Result<(), Problem> {
+        self.0.extend(object.pairs()?);
+        Ok(())
+    }
+
+    /// Refuses a name that this route does not know: a typing error is no default. Nor is a list of nothing.
     pub(crate) fn only(&self, known: &[&str]) -> Result<&Self, Problem> {
-        match self
-            .0
-            .iter()
-            .find(|(name, _)| !known.contains(&name.as_str()))
-        {
+        let mut given = self.0.iter();
+        if let Some((name, _)) = given.find(|(name, _)| !known.contains(&name.as_str())) {
+            let known = known.join(", ");
+            let detail = format!("unknown parameter; this route knows: {known}");
+            return Err(Problem::field(name, detail));
+        }
+        let mut given = self.0.iter();
+        match given.find(|(_, given)| *given == Given::EmptyList) {
             None => Ok(self),
             Some((name, _)) => {
-                let known = known.join(", ");
-                let detail = format!("unknown parameter; this route knows: {known}");
+                let detail = "an empty list: name at least one, or leave it out";
                 Err(Problem::field(name, detail))
             }
         }
@@ -66,7 +79,8 @@ impl Params {
     /// Without those that have no value: fields that nobody filled in.
     #[must_use]
     pub(crate) fn filled(mut self) -> Self {
-        self.0.retain(|(_, value)| !value.trim().is_empty());
+        let filled = |text: &str| !text.trim().is_empty();
+        self.0.retain(|(_, given)| given.text().is_none_or(filled));
         self
     }
 
@@ -76,7 +90,8 @@ impl Params {
         T: FromStr<Err: Display> + 'static,
     {
         let values = self.0.iter().filter(|(known, _)| known == name);
-        values.map(|(_, text)| parsed(name, text)).collect()
+        let texts = values.filter_map(|(_, given)| given.text());
+        texts.map(|text| parsed(name, text)).collect()
     }
 
     /// The value of a name that may stand once.
@@ -145,19 +160,33 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let kind = media_type(request.headers());
         let (mut parts, body) = request.into_parts();
         let mut params = Params::from_request_parts(&mut parts, state).await?;
         let request = Request::from_parts(parts, body);
         let body = Bytes::from_request(request, state).await;
         let body = body.map_err(|rejection| Problem::of_status(rejection.status()))?;
+        // A form of nothing is what some programs send where they send no body.
         if !body.iter().all(u8::is_ascii_whitespace) {
-            let object = serde_json::from_slice(&body).map_err(|error| {
-                Problem::field("body", format!("not a JSON object: line {}", error.line()))
-            })?;
-            params.add(pairs(object)?);
+            if FORMS.contains(&kind.as_str()) {
+                let detail = "send the fields as application/json, or in the query";
+                return Err(Problem::new(Kind::MediaType, detail));
+            }
+            params.add_fields(Object::of_body(&body)?)?;
         }
         Ok(Self(params))
     }
+}
+
+/// What forms are sent as. Pages have an extractor of their own, which takes theirs.
+const FORMS: [&str; 2] = ["application/x-www-form-urlencoded", "multipart/form-data"];
+
+/// The type of a body, in lower case and without its parameters; empty where none is said.
+pub(super) fn media_type(headers: &HeaderMap) -> String {
+    let kind = headers.get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|value| value.to_str().ok());
+    let kind = kind.unwrap_or_default().split(';').next();
+    kind.unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 impl From<Params> for Fields {
@@ -171,35 +200,6 @@ impl Fields {
     pub(crate) fn of<T: ToSchema>(&self) -> Result<&Params, Problem> {
         self.0.of::<T>()
     }
-}
-
-/// The fields of an object; a list is a name that is repeated, null is not there.
-pub(super) fn pairs(
-    object: serde_json::Map<String, Value>,
-) -> Result<Vec<(String, String)>, Problem> {
-    let mut pairs = Vec::new();
-    for (name, value) in object {
-        let values = match value {
-            Value::Array(values) => values,
-            value => vec![value],
-        };
-        for value in values {
-            let text = match value {
-                Value::Null => continue,
-                Value::String(text) => text,
-                Value::Bool(flag) => flag.to_string(),
-                Value::Number(number) => number.to_string(),
-                Value::Array(_) | Value::Object(_) => {
-                    return Err(Problem::field(
-                        &name,
-                        "a text, number, flag, or list of them",
-                    ));
-                }
-            };
-            pairs.push((name.clone(), text));
-        }
-    }
-    Ok(pairs)
 }
 
 /// Reads a value. A date is one that the calendar knows, wherever a date is read: Postgres knows fewer years than a date can
@@ -249,7 +249,9 @@ mod tests {
 
     fn params(pairs: &[(&str, &str)]) -> Params {
         let pairs = pairs.iter();
-        Params(pairs.map(|(a, b)| ((*a).into(), (*b).into())).collect())
+        let mut params = Params::default();
+        params.add(pairs.map(|(a, b)| ((*a).to_owned(), (*b).to_owned())));
+        params
     }
 
     #[test]
@@ -269,6 +271,32 @@ mod tests {
             "force"
         );
         assert!(parsed::<String>("error", "a\0b").is_err());
+    }
+
+    #[test]
+    fn a_name_without_a_value_is_looked_at_too() {
+        let sent = |body: &str| {
+            let mut params = Params::default();
+            let object = Object::of_body(body.as_bytes()).unwrap();
+            params.add_fields(object).unwrap();
+            params.filled()
+        };
+        for (body, field, word) in [
+            (r#"{"typo":null}"#, "typo", "unknown"),
+            (r#"{"portfolio_id":[],"typo":[]}"#, "typo", "unknown"),
+            (r#"{"portfolio_id":[]}"#, "portfolio_id", "at least one"),
+            (r#"{"portfolio_id":[null]}"#, "portfolio_id", "at least one"),
+        ] {
+            let params = sent(body);
+            let problem = params.only(&["force", "portfolio_id"]).unwrap_err();
+            assert_eq!(problem.field.as_deref(), Some(field), "{body}");
+            assert!(problem.detail.contains(word), "{body}: {}", problem.detail);
+        }
+        // Null of a name that is known is not there.
+        let params = sent(r#"{"force":null,"portfolio_id":["a",null]}"#);
+        let params = params.only(&["force", "portfolio_id"]).unwrap();
+        assert!(!params.flag("force").unwrap());
+        assert_eq!(params.all::<String>("portfolio_id").unwrap(), ["a"]);
     }
 
     #[test]

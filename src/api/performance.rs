@@ -11,6 +11,7 @@ use super::Api;
 use super::auth::Caller;
 use super::params::{Params, id};
 use super::problem::{Kind, Problem};
+use super::results;
 use super::shapes::{Drawdown, DrawdownsAnswer, PerformanceAnswer, keys};
 use super::tagged::{Asked, formed};
 use crate::documents::performance as documents;
@@ -104,8 +105,8 @@ fn figures(data: &Value) -> Value {
 struct Found {
     portfolio: Portfolio,
     asked: Option<NaiveDate>,
-    /// Whether anything is published at all.
-    published: bool,
+    /// Why no date at all can be shown, where that is so.
+    nothing: Option<&'static str>,
     /// The last day of the range, if readers may see it.
     last: Option<PublishedDay>,
     made: Option<Performance>,
@@ -129,12 +130,8 @@ async fn find(
         let known = reports::symbols::universe_row(&mut db, Some(&only), symbol.as_str()).await?;
         known.ok_or_else(|| Problem::not_found("symbol"))?;
     }
-    let newest = if strict {
-        reports::newest_strict(&mut db, portfolio.id).await?
-    } else {
-        reports::newest_published(&mut db, portfolio.id).await?
-    };
-    let to = asked.or(newest.map(|newest| newest.as_of));
+    let newest = results::find(&mut db, api.clock(), &portfolio, None, strict).await?;
+    let to = asked.or(newest.ok().map(|newest| newest.as_of));
     let incomplete = match to.filter(|_| strict) {
         Some(to) => reports::first_not_strict(&mut db, portfolio.id, from, to).await?,
         None => None,
@@ -177,7 +174,7 @@ async fn find(
     Ok(Found {
         portfolio,
         asked,
-        published: newest.is_some(),
+        nothing: newest.err(),
         last,
         made,
         incomplete,
@@ -194,11 +191,10 @@ fn told(error: PerformanceError) -> Problem {
 impl Found {
     fn envelope(&self, section: &str, data: impl Fn(&Portfolio, &Performance) -> Value) -> Value {
         let made = self.made.as_ref();
-        let reason = match &self.asked {
+        let reason = match self.incomplete {
             _ if made.is_some() => None,
-            _ if self.incomplete.is_some() => Some("not_strict"),
-            None if !self.published => Some("nothing_published"),
-            _ => Some("no_snapshot_in_range"),
+            Some(_) => Some("not_strict"),
+            None => Some(self.nothing.unwrap_or("no_snapshot_in_range")),
         };
         let last = self.last.as_ref();
         let to = made.map(|made| made.to.date());

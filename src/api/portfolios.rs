@@ -11,6 +11,7 @@ use super::Api;
 use super::auth::Caller;
 use super::params::{Params, id};
 use super::problem::Problem;
+use super::results;
 use super::shapes::{self, DeleteReceipt, Flows, Lots, Marks, Portfolios, Snapshots, Terms, keys};
 use super::tagged::{Asked, formed};
 use crate::documents::cut;
@@ -170,9 +171,15 @@ pub(super) async fn snapshots(
     let portfolio = caller
         .portfolio(&mut db, id("portfolio", &portfolio)?)
         .await?;
-    let bounded = from.is_some() || to.is_some() || range.after.is_some();
     let limited = i64::from(limit) + 1;
     let mut days = reports::published_days(&mut db, portfolio.id, range, limited).await?;
+    let reason = if days.is_empty() {
+        let newest = results::find(&mut db, api.clock(), &portfolio, None, range.strict).await?;
+        // Where there is a newest one, the range or the cursor leaves none.
+        Some(newest.err().unwrap_or("no_snapshot_in_range"))
+    } else {
+        None
+    };
     db.close().await?;
     let next = cut(&mut days, limit, |day| day.as_of);
     let rows: Value = days.iter().map(day).collect();
@@ -181,7 +188,7 @@ pub(super) async fn snapshots(
         "portfolio_id": portfolio.id,
         "section": "snapshots",
         "available": last.is_some(),
-        "reason": last.is_none().then_some(if bounded { "no_snapshot_in_range" } else { "nothing_published" }),
+        "reason": reason,
         "as_of": last.map(|day| day.as_of),
         "calculation_date": range.to.or(last.map(|day| day.as_of)),
         "run_id": last.map(|day| day.run),

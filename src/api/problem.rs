@@ -38,8 +38,8 @@ macro_rules! kinds {
 kinds! {
     /// No token, or none that is valid.
     Unauthorized = "unauthorized", UNAUTHORIZED, "A valid bearer token is needed";
-    /// The token's role does not allow it.
-    Forbidden = "forbidden", FORBIDDEN, "The role of this token does not allow it";
+    /// Not with the token's role, not of what it does not see, or not from another site: the detail says which.
+    Forbidden = "forbidden", FORBIDDEN, "That is not allowed";
     /// There is none, or not for this caller.
     NotFound = "not-found", NOT_FOUND, "There is no such thing";
     /// The path is known, the method is not.

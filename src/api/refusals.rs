@@ -91,13 +91,12 @@ fn of(operation: &mut Operation) {
             Required::False
         });
         add(operation, "413", "The body is larger than this route takes");
-        if files {
-            add(
-                operation,
-                "415",
-                "The body is neither a form of multipart/form-data nor CSV nor JSON",
-            );
-        }
+        let rule = if files {
+            "The body is neither a form of multipart/form-data nor CSV nor JSON"
+        } else {
+            "The body is a form: send its fields as application/json, or in the query"
+        };
+        add(operation, "415", rule);
     }
     if guarded {
         add(

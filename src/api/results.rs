@@ -140,17 +140,20 @@ pub(super) fn not_modified(tag: String) -> Response {
 }
 
 pub(super) fn wants_csv(headers: &HeaderMap) -> bool {
-    let accept = headers
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok());
-    let wanted = |name: &str| wanted(accept?, name);
-    let table = wanted("text/csv").unwrap_or_default();
-    table > 0.0 && table >= wanted("application/json").unwrap_or_default()
+    let accept = headers.get(header::ACCEPT);
+    let accept = accept.and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| {
+        let table = wanted(accept, "text/csv").unwrap_or_default();
+        table > 0.0 && table >= nearest(accept, JSON).unwrap_or_default()
+    })
 }
+
+/// What JSON is called, the nearest name first.
+const JSON: [&str; 3] = ["application/json", "application/*", "*/*"];
 
 /// Whether JSON is taken at all, if only as one of any.
 pub(super) fn takes_json(headers: &HeaderMap) -> bool {
-    takes(headers, ["application/json", "application/*", "*/*"])
+    takes(headers, JSON)
 }
 
 /// The same of a stream of events.
@@ -161,11 +164,12 @@ pub(super) fn takes_events(headers: &HeaderMap) -> bool {
 fn takes(headers: &HeaderMap, names: [&str; 3]) -> bool {
     let accept = headers.get(header::ACCEPT);
     let accept = accept.map(|value| value.to_str().unwrap_or_default());
-    // The nearest name decides.
-    accept.is_none_or(|accept| {
-        let weight = names.iter().find_map(|name| wanted(accept, name));
-        weight.is_some_and(|weight| weight > 0.0)
-    })
+    accept.is_none_or(|accept| nearest(accept, names).is_some_and(|weight| weight > 0.0))
+}
+
+/// How much a form is wanted that has several names: the nearest one decides.
+fn nearest(accept: &str, names: [&str; 3]) -> Option<f32> {
+    names.iter().find_map(|name| wanted(accept, name))
 }
 
 /// How much a form is wanted, 0 to 1; nothing where it is not named.
@@ -175,7 +179,10 @@ fn wanted(accept: &str, name: &str) -> Option<f32> {
         if !parts.next()?.eq_ignore_ascii_case(name) {
             return None;
         }
-        let weight = parts.find_map(|part| part.strip_prefix("q="));
+        let weight = parts.find_map(|part| {
+            let (name, weight) = part.split_once('=')?;
+            name.eq_ignore_ascii_case("q").then_some(weight)
+        });
         Some(weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0)))
     })
 }
@@ -206,13 +213,32 @@ pub(crate) async fn find(
         } else {
             reports::newest_published(db, portfolio.id).await?
         };
-        return Ok(newest.ok_or("nothing_published"));
+        return Ok(match newest {
+            Some(published) => Ok(published),
+            None => Err(nothing(db, portfolio.id, strict).await?),
+        });
     };
     Ok(match reports::published(db, portfolio.id, date).await? {
         Some(published) if strict && !published.strict => Err("not_strict"),
         Some(published) => Ok(published),
         None => Err(unpublished(db, clock, portfolio, date).await?),
     })
+}
+
+/// Why no date at all can be shown, as a code.
+async fn nothing(
+    db: &mut ReadTx<'_>,
+    portfolio: PortfolioId,
+    strict: bool,
+) -> Result<&'static str, Problem> {
+    if reports::newest::computed(db, portfolio).await?.is_none() {
+        return Ok("nothing_published");
+    }
+    if strict && reports::newest_published(db, portfolio).await?.is_some() {
+        return Ok("not_strict");
+    }
+    // What was computed and is not published has inputs that changed.
+    Ok("stale")
 }
 
 async fn unpublished(
@@ -304,6 +330,8 @@ mod tests {
             "TEXT/CSV; charset=utf-8",
             "text/csv, application/json;q=0.5",
             "text/html, text/csv;q=0.9",
+            "text/csv, */*",
+            "text/csv;q=0.5, application/json;q=0.4, */*",
         ] {
             assert!(csv(accept), "{accept}");
         }
@@ -311,6 +339,9 @@ mod tests {
             "*/*",
             "application/json, text/csv;q=0.1",
             "text/csv;q=0",
+            "text/csv;Q=0",
+            "*/*, text/csv;q=0.1",
+            "application/*, text/csv;q=0.1",
             "text/csvx",
             "",
         ] {

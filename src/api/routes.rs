@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::middleware;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
+use utoipa::ToSchema;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
@@ -105,9 +106,12 @@ fn base() -> OpenApi {
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("`sigmabatch token create --role viewer` makes one"))
         .build();
+    let mut parts = Vec::new();
+    shapes::Problem::schemas(&mut parts);
     let components = ComponentsBuilder::new()
         .security_scheme("token", SecurityScheme::Http(scheme))
         .schema_from::<shapes::Problem>()
+        .schemas_from_iter(parts)
         .build();
     let info = InfoBuilder::new()
         .title("sigmabatch")

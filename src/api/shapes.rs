@@ -60,7 +60,7 @@ pub use performance::{
     Conventions, Drawdown, Drawdowns, DrawdownsAnswer, Figure, Performance, PerformanceAnswer,
     PerformanceBenchmark, PerformanceContribution, RangeHead, RangeQuality,
 };
-pub use problem::Problem;
+pub use problem::{FileIssue, Problem, ProblemDetail};
 pub use quality::{CheckedSeries, DataQuality, Finding};
 pub use receipts::{LeftOut, ProviderCalls, RepairPreview, RepairReceipt, RunPreview, RunReceipt};
 pub use requests::{

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Api;
 use super::auth::Caller;
+use super::control::REASON;
 use super::params::Fields;
 use super::problem::{Kind, Problem};
 use super::shapes::{RunPreview, RunReceipt, StartRun};
@@ -76,7 +77,7 @@ pub(crate) async fn start(
         let preview = preview.map_err(|error| refused(error, dates))?;
         return Ok(Json(planned::preview(&preview)).into_response());
     }
-    let planned = engine::plan(api.engine(), &request).await;
+    let planned = engine::plan_audited(api.engine(), &request, REASON).await;
     let planned = planned.map_err(|error| refused(error, dates))?;
     Ok(accepted(&api, &planned, planned::document(&planned)))
 }

@@ -55,7 +55,7 @@ pub(super) fn bytes(columns: &[String], list: &Value) -> Result<Vec<u8>, Problem
     let rows = match list {
         Value::Null => &none,
         Value::Array(rows) => rows,
-        _ => return Err(Problem::new(Kind::NotAcceptable, NO_LIST)),
+        _ => return Err(Problem::new(Kind::NotAcceptable, NO_TABLE)),
     };
     let mut writer = csv::Writer::from_writer(Vec::new());
     let failed = |_| Problem::new(Kind::Internal, "the table could not be written");
@@ -73,8 +73,8 @@ pub(super) fn bytes(columns: &[String], list: &Value) -> Result<Vec<u8>, Problem
         .map_err(|_| Problem::new(Kind::Internal, "the table could not be written"))
 }
 
-/// To whoever wants a table of what is none.
-pub(super) const NO_LIST: &str = "this is no list: ask for JSON";
+/// To whoever wants a table of what has none.
+pub(super) const NO_TABLE: &str = "there is no table of this: ask for JSON";
 
 /// A text that a spreadsheet would take for a formula is none; numbers stay numbers.
 fn guarded(text: &str) -> String {

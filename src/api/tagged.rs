@@ -95,7 +95,7 @@ pub(super) async fn tag(mut request: Request, next: Next) -> Response {
         return response;
     }
     if only_tables && !is_table(&response) {
-        return Problem::new(Kind::NotAcceptable, table::NO_LIST).into_response();
+        return Problem::new(Kind::NotAcceptable, table::NO_TABLE).into_response();
     }
     if !response.headers().contains_key(header::ETAG) {
         response = match hashed(response).await {

@@ -61,7 +61,12 @@ pub(super) async fn trace(
     let error = status.is_client_error() || status.is_server_error();
     // A layer or an extractor of the framework has its own words; callers shall know one form.
     let foreign = error && !told;
-    if let Some(problem) = problem.or_else(|| foreign.then(|| Problem::of_status(status))) {
+    // Its one 400 is for a path that is no text once its escapes are read, and that names nothing.
+    let framework = || match status {
+        StatusCode::BAD_REQUEST => Problem::not_found("path"),
+        status => Problem::of_status(status),
+    };
+    if let Some(problem) = problem.or_else(|| foreign.then(framework)) {
         let browses = browses || response.extensions_mut().remove::<AsPage>().is_some();
         let (kind, text) = match told_as_page.filter(|_| browses) {
             Some(told) => (PAGE, told(&problem, &trace_id)),

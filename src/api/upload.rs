@@ -3,10 +3,11 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Multipart, Request};
-use axum::http::header;
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
-use super::params::{Params, pairs};
+use super::json::{self, Object};
+use super::params::{Params, media_type};
 use super::problem::{Kind, Problem};
 use crate::import::{flows_csv, marks_csv, portfolio_csv};
 
@@ -19,22 +20,48 @@ pub(crate) struct Upload {
     pub(crate) name: String,
     /// The file.
     pub(crate) bytes: Vec<u8>,
+    /// Which list of JSON it was, and the lines that its rows begin at.
+    list: Option<(List, Vec<u64>)>,
+}
+
+impl Upload {
+    /// What was sent, where it is what the route takes: a list of JSON has a name, a file has none.
+    pub(crate) fn of(self, wanted: List) -> Result<Self, Problem> {
+        match self.list {
+            Some((list, _)) if list != wanted => {
+                let detail = format!("unknown; this route takes {}", wanted.key());
+                Err(Problem::field(list.key(), detail))
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// A problem of the file, told by what was sent: whoever sent a list knows its places, and no lines.
+    pub(crate) fn placed(&self, mut problem: Problem) -> Problem {
+        if let (Some((list, lines)), Kind::Rejected) = (&self.list, problem.kind) {
+            problem.field = Some(list.key().to_owned());
+            for issue in &mut problem.errors {
+                issue["field"] = Value::String(list.place(lines, issue));
+            }
+        }
+        problem
+    }
+
+    /// Without parameters that nobody filled in.
+    #[must_use]
+    pub(crate) fn filled(self) -> Self {
+        Self {
+            params: self.params.filled(),
+            ..self
+        }
+    }
 }
 
 impl<S: Send + Sync> FromRequest<S> for Upload {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let kind = request.headers().get(header::CONTENT_TYPE);
-        let kind = kind
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        let kind = kind
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase();
+        let kind = media_type(request.headers());
         let (mut parts, body) = request.into_parts();
         let params = Params::from_request_parts(&mut parts, state).await?;
         let request = Request::from_parts(parts, body);
@@ -45,6 +72,7 @@ impl<S: Send + Sync> FromRequest<S> for Upload {
                 params,
                 name: "body.csv".to_owned(),
                 bytes: bytes(request, state).await?.to_vec(),
+                list: None,
             }),
             _ => {
                 let detail = "send multipart/form-data with a file, text/csv or application/json";
@@ -77,6 +105,9 @@ async fn form<S: Send + Sync>(
         let content = field.bytes().await;
         let content = content.map_err(|error| refused(error.status()))?;
         if name == "file" {
+            if file.is_some() {
+                return Err(Problem::field("file", "given more than once"));
+            }
             file = Some((
                 given.unwrap_or_else(|| "file.csv".to_owned()),
                 content.to_vec(),
@@ -92,6 +123,7 @@ async fn form<S: Send + Sync>(
         params,
         name,
         bytes,
+        list: None,
     })
 }
 
@@ -104,27 +136,19 @@ fn refused(status: axum::http::StatusCode) -> Problem {
 }
 
 fn json(body: &[u8], mut params: Params) -> Result<Upload, Problem> {
-    let object: Map<String, Value> = serde_json::from_slice(body).map_err(|error| {
-        Problem::field("body", format!("not a JSON object: line {}", error.line()))
-    })?;
-    let mut object = object;
-    let lists: [(&str, Vec<&str>); 3] = [
-        ("positions", portfolio_csv::columns().collect()),
-        ("flows", flows_csv::columns().collect()),
-        ("marks", marks_csv::columns().collect()),
-    ];
-    for (key, columns) in lists {
-        let Some(rows) = object.remove(key) else {
+    let mut object = Object::of_body(body)?;
+    for list in List::ALL {
+        let Some(rows) = object.take(list.key()) else {
             continue;
         };
-        let rows = rows.as_array();
-        let rows = rows.ok_or_else(|| Problem::field(key, "a list"))?;
-        let bytes = table(key, &columns, rows)?;
-        params.add(pairs(object)?);
+        let rows = json::list(rows).ok_or_else(|| Problem::field(list.key(), "a list"))?;
+        let (bytes, lines) = list.table(&rows)?;
+        params.add_fields(object)?;
         return Ok(Upload {
             params,
-            name: format!("{key}.json"),
+            name: format!("{}.json", list.key()),
             bytes,
+            list: Some((list, lines)),
         });
     }
     Err(Problem::field(
@@ -133,38 +157,88 @@ fn json(body: &[u8], mut params: Params) -> Result<Upload, Problem> {
     ))
 }
 
-/// The same rows as a file; `entry_price_per_share` is the column "Entry Price Per Share".
-fn table(list: &str, columns: &[&str], rows: &[Value]) -> Result<Vec<u8>, Problem> {
-    let key = |column: &str| column.to_ascii_lowercase().replace(' ', "_");
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let failed = |_| Problem::new(Kind::Internal, "the rows could not be written");
-    writer.write_record(columns).map_err(failed)?;
-    for (index, row) in rows.iter().enumerate() {
-        let field = |name: &str| format!("{list}[{index}].{name}");
-        let object = row.as_object();
-        let object =
-            object.ok_or_else(|| Problem::field(&format!("{list}[{index}]"), "an object"))?;
-        if let Some(name) = object
-            .keys()
-            .find(|name| !columns.iter().any(|known| key(known) == **name))
-        {
-            let known: Vec<String> = columns.iter().map(|column| key(column)).collect();
-            let detail = format!("unknown; {list} have {}", known.join(", "));
-            return Err(Problem::field(&field(name), detail));
+/// A list that JSON has in place of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum List {
+    Positions,
+    Flows,
+    Marks,
+}
+
+impl List {
+    const ALL: [Self; 3] = [Self::Positions, Self::Flows, Self::Marks];
+
+    fn key(self) -> &'static str {
+        match self {
+            Self::Positions => "positions",
+            Self::Flows => "flows",
+            Self::Marks => "marks",
         }
-        let mut cells = Vec::new();
-        for column in columns {
-            cells.push(match object.get(&key(column)) {
-                None | Some(Value::Null) => String::new(),
-                Some(Value::String(text)) => text.clone(),
-                // As it was written: a number of JSON is not rounded.
-                Some(Value::Number(number)) => number.to_string(),
-                Some(_) => return Err(Problem::field(&field(&key(column)), "a text or a number")),
-            });
-        }
-        writer.write_record(&cells).map_err(failed)?;
     }
-    writer
-        .into_inner()
-        .map_err(|_| Problem::new(Kind::Internal, "the rows could not be written"))
+
+    fn columns(self) -> Vec<&'static str> {
+        match self {
+            Self::Positions => portfolio_csv::columns().collect(),
+            Self::Flows => flows_csv::columns().collect(),
+            Self::Marks => marks_csv::columns().collect(),
+        }
+    }
+
+    /// The same rows as a file, with the line that each begins at; `entry_price_per_share` is the column "Entry Price Per Share".
+    fn table(self, rows: &[&RawValue]) -> Result<(Vec<u8>, Vec<u64>), Problem> {
+        let (list, columns) = (self.key(), self.columns());
+        // What begins like a comment is none: a file would be read without the row.
+        let mut writer = csv::WriterBuilder::new()
+            .comment(Some(b'#'))
+            .from_writer(Vec::new());
+        let failed = |_| Problem::new(Kind::Internal, "the rows could not be written");
+        writer.write_record(&columns).map_err(failed)?;
+        let (mut lines, mut line) = (Vec::with_capacity(rows.len()), 2_u64);
+        for (index, row) in rows.iter().enumerate() {
+            let field = |name: &str| format!("{list}[{index}].{name}");
+            let object = Object::of(row, &format!("{list}[{index}]"))?;
+            let unknown = |name: &&str| !columns.iter().any(|known| key(known) == **name);
+            if let Some(name) = object.keys().find(unknown) {
+                let known: Vec<String> = columns.iter().map(|column| key(column)).collect();
+                let detail = format!("unknown; {list} have {}", known.join(", "));
+                return Err(Problem::field(&field(name), detail));
+            }
+            let mut cells = Vec::new();
+            for column in &columns {
+                let text = object.get(&key(column)).map_or(Ok(None), json::scalar);
+                let odd = |_| Problem::field(&field(&key(column)), "a text or a number");
+                cells.push(text.map_err(odd)?.unwrap_or_default());
+            }
+            // A blank row of a file is passed over.
+            if cells.iter().all(|cell| cell.trim().is_empty()) {
+                return Err(Problem::field(&format!("{list}[{index}]"), "has no value"));
+            }
+            writer.write_record(&cells).map_err(failed)?;
+            lines.push(line);
+            let breaks = cells.iter().map(|cell| cell.matches('\n').count() as u64);
+            line += 1 + breaks.sum::<u64>();
+        }
+        let bytes = writer.into_inner();
+        let bytes =
+            bytes.map_err(|_| Problem::new(Kind::Internal, "the rows could not be written"))?;
+        Ok((bytes, lines))
+    }
+
+    /// Where a finding is in the body: `positions[0].quantity`, or the list where no row is meant.
+    fn place(self, lines: &[u64], issue: &Value) -> String {
+        let list = self.key();
+        let row = issue["line"].as_u64();
+        let row = row.and_then(|line| lines.binary_search(&line).ok());
+        let column = issue["column"].as_str().unwrap_or_default();
+        match row {
+            None => list.to_owned(),
+            Some(row) if column.is_empty() => format!("{list}[{row}]"),
+            Some(row) => format!("{list}[{row}].{}", key(column)),
+        }
+    }
+}
+
+/// The key of a column in an object of JSON.
+fn key(column: &str) -> String {
+    column.to_ascii_lowercase().replace(' ', "_")
 }

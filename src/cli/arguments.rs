@@ -88,7 +88,7 @@ pub enum Command {
     Resume(HoldArgs),
     /// Asks a worker to finish what it has and to leave.
     Drain(DrainArgs),
-    /// Plans a repair run over what dead tasks concern.
+    /// Plans a repair run over what dead or cancelled tasks concern.
     Retry(RetryArgs),
     /// Makes results stale from a date on, so that the next run computes them again.
     Invalidate(InvalidateArgs),

@@ -71,6 +71,11 @@ fn changed(changes: &[Change]) -> String {
     if changes.is_empty() {
         return "no input is known to have changed, so the program has".to_owned();
     }
+    format!("changed since: {}", named(changes))
+}
+
+/// Each change: of what, from when on, and why.
+fn named(changes: &[Change]) -> String {
     let changes = changes.iter().map(|change| {
         let owner = if change.owner.is_empty() {
             String::new()
@@ -82,7 +87,7 @@ fn changed(changes: &[Change]) -> String {
             change.input, change.from, change.reason
         )
     });
-    format!("changed since: {}", changes.collect::<Vec<_>>().join("; "))
+    changes.collect::<Vec<_>>().join("; ")
 }
 
 fn differs(explanation: &Explanation, again: &str) -> Error {
@@ -234,7 +239,7 @@ pub fn page(explanation: &Explanation) -> String {
     );
     if !explanation.changes.is_empty() {
         let n = count(explanation.changes.len(), "change");
-        let _ = writeln!(page, "{n} since: {}", changed(&explanation.changes));
+        let _ = writeln!(page, "{n} since: {}", named(&explanation.changes));
     }
     page
 }
@@ -340,6 +345,11 @@ mod tests {
             "{error}"
         );
         assert!(error.contains("sigmabatch run"), "{error}");
+        // One that still holds says the same of its inputs, once.
+        explanation.explained.computed = explanation.explained.stored;
+        let page = page(&explanation);
+        let told = "\n1 change since: prices of AAPL from 2016-12-01 (market data)\n";
+        assert!(page.ends_with(told), "{page}");
     }
 
     #[test]

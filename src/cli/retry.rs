@@ -1,4 +1,4 @@
-//! `retry`: dead tasks, chosen by a filter, become a repair run.
+//! `retry`: dead or cancelled tasks, chosen by a filter, become a repair run.
 
 use std::fmt::Write as _;
 
@@ -13,10 +13,11 @@ use crate::store::tasks_report::{self, Filter};
 /// Plans the repair; with `--wait` its verdict decides the exit code.
 pub async fn run(settings: &GlobalSettings, args: &RetryArgs, json: bool) -> Result<Output, Error> {
     let engine = super::engine(settings).await?;
-    let state = if args.cancelled {
-        TaskState::Cancelled
+    let (state, list) = if args.cancelled {
+        let list = "`sigmabatch tasks --state cancelled` lists cancelled tasks";
+        (TaskState::Cancelled, list)
     } else {
-        TaskState::Dead
+        (TaskState::Dead, "`sigmabatch dead` lists dead tasks")
     };
     let mut db = ReadTx::lazy(&engine.pools.control);
     let filter = Filter {
@@ -49,7 +50,7 @@ pub async fn run(settings: &GlobalSettings, args: &RetryArgs, json: bool) -> Res
         };
         return Err(Error::misuse(
             format!("no {state} task fits the filter{again}"),
-            "`sigmabatch dead` lists dead tasks",
+            list,
         ));
     };
     let mut receipt = run::receipt(&repair.planned);

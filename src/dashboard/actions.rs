@@ -16,7 +16,7 @@ use crate::api::problem::{Kind, Problem};
 /// Largest receipt.
 const RECEIPT: usize = 1 << 20;
 
-/// Dead tasks of a filter again.
+/// Dead or cancelled tasks of a filter again.
 pub(super) async fn retry(
     visitor: Visitor,
     State(api): State<Api>,

@@ -54,6 +54,8 @@ struct Frame<'a> {
     height: f64,
     /// Colour and name of each series; told where there are several.
     legend: Vec<(String, &'a str)>,
+    /// Names of its rows, [`NAMES`] wide, that stay in sight while the rest is scrolled; its marks begin beside them.
+    names: Option<Markup>,
     /// Whether it runs over time: where it is wider than the screen, its newest end is shown first.
     dated: bool,
     /// Whether marks of it lead somewhere: what stands in a picture is hidden from who cannot see it, links too.
@@ -67,6 +69,7 @@ impl<'a> Frame<'a> {
             label,
             height,
             legend: Vec::new(),
+            names: None,
             dated: false,
             links: false,
         }
@@ -76,12 +79,21 @@ impl<'a> Frame<'a> {
 /// The frame of every chart: a picture with a name, or a group where there are links in it, and its numbers.
 fn figure(frame: &Frame<'_>, marks: &Markup, numbers: &Numbers) -> Markup {
     let (label, height) = (frame.label, frame.height);
-    let view = format!("0 0 {WIDTH} {height:.0}");
+    let left = if frame.names.is_some() { NAMES } else { 0.0 };
+    let view = format!("{left} 0 {} {height:.0}", WIDTH - left);
     let role = if frame.links { "group" } else { "img" };
+    let drawn = html! { svg viewBox=(view) role=(role) aria-label=(label) { (marks) } };
     html! {
         figure.chart {
             div.scroll.dated[frame.dated] tabindex="0" role="group" aria-label=(label) {
-                svg viewBox=(view) role=(role) aria-label=(label) { (marks) }
+                @match &frame.names {
+                    // Marks that lead somewhere say their row themselves, and the numbers below have it.
+                    Some(names) => div.beside {
+                        svg.names viewBox=(format!("0 0 {NAMES} {height:.0}")) aria-hidden="true" { (names) }
+                        (drawn)
+                    },
+                    None => (drawn),
+                }
             }
             @if frame.legend.len() > 1 {
                 ul.legend { @for (colour, name) in &frame.legend {
@@ -202,6 +214,18 @@ mod tests {
         };
         let (a, b) = (luminance(a), luminance(b));
         (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn names_of_rows_are_drawn_to_the_scale_of_what_stands_beside_them() {
+        let width = |wide: f64| [format!("calc(100% * {wide} / {WIDTH})")];
+        assert_eq!(
+            declared("figure.chart .beside svg", "width"),
+            width(WIDTH - NAMES)
+        );
+        let names = "figure.chart .beside svg.names";
+        assert_eq!(declared(names, "width"), width(NAMES));
+        assert_eq!(declared(names, "position"), ["sticky"]);
     }
 
     #[test]

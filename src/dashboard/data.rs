@@ -12,7 +12,7 @@ use maud::{Markup, html};
 
 use self::coverage::{month_of, months};
 use super::session::Visitor;
-use super::text::{badge, or_dash};
+use super::text::{badge, counted, or_dash};
 use super::{frame, login};
 use crate::api::Api;
 use crate::api::params::Params;
@@ -96,12 +96,12 @@ fn reasons(outcomes: &[OutcomeCount]) -> Markup {
 fn universe(symbols: &[SymbolRow]) -> Markup {
     let classes: BTreeSet<&str> = symbols.iter().map(|row| row.class.as_str()).collect();
     html! {
-        p.soft { (symbols.len()) " symbols here; classes " (classes.into_iter().collect::<Vec<_>>().join(", ")) }
+        p.soft { (counted(symbols.len(), "symbol")) " here; classes " (classes.into_iter().collect::<Vec<_>>().join(", ")) }
         div.scroll tabindex="0" { table {
-            thead { tr { th scope="col" { "Symbol" } th scope="col" { "Class" } th scope="col" { "First seen" }
+            thead { tr { th scope="col" { "Symbol" } th scope="col" { "Class" } th scope="col" { "Active" } th scope="col" { "First seen" }
                 th scope="col" { "Last seen" } th scope="col" { "Last close" } th scope="col" { "Newest outcome" } } }
             tbody { @for row in symbols { tr {
-                th scope="row" { (row.symbol) } td { (row.class) } td { (row.first_seen) } td { (row.last_seen) }
+                th scope="row" { (row.symbol) } td { (row.class) } td { @if row.active { "yes" } @else { "no: nobody asks for its prices" } } td { (row.first_seen) } td { (row.last_seen) }
                 td { (or_dash(row.last_close)) }
                 td { @if let Some(outcome) = &row.outcome { (badge(outcome)) " " (row.reason.as_deref().unwrap_or("")) } @else { "–" } }
             } } }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::actions::plain;
 use super::frame;
+use super::portfolio as book;
 use super::session::Visitor;
 use super::text::{cli, facts};
 use crate::api::params::Params;
@@ -29,19 +30,26 @@ pub(super) async fn page(
 
 fn told(document: &Value, portfolio: &str, metric: &str) -> Markup {
     let data = &document["data"];
-    let date = document["as_of"].as_str().unwrap_or_default();
+    // Without a number it is the date that was asked for, if one was.
+    let date = document["as_of"].as_str();
+    let date = date.or(document["calculation_date"].as_str());
+    let reason = document["reason"].as_str().unwrap_or("not computed");
+    let why = document["reason_text"].as_str();
+    let why = why.unwrap_or_else(|| book::why(reason, date.is_some()));
     let fact = |name: &str| html! { (plain(&data[name])) };
     let head = |name: &str| html! { (plain(&document[name])) };
     let mut words = vec!["explain", portfolio, metric];
-    if !date.is_empty() {
+    if let Some(date) = date {
         words.extend(["--date", date]);
     }
     html! {
-        p { a href=(format!("/portfolios/{portfolio}?date={date}")) { "The portfolio on " (date) } }
+        @if let Some(date) = date {
+            p { a href=(format!("/portfolios/{portfolio}?date={date}")) { "The portfolio on " (date) } }
+        } @else {
+            p { a href=(format!("/portfolios/{portfolio}")) { "The portfolio" } }
+        }
         @if data.is_null() {
-            div.alert role="status" {
-                (document["reason_text"].as_str().or(document["reason"].as_str()).unwrap_or("not computed"))
-            }
+            div.alert role="status" data-reason=(reason) { (why) }
         } @else {
             (facts(&[
                 ("Value", html! { span #value { (plain(&data["value"])) } }),

@@ -99,23 +99,29 @@ fn segment(text: &str) -> String {
     encoded(text).replace('/', "%2F").replace("%3A", ":")
 }
 
-fn nothing(portfolio: &Portfolio, date: Option<NaiveDate>, reason: &str) -> Markup {
-    let why = match reason {
+/// Why nothing is shown of a date, or of any where none was asked for: the words of a code.
+pub(super) fn why(reason: &str, dated: bool) -> &str {
+    match reason {
         "nothing_published" => "No date of it is published yet.",
         "not_computed" => "The date is not computed.",
-        "stale" => "Inputs of the date have changed, and it is not computed again yet.",
-        "not_strict" => "Something of the date failed.",
+        "stale" if dated => "Inputs of the date have changed, and it is not computed again yet.",
+        "stale" => "Inputs of all its dates have changed, and none is computed again yet.",
+        "not_strict" if dated => "Something of the date failed.",
+        "not_strict" => "Something of every published date failed.",
         "no_session" => "The exchange is closed on that date.",
         "before_inception" => "The portfolio begins later.",
         "not_eligible" => "The session has not ended.",
         other => other,
-    };
+    }
+}
+
+fn nothing(portfolio: &Portfolio, date: Option<NaiveDate>, reason: &str) -> Markup {
     let name = portfolio.id.to_string();
     let shown = date.map(|date| date.to_string());
     let mut words = vec!["why", name.as_str()];
     words.extend(shown.as_deref());
     html! {
-        div.alert role="status" data-reason=(reason) { (why) }
+        div.alert role="status" data-reason=(reason) { (why(reason, date.is_some())) }
         @if date.is_some() { p { a href=(format!("/portfolios/{name}")) { "The newest published date" } } }
         pre.cli { (cli(&words)) }
     }
@@ -178,6 +184,10 @@ fn head(report: &Report, how: &How<'_>) -> Markup {
             details { summary { "Not computed: " (missing.len()) " of " (vector.entries.len()) }
                 ul { @for entry in missing { li { strong { (entry.name) } ": " (entry.outcome)
                     @if let Some(reason) = &entry.reason { ", " (reason) } } } } }
+        }
+        @if !vector.missing.is_empty() {
+            details { summary { "Missing in its numbers: " (vector.missing.len()) }
+                ul { @for (what, why) in &vector.missing { li { strong { (what) } ": " (why) } } } }
         }
         @let name = report.portfolio.id.to_string();
         @let date = report.published.as_of.to_string();

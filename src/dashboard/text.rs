@@ -1,5 +1,7 @@
 //! How things are written on pages.
 
+use std::fmt::Display;
+
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
@@ -39,8 +41,9 @@ pub(super) fn duration(seconds: f64) -> String {
 }
 
 /// `1 task`, `2 tasks`.
-pub(super) fn counted(n: usize, noun: &str) -> String {
-    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+pub(super) fn counted<N: Copy + Display + PartialEq + From<u8>>(n: N, noun: &str) -> String {
+    let plural = if n == N::from(1) { "" } else { "s" };
+    format!("{n} {noun}{plural}")
 }
 
 /// A value that may be missing.

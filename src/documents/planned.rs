@@ -58,12 +58,12 @@ pub fn preview(preview: &Preview) -> Value {
 /// What a run repairs, beside what it is; a dry one has no id.
 pub fn repair(repair: &Repair, dry: bool) -> Value {
     let mut value = document(&repair.planned);
-    let dead: serde_json::Map<String, Value> = repair
+    let repaired: serde_json::Map<String, Value> = repair
         .tasks
         .iter()
         .map(|(phase, n)| (phase.to_string(), json!(n)))
         .collect();
-    value["dead"] = Value::Object(dead);
+    value["repaired"] = Value::Object(repaired);
     value["repairs"] = json!(repair.runs);
     let left_out = repair.left_out.iter();
     let left_out = left_out

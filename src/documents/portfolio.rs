@@ -17,6 +17,7 @@ mod tests;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
+use crate::domain::{coverage, factor_window};
 use crate::store::reports::Report;
 
 pub use holdings::{left_out, slope_flags, weight};
@@ -102,6 +103,13 @@ fn reason(report: &Report, entry: &str) -> String {
         .completeness
         .reason(entry)
         .unwrap_or_else(|| "not computed".to_owned())
+}
+
+/// The flags of a number of the factor model: of its coverage, and of the sessions that the factors share.
+fn flags(of_book: Option<f64>, sessions: Option<i32>) -> Vec<String> {
+    let mut flags = coverage::flags(of_book);
+    flags.extend(factor_window::flag(sessions));
+    flags
 }
 
 /// Keys and why they are null.

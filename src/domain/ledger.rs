@@ -14,10 +14,10 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::valuation::{Holding, Known};
+use super::valuation::{Holding, Known, SharesSince};
 use super::{
     Calendar, CalendarError, CashFlow, Life, Lot, LotValue, ModelPrice, PositionId, PriceHistory,
-    Symbol, TradingDate, money,
+    Settlement, Symbol, TradingDate, money,
 };
 use bookings::{Booking, Bookings};
 pub use contributions::{Contributions, contributions};
@@ -76,6 +76,10 @@ pub struct LedgerDay {
     pub large_flow: bool,
     /// Flows of this session or before that are not booked; nothing of theirs is in any number.
     pub unbooked: Vec<UnbookedDividend>,
+    /// Expiries of this session or before that were settled without a close of their session.
+    pub unpriced: Vec<UnpricedExpiry>,
+    /// Every lot that ended in the session, in the order of the book.
+    pub ended: Vec<EndedLot>,
     /// Every live lot with its value, in the order of the book.
     pub positions: Vec<(PositionId, LotValue)>,
 }
@@ -92,6 +96,34 @@ pub struct UnbookedDividend {
     pub amount: Decimal,
     /// The first dividend that the book got from a corporate action of the symbol.
     pub ex_date: TradingDate,
+}
+
+/// An expiry in a session of which the underlying has no close: its amount stays in every later number.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnpricedExpiry {
+    /// The session in which the contract was settled.
+    pub session: TradingDate,
+    /// The contract.
+    pub contract: Symbol,
+    /// What it was a right on.
+    pub underlying: Symbol,
+    /// The session of the close that stood in; none where the cost was given back.
+    pub close: Option<TradingDate>,
+}
+
+/// A lot that was closed or expired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndedLot {
+    /// The lot.
+    pub id: PositionId,
+    /// Its symbol.
+    pub symbol: Symbol,
+    /// What it cost; negative for a short.
+    pub cost: Decimal,
+    /// What it brought; negative for a short.
+    pub proceeds: Decimal,
+    /// How an option was settled that expired.
+    pub settlement: Option<Settlement>,
 }
 
 /// Why a book has no ledger. Each is an error of the inputs.
@@ -210,8 +242,12 @@ fn days(
         first
     };
     let sessions = calendar.sessions(base.date(), to.date())?;
-    let Bookings { totals, unbooked } =
-        bookings::by_session(book, &lives, histories, calendar, &sessions)?;
+    let Bookings {
+        totals,
+        unbooked,
+        unpriced,
+        mut ended,
+    } = bookings::by_session(book, &lives, histories, calendar, &sessions)?;
     let mut quotes = Quotes::default();
     let held: Vec<_> = book
         .lots
@@ -249,12 +285,15 @@ fn days(
         unrealised: Decimal::ZERO,
     };
     let mut days = Vec::with_capacity(sessions.len());
-    for (index, (&date, today)) in sessions.iter().zip(&totals).enumerate() {
-        let values = value_all(&held, &quotes, index, date, detail);
+    let values = value_all(&held, &quotes, &sessions, detail);
+    for ((&date, today), values) in sessions.iter().zip(&totals).zip(values) {
         let mut day = close(&mut state, opening, today, date, values)?;
         if date >= first {
             let known = unbooked.iter().filter(|(session, _)| *session <= date);
             day.unbooked = known.map(|(_, flow)| flow.clone()).collect();
+            let known = unpriced.iter().filter(|expiry| expiry.session <= date);
+            day.unpriced = known.cloned().collect();
+            day.ended = ended.remove(&date).unwrap_or_default();
             days.push(day);
         }
     }
@@ -307,40 +346,56 @@ fn close(
             .then(|| money::to_f64(pnl_day) / money::to_f64(before.nav)),
         large_flow: !flows.is_zero() && flows * LARGE_FLOW > before.nav,
         unbooked: Vec::new(),
+        unpriced: Vec::new(),
+        ended: Vec::new(),
         positions: values.positions,
     })
 }
 
+/// The values of every session, lot by lot along its life: what one session needs of the one before is at hand.
 fn value_all(
     held: &[Held<'_>],
     quotes: &Quotes<'_>,
-    index: usize,
-    date: TradingDate,
+    sessions: &[TradingDate],
     detail: Detail,
-) -> Values {
-    let live = || held.iter().filter(|held| held.life.is_live(date));
-    let mut values = Values::default();
+) -> Vec<Values> {
+    let mut days: Vec<Values> = sessions.iter().map(|_| Values::default()).collect();
     if detail == Detail::Positions {
-        values.positions.reserve_exact(live().count());
+        for (&date, values) in sessions.iter().zip(&mut days) {
+            let live = held.iter().filter(|lot| lot.life.is_live(date));
+            values.positions.reserve_exact(live.count());
+        }
     }
-    for lot in live() {
-        let (known, quote) = (lot.known(date), quotes.at(lot.quotes, index));
-        let market_value = match detail {
-            Detail::Totals => lot.holding.market_value(known, quote, date),
-            Detail::Positions => {
-                let value = lot.holding.value(known, quote, date);
-                values.positions.push((lot.id, value));
-                value.market_value
-            }
-        };
-        let side = if lot.holding.is_short() {
-            &mut values.short
-        } else {
-            &mut values.long
-        };
-        *side = side.saturating_add(market_value);
+    for lot in held {
+        let entered = sessions.partition_point(|&day| day < lot.life.entry);
+        let series = quotes.series(lot.quotes);
+        let days = sessions.iter().zip(series).zip(&mut days).skip(entered);
+        let live = days.take_while(|((date, _), _)| lot.life.is_live(**date));
+        let mut since = lot
+            .history
+            .map(|history| SharesSince::new(history, lot.life.entry));
+        let short = lot.holding.is_short();
+        for ((&date, quote), values) in live {
+            let known = lot.known(date);
+            let market_value = match detail {
+                Detail::Totals => lot
+                    .holding
+                    .market_value(known, *quote, date, since.as_mut()),
+                Detail::Positions => {
+                    let value = lot.holding.value(known, *quote, date);
+                    values.positions.push((lot.id, value));
+                    value.market_value
+                }
+            };
+            let side = if short {
+                &mut values.short
+            } else {
+                &mut values.long
+            };
+            *side = side.saturating_add(market_value);
+        }
     }
-    values
+    days
 }
 
 #[cfg(test)]

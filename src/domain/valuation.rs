@@ -133,17 +133,55 @@ impl PriceHistory {
         })
     }
 
-    /// A close, as value of one share that was entered on `entry`. After the entry the splits up
-    /// to the close multiply it, which is exact; a close from before is divided by those between.
+    /// A close, as value of one share that was entered on `entry`.
     fn value_per_entry_share(&self, quote: &Quote, entry: TradingDate) -> Decimal {
-        if self.splits.is_empty() {
-            return quote.close;
+        SharesSince::new(self, entry).value_of(quote)
+    }
+}
+
+/// What one share of an entry has become, walked along the splits: closes are asked for in the order of their dates.
+pub(super) struct SharesSince<'a> {
+    history: &'a PriceHistory,
+    entry: TradingDate,
+    /// The first split that is not in `shares`.
+    next: usize,
+    /// None before the first split.
+    shares: Option<Decimal>,
+}
+
+impl<'a> SharesSince<'a> {
+    pub(super) fn new(history: &'a PriceHistory, entry: TradingDate) -> Self {
+        Self {
+            history,
+            entry,
+            next: history.splits.partition_point(|(ex, _)| *ex <= entry),
+            shares: None,
         }
-        if entry <= quote.date {
-            let shares = self.split_factor(entry, quote.date);
-            return quote.close.saturating_mul(shares);
+    }
+
+    /// A close, as value of one share of the entry. After the entry the splits up to the close multiply it, which is exact; a close
+    /// from before is divided by those between.
+    fn value_of(&mut self, quote: &Quote) -> Decimal {
+        if quote.date < self.entry {
+            let between = self.history.split_factor(quote.date, self.entry);
+            return divided(quote.close, between);
         }
-        divided(quote.close, self.split_factor(quote.date, entry))
+        while let Some((_, ratio)) = self
+            .history
+            .splits
+            .get(self.next)
+            .filter(|(ex, _)| *ex <= quote.date)
+        {
+            let shares = self
+                .shares
+                .map_or(*ratio, |shares| shares.saturating_mul(*ratio));
+            self.shares = Some(shares);
+            self.next += 1;
+        }
+        match self.shares {
+            Some(shares) => quote.close.saturating_mul(shares),
+            None => quote.close,
+        }
     }
 }
 
@@ -260,14 +298,21 @@ impl<'a> Holding<'a> {
         }
     }
 
-    /// The market value alone: all that the totals of a book need.
+    /// The market value alone: all that the totals of a book need. `since` is of the lot's history and entry.
     pub(super) fn market_value(
         &self,
         known: Known<'_>,
         quote: Option<Quote>,
         on: TradingDate,
+        since: Option<&mut SharesSince<'_>>,
     ) -> Decimal {
-        self.worth(self.source(known, quote, on))
+        let source = self.source(known, quote, on);
+        match (&source, since) {
+            (Source::Close(_, quote), Some(since)) => {
+                rounded(self.shares.saturating_mul(since.value_of(quote)))
+            }
+            _ => self.worth(source),
+        }
     }
 
     fn worth(&self, source: Source<'_>) -> Decimal {
@@ -294,6 +339,15 @@ fn latest_mark(marks: &Marks, on: TradingDate) -> Option<(NaiveDate, Decimal)> {
         .copied()
 }
 
+/// What an option paid when it expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settlement {
+    /// What it paid; negative for a written one.
+    pub amount: Decimal,
+    /// The underlying's close behind it, as traded, with its session; none where the cost was given back.
+    pub close: Option<(TradingDate, Decimal)>,
+}
+
 /// What an option pays at its expiry session: the intrinsic value of the contracts from the
 /// underlying's close of that session, else its latest close; the cost if there is none at all.
 /// A split of the underlying since entry multiplies the shares and divides the strike, as the
@@ -305,17 +359,23 @@ pub(super) fn settlement(
     underlying: Option<&PriceHistory>,
     on: TradingDate,
     calendar: Calendar,
-) -> Decimal {
+) -> Settlement {
     let quoted = underlying.and_then(|history| Some((history, history.quote(on, calendar)?)));
     let Some((history, quote)) = quoted else {
-        return lot.cost();
+        return Settlement {
+            amount: lot.cost(),
+            close: None,
+        };
     };
     let spot = history.value_per_entry_share(&quote, entry);
     let intrinsic = match terms.right {
         OptionRight::Call => spot.saturating_sub(terms.strike),
         OptionRight::Put => terms.strike.saturating_sub(spot),
     };
-    amount(lot, intrinsic.max(Decimal::ZERO))
+    Settlement {
+        amount: amount(lot, intrinsic.max(Decimal::ZERO)),
+        close: Some((quote.date, quote.close)),
+    }
 }
 
 /// `price` per share of the entry, for the whole lot.

@@ -10,6 +10,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
+pub(super) use services::{APART, stranger};
+
 use super::worker::chain;
 use super::{Engine, Error};
 use crate::clock::Clock;
@@ -71,6 +73,12 @@ impl Check {
             remedy: Some(remedy.into()),
         }
     }
+
+    /// Says in the log that somebody should look.
+    pub(super) fn log(&self) {
+        let remedy = self.remedy.as_deref().unwrap_or_default();
+        tracing::warn!(check = self.check, remedy, "{}", self.says);
+    }
 }
 
 /// Everything that Postgres tells.
@@ -123,20 +131,24 @@ pub fn examine_calendar(clock: &Clock) -> Check {
 }
 
 /// Refuses where something essential is missing; waits for Postgres as long as for a connection. Redis may be
-/// away, for the night goes on without it; how it forgets is worth a word.
+/// away, for the night goes on without it; how it forgets is worth a word, and so is whose streams it has. Those of another
+/// installation are no reason to refuse: they may be all that is left of an earlier database.
 pub(super) async fn fit(engine: &Engine, patience: Duration) -> Result<(), Error> {
     let checks = store::patiently(patience, || essential(&engine.pools)).await?;
     let (failed, rest): (Vec<Check>, Vec<Check>) = checks
         .into_iter()
         .partition(|check| check.health == Health::Fail);
-    let eviction = match engine.queue.health().await {
-        Ok(health) => services::eviction(&health),
-        Err(error) => Check::warn("redis", chain(&error), "start it"),
-    };
-    let warnings = rest.iter().chain([&eviction]);
-    for check in warnings.filter(|check| check.health == Health::Warn) {
-        let remedy = check.remedy.as_deref().unwrap_or_default();
-        tracing::warn!(check = check.check, remedy, "{}", check.says);
+    let mut redis = Vec::new();
+    match engine.queue.health().await {
+        Ok(health) => {
+            redis.push(services::eviction(&health));
+            redis.extend(stranger(health.install.as_deref(), &engine.queue));
+        }
+        Err(error) => redis.push(Check::warn("redis", chain(&error), "start it")),
+    }
+    let checks = rest.iter().chain(&redis);
+    for check in checks.filter(|check| check.health != Health::Ok) {
+        check.log();
     }
     if failed.is_empty() {
         return Ok(());

@@ -17,6 +17,11 @@ pub fn registry() -> &'static [Metric] {
     numbers::METRICS
 }
 
+/// Whether a metric is called so. Whether it has the argument is known on a date.
+pub fn is_metric(metric: &str) -> bool {
+    numbers::find(metric).is_some()
+}
+
 /// What a stored report tells of a metric, without making it again.
 pub fn told(report: &Report, metric: &str) -> Result<Told, ExplainError> {
     let unknown = || ExplainError::Unknown(metric.to_owned());

@@ -194,11 +194,31 @@ impl From<store::Error> for PlanError {
 /// Plans a run in one transaction: the run, its frozen scope, its phases and all its tasks. Nothing
 /// is published; that is for the caller or the steward.
 pub async fn plan(engine: &Engine, request: &Request) -> Result<Planned, PlanError> {
+    plan_for(engine, request, None).await
+}
+
+/// The same for somebody who has no other trace in the database: who asks over HTTP is remembered with what came of it. A
+/// person at the command line has the database anyway.
+pub async fn plan_audited(
+    engine: &Engine,
+    request: &Request,
+    reason: &str,
+) -> Result<Planned, PlanError> {
+    plan_for(engine, request, Some(reason)).await
+}
+
+async fn plan_for(
+    engine: &Engine,
+    request: &Request,
+    reason: Option<&str>,
+) -> Result<Planned, PlanError> {
     let planned = patiently(|| async {
         let mut tx = WriteTx::begin(&engine.pools.control).await?;
         let planned = plan_within(engine, &mut tx, request, &Basis::Asked).await?;
-        if request.trigger == Trigger::Api && !planned.existing {
-            asked(&mut tx, request, &planned).await?;
+        if let Some(reason) = reason
+            && !planned.existing
+        {
+            asked(&mut tx, request, &planned, reason).await?;
         }
         tx.commit().await?;
         Ok(planned)
@@ -213,11 +233,15 @@ pub async fn plan(engine: &Engine, request: &Request) -> Result<Planned, PlanErr
     Ok(planned)
 }
 
-/// Who asks over HTTP is remembered with what came of it; a person at the command line has the database anyway.
-async fn asked(tx: &mut WriteTx, request: &Request, planned: &Planned) -> store::Result<()> {
+async fn asked(
+    tx: &mut WriteTx,
+    request: &Request,
+    planned: &Planned,
+    reason: &str,
+) -> store::Result<()> {
     let detail = json!({ "label": planned.label, "key": request.idempotency_key });
     let (who, run) = (&request.principal, planned.run.to_string());
-    events::audit(tx, who, "run", &run, "asked over HTTP", &detail).await
+    events::audit(tx, who, "run", &run, reason, &detail).await
 }
 
 /// Plans a scheduler's run and records its decision, together. `None` if the date was decided on

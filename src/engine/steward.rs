@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::housekeeping::{self, Housekeeping};
-use super::{Engine, Error, alerts, announce, gatekeeper, retry_delay};
+use super::{Engine, Error, alerts, announce, doctor, gatekeeper, retry_delay};
 use crate::domain::{Hint, TaskEpoch, TaskId, WorkerId};
 use crate::engine::MAX_ATTEMPTS;
 use crate::queue::{Entry, Says};
@@ -24,6 +24,8 @@ const DEADLINE_TICKS: u64 = 5;
 const RECONCILE_TICKS: u64 = 15;
 const CLEAN_UP_TICKS: u64 = 600;
 const OVERDUE_TICKS: u64 = 60;
+/// Between two looks whose the streams are.
+const OWNER_TICKS: u64 = 60;
 const ALERT_TICKS: u64 = 10;
 /// A worker ends its own computations at the deadline; after so long it is not listening.
 const DEADLINE_GRACE_SECONDS: f64 = 5.0;
@@ -174,6 +176,13 @@ impl Steward {
         }
         if term.ticks % CLEAN_UP_TICKS == CLEAN_UP_TICKS - 1 {
             self.engine.queue.forget_consumers(CONSUMER_IDLE_MS).await?;
+        }
+        if term.ticks.is_multiple_of(OWNER_TICKS) {
+            // Said for as long as it is so: until then tasks wait for a reconciliation.
+            let owner = self.engine.queue.owner().await?;
+            if let Some(check) = doctor::stranger(owner.as_deref(), &self.engine.queue) {
+                check.log();
+            }
         }
         Ok(())
     }
@@ -334,6 +343,18 @@ impl Steward {
                 let fields = [("garbage", text.clone()), ("stream", entry.stream.clone())];
                 self.engine.queue.bury(&fields).await?;
             }
+        }
+        let stranger = useless.iter().find_map(|entry| match &entry.says {
+            Says::Foreign(installation) => Some(installation),
+            Says::Task(_) | Says::Garbage(_) => None,
+        });
+        if let Some(installation) = stranger {
+            let remedy = doctor::APART;
+            tracing::warn!(
+                installation,
+                remedy,
+                "hints of another installation dropped"
+            );
         }
         let mut carried: std::collections::BTreeMap<TaskEpoch, (bool, Vec<Entry>)> =
             std::collections::BTreeMap::new();

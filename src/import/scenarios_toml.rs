@@ -204,17 +204,19 @@ fn shock(
         .zip(driven.convexity)
         .filter(|(_, convexity)| *convexity > 0.0);
     let turn = turn.map(|(duration, convexity)| duration / convexity);
-    let message = match kind {
-        ShockKind::YieldChange if turn.is_some_and(|turn| value >= turn) => {
-            Some("a rise of the yield by duration/convexity or more")
-        }
-        ShockKind::TotalReturn if value <= -1.0 => Some("a loss of everything or more"),
+    let turn = turn.filter(|turn| kind == ShockKind::YieldChange && value >= *turn);
+    let message = match (kind, turn) {
+        (_, Some(_)) => Some("a rise of the yield by duration/convexity or more"),
+        (ShockKind::TotalReturn, _) if value <= -1.0 => Some("a loss of everything or more"),
         _ if value.abs() > MAX_SHOCK => Some("a shock beyond ±10"),
         _ => None,
     };
     if let Some(message) = message {
-        let remedy = "give a fraction: -0.35 is -35 %, 0.01 is 100 basis points";
-        section.error(issues, "value", SHOCK_VALUE, message, remedy);
+        let mut remedy = "give a fraction: -0.35 is -35 %, 0.01 is 100 basis points".to_owned();
+        if let Some(turn) = turn {
+            remedy = format!("{remedy}; of {} it must be below {turn}", driven.name);
+        }
+        section.error(issues, "value", SHOCK_VALUE, message, &remedy);
     }
     Some(Shock {
         factor: key,
@@ -292,6 +294,11 @@ mod tests {
         );
         let rates = import::defaults().0;
         assert!(parse(&one(&[("Rates", "0.0458", "yield_change")]), &rates).is_ok());
+        let beyond = one(&[("Rates", "0.0459", "yield_change")]);
+        let errors = parse(&beyond, &rates).unwrap_err().errors;
+        let remedy = &errors[0].remedy;
+        let limit = format!("of Rates it must be below {}", 16.5 / 360.0);
+        assert!(remedy.ends_with(&limit), "{remedy}");
         let twice = [
             ("Rates", "0.1", "total_return"),
             ("Interest_Rate", "0.01", "yield_change"),

@@ -355,8 +355,8 @@ fn same_terms(wanted: &Portfolio, known: &Portfolio) -> Result<(), Error> {
 /// Equity before the first booking, as people write it.
 pub fn equity(text: &str) -> Result<Decimal, String> {
     let value = money::parse(text).map_err(|error| error.to_string())?;
-    if value <= Decimal::ZERO || money::decimals(value) > 6 {
-        return Err("not above zero with at most six decimals".to_owned());
+    if value < Decimal::ZERO || money::decimals(value) > 6 {
+        return Err("not zero or more with at most six decimals".to_owned());
     }
     if value >= MAX_TOTAL {
         return Err(format!("{MAX_TOTAL} or more: check the unit"));
@@ -370,4 +370,18 @@ pub fn currency(text: &str) -> Result<String, String> {
     three
         .then(|| text.to_ascii_uppercase())
         .ok_or_else(|| "not three letters such as USD".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equity_may_be_nothing_but_no_debt() {
+        assert_eq!(equity("0"), Ok(Decimal::ZERO));
+        assert_eq!(equity("0.000001"), Ok(Decimal::new(1, 6)));
+        for text in ["-1", "0.0000001", "10000000000000", "", "1e3"] {
+            assert!(equity(text).is_err(), "{text}");
+        }
+    }
 }

@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::units::{PROVIDER_CHUNK, chunk_name, singles};
-use super::{Cx, Done, Error, LOOKBACK_SESSIONS, Phase, Result, Scope, Subjects, TaskRef, Unit};
+use super::{Cx, Done, Error, HISTORY_SESSIONS, Phase, Result, Scope, Subjects, TaskRef, Unit};
 use crate::domain::{
     Calendar, CalendarError, PermitClass, PhaseName, Symbol, TaskEpoch, TradingDate,
 };
@@ -68,7 +68,7 @@ fn first_session(run: &Scope) -> Result<Option<TradingDate>> {
     let Some(first) = run.work_dates().first().copied() else {
         return Ok(None);
     };
-    let back = run.calendar.back(first, LOOKBACK_SESSIONS);
+    let back = run.calendar.back(first, HISTORY_SESSIONS);
     Ok(Some(
         back.map_err(|error| Error::Permanent(error.to_string()))?,
     ))
@@ -115,7 +115,7 @@ pub(crate) async fn awaited(
     series: &[Wanted],
     (first, last): (TradingDate, TradingDate),
 ) -> Result<BTreeMap<Symbol, NaiveDate>> {
-    let from = calendar.back(first, LOOKBACK_SESSIONS);
+    let from = calendar.back(first, HISTORY_SESSIONS);
     let from = from.map_err(|error| Error::Permanent(error.to_string()))?;
     let (_, gaps) = missing(db, calendar, series, (from.date(), last.date())).await?;
     let first = |(symbol, dates): (Symbol, Vec<NaiveDate>)| Some((symbol, *dates.first()?));
@@ -330,7 +330,7 @@ impl Phase for MarketData {
 /// that was `known`: a result looks back so many sessions, and to the last close of any age. A
 /// backfill of older dates thus leaves the results of newer ones alone. `None`: beyond the calendar, for ever.
 fn last_concerned(calendar: Calendar, last: NaiveDate, known: NaiveDate) -> Option<NaiveDate> {
-    let reach = calendar.forward(last, LOOKBACK_SESSIONS).ok()?;
+    let reach = calendar.forward(last, HISTORY_SESSIONS).ok()?;
     Some(reach.date().max(known))
 }
 

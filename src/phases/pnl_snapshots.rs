@@ -1,13 +1,16 @@
 //! Phase 3: the exact ledger. Every date is computed from inputs alone, so that no order of dates
 //! or runs can change a cent.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::books::{self, Books};
 use super::position_values::{Input, book_units, single_books};
 use super::sets::{Ours, Wish};
 use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit};
-use crate::domain::{PhaseName, TaskEpoch, TradingDate, UnbookedDividend};
+use crate::domain::{
+    LedgerDay, PhaseName, TaskEpoch, TradingDate, UnbookedDividend, UnpricedExpiry,
+};
 use crate::store::portfolio_results::{self, SnapshotRow};
 use crate::store::{ReadTx, WriteTx};
 
@@ -53,7 +56,7 @@ impl Phase for PnlSnapshots {
                 pnl_total: day.pnl_total,
                 return_day: day.return_day,
                 large_flow: day.large_flow,
-                unbooked: day.unbooked.iter().map(unbooked).collect(),
+                unbooked: doubts(&day),
             })
             .collect())
     }
@@ -88,6 +91,27 @@ impl Phase for PnlSnapshots {
             ..Subjects::default()
         }
     }
+}
+
+/// What is not booked, or booked without its close, and why.
+fn doubts(day: &LedgerDay) -> BTreeMap<String, String> {
+    let flows = day.unbooked.iter().map(unbooked);
+    flows.chain(day.unpriced.iter().map(unpriced)).collect()
+}
+
+/// The close that an expiry lacks, and what stood in for it.
+fn unpriced(expiry: &UnpricedExpiry) -> (String, String) {
+    let UnpricedExpiry {
+        session,
+        contract,
+        underlying,
+        close,
+    } = expiry;
+    let why = close.map_or_else(
+        || format!("settled at cost: {underlying} had no close"),
+        |close| format!("settled at the close of {close}, the newest of {underlying} then"),
+    );
+    (format!("settlement close of {contract} on {session}"), why)
 }
 
 /// A flow that is not booked, and why.

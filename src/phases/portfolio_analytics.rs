@@ -27,7 +27,7 @@ use self::analyse::analyse;
 use super::series::{self, Prices, Window};
 use super::sets::{self, Keep};
 use super::symbol_factors::{self, COVARIANCE_OWNER, DateModel, WINDOW};
-use super::{Cx, Done, Error, LOOKBACK_SESSIONS, Phase, Result, Scope, Subjects, TaskRef, Unit};
+use super::{Cx, Done, Error, HISTORY_SESSIONS, Phase, Result, Scope, Subjects, TaskRef, Unit};
 use crate::domain::{
     AssetClass, Calendar, PhaseName, PortfolioId, Replay, Symbol, TaskEpoch, TradingDate,
 };
@@ -183,7 +183,7 @@ impl Phase for PortfolioAnalytics {
 
         let covariance = symbol_results::covariance(db, date).await?;
         let models = symbol_results::joint_models(db, &names, date).await?;
-        let window = symbol_factors::window(task.calendar, as_of, as_of, LOOKBACK_SESSIONS - 1)?;
+        let window = symbol_factors::window(task.calendar, as_of, as_of, HISTORY_SESSIONS - 1)?;
         let prices = series::load(db, &window, &symbols, &definitions.factors).await?;
         let profiles = market::profiles(db, &names).await?;
         let reasons = market::reasons_without_price(db, &names, date).await?;
@@ -359,7 +359,7 @@ impl<'a> Fits<'a> {
         let last = loaded.window.sessions.len() - 1;
         let span = last + 1 - WINDOW..=last;
         Ok(Self {
-            dated: DateModel::new(factors, &proxies, span.clone()),
+            dated: DateModel::new(factors, &proxies, &loaded.window, span.clone()),
             span,
         })
     }

@@ -225,7 +225,7 @@ impl Phase for SymbolFactors {
                 return Err(Error::Bug(format!("{date} is outside its window")));
             };
             let span = at + 1 - WINDOW..=at;
-            let dated = DateModel::new(&factors, &proxies, span.clone());
+            let dated = DateModel::new(&factors, &proxies, &window, span.clone());
             match &input {
                 Input::Covariance { .. } => {
                     output.covariances.push(covariance_row(&dated, date));

@@ -149,6 +149,17 @@ impl Queue {
             .attempt("looking for the meta key")
     }
 
+    /// The installation that the meta key names: that of whoever made the streams. `None` where there is none.
+    pub async fn owner(&self) -> Result<Option<String>> {
+        let mut connection = self.connection().await?;
+        redis::cmd("HGET")
+            .arg(self.keys.meta())
+            .arg("install")
+            .query_async(&mut *connection)
+            .await
+            .attempt("reading the meta key")
+    }
+
     /// A reader with a connection of its own. Its response timeout exceeds the block time: Redis
     /// would still hand an entry to us after we stopped listening, and nobody would work on it.
     pub async fn reader(&self, consumer: &str) -> Result<Reader> {

@@ -45,12 +45,6 @@ impl Queue {
             .query_async(&mut *connection)
             .await
             .attempt("reading the time")?;
-        let install = redis::cmd("HGET")
-            .arg(self.keys.meta())
-            .arg("install")
-            .query_async(&mut *connection)
-            .await
-            .attempt("reading the meta key")?;
         Ok(Health {
             version: field("redis_version"),
             eviction: field("maxmemory_policy"),
@@ -59,7 +53,7 @@ impl Queue {
             role: field("role"),
             now: DateTime::from_timestamp(seconds, micros.saturating_mul(1_000))
                 .unwrap_or_default(),
-            install,
+            install: self.owner().await?,
             without_group: self.without_group().await?,
         })
     }

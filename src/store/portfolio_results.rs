@@ -105,7 +105,7 @@ pub struct SnapshotRow {
     pub return_day: Option<f64>,
     /// A flow above a tenth of the value.
     pub large_flow: bool,
-    /// Flow → why it is left out.
+    /// Flow → why it is left out; the close that an expiry lacks → what it was settled at.
     pub unbooked: BTreeMap<String, String>,
 }
 
@@ -269,7 +269,7 @@ pub struct Accounts {
     pub valued: bool,
     /// Net asset value and cash, where there is a snapshot.
     pub money: Option<(Decimal, Decimal)>,
-    /// Flow → why the ledger leaves it out.
+    /// Flow → why the ledger leaves it out; the close that an expiry lacks → what it was settled at.
     pub unbooked: BTreeMap<String, String>,
 }
 

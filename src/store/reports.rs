@@ -32,7 +32,7 @@ pub use fits::{Fit, FitSlope};
 pub use head::{Opened, open};
 pub use history::{Ended, Past, PastRun, Sight, past, sight, summary, tonight};
 pub use losses::{Contract, Losses, Replay, Reverse, ValueAtRisk};
-pub use metrics::{Gauges, QUANTILES, gauges};
+pub use metrics::{Gauges, QUANTILES, Reached, gauges};
 pub use pages::{
     MonthCloses, OutcomeCount, SessionPhase, SlowTask, SymbolRow, month_closes, newest_events,
     outcomes, pickup, sessions, slowest, universe,

@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::{Attempt, Error, ReadTx, Result, WriteTx, word};
+use crate::domain::factor_window::CommonSessions;
 use crate::domain::{Symbol, TradingDate};
 
 /// Sessions that a factor model looks back, its date included: what the number of its returns is a share of.
@@ -373,6 +374,8 @@ pub struct CovarianceRow {
     pub proxy_covariance: Vec<f64>,
     /// Sessions used.
     pub n: i32,
+    /// Where they lie; nothing where there is no covariance.
+    pub common: Option<CommonSessions>,
     /// Factor → why it has no series.
     pub unavailable: Value,
 }
@@ -380,14 +383,18 @@ pub struct CovarianceRow {
 /// Replaces covariances of dates.
 pub async fn replace_covariances(tx: &mut WriteTx, rows: &[&CovarianceRow]) -> Result<()> {
     for row in rows {
+        let common = row.common.as_ref();
         sqlx::query!(
             "insert into factor_covariance
-                 (as_of, available, reason, factors, roles, market_slopes, covariance, proxy_covariance, n, unavailable)
-             values ($1, $2::text is null, $2, $3, $4, $5, $6, $7, $8, $9)
+                 (as_of, available, reason, factors, roles, market_slopes, covariance, proxy_covariance, n, unavailable,
+                  first_session, last_session, limiting_proxy)
+             values ($1, $2::text is null, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
              on conflict (as_of) do update
              set available = excluded.available, reason = excluded.reason, factors = excluded.factors,
                  roles = excluded.roles, market_slopes = excluded.market_slopes, covariance = excluded.covariance,
-                 proxy_covariance = excluded.proxy_covariance, n = excluded.n, unavailable = excluded.unavailable",
+                 proxy_covariance = excluded.proxy_covariance, n = excluded.n, unavailable = excluded.unavailable,
+                 first_session = excluded.first_session, last_session = excluded.last_session,
+                 limiting_proxy = excluded.limiting_proxy",
             row.as_of.date(),
             row.reason,
             &row.factors,
@@ -396,7 +403,10 @@ pub async fn replace_covariances(tx: &mut WriteTx, rows: &[&CovarianceRow]) -> R
             &row.covariance,
             &row.proxy_covariance,
             row.n,
-            row.unavailable
+            row.unavailable,
+            common.map(|common| common.first),
+            common.map(|common| common.last),
+            common.and_then(|common| common.limiting.clone())
         )
         .execute(tx.connection())
         .await
@@ -408,7 +418,8 @@ pub async fn replace_covariances(tx: &mut WriteTx, rows: &[&CovarianceRow]) -> R
 /// The factor covariance of a date.
 pub async fn covariance(db: &mut ReadTx<'_>, as_of: NaiveDate) -> Result<Option<CovarianceRow>> {
     let row = sqlx::query!(
-        "select reason, factors, roles, market_slopes, covariance, proxy_covariance, n, unavailable
+        "select reason, factors, roles, market_slopes, covariance, proxy_covariance, n, unavailable, first_session,
+                last_session, limiting_proxy
          from factor_covariance where as_of = $1",
         as_of
     )
@@ -424,6 +435,11 @@ pub async fn covariance(db: &mut ReadTx<'_>, as_of: NaiveDate) -> Result<Option<
         covariance: row.covariance,
         proxy_covariance: row.proxy_covariance,
         n: row.n,
+        common: (row.first_session.zip(row.last_session)).map(|(first, last)| CommonSessions {
+            first,
+            last,
+            limiting: row.limiting_proxy,
+        }),
         unavailable: row.unavailable,
     }))
 }

@@ -37,6 +37,8 @@ pub struct Unfinished {
     pub run_id: RunId,
     /// The order of its run.
     pub run_seq: i64,
+    /// Whether its run was to ask providers again for what is known.
+    pub force: bool,
     /// Its phase.
     pub phase: PhaseName,
     /// The date of its results, or the last of them.
@@ -53,7 +55,7 @@ pub async fn unfinished_for_ever(
 ) -> Result<Vec<Unfinished>> {
     let ids: Vec<i64> = tasks.iter().map(|task| task.0).collect();
     sqlx::query!(
-        r#"select t.id, t.run_id, r.run_seq, t.phase, t.as_of, t.input
+        r#"select t.id, t.run_id, r.run_seq, r.force, t.phase, t.as_of, t.input
            from task t join run r on r.id = t.run_id
            where t.id = any($1) and t.state in ('dead', 'cancelled') and ($2 or t.repair_run is null)
            order by t.id for update of t"#,
@@ -69,6 +71,7 @@ pub async fn unfinished_for_ever(
             id: TaskId(row.id),
             run_id: RunId(row.run_id),
             run_seq: row.run_seq,
+            force: row.force,
             phase: word("task", &row.phase)?,
             as_of: TradingDate::trusted(row.as_of),
             input: row.input,

@@ -288,7 +288,7 @@ pub struct ErrorGroup {
     pub sample: String,
     /// The newest of them.
     pub task: TaskId,
-    /// Tasks whose last error it is and that are not done.
+    /// Tasks whose last error it is and that are not done; elements of a split one in its place.
     pub count: i64,
     /// Dead ones among them.
     pub dead: i64,
@@ -300,7 +300,8 @@ pub struct ErrorGroup {
     pub died_at: Option<DateTime<Utc>>,
 }
 
-/// The errors of the tasks that a filter means, dead ones first; what succeeded later is forgotten.
+/// The errors of the tasks that a filter means, dead ones first; what succeeded later is forgotten, and so is a chunk that was split: its
+/// elements tell theirs.
 pub async fn errors(db: &mut ReadTx<'_>, filter: &Filter) -> Result<Vec<ErrorGroup>> {
     sqlx::query!(
         r#"with grouped as (
@@ -310,7 +311,7 @@ pub async fn errors(db: &mut ReadTx<'_>, filter: &Filter) -> Result<Vec<ErrorGro
                       count(*) filter (where state in ('ready', 'running')) as retrying,
                       max(finished_at) filter (where state = 'dead') as died_at
                from filtered_tasks($1, $2, $3, $4, $5, $6, $7)
-               where error_class is not null and state <> 'done'
+               where error_class is not null and state not in ('done', 'split')
                group by 1, 2, 3
            )
            select g.phase as "phase!", g.class as "class!", g.fingerprint as "fingerprint!", g.newest as "newest!",

@@ -115,8 +115,9 @@ pub(super) const QUALITY: Section = Section {
     name: "data quality",
     about: "findings in the shipped data, each looked at",
     goldens: &[
-        // SIZE did not trade for a week in June 2014: true, not a false alarm.
-        golden("20 stocks, index, factors, 2012 to 2022", 1.0, 0.0, |s| {
+        // SIZE did not trade for a week in June 2014: true, not a false alarm. Two windows end with news of Merck (5 August 2016,
+        // 5 November 2021), which is unconfirmed on its day.
+        golden("20 stocks, index, factors, 2012 to 2022", 3.0, 0.0, |s| {
             count(of_stocks(s))
         }),
         golden("ten synthetic ETFs", 0.0, 0.0, |s| count(of_table(&s.etfs))),

@@ -14,7 +14,7 @@ use crate::domain::{Calendar, SeriesKind, Symbol};
 use crate::import::{factors_toml, scenarios_toml};
 use crate::market_data::Provider;
 use crate::phases::portfolio_analytics::made_up::MadeUp;
-use crate::phases::{Cx, LOOKBACK_SESSIONS};
+use crate::phases::{Cx, HISTORY_SESSIONS};
 use crate::store::definitions::Definitions;
 use crate::store::market::Series;
 
@@ -42,7 +42,7 @@ impl Night {
             calendar: Calendar::nyse(),
         };
         let as_of = cx.calendar.on_or_before(AS_OF.parse()?)?;
-        let first = cx.calendar.back(as_of, LOOKBACK_SESSIONS - 1)?;
+        let first = cx.calendar.back(as_of, HISTORY_SESSIONS - 1)?;
         let dates: Vec<_> = (cx.calendar.sessions(first.date(), as_of.date())?.iter())
             .map(|session| session.date())
             .collect();

@@ -1,4 +1,4 @@
-"""Numbers by numpy, pandas, scipy, statsmodels and scikit-learn on the data in data/market, for tests/golden.rs.
+"""Numbers by numpy, pandas, scipy, statsmodels and scikit-learn on the data in data/market, for tests/golden/main.rs.
 
     python3 -m venv /tmp/golden && /tmp/golden/bin/pip install -r tests/golden/requirements.txt
     /tmp/golden/bin/python tests/golden/golden.py

@@ -96,6 +96,15 @@ async fn a_cancelled_run_ends_within_a_second_and_leaves_its_worker_free() {
     let other = world.begin(&request(on("2016-12-30"))).await;
     assert_eq!(world.verdict(other.run).await, "succeeded");
     world.assert_at_rest().await;
+    // What was cancelled in its hands is among its claims, and among what failed it is not.
+    let counted = "select count(*) from worker
+                   where (counters ->> 'committed')::bigint = (select count(*) from attempt where outcome = 'committed')
+                     and (counters ->> 'claimed')::bigint > (counters ->> 'committed')::bigint";
+    let counted = eventually(async || (world.count(counted).await == 1).then_some(())).await;
+    assert!(counted.is_some(), "a heartbeat tells of the last commit");
+    let failed = "select (counters ->> 'failed')::bigint
+                         - (select count(*) from attempt where outcome not in ('committed', 'cancelled')) from worker";
+    assert_eq!(world.count(failed).await, 0);
     let late = "select count(*) from attempt a join task t on t.id = a.task_id join run r on r.id = t.run_id
                 where a.outcome = 'committed' and a.finished_at > r.cancelled_at";
     assert_eq!(world.count(late).await, 0);

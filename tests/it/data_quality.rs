@@ -141,3 +141,32 @@ async fn a_mended_series_is_checked_again() {
     let stale = "select count(*) from stale_result_sets where kind = 'data-quality'";
     assert_eq!(world.count(stale).await, 0);
 }
+
+/// A wrong close on the date itself: nothing says yet that it is one, and the next session does. What was said of the date stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_jump_of_the_date_is_unconfirmed_and_the_next_session_tells_what_it_was() {
+    let mut folder = Folder::new();
+    let date = "2016-12-29";
+    let wrong: f64 = close("AAA", date).parse().unwrap();
+    folder.correct("AAA", date, 1.489 * wrong);
+    let world = World::at("2016-12-30T23:00:00Z", folder.path()).await;
+    let row = format!("AAA,100,{},2016-12-28,PUBLIC", close("AAA", "2016-12-28"));
+    world.book("book", "100000", "2016-12-28", &[&row]).await;
+    world.worker().await;
+
+    world.run(&request(on(date))).await;
+    world.run(&request(on("2016-12-30"))).await;
+
+    let found = |check: &str| vec![(check.to_owned(), date.to_owned(), date.to_owned())];
+    let (code, then) = world.command(&["show", "book", "--date", date]).await;
+    assert_eq!(code, 0, "{then}");
+    assert_eq!(findings(&then, "AAA"), found("unconfirmed_jump"));
+    let (_, page) = world.page(&["show", "book", "--date", date]).await;
+    assert!(
+        page.contains("unconfirmed jump") && page.contains("close confirms it"),
+        "{page}"
+    );
+    let (code, now) = world.command(&["show", "book"]).await;
+    assert_eq!(code, 0, "{now}");
+    assert_eq!(findings(&now, "AAA"), found("bad_tick"));
+}

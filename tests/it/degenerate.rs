@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::market::{Folder, close, small};
-use crate::world::{World, on, random, request};
+use crate::world::{World, on, random, range, request};
 
 const NOW: &str = "2016-12-30T23:00:00Z";
 const HEADER: &str = "Symbol,Quantity,Entry Price Per Share,Entry Date,Investment Class,Investment Subtype,\
@@ -207,6 +207,62 @@ async fn books_without_lots_are_imported_and_run_and_every_number_that_they_lack
     assert_eq!(world.texts(returns).await, ["cash 0", "emptied none"]);
     let errors = "select count(*) from task where error is not null";
     assert_eq!(world.count(errors).await, 0);
+}
+
+/// Before anything came in there is nothing that a return could be of: the first day has none, and the next one is of what came.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_book_may_begin_with_nothing_and_be_funded_by_its_first_flow() {
+    let world = World::at(NOW, small()).await;
+    let folder = tempfile();
+    let (book, flows) = (folder.join("book.csv"), folder.join("flows.csv"));
+    let bought = close("AAA", "2016-12-21");
+    std::fs::write(
+        &book,
+        format!("{HEADER}\nAAA,10,{bought},2016-12-21,PUBLIC,,,,,,,\n"),
+    )
+    .unwrap();
+    std::fs::write(
+        &flows,
+        "Date,Type,Amount,Symbol\n2016-12-20,contribution,10000,\n",
+    )
+    .unwrap();
+    let words = [
+        "import",
+        "portfolio",
+        book.to_str().unwrap(),
+        "--name",
+        "fund",
+        "--inception",
+        "2016-12-20",
+        "--equity",
+        "0",
+    ];
+    let (code, made) = world.command(&words).await;
+    assert_eq!(code, 0, "{made}");
+    let words = ["import", "flows", flows.to_str().unwrap(), "--id", "fund"];
+    let (code, flowed) = world.command(&words).await;
+    assert_eq!(code, 0, "{flowed}");
+    std::fs::remove_dir_all(&folder).unwrap();
+    world.worker().await;
+    world.run(&request(range("2016-12-20", "2016-12-22"))).await;
+
+    let (_, show) = world.command(&["show", "fund"]).await;
+    let price = |date: &str| -> f64 { close("AAA", date).parse().unwrap() };
+    let made = 10.0 * (price("2016-12-22") - price("2016-12-21"));
+    let days = "select as_of || ' ' || nav::float8 || ' ' || coalesce(return_day::text, 'none')
+                from portfolio_snapshots order by as_of";
+    let days = world.texts(days).await;
+    let days: Vec<Vec<&str>> = days.iter().map(|day| day.split(' ').collect()).collect();
+    assert_eq!(days[0], ["2016-12-20", "10000", "none"]);
+    assert_eq!(days[1], ["2016-12-21", "10000", "0"]);
+    let (nav, part): (f64, f64) = (days[2][1].parse().unwrap(), days[2][2].parse().unwrap());
+    assert!((nav - 10_000.0 - made).abs() < 1e-6, "{days:?}");
+    assert!((part - made / 10_000.0).abs() < 1e-12, "{days:?}");
+    let entries = show["completeness"]["entries"].as_object().unwrap();
+    assert!(
+        entries.values().all(|entry| entry["outcome"] != "failed"),
+        "{entries:?}"
+    );
 }
 
 fn tempfile() -> PathBuf {

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+use sigmabatch::analytics::options::{Right, Terms};
 use sigmabatch::domain::PortfolioId;
-use sigmabatch::engine::{self, ExplainError, Metric};
+use sigmabatch::engine::{self, ExplainError, Metric, Request};
 
 use crate::market::{Folder, close};
-use crate::world::{World, on, range, request};
+use crate::world::{World, day, dec, on, range, request};
 
 /// What is explained of a book, as it is typed, with what `show` has for it.
 pub(crate) fn metrics(show: &Value) -> Vec<(String, Value)> {
@@ -192,6 +193,9 @@ async fn every_choice_of_every_metric_is_made_again_and_told_alike() {
                 seen.insert(number(&asked));
             }
         }
+    }
+    for number in ["lot_beta:dollar", "correlation_coverage:"] {
+        assert!(seen.contains(number), "{number} in {seen:?}");
     }
     let of_metric = |name: &str| {
         let mut numbers = seen.iter();
@@ -463,4 +467,74 @@ async fn the_numbers_of_an_option_are_made_again_to_the_last_bit() {
     let (code, page) = world.page(&["explain", "book", "option:AAPL"]).await;
     assert_eq!(code, 2);
     assert!(page.contains(&format!("{contract}:delta")), "{page}");
+}
+
+/// The newest price of a contract is two sessions old: its volatility is explained by that price and by the underlying of that day, not by
+/// the market of the date.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_implied_volatility_is_explained_by_the_price_that_implied_it() {
+    let world = World::new().await;
+    let spot: f64 = close("AAA", "2016-12-20").parse().unwrap();
+    let strike = spot.round();
+    let row = format!(",2,4.25,2016-12-19,OPTIONS,,AAA,{strike},2017-06-16,PUT");
+    let book = world.book("book", "50000", "2016-12-19", &[&row]).await;
+    world.worker().await;
+    world.run(&request(on("2016-12-22"))).await;
+    let terms = Terms {
+        right: Right::Put,
+        spot,
+        strike,
+        years: 178.0 / 365.0, // from 20 December to 16 June
+        rate: 0.04,
+        dividend_yield: 0.0,
+    };
+    let price = terms.value(0.33).unwrap().price;
+    let contract: String = sqlx::query_scalar(
+        "insert into market_data_cache (symbol, date, close, source)
+         select symbol, $1, $2, 'files' from positions returning symbol",
+    )
+    .bind(day("2016-12-20"))
+    .bind(dec(&format!("{price:.10}")))
+    .fetch_one(&world.db)
+    .await
+    .unwrap();
+    let again = Request {
+        force: true,
+        ..request(on("2016-12-22"))
+    };
+    world.run(&again).await;
+
+    let asked = format!("option:{contract}:volatility");
+    let (code, document) = world.command(&["explain", "book", &asked]).await;
+    assert_eq!(code, 0, "{document:#}");
+    assert!((document["value"].as_f64().unwrap() - 0.33).abs() < 1e-6);
+    assert_eq!(document["window"], "the closes of 2016-12-20");
+    let input = |name: &str| {
+        let mut inputs = document["inputs"].as_array().unwrap().iter();
+        let line = inputs.find(|line| line["name"] == name);
+        line.unwrap_or_else(|| panic!("{name} in {document:#}"))["value"].clone()
+    };
+    assert_eq!(input("date of the price"), "2016-12-20");
+    for (name, value) in [
+        ("price of the contract", price),
+        ("spot of that date", spot),
+        ("strike", strike),
+        ("years from that date, calendar days / 365", terms.years),
+    ] {
+        assert!(
+            (input(name).as_f64().unwrap() - value).abs() < 1e-6,
+            "{name}"
+        );
+    }
+    // The price of the model is of the date, as its spot is.
+    let of_date = format!("option:{contract}:price");
+    let (_, document) = world.command(&["explain", "book", &of_date]).await;
+    assert_eq!(document["window"], "the closes of 2016-12-22");
+
+    // Told without making it again, it names the same price.
+    let made = engine::explain(&world.engine.pools, book, None, &asked).await;
+    let told = engine::told(&made.unwrap().report, &asked).unwrap();
+    assert_eq!(told.window, "the closes of 2016-12-20");
+    assert_eq!(told.inputs[0].name, "price of the contract");
+    assert_eq!(told.inputs[1].value, "2016-12-20");
 }

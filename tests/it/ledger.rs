@@ -2,8 +2,11 @@
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
+use serde_json::{Value, json};
 use sigmabatch::domain::PortfolioId;
 
+use crate::api::Served;
+use crate::market::{Folder, close};
 use crate::world::{World, day, dec, on, range, request, shipped};
 
 /// A session of a book.
@@ -257,4 +260,107 @@ async fn a_dividend_flow_beside_its_corporate_action_is_left_out_and_named() {
     let missing = status["missing"].as_array().unwrap();
     let twice = missing.iter().find(|book| book["name"] == "twice").unwrap();
     assert_eq!(twice["symbols"][name], why);
+}
+
+/// Three contracts expire on 2016-12-23: AAA has its close, the last of CCC is of 2016-12-20, NOPE has none.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expiry_without_a_close_of_its_session_is_named_wherever_the_book_is_shown() {
+    let mut market = Folder::new();
+    market.remove("CCC", |date| date > "2016-12-20");
+    let world = World::at("2016-12-30T23:00:00Z", market.path()).await;
+    let served = Served::new(&world).await;
+    let rows = [
+        format!("AAA,100,{},2016-12-19,PUBLIC", close("AAA", "2016-12-19")),
+        ",1,4.25,2016-12-19,OPTIONS,,AAA,1,2016-12-23,CALL".to_owned(),
+        ",2,4.25,2016-12-19,OPTIONS,,CCC,1,2016-12-23,CALL".to_owned(),
+        ",-3,1.50,2016-12-19,OPTIONS,,NOPE,150,2016-12-23,PUT".to_owned(),
+    ];
+    let rows = rows.each_ref().map(String::as_str);
+    let id = world.book("book", "100000", "2016-12-19", &rows).await;
+    world.worker().await;
+
+    world.run(&request(range("2016-12-22", "2016-12-27"))).await;
+
+    // A written contract gives its premium back: nothing is realised of it.
+    let ccc = (dec(&close("CCC", "2016-12-20")) - dec("1")) * dec("200");
+    let aaa = (dec(&close("AAA", "2016-12-23")) - dec("1")) * dec("100");
+    let days = days(&world, id).await;
+    let realised: Vec<Decimal> = days.iter().map(|day| day.realised).collect();
+    let none = Decimal::ZERO;
+    let on_expiry = ccc - dec("850") + aaa - dec("425");
+    assert_eq!(realised, [none, on_expiry, none]);
+    let named = json!({
+        "settlement close of CCC161223C00001000 on 2016-12-23":
+            "settled at the close of 2016-12-20, the newest of CCC then",
+        "settlement close of NOPE161223P00150000 on 2016-12-23":
+            "settled at cost: NOPE had no close",
+    });
+    let expiries = |missing: &Value| -> Value {
+        let all = missing.as_object().unwrap().iter();
+        let all = all.filter(|(name, _)| name.starts_with("settlement close"));
+        all.map(|(name, why)| (name.clone(), why.clone())).collect()
+    };
+    for (date, expected) in [
+        ("2016-12-22", json!({})),
+        ("2016-12-23", named.clone()),
+        ("2016-12-27", named.clone()),
+    ] {
+        let (_, shown) = world.command(&["show", "book", "--date", date]).await;
+        assert_eq!(
+            expiries(&shown["completeness"]["missing"]),
+            expected,
+            "{date}"
+        );
+        let path = format!("/api/v1/portfolios/{id}/results/completeness?date={date}");
+        let told = served.viewer.get(&path).await.expect(200);
+        assert_eq!(expiries(&told["data"]["missing"]), expected, "{date}");
+        let path = format!("/portfolios/{id}?date={date}");
+        let page = served.viewer.get(&path).await.text();
+        let (_, text) = world.page(&["show", "book", "--date", date]).await;
+        for (name, why) in named.as_object().unwrap() {
+            let there = date != "2016-12-22";
+            for shown in [&page, &text] {
+                assert_eq!(shown.contains(name), there, "{name} in {shown}");
+                assert_eq!(shown.contains(why.as_str().unwrap()), there, "{why}");
+            }
+        }
+    }
+
+    let explain = [
+        "explain",
+        "book",
+        "snapshot:realised",
+        "--date",
+        "2016-12-23",
+    ];
+    let (code, made) = world.command(&explain).await;
+    assert_eq!((code, &made["equal"]), (0, &json!(true)), "{made:#}");
+    let inputs = made["inputs"].as_array().unwrap();
+    let ended = |contract: &str| {
+        let name = format!("{contract}, ended");
+        let found = inputs.iter().find(|input| input["name"] == name);
+        found.unwrap()["value"].clone()
+    };
+    let text = |amount: Decimal| amount.normalize().to_string();
+    let settled = |cost: &str, proceeds: Decimal, of: Option<(&str, &str)>| {
+        json!({
+            "cost": cost,
+            "proceeds": text(proceeds),
+            "settlement_close": of.map(|(symbol, date)| text(dec(&close(symbol, date)))),
+            "settlement_date": of.map(|(_, date)| date),
+        })
+    };
+    for (contract, expected) in [
+        (
+            "AAA161223C00001000",
+            settled("425", aaa, Some(("AAA", "2016-12-23"))),
+        ),
+        (
+            "CCC161223C00001000",
+            settled("850", ccc, Some(("CCC", "2016-12-20"))),
+        ),
+        ("NOPE161223P00150000", settled("-450", dec("-450"), None)),
+    ] {
+        assert_eq!(ended(contract), expected, "{contract}");
+    }
 }

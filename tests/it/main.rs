@@ -24,6 +24,7 @@ mod data_quality;
 mod degenerate;
 mod digest;
 mod explain;
+mod factor_window;
 mod faults;
 mod fits;
 mod import;

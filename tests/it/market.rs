@@ -137,6 +137,20 @@ impl Folder {
         self.replace();
     }
 
+    /// Takes the other yields away.
+    pub(crate) fn keep_yields(&self, on: impl Fn(&str) -> bool) {
+        let all = fs::read_to_string(self.path.join("yields.csv")).unwrap();
+        let mut kept = String::new();
+        for line in all.lines() {
+            let (date, _) = line.split_once(',').unwrap();
+            if date == "date" || on(date) {
+                kept.push_str(line);
+                kept.push('\n');
+            }
+        }
+        self.put("yields.csv", &kept);
+    }
+
     /// Makes the file of prices one that nobody can read.
     pub(crate) fn break_prices(&self) {
         self.put("prices/prices.csv", "date,AAA\n2016-12-22,much\n");

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sigmabatch::domain::{PhaseName, TaskId};
-use sigmabatch::engine::{self, Order, PlanError, Probe, Repairing};
+use sigmabatch::domain::{Held, Lane, PhaseName, TaskId};
+use sigmabatch::engine::{self, Order, PlanError, Probe, Repairing, Request};
 
-use crate::market::close;
+use crate::market::{Folder, close};
 use crate::world::{World, on, range, request};
 
 const ORDER: Order<'_> = Order {
@@ -214,6 +214,77 @@ async fn cancelled_tasks_can_be_repaired_as_well() {
     assert_eq!(world.verdict(planned.run).await, "cancelled");
 }
 
+/// A forced run asks providers for what is known, be it right or not; whoever does its tasks again asks as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repair_of_a_forced_run_asks_providers_for_what_is_known() {
+    const ASK: [PhaseName; 3] = [
+        PhaseName::CompanyProfiles,
+        PhaseName::MarketData,
+        PhaseName::Fundamentals,
+    ];
+    let mut folder = Folder::new();
+    let world = World::at("2016-12-30T23:00:00Z", folder.path()).await;
+    books(&world).await;
+    world.worker().await;
+    world.run(&request(on("2016-12-29"))).await;
+    let forced = Request {
+        force: true,
+        ..request(on("2016-12-29"))
+    };
+    let lane = Held::Lane(Lane::Interactive);
+    for (state, price) in [("cancelled", "80"), ("dead", "81")] {
+        engine::pause(&world.engine, lane, ORDER).await.unwrap();
+        let planned = world.begin(&forced).await;
+        if state == "dead" {
+            sqlx::query(
+                "update task set state = 'dead', finished_at = now(), error_class = 'permanent', error = 'malformed'
+                 where run_id = $1 and phase in ('company-profiles', 'market-data', 'fundamentals')",
+            )
+            .bind(planned.run.0)
+            .execute(&world.db)
+            .await
+            .unwrap();
+        }
+        engine::cancel(&world.engine, planned.run, ORDER)
+            .await
+            .unwrap();
+        world.verdict(planned.run).await;
+        engine::resume(&world.engine, lane, ORDER).await.unwrap();
+        folder.correct("AAA", "2016-12-29", price.parse().unwrap());
+        let left: Vec<i64> = sqlx::query_scalar(
+            "select id from task where run_id = $1 and state = $2
+                and phase in ('company-profiles', 'market-data', 'fundamentals')",
+        )
+        .bind(planned.run.0)
+        .bind(state)
+        .fetch_all(&world.db)
+        .await
+        .unwrap();
+        let left: Vec<TaskId> = left.into_iter().map(TaskId).collect();
+
+        let repair = engine::repair(&world.engine, &left, ORDER, Repairing::default())
+            .await
+            .unwrap()
+            .unwrap();
+
+        let asks = |tasks: &[(PhaseName, usize)]| -> Vec<(PhaseName, usize)> {
+            let asks = tasks.iter().filter(|(phase, _)| ASK.contains(phase));
+            asks.copied().collect()
+        };
+        assert_eq!(repair.tasks.len(), ASK.len(), "{state}");
+        assert_eq!(asks(&repair.planned.tasks), asks(&planned.tasks), "{state}");
+        engine::start(&world.engine, repair.planned.run).await;
+        assert_eq!(
+            world.verdict(repair.planned.run).await,
+            "succeeded",
+            "{}",
+            world.troubles().await
+        );
+        let stored = "select trim_scale(close)::text from market_data_cache where symbol = 'AAA' and date = '2016-12-29'";
+        assert_eq!(world.texts(stored).await, [price], "{state}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_retries_what_a_filter_means_once() {
     let world = World::new().await;
@@ -233,12 +304,12 @@ async fn the_command_line_retries_what_a_filter_means_once() {
     let (code, _) = retry(&["--phase", "6"]).await;
     assert_eq!(code, 2, "nothing of phase 6 is dead");
     let (code, dry) = retry(&["--error", "bug", "--dry-run"]).await;
-    assert_eq!((code, &dry["dead"]["pnl-snapshots"]), (0, &2.into()));
+    assert_eq!((code, &dry["repaired"]["pnl-snapshots"]), (0, &2.into()));
     assert_eq!(world.count("select count(*) from run").await, 1);
     let (code, done) = retry(&["--error", "a bug in pnl-snapshots", "--wait"]).await;
 
     assert_eq!((code, &done["verdict"]), (0, &"succeeded".into()), "{done}");
-    assert_eq!(done["dead"], dry["dead"]);
+    assert_eq!(done["repaired"], dry["repaired"]);
     assert_eq!(done["repairs"], serde_json::json!([planned.run]));
     assert_ne!(done["run_id"], serde_json::json!(planned.run));
     let (code, error) = retry(&["--all"]).await;

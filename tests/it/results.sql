@@ -102,6 +102,6 @@ insert into symbol_factor_exposures values
     ('AAPL', '2016-12-30', 'joint', 'Market', 1.21, 0.05, null, 1.0, 251, '{}'), ('AAPL', '2016-12-30', 'market', 'Market', 1.2, 0.06, 1.19, null, 251, '{}');
 insert into symbol_display_models values ('AAPL', '2016-12-30', 'market', 'Market', 'available', null, 251, 0.0001, 0.0004, 0.25, 0.8, -0.0007, 0.0009, 0.41, 0.4, 180.5);
 insert into factor_covariance values
-    ('2016-12-30', true, null, '{Market}', '{market}', '{0}', '{0.0173}', '{0.0173}', 251, '{"Growth": "IWF has no series"}');
+    ('2016-12-30', true, null, '{Market}', '{market}', '{0}', '{0.0173}', '{0.0173}', 251, '{"Growth": "IWF has no series"}', '2016-01-04', '2016-12-30', 'SP500');
 insert into symbol_daily_metrics values ('AAPL', '2016-12-30', 28.95, -0.0078, 0.0479, 0.1, 0.0479, 0.02, 0.1, null), ('GGIPX', '2016-12-30', null, null, null, null, null, null, null, 'no data');
 insert into data_quality values ('AAPL', '2016-12-30', 253, 252, 1, '[{"check": "gap", "from": "2016-06-09", "to": "2016-06-09", "text": "1 sessions without a value"}]');

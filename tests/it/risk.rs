@@ -582,6 +582,79 @@ async fn holes_are_filled_by_the_model_and_counted_and_no_run_of_sessions_goes_a
     );
 }
 
+/// Four days without a close of the fund and of the index take five returns of 505, and the backtest asks for 502: it looks at older ones
+/// instead. All other numbers rest on the 500 that are left.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_backtest_makes_up_for_sessions_left_out_and_nothing_else_looks_so_far_back() {
+    let holes = ["2015-06-08", "2015-06-09", "2015-06-10", "2015-06-11"];
+    let mut market = Folder::new();
+    market.remove("SP500", |date| holes.contains(&date));
+    add(&market, "FUND", &holes, |index, style| {
+        0.0003 + 0.9 * index + 0.5 * style
+    });
+    let world = World::at("2016-12-30T23:00:00Z", market.path()).await;
+    // Everything is invested, so that the series of the book is that of the fund.
+    let lot = ["FUND,1000,100,2016-12-30,PUBLIC"];
+    world.book("book", "100000", "2016-12-30", &lot).await;
+    world.worker().await;
+
+    world.run(&request(on("2016-12-30"))).await;
+
+    let counts: (i32, i32, i32) =
+        sqlx::query_as("select n, filled, dropped from portfolio_volatility")
+            .fetch_one(&world.db)
+            .await
+            .unwrap();
+    assert_eq!(counts, (500, 0, 5));
+    let closes: Vec<(chrono::NaiveDate, f64)> = sqlx::query_as(
+        "select date, close::float8 from market_data_cache where symbol = 'FUND' order by date",
+    )
+    .fetch_all(&world.db)
+    .await
+    .unwrap();
+    // Across the holes there is no return.
+    let before = day("2015-06-05");
+    let pairs = closes.windows(2).filter(|pair| pair[0].0 != before);
+    let returns: Vec<f64> = pairs.map(|pair| pair[1].1 / pair[0].1 - 1.0).collect();
+    let returns = &returns[returns.len() - 502..];
+    // Type 7: 5 % of the way through 252 values are 12.55 steps, 1 % are 2.51.
+    let exceptions = |step: usize, rest: f64| {
+        let exceeded = (252..502).filter(|&t| {
+            let mut sorted = returns[t - 252..t].to_vec();
+            sorted.sort_by(f64::total_cmp);
+            returns[t] < sorted[step] + rest * (sorted[step + 1] - sorted[step])
+        });
+        exceeded.count()
+    };
+    let (_, shown) = world.command(&["show", "book"]).await;
+    let rows = shown["value_at_risk"].as_array().unwrap();
+    assert_eq!(rows.len(), 2);
+    let expected = [exceptions(12, 0.55), exceptions(2, 0.51)];
+    for (row, expected) in rows.iter().zip(expected) {
+        let test = &row["backtest"];
+        assert_eq!(test["sessions"], 250, "{row}");
+        assert_eq!(test["exceptions"], expected, "{row}");
+        assert!(test["tests"]["kupiec"]["p"].is_f64(), "{row}");
+        let counts = ["n", "filled", "dropped"].map(|key| row[key].as_i64().unwrap());
+        assert_eq!(counts, [252, 0, 5], "{row}");
+    }
+
+    // Made again it is the same, of the sessions that it says.
+    for (metric, first, n) in [
+        ("backtest:95:exceptions", "2014-11-24", 525),
+        ("return_series:n", "2014-12-31", 500),
+    ] {
+        let (_, made) = world.command(&["explain", "book", metric]).await;
+        assert_eq!(made["equal"], true, "{made}");
+        let mut inputs = made["inputs"].as_array().unwrap().iter();
+        let sessions = inputs.find(|line| line["name"] == "sessions").unwrap();
+        let sessions = sessions["value"].as_array().unwrap();
+        assert_eq!(sessions.len(), n, "{metric}");
+        assert_eq!(sessions[0], first, "{metric}");
+        assert_eq!(sessions[n - 1], "2016-12-30", "{metric}");
+    }
+}
+
 /// The bias statistic is the deviation of returns over the volatility stored for the session before; a session without one is left out.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_risk_model_is_checked_against_the_returns_that_followed() {
@@ -668,5 +741,58 @@ async fn the_risk_model_is_checked_against_the_returns_that_followed() {
     .await
     .unwrap();
     let (_, stale) = world.command(&["show", &book]).await;
-    assert_eq!(stale["risk"]["bias"]["n"], 18, "{}", stale["risk"]["bias"]);
+    let bias = &stale["risk"]["bias"];
+    assert_eq!(bias["n"], 18, "{bias}");
+    assert_eq!(bias["stale"], 4, "{bias}");
+    // The forecasts are there: nobody is told of a short history, here or elsewhere.
+    let why = "4 forecasts rest on inputs that changed since: run the dates again";
+    assert_eq!(bias["reason"], why);
+    let (code, explained) = world.page(&["explain", &book, "bias"]).await;
+    assert!(code == 1 && explained.contains(why), "{explained}");
+    let (_, page) = world.page(&["show", &book]).await;
+    assert!(page.contains(why), "{page}");
+    // 8 December is as it was, but what was forecast for it is not.
+    let (_, eighth) = world
+        .command(&["show", &book, "--date", "2016-12-08"])
+        .await;
+    let today = &eighth["risk"]["bias"]["today_reason"];
+    let why = "inputs of the forecast or of the return changed since";
+    assert_eq!(today, why);
+}
+
+/// New scenarios make the analytics of every date stale, and a run of one date brings only its own back: the check of the forecasts comes back
+/// with the other dates, and says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn new_scenarios_take_forecasts_away_until_their_dates_are_run_again() {
+    let world = World::shipped().await;
+    let book = world.shipped_book("long_short").await.to_string();
+    world.worker().await;
+    world.run(&request(range("2016-11-28", "2016-12-30"))).await;
+    let bias = async || {
+        let (_, shown) = world
+            .command(&["show", &book, "--date", "2016-12-30"])
+            .await;
+        shown["risk"]["bias"].clone()
+    };
+    let before = bias().await;
+    assert_eq!(before["n"], 23, "{before}");
+    assert_eq!(before["stale"], 0, "{before}");
+
+    sqlx::raw_sql(
+        "update data_version set version = version + 1;
+         insert into input_change (version, scope, owner, input, from_date, reason)
+         select version, 'all', '', 'definitions', '2000-01-01', 'scenarios' from data_version",
+    )
+    .execute(&world.db)
+    .await
+    .unwrap();
+    world.run(&request(on("2016-12-30"))).await;
+    let between = bias().await;
+    assert_eq!(between["n"], 0, "{between}");
+    assert_eq!(between["stale"], 23, "{between}");
+    let why = "23 forecasts rest on inputs that changed since: run the dates again";
+    assert_eq!(between["reason"], why);
+
+    world.run(&request(range("2016-11-28", "2016-12-29"))).await;
+    assert_eq!(bias().await, before);
 }

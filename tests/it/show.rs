@@ -73,7 +73,13 @@ async fn an_option_whose_volatility_rests_on_closes_with_a_step_is_flagged() {
     // A gap moves no volatility.
     assert_eq!(flags().await, serde_json::json!([]));
     assert!(!page().await.contains("suspect"), "{}", page().await);
-    for check in ["bad_tick", "outlier", "split_missing", "split_doubled"] {
+    for check in [
+        "bad_tick",
+        "outlier",
+        "unconfirmed_jump",
+        "split_missing",
+        "split_doubled",
+    ] {
         let found = format!(
             r#"update data_quality set evidence = jsonb_set(evidence, '{{0,check}}', '"{check}"')"#
         );
@@ -110,6 +116,15 @@ async fn what_rests_on_fits_and_covariances_says_on_how_many_returns() {
     let without = without.filter(|row| row["outcome"] != "done");
     let n: Vec<&serde_json::Value> = without.map(|row| &row["n"]).collect();
     assert_eq!(n, [&serde_json::Value::Null]);
+    // A model of fewer than 200 sessions is flagged, also where the fits have what they need.
+    let short = "update factor_covariance set n = 199;
+                 update symbol_factor_models set n = 252;";
+    sql(&pools, short).await;
+    let document = self::document(&pools).await;
+    for section in ["factors", "stress", "reverse_stress"] {
+        let flags = &document[section][0]["flags"];
+        assert_eq!(flags[0], "short_factor_window", "{section}: {flags}");
+    }
 }
 
 #[tokio::test]

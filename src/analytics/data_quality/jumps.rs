@@ -1,4 +1,5 @@
-//! Jumps: ticks that revert, splits that are missing or applied twice, and moves that nothing explains.
+//! Jumps: ticks that revert, splits that are missing or applied twice, moves that nothing explains, and the newest move while no
+//! close after it tells.
 
 use super::moves::{Move, Scale};
 use super::{Check, Finding};
@@ -142,13 +143,14 @@ fn ratio_of(price: f64, usual: f64) -> Option<f64> {
 }
 
 /// Moves beyond [`OUTLIER_SIZE`] and [`JUMP_DEVIATIONS`] that nothing explains; `measured` and `threshold` are returns with their
-/// sign, `values` the closes before and after.
-pub fn outliers(moves: &[Move], explained: &[bool]) -> Vec<Finding> {
+/// sign, `values` the closes before and after. Marks what it names.
+pub fn outliers(moves: &[Move], explained: &mut [bool]) -> Vec<Finding> {
     let scale = Scale::new(moves);
     let mut findings = Vec::new();
     for (at, one) in moves.iter().enumerate() {
         let limit = OUTLIER_SIZE.max(JUMP_DEVIATIONS * scale.around(at..=at));
         if !explained[at] && one.total.abs() > limit {
+            explained[at] = true;
             findings.push(Finding {
                 check: Check::Outlier,
                 first: one.to,
@@ -160,4 +162,26 @@ pub fn outliers(moves: &[Move], explained: &[bool]) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// The last move, where it is as large as a tick ([`TICK_SIZE`] and [`TICK_DEVIATIONS`]) and nothing explains it: a tick or news, and
+/// only the next close tells which. With that close it is [`Check::BadTick`] or nothing. `measured` and `threshold` are returns with
+/// their sign, `values` the closes before and after.
+///
+/// Of the 26 series in `data/` 28 sessions in eleven years have one, all of them genuine: that is what it costs not to wait.
+pub fn unconfirmed_jump(moves: &[Move], explained: &[bool]) -> Option<Finding> {
+    let at = moves.len().checked_sub(1)?;
+    let one = moves[at];
+    let threshold = TICK_SIZE.max(TICK_DEVIATIONS * Scale::new(moves).around(at..=at));
+    if explained[at] || one.total.abs() < threshold {
+        return None;
+    }
+    Some(Finding {
+        check: Check::UnconfirmedJump,
+        first: one.to,
+        last: one.to,
+        measured: libm::expm1(one.total),
+        threshold: libm::expm1(threshold.copysign(one.total)),
+        values: vec![one.before, one.after],
+    })
 }

@@ -113,12 +113,50 @@ fn a_tick_that_reverts_is_one_finding_with_three_closes() {
 }
 
 #[test]
-fn a_tick_on_the_last_session_is_not_judged_before_the_next_one() {
+fn a_jump_on_the_last_session_is_unconfirmed_until_the_next_one() {
+    let calm = calm();
+    let at = N - 2;
+    for factor in [1.489, 0.7] {
+        let mut closes = calm.clone();
+        closes[at] *= factor;
+        let found = check(&closes[..=at]);
+        one(&found, Check::UnconfirmedJump, at, at);
+        assert_eq!(found[0].values, [closes[at - 1], closes[at]]);
+        let jump = closes[at] / closes[at - 1] - 1.0;
+        assert!((found[0].measured - jump).abs() < 1e-12, "{found:?}");
+        let threshold = found[0].threshold;
+        assert!(
+            threshold.abs() < jump.abs() && (threshold > 0.0) == (jump > 0.0),
+            "{found:?}"
+        );
+        // A hole is no close that could tell.
+        let mut hole = closes[..=at].to_vec();
+        hole.push(f64::NAN);
+        let kinds: Vec<Check> = check(&hole).iter().map(|found| found.check).collect();
+        assert_eq!(kinds, [Check::UnconfirmedJump, Check::Gap]);
+        // Taken back it was a tick, kept it was news.
+        one(&check(&closes), Check::BadTick, at, at);
+        closes[at + 1] *= factor;
+        assert_eq!(check(&closes), []);
+    }
+}
+
+#[test]
+fn a_last_move_that_something_explains_is_no_unconfirmed_jump() {
     let mut closes = calm();
-    closes[N - 1] *= 1.3;
-    assert_eq!(check(&closes), []);
-    closes[N - 1] *= 1.4;
+    closes[N - 1] *= 1.04;
+    assert_eq!(check(&closes), [], "no tick is so small");
+    closes[N - 1] *= 1.75;
     one(&check(&closes), Check::Outlier, N - 1, N - 1);
+    let mut closes = calm();
+    closes[N - 1] /= 2.0;
+    one(&check(&closes), Check::SplitMissing, N - 1, N - 1);
+    assert_eq!(with_actions(&closes, &[(N - 1, 2.0)], &[]), []);
+    let mut closes = calm();
+    closes[N - 3..N - 1]
+        .iter_mut()
+        .for_each(|close| *close *= 1.2);
+    one(&check(&closes), Check::BadTick, N - 3, N - 2);
 }
 
 #[test]

@@ -62,7 +62,8 @@ pub struct Snapshots {
     pub section: String,
     /// Whether the page has a session.
     pub available: bool,
-    /// Why not: `nothing_published`, or `no_snapshot_in_range` where a range or a cursor leaves none.
+    /// Why not: `nothing_published`, `stale` where inputs of every date have changed, `not_strict` where none is
+    /// complete, or `no_snapshot_in_range` where a range or a cursor leaves none.
     pub reason: Option<String>,
     /// The last session of the page.
     pub as_of: Option<NaiveDate>,

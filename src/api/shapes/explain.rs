@@ -58,7 +58,8 @@ pub struct Explanation {
     pub unit: String,
     /// What it looks back over.
     pub window: String,
-    /// Observations behind it, where there are such.
+    /// Observations behind an estimate, the fewest where it rests on several fits, as `n` of its section; of what is only
+    /// added up, its parts.
     pub n: Option<u64>,
     /// What goes in.
     pub inputs: Vec<Named>,

@@ -41,7 +41,7 @@ pub struct Stress {
     pub coverage: Option<f64>,
     /// Sessions behind the covariance of the factors; null where there is no amount.
     pub n: Option<i32>,
-    /// `low_coverage` where that is below 0.8.
+    /// `low_coverage` where the coverage is below 0.8, `short_factor_window` where `n` is below 200.
     pub flags: Vec<String>,
 }
 
@@ -68,7 +68,8 @@ pub struct OptionContract {
     pub volatility_source: String,
     /// Why it is not implied; else empty.
     pub note: String,
-    /// `suspect_volatility` where it is realised by closes that a data quality check found a step in: a bad tick, an outlier, a split.
+    /// `suspect_volatility` where it is realised by closes that a data quality check found a step in: a bad tick, an outlier, an
+    /// unconfirmed jump, a split.
     pub flags: Vec<String>,
     /// Of the model.
     pub price: f64,
@@ -204,6 +205,6 @@ pub struct ReverseStress {
     pub coverage: Option<f64>,
     /// Sessions behind the covariance of the factors; null where there is no amount.
     pub n: Option<i32>,
-    /// `low_coverage` where that is below 0.8.
+    /// `low_coverage` where the coverage is below 0.8, `short_factor_window` where `n` is below 200.
     pub flags: Vec<String>,
 }

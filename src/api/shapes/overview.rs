@@ -76,7 +76,8 @@ pub struct Completeness {
     pub coverage_reason: Option<String>,
     /// `snapshot`, `marks`, `betas`, `factors`, … → how it ended.
     pub entries: BTreeMap<String, CompletenessEntry>,
-    /// Symbol → why it is left out of market numbers; flow → why it is not booked.
+    /// Symbol → why it is left out of market numbers; flow → why it is not booked; the close that an expiry lacks → what it was
+    /// settled at.
     pub missing: BTreeMap<String, String>,
     /// How much was found in the series behind the numbers.
     pub findings: Option<i64>,

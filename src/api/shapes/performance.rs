@@ -35,7 +35,8 @@ pub struct RangeHead {
     pub section: String,
     /// Whether there is something.
     pub available: bool,
-    /// Why not: `nothing_published`, `no_snapshot_in_range` or `not_strict`.
+    /// Why not: `nothing_published`, `stale` where inputs of every date have changed, `not_strict`, or
+    /// `no_snapshot_in_range` where the range leaves none.
     pub reason: Option<String>,
     /// The same in words, where there is more to say.
     pub reason_text: Option<String>,

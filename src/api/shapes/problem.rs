@@ -22,8 +22,38 @@ pub struct Problem {
     /// The parameter or field that is wrong, where it is one; not there otherwise.
     #[serde(default)]
     pub field: Option<String>,
-    /// All findings, where there are several: errors of a file with line, column and code, or what could be asked for
-    /// instead; not there otherwise.
+    /// All findings, where there are several: errors of a file, or what could be asked for instead; not there otherwise.
     #[serde(default)]
-    pub errors: Option<Vec<serde_json::Value>>,
+    pub errors: Option<Vec<ProblemDetail>>,
+}
+
+/// One finding of several.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum ProblemDetail {
+    /// An error of a file, or of a list in its place.
+    Issue(FileIssue),
+    /// What could be asked for instead: a metric with its argument.
+    Choice(String),
+}
+
+/// An error of a file, or of a list of JSON in its place.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct FileIssue {
+    /// Line of the file, from 1, where the row begins; 0 for the file as a whole. Of a list, as if it were a file: its first row
+    /// is line 2.
+    pub line: u64,
+    /// The column's header; empty if the whole row is meant.
+    pub column: String,
+    /// Of a list, where it is in the body: `positions[0].quantity`; not there otherwise.
+    #[serde(default)]
+    pub field: Option<String>,
+    /// What kind of error, stable: `ERR_POS_004`.
+    pub code: String,
+    /// The row's symbol, where it has one.
+    pub symbol: Option<String>,
+    /// What is wrong, with the text that is.
+    pub message: String,
+    /// What to do about it.
+    pub remedy: String,
 }

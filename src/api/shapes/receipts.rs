@@ -64,7 +64,7 @@ pub struct ProviderCalls {
     pub symbols: u64,
 }
 
-/// A dead task of which nobody can tell what it concerns.
+/// A task of which nobody can tell what it concerns.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct LeftOut {
     /// Which.
@@ -81,11 +81,11 @@ pub struct RepairReceipt {
     /// The run.
     #[serde(flatten)]
     pub run: RunReceipt,
-    /// Phase → tasks that are done again in another form.
-    pub dead: BTreeMap<String, u64>,
+    /// Phase → tasks, dead or cancelled, that are done again in another form.
+    pub repaired: BTreeMap<String, u64>,
     /// The runs that they belong to, oldest first.
     pub repairs: Vec<Uuid>,
-    /// Dead tasks that were meant, too, and stay as they are.
+    /// Tasks that were meant, too, and stay as they are.
     pub left_out: Vec<LeftOut>,
     /// False.
     pub dry_run: bool,
@@ -108,11 +108,11 @@ pub struct RepairPreview {
     pub symbols: u64,
     /// Phase → tasks.
     pub tasks: BTreeMap<String, u64>,
-    /// Phase → tasks that would be done again in another form.
-    pub dead: BTreeMap<String, u64>,
+    /// Phase → tasks, dead or cancelled, that would be done again in another form.
+    pub repaired: BTreeMap<String, u64>,
     /// The runs that they belong to, oldest first.
     pub repairs: Vec<Uuid>,
-    /// Dead tasks that were meant, too, and stay as they are.
+    /// Tasks that were meant, too, and stay as they are.
     pub left_out: Vec<LeftOut>,
     /// True.
     pub dry_run: bool,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -28,7 +29,7 @@ pub struct FactorExposure {
     pub coverage: Option<f64>,
     /// The fewest returns behind a fit that it rests on; null where it rests on none.
     pub n: Option<i32>,
-    /// `low_coverage` where that is below 0.8.
+    /// `low_coverage` where that is below 0.8, `short_factor_window` where the factors of the model share fewer than 200 sessions.
     pub flags: Vec<String>,
     /// Why there is no slope.
     pub reason: Option<String>,
@@ -55,9 +56,15 @@ pub struct Risk {
     pub effective_bets: Option<f64>,
     /// Modelled gross over gross, a fraction.
     pub coverage: Option<f64>,
-    /// Sessions behind the covariance.
+    /// Sessions behind the covariance: those on which every factor has a return.
     pub n: Option<i32>,
-    /// What to know about it.
+    /// The oldest of them.
+    pub first_session: Option<NaiveDate>,
+    /// The newest of them.
+    pub last_session: Option<NaiveDate>,
+    /// The proxy with the fewest returns; null where each has one on every session of the window.
+    pub limiting_proxy: Option<String>,
+    /// What to know about it: `low_coverage`, `motionless_series`, `short_factor_window` (fewer than 200 common sessions).
     pub flags: Vec<String>,
     /// Key → why it is null.
     pub reasons: BTreeMap<String, String>,
@@ -80,6 +87,9 @@ pub struct BiasStatistic {
     pub n: u64,
     /// Sessions that it looks back over.
     pub sessions: u64,
+    /// Sessions left out because an input of their return or of their forecast changed since: they count again when the dates are run
+    /// again.
+    pub stale: u64,
     /// Why there is no statistic.
     pub reason: Option<String>,
     /// Return over forecast of the date itself.

@@ -75,6 +75,7 @@ pub(in crate::api) struct Fit {
     n_eff: Option<f64>,
     /// Annual, a fraction squared.
     specific_variance: Option<f64>,
+    /// `short_factor_window` where the factors of the model share fewer than 200 sessions.
     flags: Vec<String>,
     exposures: Vec<Slope>,
 }

@@ -43,6 +43,14 @@ fn cells(label: &str, columns: &[String], rows: &[HeatRow], dated: bool) -> Mark
     let wide = (WIDTH - NAMES - LEAN) / columns.len() as f64;
     let high = CELL.max(wide.min(28.0));
     let height = HEAD + rows.len() as f64 * high + 4.0;
+    let middle = |number: usize| HEAD + number as f64 * high + high * 0.65;
+    let names = html! {
+        @for (number, row) in rows.iter().enumerate() {
+            text.name x=(at(NAMES - 6.0)) y=(at(middle(number))) text-anchor="end" {
+                (clipped(&row.name, 26)) title { (row.name) }
+            }
+        }
+    };
     let marks = html! {
         @for (place, name) in columns.iter().enumerate() {
             @let x = NAMES + (place as f64 + 0.6) * wide;
@@ -52,9 +60,6 @@ fn cells(label: &str, columns: &[String], rows: &[HeatRow], dated: bool) -> Mark
         }
         @for (number, row) in rows.iter().enumerate() {
             @let y = HEAD + number as f64 * high;
-            text.name x=(at(NAMES - 6.0)) y=(at(y + high * 0.65)) text-anchor="end" {
-                (clipped(&row.name, 26)) title { (row.name) }
-            }
             @for (place, cell) in row.cells.iter().enumerate() {
                 @let x = NAMES + place as f64 * wide;
                 @match &cell.link {
@@ -75,6 +80,7 @@ fn cells(label: &str, columns: &[String], rows: &[HeatRow], dated: bool) -> Mark
     }
     let mut all = rows.iter().flat_map(|row| &row.cells);
     let frame = Frame {
+        names: Some(names),
         dated,
         links: all.any(|cell| cell.link.is_some()),
         ..Frame::plain(label, height)
@@ -160,6 +166,14 @@ mod tests {
             ),
             "{text}"
         );
+        // The names stay where they are while the cells are scrolled.
+        let (names, cells) = text.split_once("</svg>").unwrap();
+        assert!(
+            names.contains("<svg class=\"names\" viewBox=\"0 0 190 "),
+            "{text}"
+        );
+        assert!(names.contains(">market-data<title>"), "{text}");
+        assert!(cells.contains("<svg viewBox=\"190 0 530 "), "{text}");
         // What is in a picture cannot be followed by who hears it.
         assert!(!text.contains("role=\"img\""), "{text}");
         let names = ["A".to_owned(), "B".to_owned()];

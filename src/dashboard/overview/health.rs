@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::dashboard::action::Action;
 use crate::dashboard::groups;
 use crate::dashboard::text::{duration, facts, or_dash};
-use crate::store::reports::Gauges;
+use crate::store::reports::{Gauges, Reached};
 use crate::store::tasks_report::ErrorGroup;
 
 pub(super) fn health(gauges: &Gauges, living: usize, pickup: Option<[f64; 2]>) -> Markup {
@@ -19,7 +19,7 @@ pub(super) fn health(gauges: &Gauges, living: usize, pickup: Option<[f64; 2]>) -
                     ("Tasks waited: median", html! { (pickup.map_or_else(|| "–".into(), |waits| milliseconds(waits[0]))) }),
                     ("Tasks waited: 99 of 100 at most", html! { (pickup.map_or_else(|| "–".into(), |waits| milliseconds(waits[1]))) }),
                     ("Newest results", html! { (or_dash(gauges.published.keys().next_back())) }),
-                    ("Newest results of the portfolio furthest behind", html! { (or_dash(gauges.published.keys().next())) }),
+                    ("Newest results of the portfolio furthest behind", html! { (or_dash(gauges.furthest_behind().map(reached))) }),
                     ("Portfolios without results", html! { (gauges.unpublished.values().sum::<i64>()) }),
                 ]))
                 @if living == 0 { div.alert role="status" { "No worker is alive. " code { "sigmabatch-worker" } " starts one." } }
@@ -43,6 +43,13 @@ pub(super) fn broken(errors: &[ErrorGroup], may: bool) -> Markup {
             }.markup(may))
         }
     }
+    }
+}
+
+fn reached(reached: Reached) -> String {
+    match reached {
+        Reached::Published(date) => date.to_string(),
+        Reached::Nothing { inception } => format!("none since its inception {inception}"),
     }
 }
 

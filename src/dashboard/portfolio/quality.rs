@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
+use crate::dashboard::text::counted;
 use crate::documents::portfolio as documents;
 use crate::store::reports::Report;
 
@@ -18,7 +19,7 @@ pub(super) fn section(report: &Report) -> Markup {
         @match documents::findings(report) {
             None => p.none { "No series was checked." },
             Some(0) => p { "Nothing was found in " (report.quality.len()) " series. Nothing is ever corrected or filled in." },
-            Some(count) => p { (count) " findings in " (found.len()) " of " (report.quality.len()) " series. Nothing is corrected: look, then ask the provider." },
+            Some(count) => p { (counted(count, "finding")) " in " (found.len()) " of " (report.quality.len()) " series. Nothing is corrected: look, then ask the provider." },
         }
         @if !found.is_empty() {
             div.scroll tabindex="0" { table {

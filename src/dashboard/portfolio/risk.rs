@@ -6,7 +6,7 @@ use super::{How, percent};
 use crate::dashboard::chart::{Bar, Whisker, bars, correlation as heat, whiskers};
 use crate::dashboard::text::{facts, or_dash};
 use crate::documents::portfolio as documents;
-use crate::domain::coverage;
+use crate::domain::{coverage, factor_window};
 use crate::store::reports::{Correlation, Report};
 
 /// Contributions that are drawn; the rest is in the table of the API.
@@ -41,7 +41,8 @@ fn exposures(report: &Report, how: &How<'_>) -> Markup {
                 }
                 td.n { (how.of(&format!("beta:{}:dollar", factor.factor), factor.dollar.map(super::money))) }
                 td { (factor.reason.as_deref().unwrap_or(""))
-                    @if coverage::is_low(factor.coverage) { span.soft { "low coverage" } } }
+                    @if coverage::is_low(factor.coverage) { span.soft { "low coverage" } }
+                    @if factor_window::is_short(factor.common) { " " span.soft { "short factor window" } } }
             } } }
         } }
     }
@@ -64,7 +65,7 @@ fn risk(report: &Report, how: &How<'_>) -> Markup {
             ("Realised, 63 sessions", how.or_reason("realised_63", volatility.and_then(|row| row.realised_63).map(percent), None)),
             ("Diversification ratio", how.of("risk:diversification_ratio", risk.diversification_ratio.map(|ratio| format!("{ratio:.2}")))),
             ("Effective bets", how.of("risk:effective_bets", risk.effective_bets.map(|bets| format!("{bets:.1}")))),
-            ("Bias statistic", how.of("bias", report.bias.statistic.map(|bias| format!("{bias:.2}")))),
+            ("Bias statistic", how.or_reason("bias", report.bias.statistic.map(|bias| format!("{bias:.2}")), report.bias.missing().as_deref())),
         ]))
         (bars("Contributions to the annual volatility", &["contribution"], &rows, percent))
         p.soft { "Contributions of factors and the specific part, or those of all positions, add up to the volatility: "

@@ -26,11 +26,7 @@ pub(in crate::dashboard) async fn import(
 ) -> Result<Response, Problem> {
     own(&headers)?;
     visitor.operator()?;
-    let upload = upload?;
-    let upload = Upload {
-        params: upload.params.filled(),
-        ..upload
-    };
+    let upload = upload?.filled();
     let (given, text) = (
         upload.params.clone(),
         String::from_utf8_lossy(&upload.bytes).into_owned(),
@@ -39,7 +35,12 @@ pub(in crate::dashboard) async fn import(
         Ok((_, receipt)) => {
             let told = taken(&visitor, &api, &receipt.0).await?;
             let body = html! { (told) p { a href="/start" { "Import another one" } } };
-            Ok(frame::page(&visitor, "/start", "Imported", &body).into_response())
+            let title = if receipt.0["dry_run"] == true {
+                "Checked"
+            } else {
+                "Imported"
+            };
+            Ok(frame::page(&visitor, "/start", title, &body).into_response())
         }
         // What the sender can repair stands beside the form.
         Err(problem) if [Kind::Rejected, Kind::Invalid, Kind::Conflict].contains(&problem.kind) => {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::reasons::{self, NONPOSITIVE_NAV};
-use super::text;
+use super::{flags, text};
 use crate::domain::coverage;
 use crate::store::reports::{Contract, Replay, Reverse, Stress, ValueAtRisk};
 
@@ -24,7 +24,7 @@ pub(super) fn stress(stress: &Stress) -> Value {
         "implausible": stress.implausible,
         "coverage": stress.coverage,
         "n": stress.n,
-        "flags": coverage::flags(stress.coverage),
+        "flags": flags(stress.coverage, stress.n),
     })
 }
 
@@ -136,6 +136,6 @@ pub(super) fn reverse(row: &Reverse) -> Value {
         "floored": row.floored.map(text),
         "coverage": row.coverage,
         "n": row.n,
-        "flags": coverage::flags(row.coverage),
+        "flags": flags(row.coverage, row.n),
     })
 }

@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 
 use crate::domain::{AssetClass, Quality};
 use crate::store::reports::{
-    BIAS_MINIMUM, Bias, Contribution, Correlation, NO_BENCHMARK, Position, Report, Risk, Stress,
+    Contribution, Correlation, NO_BENCHMARK, Position, Report, Risk, Stress,
 };
 
 /// The code of ratios to a net asset value that is not positive.
@@ -67,7 +67,12 @@ pub(super) fn price_date(position: &Position) -> Option<&'static str> {
     })
 }
 
-/// Why ratios of the risk model are missing, by their key.
+/// Why the sessions of a model are not known.
+const NO_COVARIANCE: &str = "the factor covariance of the date is gone";
+/// Why no proxy keeps the sessions of a model from being more.
+const NO_LIMIT: &str = "every proxy has a return on every session of the window";
+
+/// Why ratios of the risk model, or the sessions behind it, are missing, by their key.
 pub(super) fn risk(risk: &Risk) -> Vec<(&'static str, &'static str)> {
     let ratios = [
         ("systematic_share", risk.systematic_share),
@@ -77,14 +82,19 @@ pub(super) fn risk(risk: &Risk) -> Vec<(&'static str, &'static str)> {
     let missing = ratios.into_iter().filter(|(_, value)| value.is_none());
     let worthless = risk.coverage.is_none().then_some(("coverage", WORTHLESS));
     let missing = missing.map(|(key, _)| (key, NO_VARIANCE));
-    missing.chain(worthless).collect()
-}
-
-/// Why there is no bias statistic.
-pub(super) fn bias(bias: &Bias) -> Option<String> {
-    let n = bias.n;
-    let short = || format!("insufficient history: {n} of {BIAS_MINIMUM} returns with a forecast");
-    bias.statistic.is_none().then(short)
+    let sessions: &[(&'static str, &'static str)] = match &risk.common {
+        None => &[
+            ("first_session", NO_COVARIANCE),
+            ("last_session", NO_COVARIANCE),
+            ("limiting_proxy", NO_COVARIANCE),
+        ],
+        Some(common) if common.limiting.is_none() => &[("limiting_proxy", NO_LIMIT)],
+        Some(_) => &[],
+    };
+    missing
+        .chain(worthless)
+        .chain(sessions.iter().copied())
+        .collect()
 }
 
 /// Why the return of the date is not compared to its forecast.
@@ -92,7 +102,11 @@ pub(super) fn bias_today(report: &Report) -> Option<&'static str> {
     if report.bias.today.is_some() {
         return None;
     }
-    let none = "no volatility of the session before";
+    let none = if report.bias.stale.contains(&report.published.as_of) {
+        "inputs of the forecast or of the return changed since"
+    } else {
+        "no volatility of the session before"
+    };
     Some(return_day(report).unwrap_or(none))
 }
 

@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{reason, reasons, text, texts};
-use crate::domain::coverage;
+use super::{flags, reason, reasons, text, texts};
 use crate::store::reports::{BIAS_SESSIONS, Report};
 
 pub(super) fn factors(report: &Report) -> Value {
@@ -18,7 +17,7 @@ pub(super) fn factors(report: &Report) -> Value {
             "dollar": factor.dollar.map(text),
             "coverage": factor.coverage,
             "n": factor.n,
-            "flags": coverage::flags(factor.coverage),
+            "flags": flags(factor.coverage, factor.common),
             "reason": factor.reason,
         })
     });
@@ -34,7 +33,8 @@ fn bias(report: &Report) -> Value {
         "high": bias.band().map(|(_, high)| high),
         "n": bias.n,
         "sessions": BIAS_SESSIONS,
-        "reason": reasons::bias(bias),
+        "stale": bias.stale.len(),
+        "reason": bias.missing(),
         "today": bias.today,
         "today_reason": reasons::bias_today(report),
     })
@@ -53,6 +53,7 @@ pub(super) fn risk(report: &Report) -> Value {
         })
     });
     let risk = report.risk.as_ref();
+    let common = risk.and_then(|risk| risk.common.as_ref());
     json!({
         "available": risk.is_some(),
         "reason": risk.is_none().then(|| reason(report, "factors")),
@@ -64,6 +65,9 @@ pub(super) fn risk(report: &Report) -> Value {
         "effective_bets": risk.and_then(|risk| risk.effective_bets),
         "coverage": risk.and_then(|risk| risk.coverage),
         "n": risk.map(|risk| risk.n),
+        "first_session": common.map(|common| common.first),
+        "last_session": common.map(|common| common.last),
+        "limiting_proxy": common.and_then(|common| common.limiting.as_ref()),
         "flags": risk.map(|risk| risk.flags.clone()).unwrap_or_default(),
         "reasons": texts(risk.map(reasons::risk)),
         "bias": bias(report),

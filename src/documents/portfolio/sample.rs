@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde_json::json;
 
+use crate::domain::factor_window::CommonSessions;
 use crate::domain::{AssetClass, Portfolio, PortfolioId, PositionId, Quality, RunId};
 use crate::store::data_quality::Checked;
 use crate::store::reports::symbols::SlopeRow;
@@ -48,6 +49,7 @@ fn position(symbol: &str, value: Decimal, quality: Quality) -> Position {
         } else {
             [].into()
         },
+        dollars: BTreeMap::new(),
     }
 }
 
@@ -62,6 +64,7 @@ fn factor(name: &str, role: &str, beta: Option<f64>, reason: Option<&str>) -> Fa
         dollar: beta.map(|_| decimal("1042716.04")),
         coverage: Some(0.965),
         n: beta.map(|_| 252),
+        common: beta.map(|_| 252),
         reason: reason.map(String::from),
     }
 }
@@ -258,6 +261,11 @@ pub(crate) fn report() -> Report {
             effective_bets: Some(2.2),
             coverage: Some(0.965),
             n: 252,
+            common: Some(CommonSessions {
+                first: "2016-01-04".parse().unwrap(),
+                last: as_of,
+                limiting: None,
+            }),
             flags: Vec::new(),
         }),
         bias: Bias {
@@ -265,6 +273,7 @@ pub(crate) fn report() -> Report {
             today: Some(-0.4),
             n: 251,
             z: Vec::new(),
+            stale: Vec::new(),
         },
         contributions: vec![
             Contribution {

@@ -27,6 +27,8 @@ enum Shown {
     WhenDone,
     /// When a row of it is done.
     WhenSomeDone,
+    /// When its entry is done, or one of its tables is there: the others have their reasons.
+    WhenSomeThere,
     /// It says so itself.
     Itself,
 }
@@ -52,13 +54,14 @@ impl Section {
         };
         match self.shown {
             Shown::Always => None,
-            Shown::WhenDone if outcome == "done" => None,
+            Shown::WhenDone | Shown::WhenSomeThere if outcome == "done" => None,
+            Shown::WhenSomeThere if some_there(data) => None,
             Shown::Itself if data["available"] == true => None,
             Shown::Itself if outcome == "done" => {
                 let words = text(&data["reason"]).unwrap_or_else(|| "not computed".to_owned());
                 Some(("not_computed".to_owned(), words))
             }
-            Shown::WhenDone | Shown::Itself => from_entry(),
+            Shown::WhenDone | Shown::WhenSomeThere | Shown::Itself => from_entry(),
             Shown::WhenSomeDone => {
                 let rows = data.as_array().map_or(&[][..], Vec::as_slice);
                 if rows.iter().any(|row| row["outcome"] == "done") {
@@ -103,7 +106,7 @@ pub const SECTIONS: &[Section] = &[
         entry: "betas",
         parts: &[Part::Fits],
         data: fits::tables,
-        shown: Shown::WhenDone,
+        shown: Shown::WhenSomeThere,
     },
     Section {
         name: "risk",
@@ -197,6 +200,11 @@ pub const SECTIONS: &[Section] = &[
         shown: Shown::Always,
     },
 ];
+
+fn some_there(tables: &Value) -> bool {
+    let mut tables = tables.as_object().into_iter().flatten();
+    tables.any(|(_, table)| table["available"] == true)
+}
 
 fn exposures(report: &Report) -> Value {
     let positions = report.positions.iter().map(|position| {

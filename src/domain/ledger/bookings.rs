@@ -1,10 +1,10 @@
 //! Everything that moves cash or ends a lot, added up by session.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 
-use super::{Book, LedgerError, UnbookedDividend};
+use super::{Book, EndedLot, LedgerError, UnbookedDividend, UnpricedExpiry};
 use crate::domain::lot::End;
 use crate::domain::valuation::{amount, settlement};
 use crate::domain::{AssetClass, Calendar, FlowKind, Life, Lot, PriceHistory, Symbol, TradingDate};
@@ -78,6 +78,11 @@ pub(super) struct Bookings {
     pub(super) totals: Vec<Booking>,
     /// Flows that are left out, with the session that they would belong to.
     pub(super) unbooked: Vec<(TradingDate, UnbookedDividend)>,
+    /// Expiries that were settled without a close of their session, up to the last session. Lots of
+    /// one contract are one.
+    pub(super) unpriced: BTreeSet<UnpricedExpiry>,
+    /// The lots that ended in each session.
+    pub(super) ended: BTreeMap<TradingDate, Vec<EndedLot>>,
 }
 
 /// The bookings of each of `sessions`; those of earlier sessions are in the first.
@@ -96,6 +101,8 @@ pub(super) fn by_session<'a>(
         sessions,
         bookings: vec![Booking::default(); sessions.len()],
         dividends: BTreeMap::new(),
+        unpriced: BTreeSet::new(),
+        ended: BTreeMap::new(),
     };
     let mut unbooked = Vec::new();
     for (lot, life) in book.lots.iter().zip(lives) {
@@ -142,6 +149,8 @@ pub(super) fn by_session<'a>(
     Ok(Bookings {
         totals: totals.bookings,
         unbooked,
+        unpriced: totals.unpriced,
+        ended: totals.ended,
     })
 }
 
@@ -150,6 +159,8 @@ struct Totals<'a> {
     bookings: Vec<Booking>,
     /// The first dividend of each symbol that a lot of the book got from a corporate action.
     dividends: BTreeMap<&'a Symbol, TradingDate>,
+    unpriced: BTreeSet<UnpricedExpiry>,
+    ended: BTreeMap<TradingDate, Vec<EndedLot>>,
 }
 
 impl<'a> Totals<'a> {
@@ -158,6 +169,26 @@ impl<'a> Totals<'a> {
         let index = self.sessions.partition_point(|session| *session < date);
         if let Some(total) = self.bookings.get_mut(index) {
             total.add(booking);
+        }
+    }
+
+    /// Keeps how a lot ended; what comes after the last session is not asked for.
+    fn end(&mut self, date: TradingDate, lot: &Lot, ended: EndedLot) {
+        if self.sessions.last().is_none_or(|last| *last < date) {
+            return;
+        }
+        if let (Some(terms), Some(paid)) = (&lot.option, ended.settlement)
+            && paid.close.is_none_or(|(of, _)| of != date)
+        {
+            self.unpriced.insert(UnpricedExpiry {
+                session: date,
+                contract: lot.symbol.clone(),
+                underlying: terms.underlying.clone(),
+                close: paid.close.map(|(of, _)| of),
+            });
+        }
+        if self.sessions.binary_search(&date).is_ok() {
+            self.ended.entry(date).or_default().push(ended);
         }
     }
 
@@ -186,13 +217,14 @@ impl<'a> Totals<'a> {
             .filter(|_| lot.class != AssetClass::Private);
         let factor = |on| history.map_or(Decimal::ONE, |known| known.split_factor(entry, on));
         if let Some((date, end)) = life.end {
-            let proceeds = match (end, &lot.option) {
+            let (proceeds, settled) = match (end, &lot.option) {
                 (End::Expiry, Some(terms)) => {
                     let underlying = histories.get(&terms.underlying);
-                    settlement(lot, terms, entry, underlying, date, calendar)
+                    let paid = settlement(lot, terms, entry, underlying, date, calendar);
+                    (paid.amount, Some(paid))
                 }
-                (End::Expiry, None) => cost, // not constructed: only options expire
-                (End::Exit(price), _) => amount(lot, factor(date).saturating_mul(price)),
+                (End::Expiry, None) => (cost, None), // not constructed: only options expire
+                (End::Exit(price), _) => (amount(lot, factor(date).saturating_mul(price)), None),
             };
             let (realised, gross) = (proceeds.saturating_sub(cost), proceeds.abs());
             let ended = Booking {
@@ -203,6 +235,14 @@ impl<'a> Totals<'a> {
                 ..Booking::default()
             };
             self.add(date, &ended);
+            let ended = EndedLot {
+                id: lot.id,
+                symbol: lot.symbol.clone(),
+                cost,
+                proceeds,
+                settlement: settled,
+            };
+            self.end(date, lot, ended);
         }
         if lot.class != AssetClass::Public {
             return;

@@ -42,6 +42,7 @@ struct Expected {
     external: Decimal,
     unrealised: Decimal,
     positions: Vec<(PositionId, Decimal, Decimal, Quality)>,
+    unpriced: Vec<UnpricedExpiry>,
 }
 
 /// What one share of the contract is worth inside, in shares of the day.
@@ -86,6 +87,7 @@ fn simulate(world: &World) -> Vec<Expected> {
     let mut held: Vec<Option<Holding>> = book.lots.iter().map(|_| None).collect();
     let mut days = Vec::new();
     let mut paying = BTreeSet::new();
+    let mut unpriced = BTreeSet::new();
     let mut before = day("1990-01-01");
     for &today in sessions {
         let due = |date: NaiveDate| before < date && date <= today.date();
@@ -139,7 +141,16 @@ fn simulate(world: &World) -> Vec<Expected> {
             let proceeds = match (sold, expired) {
                 (Some(exit), _) => Some(holding.shares * exit.price * size),
                 (None, Some(terms)) => {
-                    let inside = inside(terms, price(underlying, today), holding);
+                    let spot = price(underlying, today);
+                    if spot.is_none_or(|(_, of)| of != today) {
+                        unpriced.insert(UnpricedExpiry {
+                            session: today,
+                            contract: lot.symbol.clone(),
+                            underlying: terms.underlying.clone(),
+                            close: spot.map(|(_, of)| of),
+                        });
+                    }
+                    let inside = inside(terms, spot, holding);
                     let shares = lot.quantity * size * holding.underlying_factor;
                     Some(inside.map_or(cost, |inside| shares * inside))
                 }
@@ -199,6 +210,7 @@ fn simulate(world: &World) -> Vec<Expected> {
             external,
             unrealised,
             positions,
+            unpriced: unpriced.iter().cloned().collect(),
         });
         before = today.date();
     }
@@ -236,6 +248,7 @@ fn random_books_agree_with_the_simulation_to_the_last_digit() {
                 positions: positions
                     .map(|(id, value)| (*id, value.quantity, value.market_value, value.quality))
                     .collect(),
+                unpriced: day.unpriced.clone(),
             };
             assert_eq!(found, expected, "seed {seed}, {}", day.date);
             assert_eq!(day.nav, day.cash + day.long_value + day.short_value);
@@ -295,6 +308,7 @@ fn a_lot_in_three_parts_changes_no_number_of_the_portfolio() {
                 long_value: day.long_value + day.short_value,
                 short_value: Decimal::ZERO,
                 positions: Vec::new(),
+                ended: Vec::new(),
                 ..day
             };
             days.into_iter().map(net).collect()

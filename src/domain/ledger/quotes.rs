@@ -43,8 +43,11 @@ impl<'a> Quotes<'a> {
         })
     }
 
-    /// The close found for a session.
-    pub(super) fn at(&self, series: usize, session: usize) -> Option<Quote> {
-        self.series.get(series)?.get(session).copied().flatten()
+    /// The closes found for the sessions, one each.
+    pub(super) fn series(&self, series: usize) -> &[Option<Quote>] {
+        self.series
+            .get(series)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
     }
 }

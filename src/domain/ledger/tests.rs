@@ -349,6 +349,90 @@ fn an_option_ends_as_cash_at_its_expiry() {
     assert_eq!(numbers(&days[3]), ["8600", "8600", "0", "0", "0", "0", "0"]);
 }
 
+fn contract(number: u128, underlying: &str, quantity: &str, right: OptionRight) -> Lot {
+    let terms = OptionTerms {
+        underlying: underlying.parse().unwrap(),
+        strike: decimal("220"),
+        expiry: day("2025-09-19"),
+        right,
+    };
+    Lot {
+        class: AssetClass::Options,
+        symbol: terms.occ_symbol().unwrap(),
+        option: Some(terms),
+        ..lot(number, underlying, quantity, "12.50", "2025-09-17")
+    }
+}
+
+#[test]
+fn an_expiry_without_a_close_of_its_session_is_named_on_that_day_and_later() {
+    let [before, expiry, after] = ["2025-09-18", "2025-09-19", "2025-09-22"];
+    let (call, put) = (OptionRight::Call, OptionRight::Put);
+    let stock = lot(6, "IWM", "10", "240", "2025-09-17");
+    let lots = vec![
+        contract(1, "IWM", "2", call),
+        contract(2, "DEAD", "2", call),
+        // The same contract, written.
+        contract(3, "DEAD", "-1", call),
+        contract(4, "NOSER", "1", call),
+        contract(5, "NOSER", "-3", put),
+        sold(stock, expiry, "225"),
+    ];
+    let book = book("100000", "2025-09-17", lots, Vec::new());
+    let iwm = closes(&[("2025-09-17", "240"), (expiry, "225.5")]);
+    // What comes after the expiry settles nothing.
+    let dead = closes(&[("2025-05-15", "230"), (after, "500")]);
+    let prices = histories(&[("IWM", iwm), ("DEAD", dead)]);
+    let days = run(&book, &prices, before, after);
+
+    let unpriced = |contract: &str, underlying: &str, close: Option<&str>| UnpricedExpiry {
+        session: session(expiry),
+        contract: contract.parse().unwrap(),
+        underlying: underlying.parse().unwrap(),
+        close: close.map(session),
+    };
+    // That of IWM had its close.
+    let named = vec![
+        unpriced("DEAD250919C00220000", "DEAD", Some("2025-05-15")),
+        unpriced("NOSER250919C00220000", "NOSER", None),
+        unpriced("NOSER250919P00220000", "NOSER", None),
+    ];
+    let days_named = days.iter().map(|day| day.unpriced.clone());
+    assert_eq!(
+        days_named.collect::<Vec<_>>(),
+        [Vec::new(), named.clone(), named]
+    );
+    let ended = |day: &LedgerDay| -> Vec<_> {
+        let told = |lot: &EndedLot| {
+            let close = lot.settlement.and_then(|paid| paid.close);
+            let proceeds = lot.proceeds.normalize().to_string();
+            (proceeds, lot.settlement.is_some(), close)
+        };
+        day.ended.iter().map(told).collect()
+    };
+    let iwm = Some((session(expiry), decimal("225.5")));
+    let dead = Some((session("2025-05-15"), decimal("230")));
+    assert_eq!(
+        ended(&days[1]),
+        [
+            ("1100", true, iwm),
+            ("2000", true, dead),
+            ("-1000", true, dead),
+            ("1250", true, None),
+            ("-3750", true, None),
+            ("2250", false, None),
+        ]
+        .map(|(proceeds, expired, close)| (proceeds.to_owned(), expired, close))
+    );
+    assert!(days[0].ended.is_empty() && days[2].ended.is_empty());
+    // 1,100 − 2,500, 1,000 − 1,250, the costs of NOSER as they were, 2,250 − 2,400.
+    assert_eq!(days[1].realised, decimal("-1800"));
+    // A day alone says the same as the day in a range.
+    for (date, day) in [before, expiry, after].into_iter().zip(&days) {
+        assert_eq!(&run(&book, &prices, date, date)[0], day);
+    }
+}
+
 #[test]
 fn what_is_dated_on_a_weekend_is_booked_on_the_monday() {
     let lots = vec![sold(

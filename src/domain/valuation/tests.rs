@@ -242,9 +242,9 @@ fn an_expiring_contract_pays_what_it_is_worth_inside() {
         let lot = option(quantity, right);
         let Life { entry, end } = lot.life(NYSE).unwrap();
         let terms = lot.option.as_ref().unwrap();
-        settlement(&lot, terms, entry, history, end.unwrap().0, NYSE)
-            .normalize()
-            .to_string()
+        let paid = settlement(&lot, terms, entry, history, end.unwrap().0, NYSE);
+        assert_eq!(paid.close, history.map(|known| known.closes[0]));
+        paid.amount.normalize().to_string()
     };
     let history = |date, close| PriceHistory {
         closes: dated(&[(date, close)]),

@@ -9,6 +9,12 @@ use crate::store::{self, Pools, ReadTx};
 
 /// XADD NOMKSTREAM and XPENDING IDLE came with it.
 const OLDEST: (u32, u32) = (6, 2);
+/// The check that tells whose the streams are.
+const INSTALL: &str = "redis.install";
+/// For installations that meet in the same streams: each drops the hints of the other, and tasks wait until a steward
+/// publishes them again.
+pub(in crate::engine) const APART: &str =
+    "give each installation its own --prefix, or its own Redis";
 
 /// Version, clock, settings, and what of ours is there.
 pub(super) async fn redis(queue: &Queue, install: bool) -> Vec<Check> {
@@ -98,21 +104,27 @@ fn groups(health: &queue::Health) -> Check {
 }
 
 fn identity(health: &queue::Health, queue: &Queue) -> Check {
-    const NAME: &str = "redis.install";
-    let ours = queue.install();
-    match &health.install {
-        None => Check::warn(
-            NAME,
+    if health.install.is_none() {
+        return Check::warn(
+            INSTALL,
             "the meta key is missing: Redis is new or was wiped",
             "the steward rebuilds the streams within seconds, once a worker lives",
-        ),
-        Some(install) if *install == ours.0 => Check::ok(NAME, format!("installation {ours}")),
-        Some(install) => Check::fail(
-            NAME,
-            format!("the streams belong to installation {install}, the database is {ours}"),
-            "give each installation its own --prefix, or its own Redis",
-        ),
+        );
     }
+    stranger(health.install.as_deref(), queue)
+        .unwrap_or_else(|| Check::ok(INSTALL, format!("installation {}", queue.install())))
+}
+
+/// Where the streams belong to another installation than the database: to one that lives beside it, or to an earlier database.
+pub(in crate::engine) fn stranger(owner: Option<&str>, queue: &Queue) -> Option<Check> {
+    let ours = queue.install();
+    let other = owner.filter(|owner| *owner != ours.0)?;
+    let says = format!(
+        "the streams belong to installation {other}, the database is {ours}: each drops the hints of the other"
+    );
+    let meta = queue.keys().meta();
+    let remedy = format!("{APART}; if {other} is no more: redis-cli DEL '{meta}'");
+    Some(Check::fail(INSTALL, says, remedy))
 }
 
 /// Who works, and with which version.
@@ -136,12 +148,21 @@ fn of_workers(workers: &[WorkerRow]) -> Check {
         .iter()
         .filter(|worker| worker.standing() == Standing::Late);
     let late = late.count();
+    let dropped = |worker: &&WorkerRow| worker.counter("foreign");
+    let foreign: f64 = living.iter().filter_map(dropped).sum();
     if living.is_empty() {
         Check::warn(
             NAME,
             format!("none is alive; we are {ours}"),
             "start one: sigmabatch-worker",
         )
+    } else if foreign > 0.0 {
+        let says = format!(
+            "{} are alive, and dropped {foreign} hints of another installation",
+            living.len()
+        );
+        let remedy = format!("{APART}; hints that an earlier database left are no harm");
+        Check::warn(NAME, says, remedy)
     } else if !others.is_empty() {
         let says = format!("we are {ours}, and others are not: {}", others.join(", "));
         Check::warn(

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::{Basis, Dates, Planned, Request, Selection, plan_within};
-use crate::domain::{PhaseName, PortfolioId, RunId, TaskId, TradingDate, Trigger};
+use crate::domain::{PermitClass, PhaseName, PortfolioId, RunId, TaskId, TradingDate, Trigger};
 use crate::engine::{Engine, Order, PlanError};
 use crate::phases::Subjects;
 use crate::store::tasks::Unfinished;
@@ -50,7 +50,7 @@ pub struct Repairing {
 
 /// Plans a run over what these tasks concern, and remembers of them that it was done. `None` if none of
 /// them is dead or cancelled, and not repaired before. A task whose input cannot be read is left out;
-/// [`PlanError::Unreadable`] if there is no other.
+/// [`PlanError::Unreadable`] if there is no other. What a forced run should have asked providers is asked again.
 pub async fn repair(
     engine: &Engine,
     tasks: &[TaskId],
@@ -62,6 +62,7 @@ pub async fn repair(
     let Meant {
         known: unfinished,
         left_out,
+        force,
     } = readable(engine, unfinished)?;
     if unfinished.is_empty() && !left_out.is_empty() {
         return Err(PlanError::Unreadable(left_out));
@@ -106,7 +107,7 @@ pub async fn repair(
         portfolios: Selection::Only(pairs.keys().copied().collect()),
         dates: Dates::Range(from.date(), to.date()),
         lane: None,
-        force: false,
+        force,
         principal: order.who.to_owned(),
         idempotency_key: None,
     };
@@ -147,13 +148,19 @@ struct Meant {
     known: Vec<(Unfinished, Subjects)>,
     /// Those whose input does not say it.
     left_out: Vec<LeftOut>,
+    /// A forced run was to ask providers in one of them: that there are older answers is no reason not to.
+    force: bool,
 }
 
 fn readable(engine: &Engine, tasks: Vec<Unfinished>) -> Result<Meant, PlanError> {
     let mut meant = Meant::default();
     for task in tasks {
-        match engine.phase(task.phase)?.subjects(&task.input, task.as_of) {
-            Ok(subjects) => meant.known.push((task, subjects)),
+        let phase = engine.phase(task.phase)?;
+        match phase.subjects(&task.input, task.as_of) {
+            Ok(subjects) => {
+                meant.force |= task.force && phase.class() == PermitClass::Provider;
+                meant.known.push((task, subjects));
+            }
             Err(error) => meant.left_out.push(LeftOut {
                 task: task.id,
                 phase: task.phase,

@@ -13,6 +13,7 @@ pub(super) struct Counters {
     pub(super) claimed: AtomicU64,
     pub(super) committed: AtomicU64,
     pub(super) batches: AtomicU64,
+    /// Attempts of ours that ended without results; what others ended, as a cancel does, is none.
     pub(super) failed: AtomicU64,
     pub(super) stale_hints: AtomicU64,
     pub(super) stale_commits: AtomicU64,

@@ -18,6 +18,7 @@ use super::commit::Finished;
 use super::counters::count;
 use super::{End, Life, task};
 use crate::domain::{PermitClass, PhaseName, TaskEpoch, TaskId};
+use crate::engine::doctor;
 use crate::queue::{Entry, Read, Reader, Says, Wanted};
 use crate::store::control;
 use crate::store::tasks::{self, Answer, Capability};
@@ -34,6 +35,8 @@ const GATHER: Duration = Duration::from_millis(16);
 const PROBING: u32 = 4;
 /// Most tasks of one claim.
 const CLAIM: usize = 64;
+/// Between two lines about another installation.
+const TOLD: Duration = Duration::from_mins(1);
 
 pub(super) async fn take_in(
     life: &Arc<Life>,
@@ -89,6 +92,8 @@ struct Intake<'a> {
     doubtful: Hints,
     /// Tasks that crashed a worker before: for a moment in which nothing else runs.
     suspects: VecDeque<(TaskEpoch, Vec<Entry>)>,
+    /// When another installation was last told of.
+    told_at: Option<Instant>,
 }
 
 impl<'a> Intake<'a> {
@@ -122,6 +127,7 @@ impl<'a> Intake<'a> {
             surplus: VecDeque::new(),
             doubtful: Hints::new(),
             suspects: VecDeque::new(),
+            told_at: None,
         }
     }
 
@@ -278,14 +284,15 @@ impl<'a> Intake<'a> {
     }
 
     /// Drops what is not ours to do, and keeps hints in order.
-    async fn sort(&self, entries: Vec<Entry>) -> Hints {
+    async fn sort(&mut self, entries: Vec<Entry>) -> Hints {
         let mut hints = Hints::new();
         let mut drop = Vec::new();
         for entry in entries {
             match &entry.says {
                 Says::Task(at) => hints.entry(*at).or_default().push(entry),
-                Says::Foreign(_) => {
+                Says::Foreign(installation) => {
                     count(&self.life.counters.foreign);
+                    self.tell_of(installation);
                     drop.push(entry);
                 }
                 Says::Garbage(text) => {
@@ -300,6 +307,19 @@ impl<'a> Intake<'a> {
         }
         self.life.acknowledge.soon(drop);
         hints
+    }
+
+    /// Another installation has the same streams: it drops our hints as we drop its own.
+    fn tell_of(&mut self, installation: &str) {
+        if self.told_at.is_none_or(|at| at.elapsed() >= TOLD) {
+            self.told_at = Some(Instant::now());
+            let remedy = doctor::APART;
+            tracing::warn!(
+                installation,
+                remedy,
+                "hints of another installation dropped"
+            );
+        }
     }
 
     async fn ask_postgres(&mut self, mut free: usize) -> Hints {

@@ -193,30 +193,38 @@ fn milliseconds(since: Instant) -> f32 {
 pub(super) async fn fail(life: &Life, claimed: &Claimed, entries: &[Entry], error: &Error) {
     let lost = life.abandon.is_cancelled();
     if !lost {
-        count(&life.counters.failed);
-        record(life, claimed, error).await;
+        // What was cancelled has ended already, and did not fail.
+        if record(life, claimed, error).await {
+            count(&life.counters.failed);
+        }
         life.acknowledge.soon(entries.to_vec());
         let _ = life.touched.send((claimed.run_id, claimed.phase));
     }
     life.counters.in_hand.fetch_sub(1, Ordering::Relaxed);
 }
 
-/// Until it is recorded, or somebody else will see to it: nothing is lost then, for the deadline passes.
-async fn record(life: &Life, claimed: &Claimed, error: &Error) {
+/// Until it is recorded, or somebody else will see to it: nothing is lost then, for the deadline passes. Says whether the attempt was ours
+/// to end, as far as we know.
+async fn record(life: &Life, claimed: &Claimed, error: &Error) -> bool {
     let until = Instant::now() + RECORDING;
     let mut pause = PAUSE.0;
-    while let Err(problem) = settle(life, claimed, error).await {
+    loop {
+        let problem = match settle(life, claimed, error).await {
+            Ok(ours) => return ours,
+            Err(problem) => problem,
+        };
         let hopeless = !(problem.is_outage() || problem.is_conflict()) || Instant::now() > until;
         tracing::warn!(error = %chain(&problem), hopeless, "failure not recorded");
         if hopeless || life.abandon.is_cancelled() {
-            return;
+            return true;
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSE.1);
     }
 }
 
-async fn settle(life: &Life, claimed: &Claimed, error: &Error) -> Result<(), store::Error> {
+/// Says whether the attempt was ours to end: one that was cancelled, or given to somebody else, is not.
+async fn settle(life: &Life, claimed: &Claimed, error: &Error) -> Result<bool, store::Error> {
     let text: String = chain(error).chars().take(ERROR_CHARS).collect();
     let failures = claimed.attempts + 1;
     let mut tx = WriteTx::begin(&life.engine.pools.commit).await?;
@@ -258,11 +266,11 @@ async fn settle(life: &Life, claimed: &Claimed, error: &Error) -> Result<(), sto
         if elements.len() > 1 {
             let inserted = tasks::split(&mut tx, life.id, claimed.at, &failure, &elements).await?;
             tx.commit().await?;
-            if let Some(inserted) = inserted {
+            if let Some(inserted) = &inserted {
                 tracing::warn!(error = text, elements = inserted.len(), "chunk split");
-                publish(life, &inserted).await;
+                publish(life, inserted).await;
             }
-            return Ok(());
+            return Ok(inserted.is_some());
         }
     }
     let ours = tasks::give_back(&mut tx, life.id, claimed.at, &failure).await?;
@@ -301,7 +309,7 @@ async fn settle(life: &Life, claimed: &Claimed, error: &Error) -> Result<(), sto
             }
         }
     }
-    Ok(())
+    Ok(ours)
 }
 
 /// Publishes tasks that were just made; what fails is left to the reconciler.

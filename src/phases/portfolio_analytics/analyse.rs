@@ -153,7 +153,7 @@ fn of_returns(view: &BookView<'_>, loaded: &Loaded) -> OfReturns {
         ),
         value_at_risk: guarded(
             "value at risk",
-            || losses::value_at_risk(view, &series),
+            || losses::value_at_risk(view, loaded, &series),
             |why| {
                 let outcome = Outcome::Failed(why);
                 (losses::left_out(&outcome, None), outcome)

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::Loaded;
@@ -18,6 +19,17 @@ use crate::store::portfolio_results::{OptionRow, Valued};
 /// Shares per contract.
 const CONTRACT_SIZE: Decimal = Decimal::ONE_HUNDRED;
 
+/// What implied a volatility: a price of the contract, which may be days old, and the market of its day.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Implied {
+    /// Session of the price.
+    pub(super) date: NaiveDate,
+    /// Of the contract, per share of the entry.
+    pub(super) price: f64,
+    /// The contract at the underlying's close of that session.
+    pub(super) terms: Terms,
+}
+
 /// Lots of one contract with the same splits of the underlying since their entries.
 pub(super) struct Contract<'a> {
     pub(super) symbol: &'a Symbol,
@@ -27,6 +39,8 @@ pub(super) struct Contract<'a> {
     short: Decimal,
     terms: Terms,
     volatility: f64,
+    /// What implied the volatility; none where it is the realised one of the underlying.
+    pub(super) implied: Option<Implied>,
     /// Why the volatility is the realised one of the underlying; none where the contract's price implied it.
     note: Option<String>,
     valuation: Valuation,
@@ -191,14 +205,14 @@ impl<'a> Market<'a> {
         valued: &'a Valued,
         terms: &'a OptionTerms,
     ) -> Result<Contract<'a>, String> {
-        let (volatility, note) = match self.implied(loaded, valued, terms) {
-            Ok(volatility) => (volatility, None),
+        let (volatility, implied, note) = match self.implied(loaded, valued, terms) {
+            Ok((volatility, implied)) => (volatility, Some(implied), None),
             Err(why) => {
                 let returns = self.underlying.returns();
                 let returns = returns.map_err(|error| error.to_string())?;
                 let volatility = volatility_at(&returns, returns.len() - 1)
                     .map_err(|error| format!("no volatility of {}: {error}", terms.underlying))?;
-                (volatility, Some(why))
+                (volatility, None, Some(why))
             }
         };
         let now = self.carry.terms(terms, loaded.as_of.date(), self.spot);
@@ -210,6 +224,7 @@ impl<'a> Market<'a> {
             short: Decimal::ZERO,
             terms: now,
             volatility,
+            implied,
             note,
             valuation,
             lots: Vec::new(),
@@ -223,7 +238,7 @@ impl<'a> Market<'a> {
         loaded: &Loaded,
         valued: &Valued,
         terms: &OptionTerms,
-    ) -> Result<f64, String> {
+    ) -> Result<(f64, Implied), String> {
         let shares = valued.quantity.saturating_mul(CONTRACT_SIZE);
         let date = match (valued.quality, valued.price_date) {
             (Quality::Close | Quality::Stale, Some(date)) if !shares.is_zero() => date,
@@ -236,7 +251,14 @@ impl<'a> Market<'a> {
         let market = self.carry.terms(terms, date, spot);
         let price = money::to_f64(valued.market_value) / money::to_f64(shares);
         match implied_volatility(&market, price).map_err(|error| error.to_string())? {
-            Ok(volatility) => Ok(volatility),
+            Ok(volatility) => {
+                let implied = Implied {
+                    date,
+                    price,
+                    terms: market,
+                };
+                Ok((volatility, implied))
+            }
             Err(why) => Err(match why {
                 Unimplied::Expired => "the contract has expired",
                 Unimplied::BelowIntrinsic => {

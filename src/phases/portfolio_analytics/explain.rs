@@ -72,7 +72,7 @@ pub struct Explained {
     pub unit: &'static str,
     /// Over which sessions.
     pub window: String,
-    /// How many observations, lots or positions are in it.
+    /// Observations behind an estimate, the fewest where it rests on several fits; of what is only added up, its parts.
     pub n: usize,
     /// What goes in.
     pub inputs: Vec<Line>,
@@ -95,7 +95,7 @@ pub struct Told {
     pub unit: &'static str,
     /// Over which sessions.
     pub window: String,
-    /// How many observations, lots or positions are in it.
+    /// Observations behind an estimate, the fewest where it rests on several fits; of what is only added up, its parts.
     pub n: Option<usize>,
     /// What goes in, as it is stored with the result.
     pub inputs: Vec<Line>,
@@ -171,6 +171,7 @@ pub const METRICS: &[Metric] = &[
     correlation::CORRELATION,
     correlation::AVERAGE,
     correlation::SHRINKAGE,
+    correlation::COVERAGE,
     stress::STRESS,
     crises::REPLAY,
     crises::REVERSE,

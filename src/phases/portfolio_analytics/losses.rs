@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::Outcome;
 use super::book::BookView;
 use super::risk::flags;
+use super::volatility::longer_series;
+use super::{Loaded, Outcome};
 use crate::analytics::portfolio_returns::PortfolioReturns;
 use crate::analytics::value_at_risk::{
     Confidence, Loss, WINDOW, compounded, historical, parametric,
 };
-use crate::analytics::var_backtest::{Backtest, backtest};
+use crate::analytics::var_backtest::{Backtest, SESSIONS, backtest};
 use crate::analytics::{Error as NumericError, MINIMUM_OBSERVATIONS};
 use crate::phases::symbol_factors::reason;
 use crate::store::portfolio_results::{BacktestRow, ValueAtRiskRow};
@@ -22,6 +23,7 @@ const LONG: usize = 10;
 /// A row for each confidence, with numbers or the reason why there are none.
 pub(super) fn value_at_risk(
     view: &BookView<'_>,
+    loaded: &Loaded,
     series: &Result<PortfolioReturns, String>,
 ) -> (Vec<ValueAtRiskRow>, Outcome) {
     let none = view.nothing_to_model().or_else(|| view.no_ratios.clone());
@@ -41,7 +43,7 @@ pub(super) fn value_at_risk(
             Outcome::Insufficient(reason(&NumericError::Insufficient { have, need: WINDOW }));
         return (left_out(&outcome, Some(series)), outcome);
     };
-    match rows(view, series, first) {
+    match rows(view, series, &backtested(view, loaded, series), first) {
         Ok(rows) => (rows, Outcome::Done),
         Err(error) => {
             let outcome = Outcome::Failed(error.to_string());
@@ -67,10 +69,24 @@ pub(super) fn left_out(
     Confidence::ALL.into_iter().map(row).collect()
 }
 
-/// Of the returns from the `first` on.
+/// What the backtest looks at: the series, or one that reaches further back where sessions that are left out made it too short.
+pub(super) fn backtested(
+    view: &BookView<'_>,
+    loaded: &Loaded,
+    series: &PortfolioReturns,
+) -> PortfolioReturns {
+    if series.dropped == 0 || series.returns.len() >= WINDOW + SESSIONS {
+        return series.clone();
+    }
+    // What cannot be made of so long ago takes nothing from what there is.
+    longer_series(view, loaded).unwrap_or_else(|_| series.clone())
+}
+
+/// Of the returns from the `first` on; the backtest looks at the longer series.
 fn rows(
     view: &BookView<'_>,
     series: &PortfolioReturns,
+    longer: &PortfolioReturns,
     first: usize,
 ) -> Result<Vec<ValueAtRiskRow>, NumericError> {
     let last = &series.returns[first..];
@@ -89,7 +105,7 @@ fn rows(
         } else {
             pair(historical(&long, confidence)?)
         };
-        let tests = match backtest(&series.returns, confidence) {
+        let tests = match backtest(&longer.returns, confidence) {
             Ok(tests) => Some(stored(&tests)),
             Err(error) => {
                 reasons.insert("backtest", reason(&error));
@@ -141,7 +157,7 @@ mod tests {
     fn of(series: PortfolioReturns) -> Vec<ValueAtRiskRow> {
         let loaded = of_the_market(Vec::new());
         let view = BookView::new(&loaded, Calendar::nyse());
-        let (rows, outcome) = value_at_risk(&view, &Ok(series));
+        let (rows, outcome) = value_at_risk(&view, &loaded, &Ok(series));
         assert_eq!(outcome, Outcome::Done);
         rows
     }

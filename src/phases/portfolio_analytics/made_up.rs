@@ -9,7 +9,7 @@ use crate::domain::{
     AssetClass, Calendar, PortfolioId, PositionId, Quality, Replay, SeriesKind, Symbol, TradingDate,
 };
 use crate::phases::symbol_factors::{self, DateModel, WINDOW, covariance_row};
-use crate::phases::{Cx, Error, LOOKBACK_SESSIONS, Result, series};
+use crate::phases::{Cx, Error, HISTORY_SESSIONS, Result, series};
 use crate::store::definitions::Definitions;
 use crate::store::market::{Profiles, Series};
 use crate::store::portfolio_results::Valued;
@@ -47,7 +47,7 @@ fn loaded(
     closes: BTreeMap<Symbol, Series>,
     yields: BTreeMap<Symbol, Series>,
 ) -> Result<Loaded> {
-    let window = symbol_factors::window(calendar, as_of, as_of, LOOKBACK_SESSIONS - 1)?;
+    let window = symbol_factors::window(calendar, as_of, as_of, HISTORY_SESSIONS - 1)?;
     let prices = series::Prices::of(closes, yields);
     let mut returns = Vec::with_capacity(definitions.factors.len());
     for factor in &definitions.factors {
@@ -55,7 +55,8 @@ fn loaded(
     }
     let past = past(calendar, as_of, held, &definitions)?;
     let last = window.sessions.len() - 1;
-    let dated = DateModel::new(&definitions.factors, &returns, last + 1 - WINDOW..=last);
+    let span = last + 1 - WINDOW..=last;
+    let dated = DateModel::new(&definitions.factors, &returns, &window, span);
     let covariance = Some(covariance_row(&dated, as_of));
     let valued = |(at, (symbol, value)): (usize, &(Symbol, Decimal))| Valued {
         position: PositionId(uuid::Uuid::from_u128(at as u128)),
@@ -102,7 +103,7 @@ pub(super) fn of_the_market(scenarios: Vec<crate::domain::Scenario>) -> Loaded {
     let calendar = Calendar::nyse();
     let end = chrono::NaiveDate::from_ymd_opt(2016, 12, 30).unwrap();
     let as_of = calendar.on_or_before(end).unwrap();
-    let first = calendar.back(as_of, LOOKBACK_SESSIONS - 1).unwrap();
+    let first = calendar.back(as_of, HISTORY_SESSIONS - 1).unwrap();
     let sessions = calendar.sessions(first.date(), as_of.date()).unwrap();
     // Two turns of different lengths: returns that vary, of a close that goes nowhere.
     let closes = (0_u32..).map(|t| 100.0 + f64::from(t % 7) - f64::from(t % 5));

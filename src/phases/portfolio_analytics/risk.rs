@@ -6,7 +6,7 @@ use super::book::{BookView, Modelled};
 use super::{Loaded, Outcome};
 use crate::analytics::linalg::Matrix;
 use crate::analytics::risk::{PortfolioBeta, Underlying, decompose, portfolio_beta};
-use crate::domain::{coverage, money};
+use crate::domain::{coverage, factor_window, money};
 use crate::store::portfolio_results::{ContributionRow, FactorRow, PositionFactorRow, RiskRow};
 use crate::store::symbol_results::CovarianceRow;
 
@@ -192,6 +192,8 @@ fn risk(
         })
         .collect();
     let risk = decompose(&underlyings, &f).map_err(|error| error.to_string())?;
+    let mut flags = flags(view);
+    flags.extend(factor_window::flag(Some(covariance.n)));
     let row = RiskRow {
         volatility: risk.sigma,
         factor_variance: risk.factor_variance,
@@ -201,7 +203,7 @@ fn risk(
         effective_bets: risk.effective_bets,
         coverage: view.coverage,
         n: covariance.n,
-        flags: flags(view),
+        flags,
     };
     let share = |contribution: f64| (risk.sigma > 0.0).then(|| contribution / risk.sigma);
     let slopes = f

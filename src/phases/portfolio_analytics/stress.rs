@@ -173,7 +173,12 @@ pub(super) fn shocks(
             .iter()
             .position(|name| *name == factor.name)
         else {
-            let why = format!("factor {} has no series ({})", factor.name, factor.proxy);
+            let (name, proxy) = (&factor.name, &factor.proxy);
+            let why = covariance.unavailable.get(name);
+            let why = why.and_then(|why| why.as_str()).map_or_else(
+                || format!("factor {name} has no series ({proxy})"),
+                |why| format!("factor {name} is not available: {why}"),
+            );
             return Err(Outcome::Insufficient(why));
         };
         let kind = match shock.kind {

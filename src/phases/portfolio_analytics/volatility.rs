@@ -16,6 +16,7 @@ use crate::analytics::{
 };
 use crate::domain::money;
 use crate::phases::symbol_factors::WINDOW;
+use crate::phases::{HISTORY_SESSIONS, LOOKBACK_SESSIONS};
 use crate::store::portfolio_results::{CorrelationRow, VolatilityRow};
 
 /// A smallest eigenvalue below this is repaired before clustering.
@@ -42,25 +43,49 @@ pub(super) fn return_series(
     view: &BookView<'_>,
     loaded: &Loaded,
 ) -> Result<PortfolioReturns, String> {
+    newest_returns(view, loaded, LOOKBACK_SESSIONS)
+}
+
+/// The same, with the sessions before it that are kept for what is left out of it.
+pub(super) fn longer_series(
+    view: &BookView<'_>,
+    loaded: &Loaded,
+) -> Result<PortfolioReturns, String> {
+    newest_returns(view, loaded, HISTORY_SESSIONS)
+}
+
+/// Of so many sessions at the end of the window; positions are those of the whole window.
+fn newest_returns(
+    view: &BookView<'_>,
+    loaded: &Loaded,
+    sessions: usize,
+) -> Result<PortfolioReturns, String> {
+    let before = loaded.window.sessions.len().saturating_sub(sessions);
+    // The first of the sessions has no return.
+    let first = before + 1;
     let mut returns = Vec::with_capacity(view.modelled.len());
     for one in &view.modelled {
         let all = loaded.window.returns(&loaded.prices, one.symbol);
         returns.push(all.map_err(|error| error.to_string())?);
     }
-    // The first session of a window has no return.
     let holdings: Vec<Holding<'_>> = view
         .modelled
         .iter()
         .zip(&returns)
         .map(|(one, returns)| Holding {
             weight: one.weight,
-            returns: &returns[1..],
+            returns: &returns[first..],
             alpha: one.model.alpha,
             betas: &one.betas,
         })
         .collect();
     let moves = factor_moves(loaded)?;
-    portfolio_returns(&holdings, &moves[1..]).map_err(|error| error.to_string())
+    let series = portfolio_returns(&holdings, &moves[first..]);
+    let mut series = series.map_err(|error| error.to_string())?;
+    for at in &mut series.sessions {
+        *at += before;
+    }
+    Ok(series)
 }
 
 fn row(view: &BookView<'_>, series: &PortfolioReturns) -> (Option<VolatilityRow>, Outcome) {

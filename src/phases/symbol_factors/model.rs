@@ -9,6 +9,7 @@ use crate::analytics::inference;
 use crate::analytics::market_beta::{MarketBeta, market_beta};
 use crate::analytics::spreads::{spread, spreads_fit};
 use crate::analytics::{Error as NumericError, MINIMUM_OBSERVATIONS, joint_fit};
+use crate::domain::factor_window::{self, CommonSessions};
 use crate::domain::{Factor, FactorRole, ProfileFacts, Symbol, TradingDate};
 use crate::phases::Result;
 use crate::phases::series::{Prices, Window};
@@ -19,6 +20,10 @@ use crate::store::symbol_results::{
 
 /// A series of returns, or why a model for display has none.
 type Leg<T> = std::result::Result<T, Refused>;
+
+/// A proxy whose newest return is more sessions old than this has ended. A few days are a provider that is late; a model that kept a series
+/// for longer would see the last session of every factor and symbol where that one ended.
+const ENDED_AFTER: usize = 5;
 
 /// Why there is no market.
 const NO_MARKET: &str = "no factor is defined as the market";
@@ -50,6 +55,8 @@ pub(in crate::phases) struct DateModel<'a> {
     /// Factor → why it has none.
     pub(in crate::phases) unavailable: BTreeMap<String, String>,
     pub(in crate::phases) model: std::result::Result<FactorModel, String>,
+    /// Where the sessions of the model lie.
+    common: Option<CommonSessions>,
     market_name: String,
     market: Leg<Vec<f64>>,
     /// All that are configured.
@@ -57,26 +64,32 @@ pub(in crate::phases) struct DateModel<'a> {
 }
 
 impl<'a> DateModel<'a> {
-    /// From the proxies' returns, restricted to the 252 sessions up to the date.
+    /// From the proxies' returns in a window, restricted to the 252 sessions up to the date.
     pub(in crate::phases) fn new(
         factors: &'a [Factor],
         proxies: &[Vec<f64>],
+        window: &Window,
         span: RangeInclusive<usize>,
     ) -> Self {
+        let sessions = &window.sessions[span.clone()];
+        let all = factors.iter().zip(proxies).map(|(factor, returns)| {
+            let returns = &returns[span.clone()];
+            Proxy {
+                factor,
+                returns,
+                lack: lack(factor, returns, sessions),
+            }
+        });
+        let all: Vec<Proxy<'_, '_>> = all.collect();
         let mut available = Vec::new();
         let mut unavailable = BTreeMap::new();
         let mut series: Vec<&[f64]> = Vec::new();
-        let windows: Vec<&[f64]> = proxies
-            .iter()
-            .map(|returns| &returns[span.clone()])
-            .collect();
-        for (factor, &returns) in factors.iter().zip(&windows) {
-            let have = observed(returns);
-            if have >= MINIMUM_OBSERVATIONS {
-                available.push(factor);
-                series.push(returns);
+        for proxy in &all {
+            if let Some(lack) = &proxy.lack {
+                unavailable.insert(proxy.factor.name.clone(), lack.why.clone());
             } else {
-                unavailable.insert(factor.name.clone(), too_short(factor, have));
+                available.push(proxy.factor);
+                series.push(proxy.returns);
             }
         }
         let roles: Vec<Role> = available.iter().map(|factor| role(factor.role)).collect();
@@ -96,31 +109,87 @@ impl<'a> DateModel<'a> {
         let at = factors
             .iter()
             .position(|factor| factor.role == FactorRole::Market);
-        let market = leg(factors, &windows, at, || NO_MARKET.to_owned());
+        let market = leg(&all, at, || NO_MARKET.to_owned());
+        let common = model.as_ref().ok();
         Self {
             available,
             unavailable,
+            common: common.and_then(|model| common_sessions(model, &all, sessions)),
             model,
             market_name: at.map_or_else(|| "Market".to_owned(), |at| factors[at].name.clone()),
-            spreads: legs_apart(factors, &windows, &market),
+            spreads: legs_apart(&all, &market),
             market: market.map(<[f64]>::to_vec),
         }
     }
+}
+
+/// The returns of a factor's proxy over the window of a model.
+struct Proxy<'a, 's> {
+    factor: &'a Factor,
+    returns: &'s [f64],
+    /// Why no model has it.
+    lack: Option<Lack>,
+}
+
+/// Why a series is in no model.
+struct Lack {
+    /// [`UNAVAILABLE`] or [`INSUFFICIENT_DATA`].
+    status: &'static str,
+    /// What the series is, in a word.
+    is: &'static str,
+    why: String,
+}
+
+fn lack(factor: &Factor, returns: &[f64], sessions: &[TradingDate]) -> Option<Lack> {
+    let proxy = &factor.proxy;
+    let newest = returns.iter().rposition(|value| !value.is_nan());
+    if let Some(newest) = newest.filter(|newest| newest + ENDED_AFTER + 1 < returns.len()) {
+        return Some(Lack {
+            status: UNAVAILABLE,
+            is: "over",
+            why: format!(
+                "the series of its proxy {proxy} ended on {}",
+                sessions[newest]
+            ),
+        });
+    }
+    let have = observed(returns);
+    let (status, is) = match have {
+        0 => (UNAVAILABLE, "missing"),
+        MINIMUM_OBSERVATIONS.. => return None,
+        _ => (INSUFFICIENT_DATA, "too short"),
+    };
+    Some(Lack {
+        status,
+        is,
+        why: format!("proxy {proxy} has {have} of {MINIMUM_OBSERVATIONS} returns"),
+    })
+}
+
+/// Where the sessions of a model lie. Of proxies with equally few returns the first is named.
+fn common_sessions(
+    model: &FactorModel,
+    all: &[Proxy<'_, '_>],
+    sessions: &[TradingDate],
+) -> Option<CommonSessions> {
+    let (first, last) = (model.sessions().first()?, model.sessions().last()?);
+    let used = all.iter().filter(|proxy| proxy.lack.is_none());
+    let counts = used.map(|proxy| (observed(proxy.returns), &proxy.factor.proxy));
+    let (have, fewest) = counts.min_by_key(|(have, _)| *have)?;
+    Some(CommonSessions {
+        first: sessions[*first].date(),
+        last: sessions[*last].date(),
+        limiting: (have < sessions.len()).then(|| fewest.to_string()),
+    })
 }
 
 fn observed(returns: &[f64]) -> usize {
     returns.iter().filter(|value| !value.is_nan()).count()
 }
 
-fn too_short(factor: &Factor, have: usize) -> String {
-    let proxy = &factor.proxy;
-    format!("proxy {proxy} has {have} of {MINIMUM_OBSERVATIONS} returns")
-}
-
 /// The returns of the factor at a place as a leg of a model for display; `nobody` is the reason where there is no such factor.
 fn leg<'s>(
-    factors: &[Factor],
-    windows: &[&'s [f64]],
+    all: &[Proxy<'_, 's>],
     at: Option<usize>,
     nobody: impl FnOnce() -> String,
 ) -> Leg<&'s [f64]> {
@@ -130,34 +199,25 @@ fn leg<'s>(
             reason: nobody(),
         });
     };
-    let (factor, returns) = (&factors[at], windows[at]);
-    let have = observed(returns);
-    if have >= MINIMUM_OBSERVATIONS {
-        return Ok(returns);
-    }
-    let (status, how) = if have == 0 {
-        (UNAVAILABLE, "missing")
-    } else {
-        (INSUFFICIENT_DATA, "too short")
+    let proxy = &all[at];
+    let Some(lack) = &proxy.lack else {
+        return Ok(proxy.returns);
     };
-    let (name, why) = (&factor.name, too_short(factor, have));
+    let (name, Lack { is, why, .. }) = (&proxy.factor.name, lack);
     Err(Refused {
-        status,
-        reason: format!("the series of {name} is {how}: {why}"),
+        status: lack.status,
+        reason: format!("the series of {name} is {is}: {why}"),
     })
 }
 
 /// The returns of each configured spread, or which leg it lacks.
 fn legs_apart<'s>(
-    factors: &[Factor],
-    windows: &[&'s [f64]],
+    all: &[Proxy<'_, 's>],
     market: &Leg<&'s [f64]>,
 ) -> Vec<(&'static str, Leg<Vec<f64>>)> {
     let of = |name: &str| {
-        let at = factors.iter().position(|factor| factor.name == name);
-        leg(factors, windows, at, || {
-            format!("no factor is named {name}")
-        })
+        let at = all.iter().position(|proxy| proxy.factor.name == name);
+        leg(all, at, || format!("no factor is named {name}"))
     };
     let spreads = SPREADS.map(|(name, long, short)| {
         let legs = (of(long), short.map_or_else(|| market.clone(), of));
@@ -245,6 +305,7 @@ pub(in crate::phases) fn covariance_row(
             covariance: covariance.data().to_vec(),
             proxy_covariance: proxies.data().to_vec(),
             n: i32::try_from(n).unwrap_or(i32::MAX),
+            common: dated.common.clone(),
             unavailable,
         },
         Err(reason) => CovarianceRow {
@@ -256,6 +317,7 @@ pub(in crate::phases) fn covariance_row(
             covariance: Vec::new(),
             proxy_covariance: Vec::new(),
             n: 0,
+            common: None,
             unavailable,
         },
     }
@@ -297,6 +359,9 @@ pub(in crate::phases) fn fit(
             row.n_eff = Some(joint.n_eff);
             row.edf = Some(joint.edf);
             row.specific_variance = Some(joint.specific_variance);
+            let model = dated.model.as_ref().ok();
+            let shared = model.map(|model| count(model.sessions().len()));
+            row.flags.extend(factor_window::flag(shared));
             row.quality = FitQuality {
                 alpha_error: Some(joint.alpha_error),
                 alpha: stored(joint.alpha_inference),

@@ -139,6 +139,11 @@ fn sentence(finding: &Finding, yields: bool) -> String {
         }
         Check::DividendDoubled => format!("a dividend of {measured}, twice"),
         Check::Outlier => format!("{path}: {}, beyond {}", size(measured), size(threshold)),
+        Check::UnconfirmedJump => format!(
+            "{path}: {}, beyond {}, and no later close confirms it",
+            size(measured),
+            size(threshold)
+        ),
     }
 }
 
@@ -183,6 +188,10 @@ mod tests {
             (
                 finding(Check::BadTick, 0.2, 0.08, &[50.0, 60.0, 50.1]),
                 "50 → 60 → 50.1: +20.0 %, and taken back",
+            ),
+            (
+                finding(Check::UnconfirmedJump, -0.2, -0.08, &[50.0, 40.0]),
+                "50 → 40: -20.0 %, beyond -8.0 %, and no later close confirms it",
             ),
             (
                 finding(Check::DividendDoubled, 0.5, 0.0, &[0.5, 0.5]),

@@ -62,7 +62,8 @@ async fn computed(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>> 
         only,
         "factor_covariance",
         r#"select sha256(string_agg(record_send(row(as_of, available, reason, factors, roles, market_slopes, covariance,
-                                                    proxy_covariance, n, unavailable)),
+                                                    proxy_covariance, n, unavailable, first_session, last_session,
+                                                    limiting_proxy)),
                                     ''::bytea order by as_of)) as "hash!",
                   count(*) as "rows!"
            from factor_covariance where $1::date is null or as_of = $1 group by as_of order by as_of"#

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use crate::domain::PortfolioId;
+use crate::domain::factor_window::CommonSessions;
 use crate::store::{Attempt, ReadTx, Result, texts};
 
 /// Exposure to a factor.
@@ -27,6 +28,8 @@ pub struct Factor {
     pub coverage: Option<f64>,
     /// The fewest returns behind a fit that it rests on; nothing where it rests on none.
     pub n: Option<i32>,
+    /// Sessions that the factors of the model share; nothing where it has no slope.
+    pub common: Option<i32>,
     /// Why there is no slope.
     pub reason: Option<String>,
 }
@@ -50,6 +53,8 @@ pub struct Risk {
     pub coverage: Option<f64>,
     /// Sessions behind the covariance.
     pub n: i32,
+    /// Where they lie; nothing where the covariance is gone.
+    pub common: Option<CommonSessions>,
     /// What to know about it.
     pub flags: Vec<String>,
 }
@@ -221,8 +226,9 @@ pub(super) async fn factors(
     sqlx::query_as!(
         Factor,
         r#"select e.factor, d.role as "role?", e.beta, e.std_error, e.low_95, e.high_95, e.dollar, e.coverage,
-                  f.n as "n?", e.reason
+                  f.n as "n?", c.n as "common?", e.reason
            from factor_exposures e left join factor_definitions d on d.name = e.factor
+           left join factor_covariance c on c.as_of = e.as_of and e.dollar is not null
            left join (
                select x.factor, min(m.n) as n
                from position_factor_exposures x
@@ -246,17 +252,34 @@ pub(super) async fn risk(
     id: PortfolioId,
     as_of: NaiveDate,
 ) -> Result<Option<Risk>> {
-    sqlx::query_as!(
-        Risk,
-        "select volatility, factor_variance, specific_variance, systematic_share, diversification_ratio,
-                effective_bets, coverage, n, flags
-         from portfolio_risk where portfolio_id = $1 and as_of = $2",
+    let row = sqlx::query!(
+        r#"select r.volatility, r.factor_variance, r.specific_variance, r.systematic_share, r.diversification_ratio,
+                  r.effective_bets, r.coverage, r.n, r.flags, c.first_session as "first?", c.last_session as "last?",
+                  c.limiting_proxy as "limiting?"
+           from portfolio_risk r left join factor_covariance c on c.as_of = r.as_of
+           where r.portfolio_id = $1 and r.as_of = $2"#,
         id.0,
         as_of
     )
     .fetch_optional(db.connection().await?)
     .await
-    .attempt("reading risk")
+    .attempt("reading risk")?;
+    Ok(row.map(|row| Risk {
+        volatility: row.volatility,
+        factor_variance: row.factor_variance,
+        specific_variance: row.specific_variance,
+        systematic_share: row.systematic_share,
+        diversification_ratio: row.diversification_ratio,
+        effective_bets: row.effective_bets,
+        coverage: row.coverage,
+        n: row.n,
+        common: (row.first.zip(row.last)).map(|(first, last)| CommonSessions {
+            first,
+            last,
+            limiting: row.limiting,
+        }),
+        flags: row.flags,
+    }))
 }
 
 pub(super) async fn contributions(

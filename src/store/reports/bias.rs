@@ -24,6 +24,8 @@ pub struct Bias {
     pub n: usize,
     /// Each of them with its z, ascending.
     pub z: Vec<(NaiveDate, f64)>,
+    /// Sessions that would be among them, had no input of the return or of the forecast changed since; ascending.
+    pub stale: Vec<NaiveDate>,
 }
 
 /// Mean, sum of squared differences from it and standard deviation (ddof 1) of each z; nothing below [`BIAS_MINIMUM`].
@@ -38,14 +40,36 @@ pub fn bias_of(z: &[(NaiveDate, f64)]) -> Option<(f64, f64, f64)> {
 }
 
 impl Bias {
-    fn of(as_of: NaiveDate, z: Vec<(NaiveDate, f64)>) -> Self {
+    fn of(as_of: NaiveDate, z: Vec<(NaiveDate, f64)>, stale: Vec<NaiveDate>) -> Self {
         let today = z.iter().find(|(day, _)| *day == as_of);
         Self {
             statistic: bias_of(&z).map(|(.., deviation)| deviation),
             today: today.map(|(_, z)| *z),
             n: z.len(),
             z,
+            stale,
         }
+    }
+
+    /// Why there is no statistic. Forecasts that are there but rest on old inputs are no short history: they are named, with what brings
+    /// them back.
+    pub fn missing(&self) -> Option<String> {
+        if self.statistic.is_some() {
+            return None;
+        }
+        let (n, stale) = (self.n, self.stale.len());
+        if n + stale < BIAS_MINIMUM {
+            let have = format!("{n} of {BIAS_MINIMUM} returns with a forecast");
+            return Some(format!("insufficient history: {have}"));
+        }
+        let forecasts = if stale == 1 {
+            "1 forecast rests".to_owned()
+        } else {
+            format!("{stale} forecasts rest")
+        };
+        Some(format!(
+            "{forecasts} on inputs that changed since: run the dates again"
+        ))
     }
 
     /// Where the statistic of a right model with normal returns lies 19 times of 20, about: `1 ± √(2/n)`.
@@ -108,8 +132,8 @@ impl Bias {
     }
 }
 
-/// Of the [`BIAS_SESSIONS`] up to `as_of`. A session whose own return or whose predecessor's volatility is not stored, or is stale, is left
-/// out.
+/// Of the [`BIAS_SESSIONS`] up to `as_of`. A session whose own return or whose predecessor's volatility is not stored is left out; one where
+/// either is stale is only named.
 pub(super) async fn bias(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate) -> Result<Bias> {
     let (days, before) = sessions(as_of);
     let rows = sqlx::query!(
@@ -117,13 +141,13 @@ pub(super) async fn bias(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate)
                select kind, as_of from stale_result_sets
                where owner = $4 and kind in ('pnl-snapshots', 'portfolio-analytics')
            )
-           select pair.day as "day!", f.z as "z!"
+           select pair.day as "day!", f.z as "z!",
+                  exists (
+                      select from stale
+                      where (stale.kind = 'pnl-snapshots' and stale.as_of = f.as_of)
+                         or (stale.kind = 'portfolio-analytics' and stale.as_of = f.forecast_of)) as "stale!"
            from unnest($2::date[], $3::date[]) as pair(day, before)
            join risk_forecasts f on f.portfolio_id = $1 and f.as_of = pair.day and f.forecast_of = pair.before
-           where not exists (
-               select from stale
-               where (stale.kind = 'pnl-snapshots' and stale.as_of = f.as_of)
-                  or (stale.kind = 'portfolio-analytics' and stale.as_of = f.forecast_of))
            order by pair.day"#,
         id.0,
         &days,
@@ -133,6 +157,13 @@ pub(super) async fn bias(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate)
     .fetch_all(db.connection().await?)
     .await
     .attempt("reading the bias of the risk model")?;
-    let z = rows.into_iter().map(|row| (row.day, row.z));
-    Ok(Bias::of(as_of, z.collect()))
+    let (mut z, mut stale) = (Vec::new(), Vec::new());
+    for row in rows {
+        if row.stale {
+            stale.push(row.day);
+        } else {
+            z.push((row.day, row.z));
+        }
+    }
+    Ok(Bias::of(as_of, z, stale))
 }

@@ -44,8 +44,8 @@ pub struct Contract {
     pub source: String,
     /// Why it is not implied.
     pub note: Option<String>,
-    /// Whether it is realised by a series that may be wrong in it: a bad tick, an outlier, or a split that is missing or doubled was
-    /// found in the closes of the underlying.
+    /// Whether it is realised by a series that may be wrong in it: a bad tick, an outlier, an unconfirmed jump, or a split that is
+    /// missing or doubled was found in the closes of the underlying.
     pub suspect: bool,
     /// Of the model.
     pub price: f64,
@@ -169,7 +169,7 @@ async fn options(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate) -> Resu
                   o.source = 'realised' and exists (
                       select from data_quality q cross join lateral jsonb_array_elements(q.evidence) found
                       where q.symbol = o.underlying and q.as_of = o.as_of
-                        and found ->> 'check' in ('bad_tick', 'outlier', 'split_missing', 'split_doubled')
+                        and found ->> 'check' in ('bad_tick', 'outlier', 'unconfirmed_jump', 'split_missing', 'split_doubled')
                   ) as "suspect!",
                   o.price, o.delta, o.gamma, o.vega, o.theta, o.rho, o.shares, o.exposure
            from option_valuations o where o.portfolio_id = $1 and o.as_of = $2

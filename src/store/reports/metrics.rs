@@ -17,7 +17,8 @@ pub struct Gauges {
     pub dead: i64,
     /// Seconds since the oldest task that may be claimed became ready.
     pub oldest_ready_seconds: Option<f64>,
-    /// Seconds that the phases of the newest finished run with tasks took.
+    /// Seconds that the phases of the newest finished run with tasks took; a phase that was cancelled whole is left out, and so is a run that has
+    /// tasks in no others.
     pub phase_seconds: Vec<(String, f64)>,
     /// Seconds of the longest transaction on the server.
     pub longest_transaction_seconds: Option<f64>,
@@ -27,10 +28,10 @@ pub struct Gauges {
     pub published: BTreeMap<NaiveDate, i64>,
     /// How many live portfolios have nothing published, by inception.
     pub unpublished: BTreeMap<NaiveDate, i64>,
-    /// Seconds that tasks of the newest finished run with tasks waited, from when they could be claimed until they were, for each of [`QUANTILES`]; nothing
-    /// without such tasks.
+    /// Seconds that committed tasks of the newest finished run with some waited, from when they could be claimed until they were, for each of
+    /// [`QUANTILES`]; nothing without such tasks.
     pub pickup: Vec<f64>,
-    /// The same of the tasks of phase 6 of the newest finished run that has some, from their beginning to their commit.
+    /// The same of the committed tasks of phase 6 of the newest finished run that has some, from their beginning to their commit.
     pub analytics: Vec<f64>,
 }
 
@@ -43,6 +44,30 @@ impl Gauges {
         let some = !self.published.is_empty() || !self.unpublished.is_empty();
         some.then(|| late.chain(missing).map(|(_, n)| n).sum())
     }
+
+    /// How far the live portfolio has come that is furthest behind. Nothing without live portfolios.
+    pub fn furthest_behind(&self) -> Option<Reached> {
+        let published = self.published.keys().next().copied();
+        let inception = self.unpublished.keys().next().copied();
+        match (published, inception) {
+            // What was published on the inception of another one is missing there.
+            (Some(date), Some(inception)) if date < inception => Some(Reached::Published(date)),
+            (_, Some(inception)) => Some(Reached::Nothing { inception }),
+            (date, None) => date.map(Reached::Published),
+        }
+    }
+}
+
+/// How far a live portfolio has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    /// Its newest published date.
+    Published(NaiveDate),
+    /// Nothing is published of it.
+    Nothing {
+        /// Since when there should be.
+        inception: NaiveDate,
+    },
 }
 
 /// Which durations are told: the one in the middle, the one that 99 of 100 do not exceed, the longest.
@@ -73,12 +98,13 @@ pub async fn gauges(db: &mut ReadTx<'_>) -> Result<Gauges> {
     .await
     .attempt("counting tasks")?;
     let phases = sqlx::query!(
+        // A phase that was cancelled whole is over at once: it took no time, and says nothing of the next one.
         r#"select phase, extract(epoch from finished_at - opened_at)::float8 as "seconds!" from run_phase
            where run_id = (select id from run r
                            where verdict is not null
-                             and exists (select from run_phase p where p.run_id = r.id and p.total > 0)
+                             and exists (select from run_phase p where p.run_id = r.id and p.total > p.cancelled)
                            order by run_seq desc limit 1)
-             and finished_at is not null
+             and finished_at is not null and (total = 0 or total > cancelled)
            order by sort_order"#
     )
     .fetch_all(db.connection().await?)
@@ -176,7 +202,8 @@ async fn pickup(db: &mut ReadTx<'_>) -> Result<Vec<f64>> {
                join attempt a on a.task_id = t.id and a.outcome = 'committed'
                where t.run_id = (select id from run r
                                  where verdict is not null and pruned_at is null
-                                   and exists (select from run_phase p where p.run_id = r.id and p.total > 0)
+                                   and exists (select from run_phase p
+                                               where p.run_id = r.id and p.total > p.dead + p.cancelled)
                                  order by run_seq desc limit 1)
                limit $2
            ) took"#,
@@ -199,7 +226,8 @@ async fn analytics(db: &mut ReadTx<'_>) -> Result<Vec<f64>> {
                where t.run_id = (select id from run r
                                  where verdict is not null and pruned_at is null
                                    and exists (select from run_phase p
-                                               where p.run_id = r.id and p.phase = 'portfolio-analytics' and p.total > 0)
+                                               where p.run_id = r.id and p.phase = 'portfolio-analytics'
+                                                 and p.total > p.dead + p.cancelled)
                                  order by run_seq desc limit 1)
                  and t.phase = 'portfolio-analytics'
                limit $2

@@ -190,6 +190,8 @@ pub struct SymbolRow {
     pub symbol: String,
     /// `PUBLIC`, `OPTIONS` or `PROXY`.
     pub class: String,
+    /// Whether prices are asked for: an operator may say no.
+    pub active: bool,
     /// First date of a scope with it.
     pub first_seen: NaiveDate,
     /// Last date of a scope with it.
@@ -210,7 +212,7 @@ pub async fn universe(
 ) -> Result<Vec<SymbolRow>> {
     sqlx::query_as!(
         SymbolRow,
-        r#"select u.symbol, u.class, u.first_seen, u.last_seen,
+        r#"select u.symbol, u.class, u.active, u.first_seen, u.last_seen,
                   greatest((select max(m.date) from market_data_cache m where m.symbol = u.symbol),
                            (select max(y.date) from yields y where y.symbol = u.symbol)) as last_close,
                   o.outcome as "outcome?", o.reason

@@ -190,7 +190,8 @@ pub struct Entry {
 pub struct Completeness {
     /// The vector.
     pub entries: Vec<Entry>,
-    /// Symbol → why it is left out of market numbers; flow → why it is not booked.
+    /// Symbol → why it is left out of market numbers; flow → why it is not booked; the close that an expiry lacks → what it was
+    /// settled at.
     pub missing: BTreeMap<String, String>,
     /// Modelled gross over gross, a fraction.
     pub coverage: Option<f64>,
@@ -247,6 +248,8 @@ pub struct Position {
     pub sector: Option<String>,
     /// Factor → slope of the joint model; empty where it is not modelled.
     pub betas: BTreeMap<String, Slope>,
+    /// Factor → slope × exposure, in the currency of the portfolio; of the same factors.
+    pub dollars: BTreeMap<String, Decimal>,
 }
 
 /// The newest date of each portfolio that readers may see, with `strict` the newest of which nothing failed; those without one
@@ -453,14 +456,14 @@ async fn positions(
         r#"select v.position_id, p.symbol, p.position_type, p.class, p.underlying, p.entry_date, v.quantity, v.price,
                   v.price_date, v.quality, v.market_value, v.cost, v.unrealised, s.sector as "sector?",
                   e.factors as "factors?: Vec<String>", e.betas as "betas?: Vec<f64>", e.errors as "errors?: Vec<f64>",
-                  e.lows as "lows?: Vec<Option<f64>>", e.highs as "highs?: Vec<Option<f64>>"
+                  e.lows as "lows?: Vec<Option<f64>>", e.highs as "highs?: Vec<Option<f64>>", e.dollars as "dollars?: Vec<Decimal>"
            from position_values v
            join positions p on p.id = v.position_id
            left join position_sectors s on s.portfolio_id = v.portfolio_id and s.as_of = v.as_of and s.position_id = v.position_id
            left join lateral (
                select array_agg(x.factor order by x.factor) as factors, array_agg(x.beta order by x.factor) as betas,
                       array_agg(x.std_error order by x.factor) as errors, array_agg(x.low_95 order by x.factor) as lows,
-                      array_agg(x.high_95 order by x.factor) as highs
+                      array_agg(x.high_95 order by x.factor) as highs, array_agg(x.dollar order by x.factor) as dollars
                from position_factor_exposures x
                where x.portfolio_id = v.portfolio_id and x.as_of = v.as_of and x.position_id = v.position_id
            ) e on true
@@ -474,7 +477,9 @@ async fn positions(
     .attempt("reading positions")?
     .into_iter()
     .map(|row| {
-        let names = row.factors.unwrap_or_default().into_iter();
+        let names = row.factors.unwrap_or_default();
+        let dollars = row.dollars.unwrap_or_default();
+        let dollars = names.iter().cloned().zip(dollars).collect();
         let errors = row.errors.unwrap_or_default().into_iter();
         let lows = row.lows.unwrap_or_default().into_iter();
         let ends = lows.zip(row.highs.unwrap_or_default());
@@ -499,7 +504,8 @@ async fn positions(
             cost: row.cost,
             unrealised: row.unrealised,
             sector: row.sector,
-            betas: names.zip(slopes).collect(),
+            betas: names.into_iter().zip(slopes).collect(),
+            dollars,
         })
     })
     .collect()

@@ -84,6 +84,14 @@ impl Walk {
         target.clone()
     }
 
+    /// Actions and targets of the rows since the last look.
+    async fn did(&mut self) -> Vec<(String, String)> {
+        let rows = self.rows().await;
+        assert!(rows.iter().all(|row| row.1 == self.who), "{rows:?}");
+        let did = rows.into_iter();
+        did.map(|(_, _, action, target)| (action, target)).collect()
+    }
+
     async fn none(&mut self, what: &str) {
         let rows = self.rows().await;
         assert!(rows.is_empty(), "{what}: {rows:?}");
@@ -240,14 +248,6 @@ async fn every_change_over_http_is_one_row_and_nothing_else_is_one() {
     let (repair, target) = walk.change(("POST", RETRY), "", &which, 202, "retry").await;
     assert_eq!(target, word(&repair, "batch_run_id"));
     walk.refused(("POST", RETRY), "", &which, 404).await;
-    // With the run that it begins: what was asked for is one thing.
-    let second = json!({ "name": "second", "opening_equity": "100000", "inception": "2016-12-19", "run": true,
-                         "positions": [lot("10")] });
-    let (made, target) = walk
-        .change(("POST", PORTFOLIOS), "", &second, 201, "import")
-        .await;
-    assert!(made["run"]["batch_run_id"].is_string(), "{made}");
-    assert_eq!(target, word(&made, "portfolio_id"));
     let one = "/api/v1/portfolios/{portfolio_id}";
     let (_, target) = walk
         .change(("DELETE", one), &own, &json!({}), 200, "delete-portfolio")
@@ -258,6 +258,36 @@ async fn every_change_over_http_is_one_row_and_nothing_else_is_one() {
     changes.retain(|(method, _)| method != "GET");
     for change in changes {
         assert!(walk.walked.contains(&change), "{change:?}: walk it");
+    }
+}
+
+/// A book and the run that it begins are two changes; where the book is there already, the run is the only one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_an_import_begins_is_a_row_of_its_own() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let mut walk = Walk::new(&served, world).await;
+    walk.world.worker().await;
+    let book = json!({ "name": "book", "opening_equity": "100000", "inception": "2016-12-19", "run": true,
+                       "positions": [lot("10")] });
+    let same = json!({ "run": true, "positions": [lot("10")] });
+    let mut portfolio = String::new();
+    for (what, body, status, word_of_it) in [
+        (("POST", PORTFOLIOS), &book, 201, "created"),
+        (("POST", PORTFOLIOS), &book, 200, "unchanged"),
+        (("PUT", POSITIONS), &same, 200, "unchanged"),
+    ] {
+        let made = walk.send(what, &portfolio, body).await.expect(status);
+        assert_eq!(made["status"], word_of_it, "{made}");
+        portfolio = word(&made, "portfolio_id");
+        let run = word(&made["run"], "batch_run_id");
+        let mut expected = vec![("run".to_owned(), run.clone())];
+        if status == 201 {
+            expected.insert(0, ("import".to_owned(), portfolio.clone()));
+        }
+        assert_eq!(walk.did().await, expected, "{what:?} {status}");
+        // While it goes on, an equal request would be the same run.
+        walk.world.verdict(run.parse().unwrap()).await;
     }
 }
 

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::Served;
+use super::document::Document;
 use crate::market::close;
-use crate::world::{World, on, request};
+use crate::world::{World, on, range, request};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_number_tells_its_formula_and_what_is_stored_of_it() {
@@ -85,6 +86,8 @@ async fn every_number_tells_its_formula_and_what_is_stored_of_it() {
     );
     served.viewer.get(&path("betta")).await.expect(404);
     let which = served.viewer.get(&path("beta:Nothing")).await.expect(400);
+    let route = "/api/v1/portfolios/{portfolio_id}/explain/{metric}";
+    Document::generated().hold("get", route, 400, &which);
     assert_eq!(which["field"], "metric");
     assert!(
         which["errors"]
@@ -93,4 +96,63 @@ async fn every_number_tells_its_formula_and_what_is_stored_of_it() {
             .contains(&json!("beta:Market")),
         "{which}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_explanation_is_of_its_date_and_counts_what_its_section_counts() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let rows = ["AAA", "BBB"].map(|symbol| {
+        let price = close(symbol, "2016-12-19");
+        format!("{symbol},100,{price},2016-12-19,PUBLIC")
+    });
+    let rows = rows.each_ref().map(String::as_str);
+    let id = world.book("book", "100000", "2016-12-19", &rows).await;
+    let ask = async |asked: &str| {
+        let path = format!("/api/v1/portfolios/{id}/explain/{asked}");
+        served.viewer.get(&path).await
+    };
+    // No date is needed to know that nothing is called so.
+    for unknown in ["nonsense", "nav:nonsense"] {
+        ask(unknown).await.expect(404);
+    }
+    let command = |date: &str| json!(format!("sigmabatch explain {id} beta:Market{date}"));
+    let none = ask("beta:Market").await.expect(200);
+    assert_eq!(
+        (&none["reason"], &none["recompute"]),
+        (&json!("nothing_published"), &command(""))
+    );
+
+    world.worker().await;
+    world.run(&request(range("2016-12-29", "2016-12-30"))).await;
+    for (query, date) in [
+        ("", "2016-12-30"),
+        ("?date=2016-12-29", "2016-12-29"),
+        // No session, so no number.
+        ("?date=2016-12-26", "2016-12-26"),
+    ] {
+        let told = ask(&format!("beta:Market{query}")).await.expect(200);
+        assert_eq!(told["recompute"], command(&format!(" --date {date}")));
+    }
+    let told = ask("beta:Market?date=2016-12-29").await.expect(200);
+    let words = told["recompute"].as_str().unwrap().split(' ').skip(1);
+    let words: Vec<&str> = words.collect();
+    let (code, made) = world.command(&words).await;
+    let data = &told["data"];
+    assert_eq!(
+        (code, &made["value"], &made["n"]),
+        (0, &data["value"], &data["n"])
+    );
+
+    let path = format!("/api/v1/portfolios/{id}/results/exposures?date=2016-12-29");
+    let exposures = served.viewer.get(&path).await.expect(200);
+    let mut factors = exposures["data"]["factors"].as_array().unwrap().iter();
+    let market = factors.find(|factor| factor["factor"] == "Market").unwrap();
+    assert!(market["n"].as_u64().unwrap() > 60, "{market}");
+    assert_eq!(data["n"], market["n"]);
+    for explained in [data, &made] {
+        let mut steps = explained["steps"].as_array().unwrap().iter();
+        let symbols = steps.find(|step| step["name"] == "symbols with a factor model");
+        assert_eq!(symbols.unwrap()["value"], 2, "{explained}");
+    }
 }

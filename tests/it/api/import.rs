@@ -1,8 +1,9 @@
 //! Importing over HTTP: whole or not at all, with every error at once.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Served;
+use super::document::{Document, has_shape};
 use crate::market::{close, small};
 use crate::world::{World, shipped};
 
@@ -44,6 +45,15 @@ async fn a_book_is_imported_and_run_by_a_form() {
     );
     let again = ask("").await.expect(200);
     assert_eq!(again["status"], "unchanged");
+    // Of two files none is the one that was meant.
+    let twice = form.replace(&file, &(file.replace("--x--\r\n", "") + &file));
+    let path = "/api/v1/portfolios?dry_run=true";
+    let twice = served.operator.ask("POST", path, &kind, twice.as_bytes());
+    let twice = twice.await.expect(400);
+    assert_eq!(
+        (&twice["field"], &twice["detail"]),
+        (&json!("file"), &json!("given more than once"))
+    );
     let audited = world
         .texts("select target from audit where action = 'import'")
         .await;
@@ -79,10 +89,6 @@ async fn a_book_that_cannot_be_run_yet_is_stored_all_the_same() {
 async fn all_errors_of_a_file_are_told_and_nothing_is_changed() {
     let world = World::new().await;
     let served = Served::new(&world).await;
-    let lot = |symbol: &str, quantity: &str| {
-        json!({ "symbol": symbol, "quantity": quantity, "entry_price_per_share": close("AAA", "2016-12-19"),
-                "entry_date": "2016-12-19", "investment_class": "PUBLIC" })
-    };
     let terms = json!({ "name": "json", "opening_equity": "100000", "inception": "2016-12-19" });
     let with = |positions: serde_json::Value| {
         let mut body = terms.clone();
@@ -148,6 +154,130 @@ async fn all_errors_of_a_file_are_told_and_nothing_is_changed() {
         strange.expect(415)["type"],
         "/docs#problem-unsupported-media-type"
     );
+}
+
+/// A list of another route, a key that stands twice, digits that no float has.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_json_is_lost_in_silence() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let kind = [("content-type", "application/json")];
+    let mut of_flows =
+        json!({ "name": "json", "opening_equity": "100000", "inception": "2016-12-19" });
+    of_flows["flows"] = json!([{ "date": "2016-12-21", "type": "fee", "amount": "1" }]);
+    let refused = served
+        .operator
+        .post("/api/v1/portfolios", &of_flows)
+        .await
+        .expect(400);
+    assert_eq!(
+        (&refused["field"], &refused["detail"]),
+        (
+            &json!("flows"),
+            &json!("unknown; this route takes positions")
+        )
+    );
+    let text = listed(&json!([lot("AAA", "5")])).to_string();
+    for (twice, field) in [
+        (
+            text.replace("{\"", "{\"quantity\":\"6\",\"")
+                .replacen("\"quantity\":\"6\",", "", 1),
+            "positions[0].quantity",
+        ),
+        (text.replacen('{', "{\"name\":\"other\",", 1), "name"),
+    ] {
+        let refused = served
+            .operator
+            .ask("POST", "/api/v1/portfolios", &kind, twice.as_bytes())
+            .await
+            .expect(400);
+        assert_eq!(
+            (&refused["field"], &refused["detail"]),
+            (&json!(field), &json!("given more than once"))
+        );
+    }
+    assert_eq!(world.count("select count(*) from portfolios").await, 0);
+    let exact = text.replacen("\"100000\"", "9876543210123.123457", 1);
+    let exact = exact.replacen("\"json\"", "\"exact\"", 1);
+    served
+        .operator
+        .ask("POST", "/api/v1/portfolios", &kind, exact.as_bytes())
+        .await
+        .expect(201);
+    let held = "select count(*) from portfolios where opening_equity = 9876543210123.123457";
+    assert_eq!(world.count(held).await, 1);
+}
+
+/// A new book as JSON, with these lots.
+fn listed(positions: &Value) -> Value {
+    json!({ "name": "json", "opening_equity": "100000", "inception": "2016-12-19", "positions": positions })
+}
+
+/// A lot of a list.
+fn lot(symbol: &str, quantity: &str) -> Value {
+    json!({ "symbol": symbol, "quantity": quantity, "entry_price_per_share": close("AAA", "2016-12-19"),
+            "entry_date": "2016-12-19", "investment_class": "PUBLIC" })
+}
+
+/// Whoever sends a list hears of its places, whatever lines a file of it would have; the document says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_of_a_list_name_their_place_in_it() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let document = Document::generated();
+    let shape = &document.0["components"]["schemas"]["Problem"]["properties"]["errors"]["items"];
+    assert!(has_shape(shape), "{shape}");
+    for (rows, places) in [
+        (
+            json!([lot("AAA", "0"), lot("AAA", "5"), lot("", "5")]),
+            ["positions[0].quantity", "positions[2].symbol"],
+        ),
+        (
+            json!([lot("A\nB", "5"), lot("AAA", "0")]),
+            ["positions[0].symbol", "positions[1].quantity"],
+        ),
+        // In a file that is a comment.
+        (
+            json!([lot("#AAA", "5"), lot("AAA", "0")]),
+            ["positions[0].symbol", "positions[1].quantity"],
+        ),
+    ] {
+        let problem = served
+            .operator
+            .post("/api/v1/portfolios", &listed(&rows))
+            .await;
+        let problem = problem.expect(422);
+        document.hold("post", "/api/v1/portfolios", 422, &problem);
+        assert_eq!(problem["field"], "positions", "{problem}");
+        let errors = problem["errors"].as_array().unwrap();
+        let told: Vec<&str> = errors
+            .iter()
+            .map(|error| error["field"].as_str().unwrap())
+            .collect();
+        assert_eq!(told, places, "{problem}");
+    }
+    assert_eq!(world.count("select count(*) from portfolios").await, 0);
+}
+
+/// A row that says nothing, and a name without a value, are told as any other: nothing is passed over in silence.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_or_a_row_without_a_value_is_refused() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let blank = listed(&json!([lot("AAA", "5"), { "symbol": null }]));
+    let blank = served.operator.post("/api/v1/portfolios", &blank).await;
+    assert_eq!(blank.expect(400)["field"], "positions[1]");
+    for (name, value) in [
+        ("typo", json!([])),
+        ("typo", json!(null)),
+        ("flows", json!([])),
+    ] {
+        let mut body = listed(&json!([lot("AAA", "5")]));
+        body[name] = value;
+        let refused = served.operator.post("/api/v1/portfolios", &body).await;
+        assert_eq!(refused.expect(400)["field"], name, "{body}");
+    }
+    assert_eq!(world.count("select count(*) from portfolios").await, 0);
 }
 
 /// A book without lots, as a list, as a file and in a form: taken where it is said to have none, and run to its end.
@@ -260,6 +390,9 @@ async fn flows_are_added_replaced_and_listed() {
     .await
     .expect(422);
     assert!(wrong["errors"].as_array().unwrap().len() >= 2, "{wrong}");
+    // Of a file there are lines, and no places.
+    assert_eq!(wrong["field"], "file");
+    assert_eq!(wrong["errors"][0].get("field"), None);
     let whole = json!({ "whole": true, "flows": [{ "date": "2016-12-21", "type": "withdrawal", "amount": "250" }] });
     let whole = served.operator.post(&path, &whole).await.expect(200);
     assert_eq!(whole["removed"][0]["date"], "2016-12-20");

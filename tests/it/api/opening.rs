@@ -191,3 +191,60 @@ async fn a_refusal_costs_no_connection() {
     assert!(before.len() >= 4, "{before:?}");
     assert!(before.is_subset(&after), "{before:?} became {after:?}");
 }
+
+/// Where no date can be shown, whatever is asked without one says the same of why: never computed, never complete, or changed since.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_answers_agree_on_why_no_date_is_shown() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let id = book(&world, "book").await;
+    let page = async |rest: &str| {
+        let path = format!("/portfolios/{id}{rest}");
+        served.viewer.get(&path).await.text()
+    };
+    let reasons = async |strict: bool| {
+        let mut reasons = BTreeSet::new();
+        for what in [
+            "results/overview?",
+            "explain/nav?",
+            "snapshots?",
+            "snapshots?start_date=2016-12-29&",
+            "performance?",
+            "performance?from=2016-12-29&",
+            "drawdowns?",
+        ] {
+            let path = format!("/api/v1/portfolios/{id}/{what}strict={strict}");
+            let answer = served.viewer.get(&path).await.expect(200);
+            assert_eq!(answer["available"], false, "{path}");
+            reasons.insert(answer["reason"].as_str().unwrap().to_owned());
+        }
+        for rest in ["", "/explain/nav"] {
+            let page = page(&format!("{rest}?strict={strict}")).await;
+            let reason = page.split("data-reason=\"").nth(1).unwrap();
+            reasons.insert(reason.split('"').next().unwrap().to_owned());
+        }
+        reasons.into_iter().collect::<Vec<String>>()
+    };
+    for strict in [false, true] {
+        assert_eq!(reasons(strict).await, ["nothing_published"], "{strict}");
+    }
+    world.worker().await;
+    world.run(&request(range("2016-12-28", "2016-12-30"))).await;
+    let failed = "update completeness set strict = false, failed_runs = 1";
+    sqlx::query(failed).execute(&world.db).await.unwrap();
+    assert_eq!(reasons(true).await, ["not_strict"]);
+    let told = page("?strict=true").await;
+    let words = "Something of every published date failed.";
+    assert!(told.contains(words), "{told}");
+
+    let target = Target::Portfolio(id);
+    engine::invalidate(&world.engine, &target, day("2016-12-19"), ORDER, false)
+        .await
+        .unwrap();
+    for strict in [false, true] {
+        assert_eq!(reasons(strict).await, ["stale"], "{strict}");
+    }
+    let told = page("").await;
+    let words = "Inputs of all its dates have changed";
+    assert!(told.contains(words), "{told}");
+}

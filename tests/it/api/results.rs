@@ -539,3 +539,43 @@ async fn a_portfolio_that_is_taken_away_is_not_there_any_more() {
         .expect(202);
     assert_eq!(planned["portfolios"], 1);
 }
+
+/// Of a book with a symbol that nobody knows: the fits of the others are there, and its own has its reason.
+#[tokio::test(flavor = "multi_thread")]
+async fn fits_are_available_where_one_of_them_is() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let known = format!("AAA,100,{},2016-12-19,PUBLIC", close("AAA", "2016-12-19"));
+    let unknown = "ZZZ,10,10,2016-12-19,PUBLIC";
+    let lots = [known.as_str(), unknown];
+    let some = world.book("some", "100000", "2016-12-19", &lots).await;
+    let none = world.book("none", "100000", "2016-12-19", &[unknown]).await;
+    world.worker().await;
+    world.run(&request(on("2016-12-30"))).await;
+    let ask = async |id: PortfolioId, kind: &str| {
+        let path = format!("/api/v1/portfolios/{id}/results/fits");
+        let accept = [("accept", kind)];
+        served.viewer.ask("GET", &path, &accept, b"").await
+    };
+    let fits = ask(some, "application/json").await.expect(200);
+    assert_eq!(
+        (&fits["available"], &fits["reason"], &fits["reason_text"]),
+        (&json!(true), &Value::Null, &Value::Null)
+    );
+    let there = |symbol: &str| {
+        let fit = &fits["data"][symbol];
+        (fit["available"].clone(), fit["reason"].is_string())
+    };
+    assert_eq!(there("AAA"), (json!(true), false));
+    assert_eq!(there("ZZZ"), (json!(false), true));
+    let table = ask(some, "text/csv").await;
+    assert_eq!(table.headers["sigmabatch-available"], "true");
+    assert!(cells(&table).len() > 1, "{}", table.text());
+
+    let fits = ask(none, "application/json").await.expect(200);
+    assert_eq!(
+        (&fits["available"], &fits["reason"]),
+        (&json!(false), &json!("insufficient_data"))
+    );
+    assert_eq!(fits["data"]["ZZZ"]["available"], false, "{fits}");
+}

@@ -88,6 +88,11 @@ async fn what_cannot_be_planned_names_its_field() {
         (json!({ "force": "maybe" }), "force"),
         (json!({ "portfolio": id }), "portfolio"),
         (json!({ "portfolio_id": { "a": 1 } }), "portfolio_id"),
+        // Nothing chosen is not everything, and a name without a value is one that nobody knows all the same.
+        (json!({ "portfolio_id": [], "force": true }), "portfolio_id"),
+        (json!({ "portfolio_id": [null] }), "portfolio_id"),
+        (json!({ "portfolios": [], "dry_run": true }), "portfolios"),
+        (json!({ "nonsense": null, "dry_run": true }), "nonsense"),
     ] {
         let problem = operator.post(START, &body).await.expect(400);
         assert_eq!(problem["field"], field, "{body}: {problem}");
@@ -95,7 +100,14 @@ async fn what_cannot_be_planned_names_its_field() {
     let broken = operator.ask("POST", START, &[], b"{").await.expect(400);
     assert_eq!(broken["field"], "body");
     assert_eq!(world.count("select count(*) from run").await, 0);
-    let dry = json!({ "calculation_date": "2016-12-29", "dry_run": true, "portfolio_id": [id] });
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let refused = operator.ask("POST", START, &form, b"dry_run=true").await;
+    let refused = refused.expect(415)["detail"].to_string();
+    assert!(refused.contains("application/json"), "{refused}");
+    // Without a body, its type means nothing.
+    let path = format!("{START}?dry_run=true");
+    operator.ask("POST", &path, &form, b"").await.expect(200);
+    let dry = json!({ "calculation_date": "2016-12-29", "dry_run": true, "portfolio_id": [id], "lane": null });
     let plan = operator.post(START, &dry).await.expect(200);
     assert_eq!(plan["portfolio_dates"], 1);
     assert_eq!(world.count("select count(*) from run").await, 0);
@@ -286,6 +298,9 @@ async fn runs_are_cancelled_held_back_and_repaired() {
         .await
         .expect(202);
     assert_eq!(repair["repairs"], json!([run]));
+    // None of them is dead.
+    assert!(repair["repaired"]["market-data"].is_u64(), "{repair}");
+    assert_eq!(repair.get("dead"), None, "{repair}");
     let repair = repair["batch_run_id"].as_str().unwrap();
     assert_eq!(world.verdict(repair.parse().unwrap()).await, "succeeded");
     operator

@@ -162,10 +162,16 @@ async fn nobody_who_takes_tables_only_is_given_json() {
                     only.headers["content-type"].starts_with("text/csv"),
                     "{path}"
                 );
+                let rather = ask("*/*, text/csv;q=0.1").await;
+                rather.expect(200);
+                assert_eq!(rather.headers["content-type"], "application/json", "{path}");
                 tables += 1;
             } else {
                 let problem = only.expect(406);
                 document.hold("get", &route, 406, &problem);
+                // A list that has no table is a list all the same.
+                let detail = problem["detail"].as_str().unwrap();
+                assert!(detail.starts_with("there is no table"), "{detail}");
                 let rather = ask("text/csv, application/json;q=0.5").await;
                 rather.expect(200);
                 assert_eq!(rather.headers["content-type"], "application/json", "{path}");

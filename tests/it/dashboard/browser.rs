@@ -292,7 +292,7 @@ async fn numbers(browser: &Browser, home: &str, served: &Served, id: &str) {
     assert_eq!(value, overview["data"]["nav"].as_str().unwrap());
 }
 
-/// On a phone no page scrolls sideways, and what runs over time is seen from its newest end.
+/// On a phone no page scrolls sideways, and what runs over time is seen from its newest end, the names of its rows too.
 async fn phone(home: &str, operator: &str, id: &str, run: &str) {
     let browser = browser::phone().await.expect("the other one was opened");
     sign_in(&browser, home, operator).await;
@@ -329,6 +329,17 @@ async fn phone(home: &str, operator: &str, id: &str, run: &str) {
         assert!(end[0] == end[1] && end[2].as_i64().unwrap() > 0, "{ends:?}");
     }
     browser.picture("phone").await;
+    client.goto(home).await.unwrap();
+    let seen = "const place = document.querySelector('[aria-labelledby=sessions] .scroll.dated');
+        const edge = place.getBoundingClientRect();
+        const inside = (part) => {
+            const box = part.getBoundingClientRect();
+            return box.left >= edge.left && box.right <= edge.right;
+        };
+        const newest = [...place.querySelectorAll('.cell')].pop();
+        return [[...place.querySelectorAll('.names text')].map(inside), inside(newest)]";
+    let seen = client.execute(seen, Vec::new()).await.unwrap();
+    assert_eq!(seen, json!([vec![true; PhaseName::ALL.len()], true]));
     browser.close().await;
 }
 

@@ -84,4 +84,11 @@ async fn gaps_of_series_are_told_with_their_sessions_and_reasons() {
         }
     }
     assert!(page.contains("Sessions of the last year that are not published"));
+
+    let inactive = "no: nobody asks for its prices";
+    assert!(!page.contains(inactive), "{page}");
+    let words = ["universe", "deactivate", "BBB", "--reason", "delisted"];
+    assert_eq!(world.command(&words).await.0, 0);
+    let page = served.viewer.get("/data").await.text();
+    assert_eq!(page.matches(inactive).count(), 1, "{page}");
 }

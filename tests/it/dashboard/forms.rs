@@ -62,13 +62,20 @@ async fn a_file_is_checked_imported_previewed_and_started() {
         "{}",
         checked.text()
     );
+    assert!(
+        checked.text().contains("<h1>Checked</h1>"),
+        "{}",
+        checked.text()
+    );
     assert_eq!(world.count("select count(*) from portfolios").await, 0);
 
     let taken = import(&served.operator, &book, "").await;
     let text = taken.text();
     assert_eq!(taken.status, 200, "{text}");
     assert!(
-        text.contains("The plan") && text.contains(" calls of providers"),
+        text.contains("<h1>Imported</h1>")
+            && text.contains("The plan")
+            && text.contains(" calls of providers"),
         "{text}"
     );
     assert!(

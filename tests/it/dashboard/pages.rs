@@ -3,10 +3,10 @@
 use crate::api::client::{Answer, Client};
 use crate::api::{Served, book};
 use crate::look::books;
-use crate::world::{World, on, range, request};
+use crate::world::{World, eventually, on, range, request};
 use serde_json::json;
-use sigmabatch::domain::{PhaseName, PortfolioId};
-use sigmabatch::engine::{self, CatchUp, Request, Selection};
+use sigmabatch::domain::{Held, PhaseName, PortfolioId};
+use sigmabatch::engine::{self, CatchUp, Order, Request, Selection};
 
 /// Pages, and whether they exist for an owner.
 const PAGES: [(&str, bool); 6] = [
@@ -282,6 +282,46 @@ async fn a_run_without_work_takes_nothing_away_from_what_the_last_one_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_phase_that_was_cancelled_tells_no_time_and_takes_none_away() {
+    const ORDER: Order<'_> = Order {
+        who: "it",
+        reason: "test",
+    };
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    book(&world, "book").await;
+    world.worker().await;
+    world.run(&request(on("2016-12-30"))).await;
+    let told = async |start: &'static str| {
+        let metrics = served.viewer.get("/metrics").await.text();
+        let lines = metrics.lines().filter(|line| line.starts_with(start));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let tasks = "sigmabatch_last_run_phase6_task_seconds{";
+    let analytics = "sigmabatch_phase_seconds{phase=\"portfolio-analytics\"}";
+    let before = told(tasks).await;
+    assert_eq!((before.len(), told(analytics).await.len()), (3, 1));
+
+    // Everything before it is done, and it is cancelled whole.
+    let phase = Held::Phase(PhaseName::PortfolioAnalytics);
+    engine::pause(&world.engine, phase, ORDER).await.unwrap();
+    let again = Request {
+        force: true,
+        ..request(on("2016-12-29"))
+    };
+    let run = world.begin(&again).await.run;
+    let opened = "select count(*) from run_phase where phase = 'portfolio-analytics' and opened_at is not null";
+    let opened = eventually(async || (world.count(opened).await == 2).then_some(())).await;
+    assert!(opened.is_some(), "{}", world.troubles().await);
+    engine::cancel(&world.engine, run, ORDER).await.unwrap();
+    assert_eq!(world.verdict(run).await, "cancelled");
+    assert_eq!(told(tasks).await, before);
+    assert_eq!(told(analytics).await, [""; 0]);
+    let market = "sigmabatch_phase_seconds{phase=\"market-data\"}";
+    assert_eq!(told(market).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_died_in_a_session_is_shown_until_it_is_done_again() {
     let world = World::new().await;
     let served = Served::new(&world).await;
@@ -455,7 +495,8 @@ async fn monitoring_is_told_of_the_live_portfolio_that_is_furthest_behind() {
     };
     assert_eq!(told().await, ["none", "none", "none"]);
     let [first, _] = books(&world).await;
-    assert_eq!(told().await, ["none", "2", "none"]);
+    // Without results they are behind since their inception, 2016-12-19.
+    assert_eq!(told().await, ["9", "2", "none"]);
     world.worker().await;
     world.run(&request(on("2016-12-28"))).await;
     let newest = Request {
@@ -478,5 +519,40 @@ async fn monitoring_is_told_of_the_live_portfolio_that_is_furthest_behind() {
     assert_eq!(told().await, ["0", "0", "1"]);
     // One of which nothing was ever published is late as well.
     book(&world, "new").await;
-    assert_eq!(told().await, ["0", "1", "1"]);
+    assert_eq!(told().await, ["9", "1", "1"]);
+    let page = served.viewer.get("/").await.text();
+    let health = section(&page, "health");
+    assert!(
+        health.contains("none since its inception 2016-12-19"),
+        "{health}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_of_a_date_without_a_result_says_why_there_is_none() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let id = book(&world, "book").await;
+    let ask = async |query: &str| {
+        let path = format!("/portfolios/{id}/explain/nav{query}");
+        let answer = served.viewer.get(&path).await;
+        sound(&path, &answer);
+        answer.text()
+    };
+    let closed = ask("?date=2016-12-26").await;
+    for part in [
+        format!("<a href=\"/portfolios/{id}?date=2016-12-26\">The portfolio on 2016-12-26</a>"),
+        "The exchange is closed on that date.".to_owned(),
+        format!("sigmabatch explain {id} nav --date 2016-12-26"),
+    ] {
+        assert!(closed.contains(&part), "{part}: {closed}");
+    }
+    let never = ask("").await;
+    for part in [
+        format!("<a href=\"/portfolios/{id}\">The portfolio</a>"),
+        "No date of it is published yet.".to_owned(),
+    ] {
+        assert!(never.contains(&part), "{part}: {never}");
+    }
+    assert!(!never.contains("--date"), "{never}");
 }

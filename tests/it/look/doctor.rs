@@ -1,13 +1,15 @@
 //! `doctor`, and workers that refuse to start where no task could succeed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value;
 use sigmabatch::store::health;
 
 use super::{books, rows};
-use crate::world::{World, on, random, request};
+use crate::world::{Process, World, eventually, on, random, request};
 
 /// Check → how it came out.
 fn checks(document: &Value) -> BTreeMap<&str, &str> {
@@ -270,4 +272,55 @@ async fn a_restored_database_and_a_foreign_redis_are_noticed() {
     let known = health::sequences(&world.engine.pools).await.unwrap();
     let known: BTreeSet<String> = known.into_iter().map(|sequence| sequence.column).collect();
     assert_eq!(known, columns.into_iter().collect());
+}
+
+/// Two installations under one prefix drop each other's hints. A database that was made anew over an old Redis looks the same,
+/// so that the worker says what to do, and works.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_on_the_streams_of_another_installation_says_so_and_works_all_the_same() {
+    let world = World::new().await;
+    books(&world).await;
+    let keys = world.engine.queue.keys();
+    let (meta, stream) = (keys.meta(), keys.streams().remove(0).2);
+    world
+        .redis_says(&["HSET", &meta, "install", "ffffffff"])
+        .await;
+    let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(random());
+    let mut command = world.program("sigmabatch-worker");
+    command
+        .env_remove("SIGMABATCH_LOG")
+        .env_remove("SIGMABATCH_LOG_JSON")
+        .stdout(Stdio::null())
+        .stderr(File::create(&log).unwrap());
+    let _worker = Process::start(&mut command);
+
+    world.run(&request(on("2016-12-29"))).await;
+
+    let hint = format!("XADD {stream} * v 1 install ffffffff task 1 epoch 0");
+    let hint: Vec<&str> = hint.split(' ').collect();
+    let told = eventually(async || {
+        // The steward may be faster than the worker, and drop one uncounted.
+        world.redis_says(&hint).await;
+        let (_, document) = world.command(&["doctor"]).await;
+        let said = std::fs::read_to_string(&log).unwrap();
+        let dropped = checks(&document)["workers"] == "warn";
+        // When it starts, and when it looks as steward.
+        let twice = said.matches("belong to installation ffffffff").count() > 1;
+        (dropped && twice).then_some((document, said))
+    });
+    let (document, said) = told.await.unwrap();
+    let install = "the streams belong to installation ffffffff, the database is ";
+    assert!(says(&document, "redis.install").starts_with(install));
+    assert!(says(&document, "workers").ends_with(" hints of another installation"));
+    let (boot, life) = said.split_once("worker started").unwrap();
+    assert!(boot.contains(install), "{said}");
+    assert!(
+        boot.contains("its own --prefix") && boot.contains(&meta),
+        "{said}"
+    );
+    assert!(
+        life.contains("hints of another installation dropped"),
+        "{said}"
+    );
+    std::fs::remove_file(&log).unwrap();
 }

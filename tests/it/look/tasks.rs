@@ -83,6 +83,14 @@ async fn tasks_are_found_by_what_is_known_of_them() {
         assert_eq!(found.is_empty(), empty, "{filter:?}");
     }
 
+    // The chunk of both books was split: its elements are counted in its place.
+    let (_, document) = world.command(&["tasks", "--run", &run]).await;
+    let [group] = rows(&document, "errors") else {
+        panic!("{document:#}");
+    };
+    let told = ["count", "dead", "retrying"].map(|key| &group[key]);
+    assert_eq!(told, [&json!(2), &json!(2), &json!(0)]);
+
     // Pages follow each other without a gap.
     let mut paged = Vec::new();
     let mut after = None;

@@ -9,6 +9,7 @@ use super::{coverage, more, section};
 use crate::cli::text::{
     Column, count, counted, left, money, number, or_dash, percent, right, table,
 };
+use crate::domain::factor_window;
 use crate::store::reports::{Correlation, NO_BENCHMARK, Report};
 
 /// Contributions and groups that a page shows of each kind.
@@ -53,6 +54,9 @@ pub(super) fn risk(page: &mut String, report: &Report) {
         or_dash(risk.systematic_share, percent),
         or_dash(risk.effective_bets, |bets| number(bets, 1)),
     );
+    if let Some(common) = &risk.common {
+        let _ = writeln!(text, "{}", common.told(risk.n));
+    }
     flags(&mut text, &risk.flags);
     if let Some((statistic, (low, high))) = report.bias.statistic.zip(report.bias.band()) {
         let _ = writeln!(
@@ -63,6 +67,12 @@ pub(super) fn risk(page: &mut String, report: &Report) {
             number(low, 2),
             number(high, 2),
         );
+    }
+    if let Some(why) = report.bias.missing() {
+        let _ = writeln!(text, "no bias: {why}");
+    } else if !report.bias.stale.is_empty() {
+        let left_out = count(report.bias.stale.len(), "session");
+        let _ = writeln!(text, "bias without {left_out}, inputs changed since");
     }
     for (kind, name) in [("factor", "factor"), ("underlying", "position")] {
         let parts: Vec<_> = report
@@ -304,6 +314,9 @@ pub(super) fn stress(page: &mut String, report: &Report) {
     {
         text.push_str("floored: the part of the propagated P&L that is there because no instrument falls by more than all\n");
     }
+    let mut rows = report.stress.iter();
+    let short = rows.find_map(|row| factor_window::flag(row.n));
+    flags(&mut text, short.as_slice());
     section(page, "Stress tests", &text);
 }
 

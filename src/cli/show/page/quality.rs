@@ -14,13 +14,14 @@ use crate::store::reports::Report;
 /// Lines of a page, one for each series and check; JSON has each finding that is kept.
 const LISTED: usize = 20;
 /// The checks, what spoils numbers most first: a factor on a price, a step in it, a close that is none, sessions without news.
-const ORDER: [&str; 9] = [
+const ORDER: [&str; 10] = [
     "split_missing",
     "split_doubled",
     "dividend_missing",
     "dividend_doubled",
     "bad_tick",
     "outlier",
+    "unconfirmed_jump",
     "non_positive",
     "gap",
     "stale",

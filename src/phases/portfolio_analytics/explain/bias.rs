@@ -21,12 +21,9 @@ pub(super) const BIAS: Metric = Metric {
 
 /// The statistic as the report says it, or why it says none.
 fn stored(report: &Report) -> Result<f64, Refusal> {
-    let n = report.bias.n;
-    let short = || {
-        let reason = format!("insufficient history: {n} of {BIAS_MINIMUM} returns with a forecast");
-        Refusal::NotStored(reason)
-    };
-    report.bias.statistic.ok_or_else(short)
+    let bias = &report.bias;
+    let none = || Refusal::NotStored(bias.missing().unwrap_or_default());
+    bias.statistic.ok_or_else(none)
 }
 
 fn told(report: &Report) -> Result<Told, Refusal> {
@@ -39,7 +36,7 @@ fn told(report: &Report) -> Result<Told, Refusal> {
         window: window(report),
         n: Some(report.bias.n),
         inputs: z.map(|(day, z)| line(format!("z {day}"), *z)).collect(),
-        steps: steps(&report.bias.z),
+        steps: steps(report, &report.bias.z),
         value: Number::Statistic(value),
     })
 }
@@ -63,21 +60,26 @@ fn explain(sources: &Sources<'_>) -> Result<Explained, Refusal> {
         window: window(sources.report),
         n,
         inputs,
-        steps: steps(&z),
+        steps: steps(sources.report, &z),
         computed: Number::Statistic(statistic),
         stored: Number::Statistic(stored),
     })
 }
 
-/// What is made of z on the way; nothing of too few.
-fn steps(z: &[(NaiveDate, f64)]) -> Vec<Line> {
+/// What is made of z on the way, nothing of too few; and how many are left out because their inputs changed since.
+fn steps(report: &Report, z: &[(NaiveDate, f64)]) -> Vec<Line> {
     let on_the_way = bias_of(z).map(|(mean, squares, _)| {
         [
             line("mean of z", mean),
             line("sum of squared differences from it", squares),
         ]
     });
-    on_the_way.into_iter().flatten().collect()
+    let mut steps: Vec<Line> = on_the_way.into_iter().flatten().collect();
+    let stale = report.bias.stale.len();
+    if stale > 0 {
+        steps.push(line("left out, their inputs changed since", stale));
+    }
+    steps
 }
 
 fn window(report: &Report) -> String {

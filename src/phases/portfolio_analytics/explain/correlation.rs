@@ -78,8 +78,16 @@ pub(super) const AVERAGE: Metric = Metric {
     formula: "Σ |weight × weight'| × ρ / Σ |weight × weight'| over the pairs with a correlation",
     source: WEIGHTED,
     unit: CORRELATION.unit,
-    explain: |sources, _| of_matrix(sources, &AVERAGE, |row| row.average, |row| row.average),
-    told: |report, _| told_of_matrix(report, &AVERAGE, |row| row.average),
+    explain: |sources, _| {
+        of_matrix(
+            sources,
+            &AVERAGE,
+            NO_PAIR,
+            |row| row.average,
+            |row| row.average,
+        )
+    },
+    told: |report, _| told_of_matrix(report, &AVERAGE, NO_PAIR, |row| row.average),
 };
 
 pub(super) const SHRINKAGE: Metric = Metric {
@@ -93,26 +101,52 @@ pub(super) const SHRINKAGE: Metric = Metric {
         of_matrix(
             sources,
             &SHRINKAGE,
+            NOTHING_MOVES,
             |row| row.shrinkage,
             |row| row.shrinkage,
         )
     },
-    told: |report, _| told_of_matrix(report, &SHRINKAGE, |row| row.shrinkage),
+    told: |report, _| told_of_matrix(report, &SHRINKAGE, NOTHING_MOVES, |row| row.shrinkage),
 };
+
+pub(super) const COVERAGE: Metric = Metric {
+    name: "correlation_coverage",
+    argument: None,
+    about: "the part of the book that a correlation is known of",
+    formula: "gross of the symbols that a correlation is known of / gross",
+    source: WEIGHTED,
+    unit: "a fraction of gross",
+    explain: |sources, _| {
+        of_matrix(
+            sources,
+            &COVERAGE,
+            WORTHLESS,
+            |row| row.coverage,
+            |row| row.coverage,
+        )
+    },
+    told: |report, _| told_of_matrix(report, &COVERAGE, WORTHLESS, |row| row.coverage),
+};
+
+/// Why numbers of the matrix are missing.
+const NO_PAIR: &str = "no pair has a correlation";
+const NOTHING_MOVES: &str = "fewer than two symbols have all returns, or none of them moves";
+const WORTHLESS: &str = "the positions are worth nothing";
 
 const WEIGHTED: &str = "market_data_cache, corporate_actions, position_values; options: positions, profile_versions, definition_sets";
 
-/// A number of the whole matrix.
+/// A number of the whole matrix; where it is not stored, for the reason `none`.
 fn of_matrix(
     sources: &Sources<'_>,
     metric: &Metric,
+    none: &str,
     stored: fn(&Correlation) -> Option<f64>,
     made: fn(&CorrelationRow) -> Option<f64>,
 ) -> Result<Explained, Refusal> {
     let Some(row) = &sources.report.correlation else {
         return Err(sources.not_stored("correlation"));
     };
-    let none = || Refusal::NotStored("no pair has a correlation".to_owned());
+    let none = || Refusal::NotStored(none.to_owned());
     let stored = stored(row).ok_or_else(none)?;
     let (row, outcome) = correlation(&sources.view, sources.loaded);
     let gone = || Refusal::NotMade(outcome.reason().unwrap_or("no matrix").to_owned());
@@ -143,11 +177,12 @@ fn of_matrix(
 fn told_of_matrix(
     report: &Report,
     metric: &Metric,
+    none: &str,
     pick: fn(&Correlation) -> Option<f64>,
 ) -> Result<Told, Refusal> {
     let row = report.correlation.as_ref();
     let row = row.ok_or_else(|| not_stored(report, "correlation"))?;
-    let none = || Refusal::NotStored("no pair has a correlation".to_owned());
+    let none = || Refusal::NotStored(none.to_owned());
     let value = pick(row).ok_or_else(none)?;
     let known = row.upper.iter().flatten().count();
     Ok(Told {

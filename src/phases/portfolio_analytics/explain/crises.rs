@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::factors::COVERAGE;
+use super::factors::{COVERAGE, shared_in, shared_of, window_of_covariance};
 use super::fields::{Field, amount, field, names, statistic};
 use super::{Explained, Line, Metric, Number, Refusal, Sources, Told, line, money};
 use crate::phases::portfolio_analytics::replay::{Way, replays, ways};
@@ -299,7 +299,7 @@ fn reverse_stress(sources: &Sources<'_>, argument: &str) -> Result<Explained, Re
         formula: asked.formula(),
         source: REVERSE.source,
         unit: asked.unit(),
-        window: format!("covariance of 252 sessions to {}", covariance.as_of),
+        window: window_of_covariance(covariance.as_of, &shared_of(sources)),
         n: usize::try_from(covariance.n).unwrap_or(0),
         inputs: factors.chain(underlyings).collect(),
         steps: vec![
@@ -326,7 +326,7 @@ fn reverse_told(report: &Report, argument: &str) -> Result<Told, Refusal> {
         formula: asked.formula(),
         source: REVERSE.source,
         unit: asked.unit(),
-        window: format!("covariance of 252 sessions to {}", report.published.as_of),
+        window: window_of_covariance(report.published.as_of, &shared_in(report)),
         n: n.and_then(|n| usize::try_from(n).ok()),
         inputs: lots.collect(),
         steps: vec![

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::fields::{Field, amount, counted, field, names, statistic};
 use super::{Explained, Line, Metric, Refusal, Sources, line, money, not_stored, told};
+use crate::domain::factor_window::CommonSessions;
 use crate::phases::portfolio_analytics::risk::{Exposures, exposures};
 use crate::store::portfolio_results::{ContributionRow, FactorRow, RiskRow};
 use crate::store::reports::{Contribution, Factor, Report, Risk};
@@ -72,19 +73,39 @@ fn covariance<'a>(sources: &Sources<'a>) -> Result<&'a CovarianceRow, Refusal> {
     row.ok_or_else(|| Refusal::NotMade("no factor covariance of this date".to_owned()))
 }
 
+/// What of the window all factors share, to be said behind it.
+fn shared(n: i32, common: Option<&CommonSessions>) -> String {
+    let told = common.map(|common| format!(" with {}", common.told(n)));
+    told.unwrap_or_default()
+}
+
+/// The same of the covariance that was read.
+pub(super) fn shared_of(sources: &Sources<'_>) -> String {
+    let row = sources.loaded.covariance.as_ref();
+    row.map_or_else(String::new, |row| shared(row.n, row.common.as_ref()))
+}
+
+/// The same as it is stored with the risk.
+pub(super) fn shared_in(report: &Report) -> String {
+    let row = report.risk.as_ref();
+    row.map_or_else(String::new, |row| shared(row.n, row.common.as_ref()))
+}
+
 /// Of the fits that betas come from.
-fn window(covariance: &CovarianceRow) -> String {
-    format!(
-        "252 sessions to {}, weights halve every 126",
-        covariance.as_of
-    )
+pub(super) fn window(as_of: impl std::fmt::Display, shared: &str) -> String {
+    format!("252 sessions to {as_of}{shared}, weights halve every 126")
 }
 
 /// Of the covariance that they meet in the risk.
-pub(super) fn window_of_risk(as_of: impl std::fmt::Display) -> String {
+pub(super) fn window_of_risk(as_of: impl std::fmt::Display, shared: &str) -> String {
     format!(
-        "252 sessions to {as_of}, weights halve every 63 for volatilities, every 126 for correlations and betas"
+        "252 sessions to {as_of}{shared}, weights halve every 63 for volatilities, every 126 for correlations and betas"
     )
+}
+
+/// Of the covariance alone.
+pub(super) fn window_of_covariance(as_of: impl std::fmt::Display, shared: &str) -> String {
+    format!("covariance of 252 sessions to {as_of}{shared}")
 }
 
 pub(super) const OF_EXPOSURE: &[Field<Factor, FactorRow>] = &[
@@ -182,6 +203,7 @@ fn beta(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
     });
     let inputs: Vec<Line> = inputs.collect();
     let mut steps = vec![
+        line("symbols with a factor model", inputs.len()),
         line("standard error, √Σ (weight × std_error)²", row.std_error),
         line(
             "95 % interval, ± 1.96 standard errors",
@@ -200,8 +222,8 @@ fn beta(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
         formula: of.formula,
         source: BETA.source,
         unit: of.unit,
-        window: window(covariance),
-        n: inputs.len(),
+        window: window(covariance.as_of, &shared_of(sources)),
+        n: stored.n.and_then(|n| usize::try_from(n).ok()).unwrap_or(0),
         inputs,
         steps,
         computed,
@@ -320,7 +342,7 @@ fn of_risk(sources: &Sources<'_>, name: &str) -> Result<Explained, Refusal> {
         formula: of.formula,
         source: SOURCE,
         unit: of.unit,
-        window: window_of_risk(covariance.as_of),
+        window: window_of_risk(covariance.as_of, &shared_of(sources)),
         n: usize::try_from(covariance.n).unwrap_or(0),
         inputs: parts(sources, &all, covariance),
         steps: vec![
@@ -431,7 +453,7 @@ fn contribution(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refu
         formula: formula_of(of, made.kind),
         source: CONTRIBUTION.source,
         unit: of.unit,
-        window: window_of_risk(covariance.as_of),
+        window: window_of_risk(covariance.as_of, &shared_of(sources)),
         n: usize::try_from(covariance.n).unwrap_or(0),
         inputs: parts(sources, &all, covariance),
         steps: vec![

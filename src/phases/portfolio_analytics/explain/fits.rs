@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::factors::{shared_in, shared_of, window};
 use super::fields::{Field, counted, field, names, statistic};
 use super::{Explained, Line, Metric, Refusal, Sources, Told, line};
 use crate::domain::Symbol;
@@ -292,7 +293,7 @@ fn fitted(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
         formula: asked.formula(),
         source: FIT.source,
         unit: asked.unit(),
-        window: format!("252 sessions to {}, weights halve every 126", loaded.as_of),
+        window: window(loaded.as_of, &shared_of(sources)),
         n: usize::try_from(row.n).unwrap_or(0),
         inputs,
         steps,
@@ -328,10 +329,7 @@ fn fit_told(report: &Report, argument: &str) -> Result<Told, Refusal> {
         formula: asked.formula(),
         source: FIT.source,
         unit: asked.unit(),
-        window: format!(
-            "252 sessions to {}, weights halve every 126",
-            report.published.as_of
-        ),
+        window: window(report.published.as_of, &shared_in(report)),
         n: usize::try_from(row.n).ok(),
         inputs: slopes.collect(),
         steps: vec![

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::book::{LEDGER, today};
 use super::fields::{Field, amount, field, names, statistic};
 use super::{Explained, Line, Metric, Number, Refusal, Sources, Told, line, money};
-use crate::domain::{LedgerDay, LotValue, money as crossing};
+use crate::domain::{EndedLot, LedgerDay, LotValue, money as crossing};
 use crate::store::reports::{Position, Report, Snapshot};
 
 pub(super) const SNAPSHOT: Metric = Metric {
@@ -125,6 +125,8 @@ fn snapshot(sources: &Sources<'_>, name: &str) -> Result<Explained, Refusal> {
     });
     let mut inputs: Vec<Line> = inputs.collect();
     inputs.insert(0, line("opening equity", money(opening)));
+    let ended = day.ended.iter();
+    inputs.extend(ended.map(|lot| line(format!("{}, ended", lot.symbol), brought(lot))));
     Ok(Explained {
         formula: field.formula,
         source: SNAPSHOT.source,
@@ -153,6 +155,17 @@ fn valued(value: &LotValue) -> serde_json::Value {
         "cost": money(value.cost),
         "value": money(value.market_value),
     })
+}
+
+/// What a lot that ended brought; of an option that expired, from which close, null for one that got its cost back.
+fn brought(lot: &EndedLot) -> serde_json::Value {
+    let mut told = json!({ "cost": money(lot.cost), "proceeds": money(lot.proceeds) });
+    if let Some(paid) = lot.settlement {
+        let (date, close) = paid.close.unzip();
+        told["settlement_close"] = json!(close.map(money));
+        told["settlement_date"] = json!(date);
+    }
+    told
 }
 
 fn snapshot_told(report: &Report, name: &str) -> Result<Told, Refusal> {

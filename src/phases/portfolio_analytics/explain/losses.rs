@@ -6,8 +6,7 @@ use super::factors::COVERAGE;
 use super::fields::{Field, amount, counted, field, names, statistic};
 use super::{Explained, Metric, Number, Refusal, Sources, Told, line, money, not_stored};
 use super::{told, volatility};
-use crate::phases::portfolio_analytics::contracts::Contract;
-use crate::phases::portfolio_analytics::losses::value_at_risk;
+use crate::phases::portfolio_analytics::losses::{backtested, value_at_risk};
 use crate::phases::portfolio_analytics::volatility::return_series;
 use crate::store::portfolio_results::{BacktestRow, OptionRow, ValueAtRiskRow};
 use crate::store::reports::{Contract as Stored, Report, ValueAtRisk};
@@ -119,7 +118,7 @@ fn loss(sources: &Sources<'_>, argument: &str, of: usize) -> Result<Explained, R
         return Err(Refusal::NotStored(why));
     };
     let series = return_series(&sources.view, sources.loaded);
-    let (made, outcome) = value_at_risk(&sources.view, &series);
+    let (made, outcome) = value_at_risk(&sources.view, sources.loaded, &series);
     let row = made.iter().find(|row| near(row.confidence));
     let Some((row, pair)) = row.and_then(|row| Some((row, estimate(row, method)?))) else {
         let why = outcome.reason().unwrap_or("too few returns");
@@ -217,7 +216,7 @@ fn sampled(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> 
     let (stored, of) = sample(sources.report, argument)?;
     let value = of.stored(stored, stored.reason.as_ref())?;
     let series = return_series(&sources.view, sources.loaded);
-    let (made, outcome) = value_at_risk(&sources.view, &series);
+    let (made, outcome) = value_at_risk(&sources.view, sources.loaded, &series);
     let mut rows = made.iter();
     let row = rows.find(|row| row.confidence.to_bits() == stored.confidence.to_bits());
     let gone = || Refusal::NotMade(outcome.reason().unwrap_or("too few returns").to_owned());
@@ -358,7 +357,7 @@ fn tested(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
     let (stored, of) = backtest(sources.report, argument)?;
     let value = of.stored(stored, untested(stored))?;
     let series = return_series(&sources.view, sources.loaded);
-    let (made, outcome) = value_at_risk(&sources.view, &series);
+    let (made, outcome) = value_at_risk(&sources.view, sources.loaded, &series);
     let mut rows = made.iter();
     let row = rows.find(|row| row.confidence.to_bits() == stored.confidence.to_bits());
     let Some(test) = row.and_then(|row| row.backtest.as_ref()) else {
@@ -366,6 +365,7 @@ fn tested(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
         return Err(Refusal::NotMade(why.to_owned()));
     };
     let series = series.map_err(Refusal::NotMade)?;
+    let series = backtested(&sources.view, sources.loaded, &series);
     let numbers = OF_BACKTEST.iter();
     let numbers = numbers.filter_map(|one| match (one.made)(test)? {
         Number::Statistic(value) => Some(line(one.name, value)),
@@ -514,6 +514,9 @@ pub(super) const OF_OPTION: &[Field<Stored, OptionRow>] = &[
     },
 ];
 
+/// The number of a contract that rests on a price of its own where it has one, and on the market of the day of that price.
+pub(super) const IMPLIED: &str = "volatility";
+
 /// The contract that is meant, and the number of it.
 pub(super) fn of_contract<'a>(
     report: &'a Report,
@@ -532,10 +535,11 @@ pub(super) fn of_contract<'a>(
 fn option(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
     let (stored, of) = of_contract(sources.report, argument)?;
     let value = of.stored(stored, None)?;
-    let mut made = sources.view.contracts.iter().map(Contract::row);
-    let made = made.find(|row| row.symbol == stored.symbol);
+    let mut contracts = sources.view.contracts.iter();
+    let contract = contracts.find(|one| one.symbol.as_str() == stored.symbol);
     let gone = || Refusal::NotMade(format!("{} is not modelled any more", stored.symbol));
-    let made = made.ok_or_else(gone)?;
+    let contract = contract.ok_or_else(gone)?;
+    let made = contract.row();
     let inputs = [
         ("spot", made.spot),
         ("strike", made.strike),
@@ -545,7 +549,7 @@ fn option(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
         ("volatility", made.volatility),
     ];
     let source = made.note.clone().unwrap_or_else(|| made.source.to_owned());
-    Ok(Explained {
+    let mut explained = Explained {
         formula: of.formula,
         source: OPTION.source,
         unit: of.unit,
@@ -561,5 +565,27 @@ fn option(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
         ],
         computed: of.made(&made)?,
         stored: value,
-    })
+    };
+    if let Some(implied) = contract.implied.filter(|_| of.name == IMPLIED) {
+        let market = implied.terms;
+        let again = market.value(made.volatility).ok();
+        explained.window = format!("the closes of {}", implied.date);
+        explained.inputs = vec![
+            line("price of the contract", implied.price),
+            line("date of the price", implied.date.to_string()),
+            line("spot of that date", market.spot),
+            line("strike", market.strike),
+            line("years from that date, calendar days / 365", market.years),
+            line("rate, continuous", market.rate),
+            line("dividend yield, continuous", market.dividend_yield),
+        ];
+        explained.steps = vec![
+            line("volatility is", made.source),
+            line(
+                "price of the model on that date",
+                again.map(|valuation| valuation.price),
+            ),
+        ];
+    }
+    Ok(explained)
 }

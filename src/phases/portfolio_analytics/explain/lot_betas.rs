@@ -1,8 +1,10 @@
 //! Slopes of a lot: those of the joint fit of what it moves with, an option's of its underlying.
 
+use rust_decimal::Decimal;
 use serde_json::json;
 
-use super::fields::{Field, field, names, statistic};
+use super::factors::{shared_in, shared_of, window};
+use super::fields::{Field, amount, field, names, statistic};
 use super::ledger::{lot_of, typed};
 use super::{Explained, Metric, Refusal, Sources, Told, line, money, not_stored};
 use crate::phases::portfolio_analytics::risk::exposures;
@@ -13,7 +15,7 @@ use crate::store::symbol_results::Slope;
 pub(super) const LOT_BETA: Metric = Metric {
     name: "lot_beta",
     argument: Some("SYMBOL or ID:FACTOR:NUMBER"),
-    about: "slope of a lot on a factor; with :std_error, :low_95 or :high_95 how sure it is",
+    about: "slope of a lot on a factor; with :std_error, :low_95 or :high_95 how sure it is, with :dollar times its exposure",
     formula: "slope of the joint fit of the symbol, or of the underlying of an option",
     source: "symbol_factor_exposures, symbol_factor_models, factor_covariance, position_values",
     unit: UNIT,
@@ -23,34 +25,47 @@ pub(super) const LOT_BETA: Metric = Metric {
 
 const UNIT: &str = "return of the symbol per return of the factor";
 
-const OF_LOT_BETA: &[Field<Slope, PositionFactorRow>] = &[
+/// What is stored of a lot and a factor.
+struct Stored {
+    slope: Slope,
+    dollar: Option<Decimal>,
+}
+
+const OF_LOT_BETA: &[Field<Stored, PositionFactorRow>] = &[
     Field {
         name: "beta",
         formula: LOT_BETA.formula,
         unit: UNIT,
-        stored: |row| statistic(row.beta),
+        stored: |row| statistic(row.slope.beta),
         made: |row| statistic(row.beta),
     },
     Field {
         name: "std_error",
         formula: "that of the slope of the joint fit, Newey and West with 5 lags",
         unit: "of the beta",
-        stored: |row| statistic(row.std_error),
+        stored: |row| statistic(row.slope.std_error),
         made: |row| statistic(row.std_error),
     },
     Field {
         name: "low_95",
         formula: "lower end of the 95 % interval of the slope of the joint fit",
         unit: UNIT,
-        stored: |row| statistic(row.interval.map(|(low, _)| low)),
+        stored: |row| statistic(row.slope.interval.map(|(low, _)| low)),
         made: |row| statistic(row.interval.map(|(low, _)| low)),
     },
     Field {
         name: "high_95",
         formula: "upper end of the 95 % interval of the slope of the joint fit",
         unit: UNIT,
-        stored: |row| statistic(row.interval.map(|(_, high)| high)),
+        stored: |row| statistic(row.slope.interval.map(|(_, high)| high)),
         made: |row| statistic(row.interval.map(|(_, high)| high)),
+    },
+    Field {
+        name: "dollar",
+        formula: "beta × value of the lot, of an option × its delta equivalent",
+        unit: "currency of the portfolio",
+        stored: |row| amount(row.dollar),
+        made: |row| amount(row.dollar),
     },
 ];
 
@@ -58,8 +73,8 @@ const OF_LOT_BETA: &[Field<Slope, PositionFactorRow>] = &[
 struct Asked<'a> {
     lot: &'a Position,
     factor: &'a str,
-    slope: &'a Slope,
-    of: &'static Field<Slope, PositionFactorRow>,
+    stored: Stored,
+    of: &'static Field<Stored, PositionFactorRow>,
 }
 
 fn asked<'a>(report: &'a Report, argument: &str) -> Result<Asked<'a>, Refusal> {
@@ -84,7 +99,10 @@ fn asked<'a>(report: &'a Report, argument: &str) -> Result<Asked<'a>, Refusal> {
     Ok(Asked {
         lot,
         factor,
-        slope,
+        stored: Stored {
+            slope: *slope,
+            dollar: lot.dollars.get(factor).copied(),
+        },
         of: field(OF_LOT_BETA, number, &format!("{which}:{factor}:"))?,
     })
 }
@@ -103,12 +121,8 @@ impl Asked<'_> {
 
     fn stored(&self) -> Result<super::Number, Refusal> {
         let none = "the factor is redundant".to_owned();
-        self.of.stored(self.slope, Some(&none))
+        self.of.stored(&self.stored, Some(&none))
     }
-}
-
-fn window(as_of: impl std::fmt::Display) -> String {
-    format!("252 sessions to {as_of}, weights halve every 126")
 }
 
 fn slope(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
@@ -135,7 +149,7 @@ fn slope(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
         formula: asked.of.formula,
         source: LOT_BETA.source,
         unit: asked.of.unit,
-        window: window(sources.loaded.as_of),
+        window: window(sources.loaded.as_of, &shared_of(sources)),
         n: fit.and_then(|fit| usize::try_from(fit.n).ok()).unwrap_or(0),
         inputs: slopes.collect(),
         steps: vec![
@@ -162,13 +176,14 @@ fn slope_told(report: &Report, argument: &str) -> Result<Told, Refusal> {
         formula: asked.of.formula,
         source: LOT_BETA.source,
         unit: asked.of.unit,
-        window: window(report.published.as_of),
+        window: window(report.published.as_of, &shared_in(report)),
         n: fit.and_then(|fit| usize::try_from(fit.n).ok()),
         inputs: slopes.collect(),
         steps: vec![
             line("moves with", symbol),
-            line("beta", asked.slope.beta),
-            line("standard error", asked.slope.std_error),
+            line("beta", asked.stored.slope.beta),
+            line("standard error", asked.stored.slope.std_error),
+            line("exposure × beta", asked.stored.dollar.map(money)),
             line("value of the lot", money(asked.lot.market_value)),
         ],
         value,

@@ -3,7 +3,7 @@
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::factors::COVERAGE;
+use super::factors::{COVERAGE, shared_of, window_of_covariance};
 use super::fields::{Field, amount, names, statistic};
 use super::{Explained, Line, Metric, Refusal, Sources, line, money, not_stored, told};
 use crate::analytics::stress_pnl::instrument_move;
@@ -185,7 +185,7 @@ fn scenario(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal>
         formula: of.formula,
         source: STRESS.source,
         unit: of.unit,
-        window: format!("covariance of 252 sessions to {}", covariance.as_of),
+        window: window_of_covariance(covariance.as_of, &shared_of(sources)),
         n: usize::try_from(covariance.n).unwrap_or(0),
         inputs,
         steps,

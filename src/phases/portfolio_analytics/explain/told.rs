@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::fields::field;
 use super::{Metric, Number, Refusal, Told, book, correlation as pairs, factors, line, losses};
 use super::{money, not_stored, stress as scenarios, volatility};
+use crate::domain::Quality;
 use crate::store::reports::{Report, Risk, Volatility};
 
 type Result = std::result::Result<Told, Refusal>;
@@ -112,12 +113,11 @@ pub(super) fn concentrated(report: &Report, metric: &Metric, name: &str) -> Resu
 }
 
 fn window(report: &Report) -> String {
-    let date = report.published.as_of;
-    format!("252 sessions to {date}, weights halve every 126")
+    factors::window(report.published.as_of, &factors::shared_in(report))
 }
 
 fn window_of_risk(report: &Report) -> String {
-    factors::window_of_risk(report.published.as_of)
+    factors::window_of_risk(report.published.as_of, &factors::shared_in(report))
 }
 
 /// Exposures of the book as they are stored.
@@ -147,6 +147,7 @@ pub(super) fn beta(report: &Report, argument: &str) -> Result {
         .collect();
     let mut steps = vec![
         line("NAV", money(report.snapshot.nav)),
+        line("symbols with a factor model", modelled.len()),
         line("beta, Σ weight × beta", row.beta),
         line("standard error, √Σ (weight × std_error)²", row.std_error),
         line("coverage, modelled gross over gross", row.coverage),
@@ -157,7 +158,7 @@ pub(super) fn beta(report: &Report, argument: &str) -> Result {
     Ok(Told {
         formula: of_row.formula,
         unit: of_row.unit,
-        n: Some(modelled.len()),
+        n: row.n.and_then(count),
         inputs: inputs.collect(),
         steps,
         ..of(&factors::BETA, window(report), value)
@@ -332,7 +333,7 @@ pub(super) fn stress(report: &Report, argument: &str) -> Result {
         ],
         ..of(
             &scenarios::STRESS,
-            format!("covariance of 252 sessions to {}", report.published.as_of),
+            factors::window_of_covariance(report.published.as_of, &factors::shared_in(report)),
             value,
         )
     })
@@ -395,6 +396,11 @@ pub(super) fn loss(report: &Report, argument: &str, at: usize) -> Result {
     })
 }
 
+/// Whether a price is of the last sessions: others imply no volatility.
+fn is_recent(quality: Quality) -> bool {
+    matches!(quality, Quality::Close | Quality::Stale)
+}
+
 pub(super) fn option(report: &Report, argument: &str) -> Result {
     let (row, of_row) = losses::of_contract(report, argument)?;
     let value = of_row.stored(row, None)?;
@@ -407,6 +413,26 @@ pub(super) fn option(report: &Report, argument: &str) -> Result {
         ("volatility", row.volatility),
     ];
     let source = row.note.clone().unwrap_or_else(|| row.source.clone());
+    // Which price implied a volatility is stored with the lots, the market of its day is not.
+    let implied = row.source == "implied" && of_row.name == losses::IMPLIED;
+    let mut lots = report.positions.iter().filter(|_| implied);
+    let lot = lots.find(|lot| lot.symbol.as_str() == row.symbol && is_recent(lot.quality));
+    if let Some((lot, date)) = lot.and_then(|lot| Some((lot, lot.price_date?))) {
+        return Ok(Told {
+            formula: of_row.formula,
+            unit: of_row.unit,
+            n: Some(1),
+            inputs: vec![
+                line("price of the contract", money(lot.price)),
+                line("date of the price", date.to_string()),
+                line("strike", row.strike),
+                line("rate, continuous", row.rate),
+                line("dividend yield, continuous", row.dividend_yield),
+            ],
+            steps: vec![line("volatility is", source)],
+            ..of(&losses::OPTION, format!("the closes of {date}"), value)
+        });
+    }
     Ok(Told {
         formula: of_row.formula,
         unit: of_row.unit,
