@@ -19,3 +19,33 @@ pub fn cut<R, C>(rows: &mut Vec<R>, limit: u16, cursor: impl Fn(&R) -> C) -> Opt
     rows.truncate(limit.into());
     rows.last().filter(|_| more).map(cursor)
 }
+
+/// A command for the shell, quoted where it must be.
+pub fn command(words: &[&str]) -> String {
+    let quoted = words.iter().map(|word| {
+        let plain = |c: char| c.is_alphanumeric() || "-_./:=@".contains(c);
+        if !word.is_empty() && word.chars().all(plain) {
+            (*word).to_owned()
+        } else {
+            format!("'{}'", word.replace('\'', "'\\''"))
+        }
+    });
+    format!("sigmabatch {}", quoted.collect::<Vec<_>>().join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_can_be_pasted() {
+        assert_eq!(
+            command(&["retry", "--error", "it's"]),
+            "sigmabatch retry --error 'it'\\''s'"
+        );
+        assert_eq!(
+            command(&["run", "--date", "2016-12-30", "--portfolio", ""]),
+            "sigmabatch run --date 2016-12-30 --portfolio ''"
+        );
+    }
+}

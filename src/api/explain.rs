@@ -16,7 +16,7 @@ use super::problem::Problem;
 use super::results::find;
 use super::shapes::Explained;
 use super::tagged::{Asked, formed};
-use crate::documents::explain as documents;
+use crate::documents::{command, explain as documents};
 use crate::domain::PortfolioId;
 use crate::engine::{self, ExplainError};
 use crate::store::ReadTx;
@@ -168,8 +168,12 @@ pub(crate) async fn one(
 
 /// The command that makes it again: of the date that was asked for or is shown, for the newest one moves on.
 fn recompute(portfolio: PortfolioId, metric: &str, date: Option<NaiveDate>) -> String {
-    let date = date.map_or_else(String::new, |date| format!(" --date {date}"));
-    format!("sigmabatch explain {portfolio} {metric}{date}")
+    let (portfolio, date) = (portfolio.to_string(), date.map(|date| date.to_string()));
+    let mut words = vec!["explain", portfolio.as_str(), metric];
+    if let Some(date) = &date {
+        words.extend(["--date", date]);
+    }
+    command(&words)
 }
 
 fn refused(metric: &str, error: ExplainError) -> Problem {
@@ -188,4 +192,19 @@ fn refused(metric: &str, error: ExplainError) -> Problem {
 
 fn error_text(metric: &str, choices: usize) -> String {
     format!("{metric:?} is of nothing that is stored; there are {choices}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_makes_a_number_again_can_be_pasted() {
+        let portfolio = PortfolioId(uuid::Uuid::nil());
+        let date = "2016-06-01".parse().ok();
+        assert_eq!(
+            recompute(portfolio, "sector:Financial Services:weight", date),
+            "sigmabatch explain 00000000-0000-0000-0000-000000000000 'sector:Financial Services:weight' --date 2016-06-01"
+        );
+    }
 }

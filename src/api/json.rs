@@ -12,6 +12,9 @@ use super::problem::Problem;
 
 /// Most digits that a decimal holds exactly.
 const DIGITS: usize = 28;
+/// Longest name of a field, and most values of one: the name is kept with each of them, and together they are far larger than the body.
+const NAME: usize = 64;
+const VALUES: usize = 30_000;
 
 /// An object: its keys with their values, in the order of the text, no two alike.
 #[derive(Debug)]
@@ -73,7 +76,17 @@ impl<'a> Object<'a> {
     pub(super) fn pairs(self) -> Result<Vec<(String, Given)>, Problem> {
         let mut pairs = Vec::new();
         for (key, value) in self.0 {
+            if key.len() > NAME {
+                let start: String = key.chars().take(NAME).collect();
+                return Err(Problem::field(
+                    &start,
+                    "unknown: no field has so long a name",
+                ));
+            }
             let listed = list(value);
+            if listed.as_ref().is_some_and(|values| values.len() > VALUES) {
+                return Err(Problem::field(&key, format!("more than {VALUES} values")));
+            }
             let nothing = match listed {
                 Some(_) => Given::EmptyList,
                 None => Given::Null,
@@ -118,7 +131,7 @@ pub(super) fn list(value: &RawValue) -> Option<Vec<&RawValue>> {
     serde_json::from_str(value.get()).ok()
 }
 
-/// A list or an object, where a text or a number is wanted.
+/// A list, an object or a flag, where a text or a number is wanted.
 #[derive(Debug)]
 pub(super) struct Composite;
 
@@ -231,6 +244,22 @@ mod tests {
         let rows = list(body.get("rows").unwrap()).unwrap();
         let problem = Object::of(rows[0], "rows[0]").unwrap_err();
         assert_eq!(problem.field.as_deref(), Some("rows[0].x"));
+    }
+
+    #[test]
+    fn what_would_be_far_larger_than_its_body_is_refused() {
+        let ones = |n: usize| vec!["1"; n].join(",");
+        let long = "a".repeat(NAME);
+        let (field, detail) = fault(format!("{{\"{long}a\":[{}]}}", ones(9)).as_bytes());
+        assert_eq!(field, long);
+        assert!(detail.contains("so long a name"), "{detail}");
+        let (field, detail) = fault(format!("{{\"a\":[{}]}}", ones(VALUES + 1)).as_bytes());
+        assert_eq!(
+            (field.as_str(), detail.as_str()),
+            ("a", "more than 30000 values")
+        );
+        let most = format!("{{\"{long}\":[{}]}}", ones(VALUES));
+        assert_eq!(pairs(&most).len(), VALUES);
     }
 
     #[test]

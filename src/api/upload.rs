@@ -6,10 +6,10 @@ use axum::extract::{FromRequest, FromRequestParts, Multipart, Request};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::json::{self, Object};
+use super::json::{self, Composite, Object};
 use super::params::{Params, media_type};
 use super::problem::{Kind, Problem};
-use crate::import::{flows_csv, marks_csv, portfolio_csv};
+use crate::import::{MAX_ROWS, flows_csv, marks_csv, portfolio_csv};
 
 /// What was sent.
 #[derive(Debug)]
@@ -137,6 +137,12 @@ fn refused(status: axum::http::StatusCode) -> Problem {
 
 fn json(body: &[u8], mut params: Params) -> Result<Upload, Problem> {
     let mut object = Object::of_body(body)?;
+    let lists = List::ALL.into_iter();
+    let mut lists = lists.filter(|list| object.get(list.key()).is_some());
+    if let (Some(one), Some(other)) = (lists.next(), lists.next()) {
+        let detail = format!("one list at a time: {} is there, too", one.key());
+        return Err(Problem::field(other.key(), detail));
+    }
     for list in List::ALL {
         let Some(rows) = object.take(list.key()) else {
             continue;
@@ -187,6 +193,9 @@ impl List {
     /// The same rows as a file, with the line that each begins at; `entry_price_per_share` is the column "Entry Price Per Share".
     fn table(self, rows: &[&RawValue]) -> Result<(Vec<u8>, Vec<u64>), Problem> {
         let (list, columns) = (self.key(), self.columns());
+        let keys: Vec<String> = columns.iter().map(|column| key(column)).collect();
+        // One row too many is enough: the reader of the file says so.
+        let rows = rows.iter().take(MAX_ROWS + 1);
         // What begins like a comment is none: a file would be read without the row.
         let mut writer = csv::WriterBuilder::new()
             .comment(Some(b'#'))
@@ -194,19 +203,23 @@ impl List {
         let failed = |_| Problem::new(Kind::Internal, "the rows could not be written");
         writer.write_record(&columns).map_err(failed)?;
         let (mut lines, mut line) = (Vec::with_capacity(rows.len()), 2_u64);
-        for (index, row) in rows.iter().enumerate() {
+        for (index, row) in rows.enumerate() {
             let field = |name: &str| format!("{list}[{index}].{name}");
             let object = Object::of(row, &format!("{list}[{index}]"))?;
-            let unknown = |name: &&str| !columns.iter().any(|known| key(known) == **name);
+            let unknown = |name: &&str| !keys.iter().any(|known| known == name);
             if let Some(name) = object.keys().find(unknown) {
-                let known: Vec<String> = columns.iter().map(|column| key(column)).collect();
-                let detail = format!("unknown; {list} have {}", known.join(", "));
+                let detail = format!("unknown; {list} have {}", keys.join(", "));
                 return Err(Problem::field(&field(name), detail));
             }
-            let mut cells = Vec::new();
-            for column in &columns {
-                let text = object.get(&key(column)).map_or(Ok(None), json::scalar);
-                let odd = |_| Problem::field(&field(&key(column)), "a text or a number");
+            let mut cells = Vec::with_capacity(keys.len());
+            for key in &keys {
+                let text = match object.get(key) {
+                    // A flag is no cell: «true» is a symbol.
+                    Some(value) if value.get().starts_with(['t', 'f']) => Err(Composite),
+                    Some(value) => json::scalar(value),
+                    None => Ok(None),
+                };
+                let odd = |_| Problem::field(&field(key), "a text or a number");
                 cells.push(text.map_err(odd)?.unwrap_or_default());
             }
             // A blank row of a file is passed over.

@@ -225,7 +225,7 @@ mod tests {
         );
         let names = "figure.chart .beside svg.names";
         assert_eq!(declared(names, "width"), width(NAMES));
-        assert_eq!(declared(names, "position"), ["sticky"]);
+        assert_eq!(declared(names, "position"), ["sticky", "static"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 
+pub(super) use crate::documents::command as cli;
 use crate::domain::{Calendar, RunId, Verdict};
 
 /// An instant, in New York's time with its zone.
@@ -71,19 +72,6 @@ pub(super) fn facts(facts: &[(&str, Markup)]) -> Markup {
     html! { dl.facts { @for (name, value) in facts { div { dt { (name) } dd { (value) } } } } }
 }
 
-/// A command for the shell, quoted where it must be.
-pub(super) fn cli(words: &[&str]) -> String {
-    let quoted = words.iter().map(|word| {
-        let plain = |c: char| c.is_alphanumeric() || "-_./:=@".contains(c);
-        if !word.is_empty() && word.chars().all(plain) {
-            (*word).to_owned()
-        } else {
-            format!("'{}'", word.replace('\'', "'\\''"))
-        }
-    });
-    format!("sigmabatch {}", quoted.collect::<Vec<_>>().join(" "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,18 +82,6 @@ mod tests {
         assert_eq!(
             texts,
             ["0.0 s", "9.0 s", "1 m 15 s", "2 h 05 m", "2 d 07 h"]
-        );
-    }
-
-    #[test]
-    fn a_command_can_be_pasted() {
-        assert_eq!(
-            cli(&["retry", "--error", "it's"]),
-            "sigmabatch retry --error 'it'\\''s'"
-        );
-        assert_eq!(
-            cli(&["run", "--date", "2016-12-30", "--portfolio", ""]),
-            "sigmabatch run --date 2016-12-30 --portfolio ''"
         );
     }
 

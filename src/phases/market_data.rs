@@ -17,7 +17,7 @@ use crate::domain::{
 };
 use crate::market_data::{PriceAnswer, PriceRequest};
 use crate::store::inputs::{self, Changed};
-use crate::store::market::{self, Actions, Bars, Outcomes};
+use crate::store::market::{self, Actions, Bars, Fresh, Outcomes};
 use crate::store::universe::Wanted;
 use crate::store::{ReadTx, WriteTx, plans, replay_paths};
 
@@ -253,13 +253,17 @@ impl Phase for MarketData {
             let bars = market::upsert_bars(tx, &output.bars, output.source).await?;
             let (symbols, dates, yields) = &output.yields;
             let yields = market::upsert_yields(tx, symbols, dates, yields, output.source).await?;
-            for fresh in bars.into_iter().chain(yields) {
+            let fresh: Vec<Fresh> = bars.into_iter().chain(yields).collect();
+            let settled = market::settled_without(tx, &fresh).await?;
+            for fresh in fresh {
                 let before = fresh.before;
                 let to =
                     before.and_then(|known| last_concerned(one.task.calendar, fresh.last, known));
                 if output.proxies.contains(&fresh.symbol) {
                     note(Touched::Proxy, fresh.first, to);
                 }
+                // What an option was settled at stays in cash for ever.
+                let to = to.filter(|_| !settled.contains(&fresh.symbol));
                 note(Touched::Prices(fresh.symbol), fresh.first, to);
             }
             let mut acted = Vec::new();

@@ -19,7 +19,9 @@ pub use actions::{Action, Actions, actions, upsert_actions};
 pub use basis::{basis, pin_basis};
 pub use fundamentals::{Statements, record_fundamentals, upsert_estimates, upsert_statements};
 pub use outcomes::{Outcomes, reasons_on, reasons_without_price, record_outcomes, refused};
-pub use prices::{Bars, Fresh, Series, closes, upsert_bars, upsert_yields, yields};
+pub use prices::{
+    Bars, Fresh, Series, closes, settled_without, upsert_bars, upsert_yields, yields,
+};
 pub use profiles::{ProfileRow, Profiles, profiles, upsert_profiles};
 
 /// Exact histories for the ledger: closes from the last one before `from` to `to`, all splits and

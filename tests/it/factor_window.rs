@@ -37,7 +37,7 @@ async fn a_proxy_is_in_the_model_for_five_sessions_after_its_end_and_not_on_the_
     world.worker().await;
     world.run(&request(range("2016-12-29", "2016-12-30"))).await;
 
-    let over = "the series of its proxy UST10Y ended on 2016-12-21";
+    let over = "its proxy UST10Y has no return since 2016-12-21";
     let models =
         "select concat_ws(' ', as_of, n, last_session, limiting_proxy, unavailable->>'Rates')
                   from factor_covariance where as_of >= '2016-12-29' order by as_of";
@@ -91,7 +91,7 @@ async fn without_its_market_a_date_has_no_model_and_says_when_the_market_ended()
     world.worker().await;
     world.run(&request(on("2016-12-30"))).await;
 
-    let over = "the series of its proxy SP500 ended on 2016-12-21";
+    let over = "its proxy SP500 has no return since 2016-12-21";
     let model = "select reason from factor_covariance where first_session is null";
     assert_eq!(
         world.texts(model).await,
@@ -100,7 +100,9 @@ async fn without_its_market_a_date_has_no_model_and_says_when_the_market_ended()
     let displays = "select distinct status || ': ' || reason from symbol_display_models where model = 'market'";
     assert_eq!(
         world.texts(displays).await,
-        [format!("unavailable: the series of Market is over: {over}")]
+        [format!(
+            "unavailable: the series of Market is out of date: {over}"
+        )]
     );
     let (_, show) = world.command(&["show", "book"]).await;
     let why = show["risk"]["reason"].as_str().unwrap();

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use sigmabatch::domain::PortfolioId;
+use sigmabatch::engine::Request;
 
 use crate::api::Served;
 use crate::market::{Folder, close};
@@ -260,6 +261,47 @@ async fn a_dividend_flow_beside_its_corporate_action_is_left_out_and_named() {
     let missing = status["missing"].as_array().unwrap();
     let twice = missing.iter().find(|book| book["name"] == "twice").unwrap();
     assert_eq!(twice["symbols"][name], why);
+}
+
+/// Closes from before anything was known of a series change what a contract was settled at, and that stays in cash for ever: no result is
+/// too new to be concerned, though none looks back so far.
+#[tokio::test(flavor = "multi_thread")]
+async fn older_closes_concern_every_date_after_a_contract_that_was_settled_without_them() {
+    let mut market = Folder::new();
+    market.remove("CCC", |date| date < "2014-12-01");
+    let world = World::at("2016-12-30T23:00:00Z", market.path()).await;
+    let bought = close("CCC", "2016-12-19");
+    let rows = [
+        ",2,4.25,2014-11-05,OPTIONS,,CCC,1,2014-11-14,CALL".to_owned(),
+        format!("CCC,10,{bought},2016-12-19,PUBLIC"),
+    ];
+    let rows = rows.each_ref().map(String::as_str);
+    let id = world.book("book", "100000", "2014-11-05", &rows).await;
+    world.worker().await;
+    let dates = range("2016-12-29", "2016-12-30");
+    world.run(&request(dates)).await;
+    let cash = |days: Vec<Day>| days.into_iter().map(|day| day.cash).collect::<Vec<_>>();
+    let at_cost = dec("100000") - dec(&bought) * dec("10");
+    assert_eq!(cash(days(&world, id).await), [at_cost; 2]);
+    let first = "select min(date)::text from market_data_cache where symbol = 'CCC'";
+    assert_eq!(world.texts(first).await, ["2014-12-01"]);
+
+    let known = ["2014-11-11", "2014-11-12"];
+    for date in known {
+        let close: f64 = close("CCC", date).parse().unwrap();
+        market.correct("CCC", date, close);
+    }
+    let forced = Request {
+        force: true,
+        ..request(on("2016-12-29"))
+    };
+    world.run(&forced).await;
+
+    let stale = "select count(*) from stale_result_sets where kind = 'pnl-snapshots' and as_of = '2016-12-30'";
+    assert_eq!(world.count(stale).await, 1);
+    world.run(&request(on("2016-12-30"))).await;
+    let made = (dec(&close("CCC", known[1])) - dec("1")) * dec("200") - dec("850");
+    assert_eq!(cash(days(&world, id).await), [at_cost + made; 2]);
 }
 
 /// Three contracts expire on 2016-12-23: AAA has its close, the last of CCC is of 2016-12-20, NOPE has none.

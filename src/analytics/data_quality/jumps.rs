@@ -164,9 +164,9 @@ pub fn outliers(moves: &[Move], explained: &mut [bool]) -> Vec<Finding> {
     findings
 }
 
-/// The last move, where it is as large as a tick ([`TICK_SIZE`] and [`TICK_DEVIATIONS`]) and nothing explains it: a tick or news, and
-/// only the next close tells which. With that close it is [`Check::BadTick`] or nothing. `measured` and `threshold` are returns with
-/// their sign, `values` the closes before and after.
+/// The last move, where it is as large as a tick ([`TICK_SIZE`] and [`TICK_DEVIATIONS`]) and nothing explains it: a tick or news. With
+/// the next close it is [`Check::BadTick`] or nothing; a wrong level that stays for [`TICK_SESSIONS`] is found when it is taken back.
+/// `measured` and `threshold` are returns with their sign, `values` the closes before and after.
 ///
 /// Of the 26 series in `data/` 28 sessions in eleven years have one, all of them genuine: that is what it costs not to wait.
 pub fn unconfirmed_jump(moves: &[Move], explained: &[bool]) -> Option<Finding> {

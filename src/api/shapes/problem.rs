@@ -51,6 +51,7 @@ pub struct FileIssue {
     /// What kind of error, stable: `ERR_POS_004`.
     pub code: String,
     /// The row's symbol, where it has one.
+    #[schema(required = true)]
     pub symbol: Option<String>,
     /// What is wrong, with the text that is.
     pub message: String,

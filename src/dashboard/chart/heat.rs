@@ -66,7 +66,9 @@ fn cells(label: &str, columns: &[String], rows: &[HeatRow], dated: bool) -> Mark
                     Some(link) => a href=(link) aria-label=(format!("{}, {}", row.name, cell.text)) {
                         (square(cell, x, y, wide, high))
                     },
-                    None => (square(cell, x, y, wide, high)),
+                    None => g role="img" aria-label=(format!("{}, {}", row.name, cell.text)) {
+                        (square(cell, x, y, wide, high))
+                    },
                 }
             }
         }

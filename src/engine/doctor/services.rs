@@ -156,13 +156,6 @@ fn of_workers(workers: &[WorkerRow]) -> Check {
             format!("none is alive; we are {ours}"),
             "start one: sigmabatch-worker",
         )
-    } else if foreign > 0.0 {
-        let says = format!(
-            "{} are alive, and dropped {foreign} hints of another installation",
-            living.len()
-        );
-        let remedy = format!("{APART}; hints that an earlier database left are no harm");
-        Check::warn(NAME, says, remedy)
     } else if !others.is_empty() {
         let says = format!("we are {ours}, and others are not: {}", others.join(", "));
         Check::warn(
@@ -173,6 +166,14 @@ fn of_workers(workers: &[WorkerRow]) -> Check {
     } else if late > 0 {
         let says = format!("{} are alive, the lease of {late} ran out", living.len());
         Check::warn(NAME, says, "sigmabatch workers")
+    } else if foreign > 0.0 {
+        // Last: the count never falls while a worker lives.
+        let says = format!(
+            "{} are alive, and dropped {foreign} hints of another installation",
+            living.len()
+        );
+        let remedy = format!("{APART}; hints that an earlier database left are no harm");
+        Check::warn(NAME, says, remedy)
     } else {
         Check::ok(NAME, format!("{} are alive, all {ours}", living.len()))
     }

@@ -62,7 +62,7 @@ pub async fn repair(
     let Meant {
         known: unfinished,
         left_out,
-        force,
+        forced,
     } = readable(engine, unfinished)?;
     if unfinished.is_empty() && !left_out.is_empty() {
         return Err(PlanError::Unreadable(left_out));
@@ -75,10 +75,14 @@ pub async fn repair(
         return Ok(None);
     };
     let mut pairs: BTreeMap<PortfolioId, BTreeSet<TradingDate>> = BTreeMap::new();
+    let mut asking = BTreeSet::new();
     for (_, run) in &runs {
         let scope = runs::frozen(&mut tx, *run).await?;
-        for (_, subjects) in unfinished.iter().filter(|(task, _)| task.run_id == *run) {
+        for (task, subjects) in unfinished.iter().filter(|(task, _)| task.run_id == *run) {
             let (portfolios, dates) = concerned(&mut tx, *run, subjects, &scope).await?;
+            if forced.contains(&task.id) {
+                asking.extend(portfolios.iter().copied());
+            }
             for portfolio in portfolios {
                 pairs
                     .entry(portfolio)
@@ -107,7 +111,7 @@ pub async fn repair(
         portfolios: Selection::Only(pairs.keys().copied().collect()),
         dates: Dates::Range(from.date(), to.date()),
         lane: None,
-        force,
+        force: !asking.is_disjoint(&active),
         principal: order.who.to_owned(),
         idempotency_key: None,
     };
@@ -148,8 +152,8 @@ struct Meant {
     known: Vec<(Unfinished, Subjects)>,
     /// Those whose input does not say it.
     left_out: Vec<LeftOut>,
-    /// A forced run was to ask providers in one of them: that there are older answers is no reason not to.
-    force: bool,
+    /// Those in which a forced run was to ask providers: that there are older answers is no reason not to.
+    forced: BTreeSet<TaskId>,
 }
 
 fn readable(engine: &Engine, tasks: Vec<Unfinished>) -> Result<Meant, PlanError> {
@@ -158,7 +162,9 @@ fn readable(engine: &Engine, tasks: Vec<Unfinished>) -> Result<Meant, PlanError>
         let phase = engine.phase(task.phase)?;
         match phase.subjects(&task.input, task.as_of) {
             Ok(subjects) => {
-                meant.force |= task.force && phase.class() == PermitClass::Provider;
+                if task.force && phase.class() == PermitClass::Provider {
+                    meant.forced.insert(task.id);
+                }
                 meant.known.push((task, subjects));
             }
             Err(error) => meant.left_out.push(LeftOut {

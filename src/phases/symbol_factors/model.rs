@@ -21,9 +21,9 @@ use crate::store::symbol_results::{
 /// A series of returns, or why a model for display has none.
 type Leg<T> = std::result::Result<T, Refused>;
 
-/// A proxy whose newest return is more sessions old than this has ended. A few days are a provider that is late; a model that kept a series
+/// A proxy whose newest return is more sessions old than this is out of date. A few days are a provider that is late; a model that kept a series
 /// for longer would see the last session of every factor and symbol where that one ended.
-const ENDED_AFTER: usize = 5;
+const OUT_OF_DATE_AFTER: usize = 5;
 
 /// Why there is no market.
 const NO_MARKET: &str = "no factor is defined as the market";
@@ -143,14 +143,11 @@ struct Lack {
 fn lack(factor: &Factor, returns: &[f64], sessions: &[TradingDate]) -> Option<Lack> {
     let proxy = &factor.proxy;
     let newest = returns.iter().rposition(|value| !value.is_nan());
-    if let Some(newest) = newest.filter(|newest| newest + ENDED_AFTER + 1 < returns.len()) {
+    if let Some(newest) = newest.filter(|newest| newest + OUT_OF_DATE_AFTER + 1 < returns.len()) {
         return Some(Lack {
             status: UNAVAILABLE,
-            is: "over",
-            why: format!(
-                "the series of its proxy {proxy} ended on {}",
-                sessions[newest]
-            ),
+            is: "out of date",
+            why: format!("its proxy {proxy} has no return since {}", sessions[newest]),
         });
     }
     let have = observed(returns);

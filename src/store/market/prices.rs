@@ -1,6 +1,6 @@
 //! Closes and yields.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -109,6 +109,29 @@ pub async fn upsert_bars(tx: &mut WriteTx, bars: &Bars, source: &str) -> Result<
     .fetch_all(tx.connection())
     .await
     .attempt("looking at what was known before")
+}
+
+/// Those of the symbols whose first known close was so late that a contract on them was settled without one. Such a settlement is in the
+/// cash of its book from then on, and older closes change it.
+pub async fn settled_without(tx: &mut WriteTx, fresh: &[Fresh]) -> Result<BTreeSet<String>> {
+    let late = fresh
+        .iter()
+        .filter_map(|fresh| Some((fresh.symbol.clone(), fresh.before?)));
+    let (symbols, known): (Vec<String>, Vec<NaiveDate>) = late.unzip();
+    if symbols.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let settled = sqlx::query_scalar!(
+        r#"select distinct f.symbol as "symbol!" from unnest($1::text[], $2::date[]) as f(symbol, known)
+           join positions p on p.underlying = f.symbol
+           where p.deleted_at is null and p.expiry_session < f.known"#,
+        &symbols,
+        &known
+    )
+    .fetch_all(tx.connection())
+    .await
+    .attempt("looking for settled contracts")?;
+    Ok(settled.into_iter().collect())
 }
 
 /// Stores yields; says per series which values are new or different, those older than all known

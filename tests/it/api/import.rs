@@ -177,6 +177,18 @@ async fn nothing_of_json_is_lost_in_silence() {
             &json!("unknown; this route takes positions")
         )
     );
+    // A flag is no symbol, though one may be called so.
+    let mut flag = lot("AAA", "5");
+    flag["symbol"] = json!(true);
+    let mut both = listed(&json!([lot("AAA", "5")]));
+    both["flows"] = json!([]);
+    for (body, field) in [
+        (listed(&json!([flag])), "positions[0].symbol"),
+        (both, "flows"),
+    ] {
+        let refused = served.operator.post("/api/v1/portfolios", &body).await;
+        assert_eq!(refused.expect(400)["field"], field);
+    }
     let text = listed(&json!([lot("AAA", "5")])).to_string();
     for (twice, field) in [
         (

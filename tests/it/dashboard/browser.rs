@@ -13,7 +13,7 @@ use crate::browser::{self, Browser};
 use crate::world::{World, on, request, shipped, within};
 
 /// A run of a year takes some seconds; a busy machine takes its time.
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Phases that wait until the page has been seen to stand before them.
 const STOPS: [PhaseName; 3] = [
