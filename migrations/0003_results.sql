@@ -200,7 +200,7 @@ create table portfolio_snapshots (
     large_flow        boolean not null,
     -- Flow -> why the ledger leaves it out, and the close that an expiry lacks -> what it was settled at, for those up
     -- to this date.
-    unbooked          jsonb not null default '{}',
+    doubts            jsonb not null default '{}',
     primary key (portfolio_id, as_of),
     check (nav = cash + long_value + short_value),
     check (pnl_day = realised + unrealised_change + income)

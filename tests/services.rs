@@ -123,7 +123,9 @@ fn nothing_is_left_when_the_owner_is_killed_or_interrupted_at_any_moment_of_the_
     ] {
         for pause_ms in pauses_ms {
             let place = Place::new();
-            let mut child = services(&place, &[], "sleep 600").spawn().unwrap();
+            // Its shell names the folder as well.
+            let script = format!("sleep 600; : {}", place.path.display());
+            let mut child = services(&place, &[], &script).spawn().unwrap();
 
             // Not a wait for something: the moment is what is varied.
             std::thread::sleep(Duration::from_millis(pause_ms));
@@ -140,6 +142,22 @@ fn nothing_is_left_when_the_owner_is_killed_or_interrupted_at_any_moment_of_the_
                 processes_naming(&place.path).is_empty()
             });
         }
+    }
+}
+
+/// There is no moment at which the command is there and nobody knows of it.
+#[cfg(target_os = "linux")] // for /proc
+#[test]
+fn a_command_that_kills_its_owner_at_once_is_ended_too() {
+    for _ in 0..5 {
+        let place = Place::new();
+        let script = format!("kill -KILL $PPID; sleep 600; : {}", place.path.display());
+        let status = services(&place, &[], &script).status().unwrap();
+        assert_eq!(status.signal(), Some(Signal::SIGKILL as i32), "{status}");
+        place.assert_empty();
+        eventually("no process names the folder", || {
+            processes_naming(&place.path).is_empty()
+        });
     }
 }
 

@@ -1,5 +1,7 @@
 //! Portfolios: which there are, their values over time, their flows, and their end.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -11,7 +13,7 @@ use super::Api;
 use super::auth::Caller;
 use super::params::{Params, id};
 use super::problem::Problem;
-use super::results;
+use super::results::{self, without_a_date};
 use super::shapes::{self, DeleteReceipt, Flows, Lots, Marks, Portfolios, Snapshots, Terms, keys};
 use super::tagged::{Asked, formed};
 use crate::documents::cut;
@@ -41,16 +43,18 @@ pub(super) async fn list(
     let (seen, next) = seen(&api, &caller, cursor, limit).await?;
     let rows = seen.iter().map(|(portfolio, newest)| {
         let mut row = head(portfolio);
-        row["newest_published"] = json!(newest.map(|newest| newest.as_of));
-        row["run_id"] = json!(newest.map(|newest| newest.run));
+        let (published, reason) = (newest.as_ref().ok(), newest.as_ref().err());
+        row["newest_published"] = json!(published.map(|newest| newest.as_of));
+        row["run_id"] = json!(published.map(|newest| newest.run));
+        row["reason"] = json!(reason);
         row
     });
     let rows: Vec<Value> = rows.collect();
     Ok(Json(json!({ "portfolios": rows, "next": next })))
 }
 
-/// Portfolios and the newest published date of each.
-pub(crate) type Seen = Vec<(Portfolio, Option<Published>)>;
+/// Portfolios and the newest published date of each, or the code of the reason why it has none.
+pub(crate) type Seen = Vec<(Portfolio, Result<Published, &'static str>)>;
 
 /// A page of the portfolios that a caller sees, by name, and where the next one goes on.
 pub(crate) async fn seen(
@@ -72,9 +76,17 @@ pub(crate) async fn seen(
     let next = seen.last().filter(|_| more).map(|last| last.id);
     let ids: Vec<PortfolioId> = seen.iter().map(|known| known.id).collect();
     let newest = reports::newest_of_each(&mut db, &ids, false).await?;
+    let mut without = ids;
+    without.retain(|id| !newest.contains_key(id));
+    let computed = if without.is_empty() {
+        BTreeMap::new()
+    } else {
+        reports::newest::computed_of_each(&mut db, &without).await?
+    };
     db.close().await?;
     let seen = seen.into_iter().map(|known| {
         let date = newest.get(&known.id).copied();
+        let date = date.ok_or_else(|| without_a_date(computed.get(&known.id).copied()));
         (known, date)
     });
     Ok((seen.collect(), next))

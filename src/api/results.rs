@@ -231,14 +231,16 @@ async fn nothing(
     portfolio: PortfolioId,
     strict: bool,
 ) -> Result<&'static str, Problem> {
-    if reports::newest::computed(db, portfolio).await?.is_none() {
-        return Ok("nothing_published");
-    }
-    if strict && reports::newest_published(db, portfolio).await?.is_some() {
+    let computed = reports::newest::computed(db, portfolio).await?;
+    if strict && computed.is_some() && reports::newest_published(db, portfolio).await?.is_some() {
         return Ok("not_strict");
     }
-    // What was computed and is not published has inputs that changed.
-    Ok("stale")
+    Ok(without_a_date(computed))
+}
+
+/// The same by the newest date that was computed: what was and is not published has inputs that changed.
+pub(super) fn without_a_date(computed: Option<NaiveDate>) -> &'static str {
+    computed.map_or("nothing_published", |_| "stale")
 }
 
 async fn unpublished(

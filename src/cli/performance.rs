@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 
 use super::text::{count, indented, left, money, number, or_dash, percent, right, signed, table};
-use super::{Error, Output, PerformanceArgs, find};
+use super::{Error, Output, PerformanceArgs, find, show};
 use crate::documents::performance;
 use crate::domain::Portfolio;
 use crate::engine::performance::{
     CONVENTION_ID, Figure, Performance, PerformanceError, Question, load,
 };
-use crate::store::{Pools, ReadTx, portfolios};
+use crate::store::{Pools, ReadTx, portfolios, reports};
 
 /// Contributions that a page shows; JSON has all.
 const LISTED: usize = 15;
@@ -36,22 +36,30 @@ pub async fn run(pools: &Pools, args: &PerformanceArgs, json: bool) -> Result<Ou
         other => Error::misuse(other.to_string(), "give another range"),
     };
     let sources = load(&mut db, &portfolio, &question).await.map_err(told)?;
+    let Some(sources) = sources else {
+        return Err(without_snapshots(&mut db, &portfolio).await?);
+    };
     db.close().await?;
-    let found = sources.map(|sources| sources.answer()).transpose();
-    let found = found.map_err(told)?;
-    let found = found.ok_or_else(|| {
-        Error::not_there(
-            format!(
-                "no snapshot of portfolio {:?} in this range",
-                portfolio.name
-            ),
-            format!("compute some: sigmabatch run --portfolio {id} --wait"),
-        )
-    })?;
+    let found = sources.answer().map_err(told)?;
     Ok(Output::either(
         json,
         || performance::document(&portfolio, &found),
         || page(&portfolio, &found),
+    ))
+}
+
+/// Why there is nothing to look at: nothing is published at all, or nothing of the range.
+async fn without_snapshots(db: &mut ReadTx<'_>, portfolio: &Portfolio) -> Result<Error, Error> {
+    let Some(newest) = reports::newest_published(db, portfolio.id).await? else {
+        return show::unpublished(db, portfolio, None).await;
+    };
+    let Portfolio { id, name, .. } = portfolio;
+    Ok(Error::not_there(
+        format!(
+            "no snapshot of portfolio {name:?} in this range; its newest is of {}",
+            newest.as_of
+        ),
+        format!("compute some: sigmabatch run --portfolio {id} --from DATE --to DATE --wait"),
     ))
 }
 

@@ -42,7 +42,7 @@ pub async fn report(
 }
 
 /// Why there is nothing to show, and how to get it.
-async fn unpublished(
+pub(super) async fn unpublished(
     db: &mut ReadTx<'_>,
     portfolio: &Portfolio,
     date: Option<NaiveDate>,

@@ -6,7 +6,6 @@ use maud::html;
 
 use super::frame;
 use super::session::Visitor;
-use super::text::or_dash;
 use crate::api::params::Params;
 use crate::api::problem::Problem;
 use crate::api::{Api, portfolios};
@@ -35,7 +34,10 @@ pub(super) async fn page(
                     th scope="row" { a href=(format!("/portfolios/{}", portfolio.id)) { (portfolio.name) } }
                     td { (portfolio.owner) } td { (portfolio.currency) }
                     td.n { (portfolio.opening_equity.normalize()) }
-                    td { (portfolio.inception) } td { (or_dash(newest.map(|newest| newest.as_of))) }
+                    td { (portfolio.inception) } td { @match newest {
+                        Ok(newest) => (newest.as_of),
+                        Err(reason) => span.soft { (reason.replace('_', " ")) },
+                    } }
                 } } }
             } }
             @if let Some(next) = next {

@@ -21,6 +21,8 @@ pub fn flag(sessions: Option<i32>) -> Option<String> {
 /// Where the sessions lie on which the proxy of every factor has a return, and what keeps them from being more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommonSessions {
+    /// How many there are.
+    pub n: i32,
     /// The oldest.
     pub first: NaiveDate,
     /// The newest.
@@ -30,9 +32,10 @@ pub struct CommonSessions {
 }
 
 impl CommonSessions {
-    /// The same for people; `n` is how many there are.
-    pub fn told(&self, n: i32) -> String {
+    /// The same for people.
+    pub fn told(&self) -> String {
         let Self {
+            n,
             first,
             last,
             limiting,
@@ -59,17 +62,18 @@ mod tests {
     #[test]
     fn the_proxy_with_the_fewest_returns_is_named_where_there_is_one() {
         let mut common = CommonSessions {
+            n: 61,
             first: "2016-12-30".parse().unwrap(),
             last: "2017-03-29".parse().unwrap(),
             limiting: Some("UST10Y".to_owned()),
         };
         assert_eq!(
-            common.told(61),
+            common.told(),
             "61 sessions common to all factors, 2016-12-30 to 2017-03-29 (UST10Y has the fewest returns)"
         );
-        common.limiting = None;
+        (common.n, common.limiting) = (252, None);
         assert_eq!(
-            common.told(252),
+            common.told(),
             "252 sessions common to all factors, 2016-12-30 to 2017-03-29"
         );
     }

@@ -10,6 +10,7 @@ use nix::unistd::{Pid, getpgrp, tcgetpgrp};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
 
+use super::watchdog::Group;
 use super::{Error, Options, Services};
 
 /// Servers that the caller has already (the values of `DATABASE_URL` and `REDIS_URL`).
@@ -71,8 +72,12 @@ async fn execute(
         .args(arguments)
         .env("DATABASE_URL", database_url)
         .env("REDIS_URL", redis_url);
+    let group = match &mut services {
+        Some(services) if !terminal => Some(services.watchdog.group()?),
+        _ => None,
+    };
     if !terminal {
-        builder.process_group(0);
+        builder.process_group(group.as_ref().map_or(0, Group::id));
     }
     let mut child = builder
         .spawn()
@@ -80,9 +85,14 @@ async fn execute(
     let target = child
         .id()
         .and_then(|pid| i32::try_from(pid).ok())
-        .map(|pid| if terminal { pid } else { -pid });
-    if let (Some(services), Some(target)) = (&mut services, target) {
-        services.watchdog.note(format!("command {target}"));
+        .map(|pid| match &group {
+            Some(group) => -group.id(),
+            None if terminal => pid,
+            None => -pid,
+        });
+    drop(group);
+    if let (true, Some(services), Some(pid)) = (terminal, &mut services, target) {
+        services.watchdog.note(format!("command {pid}"));
     }
 
     let status = loop {

@@ -71,6 +71,24 @@ impl Watchdog {
         Ok(command)
     }
 
+    /// A process group that the watchdog knows before a command joins it: a command that made its own would be unknown
+    /// until its number had been told, and one whose owner was killed in between would stay for ever.
+    pub(super) fn group(&mut self) -> Result<Group, Error> {
+        let holder = Account::Own
+            .command(Path::new("/bin/sh"))
+            .args(["-c", "read -r line"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(Error::system(
+                "start /bin/sh to hold the command's process group",
+            ))?;
+        let group = Group(holder);
+        self.note(format!("command -{}", group.id()));
+        Ok(group)
+    }
+
     /// Tells a line; `watchdog.sh` says which there are. A watchdog that cannot be told is a lost safety net, not a
     /// reason to fail.
     pub(super) fn note(&mut self, line: impl AsRef<OsStr>) {
@@ -90,6 +108,23 @@ impl Watchdog {
 
     pub(super) fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
+    }
+}
+
+/// A process group with nobody in it but a shell that waits for our end, or for that of this value.
+#[derive(Debug)]
+pub(super) struct Group(Child);
+
+impl Group {
+    pub(super) fn id(&self) -> i32 {
+        i32::try_from(self.0.id()).expect("a process id is a pid_t")
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // What it reads from is closed, so it ends.
+        _ = self.0.wait();
     }
 }
 

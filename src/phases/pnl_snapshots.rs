@@ -56,7 +56,7 @@ impl Phase for PnlSnapshots {
                 pnl_total: day.pnl_total,
                 return_day: day.return_day,
                 large_flow: day.large_flow,
-                unbooked: doubts(&day),
+                doubts: doubts(&day),
             })
             .collect())
     }

@@ -106,7 +106,7 @@ pub struct SnapshotRow {
     /// A flow above a tenth of the value.
     pub large_flow: bool,
     /// Flow → why it is left out; the close that an expiry lacks → what it was settled at.
-    pub unbooked: BTreeMap<String, String>,
+    pub doubts: BTreeMap<String, String>,
 }
 
 /// Writes snapshots, one per (portfolio, date).
@@ -115,7 +115,7 @@ pub async fn replace_snapshots(tx: &mut WriteTx, rows: &[SnapshotRow]) -> Result
     sqlx::query!(
         "insert into portfolio_snapshots (portfolio_id, as_of, nav, cash, long_value, short_value, external_flows,
                                           realised, unrealised_change, income, pnl_day, pnl_total, return_day, large_flow,
-                                          unbooked)
+                                          doubts)
          select * from unnest($1::uuid[], $2::date[], $3::numeric[], $4::numeric[], $5::numeric[], $6::numeric[],
                               $7::numeric[], $8::numeric[], $9::numeric[], $10::numeric[], $11::numeric[],
                               $12::numeric[], $13::float8[], $14::boolean[], $15::jsonb[])
@@ -124,7 +124,7 @@ pub async fn replace_snapshots(tx: &mut WriteTx, rows: &[SnapshotRow]) -> Result
              short_value = excluded.short_value, external_flows = excluded.external_flows,
              realised = excluded.realised, unrealised_change = excluded.unrealised_change, income = excluded.income,
              pnl_day = excluded.pnl_day, pnl_total = excluded.pnl_total, return_day = excluded.return_day,
-             large_flow = excluded.large_flow, unbooked = excluded.unbooked",
+             large_flow = excluded.large_flow, doubts = excluded.doubts",
         &rows.iter().map(|row| row.portfolio.0).collect::<Vec<_>>(),
         &rows.iter().map(|row| row.as_of.date()).collect::<Vec<_>>(),
         &money(|row| row.nav),
@@ -139,7 +139,7 @@ pub async fn replace_snapshots(tx: &mut WriteTx, rows: &[SnapshotRow]) -> Result
         &money(|row| row.pnl_total),
         &rows.iter().map(|row| row.return_day).collect::<Vec<_>>() as &[Option<f64>],
         &rows.iter().map(|row| row.large_flow).collect::<Vec<_>>(),
-        &rows.iter().map(|row| json!(row.unbooked)).collect::<Vec<_>>()
+        &rows.iter().map(|row| json!(row.doubts)).collect::<Vec<_>>()
     )
     .execute(tx.connection())
     .await
@@ -270,7 +270,7 @@ pub struct Accounts {
     /// Net asset value and cash, where there is a snapshot.
     pub money: Option<(Decimal, Decimal)>,
     /// Flow → why the ledger leaves it out; the close that an expiry lacks → what it was settled at.
-    pub unbooked: BTreeMap<String, String>,
+    pub doubts: BTreeMap<String, String>,
 }
 
 /// The accounts of a portfolio at a date.
@@ -282,7 +282,7 @@ pub async fn accounts(
     let row = sqlx::query!(
         r#"select exists (select from result_set where kind = 'position-values' and owner = $1::uuid::text and as_of = $2)
                       as "valued!",
-                  s.nav as "nav?", s.cash as "cash?", s.unbooked as "unbooked?"
+                  s.nav as "nav?", s.cash as "cash?", s.doubts as "doubts?"
            from (values (1)) as one
            left join portfolio_snapshots s on s.portfolio_id = $1 and s.as_of = $2"#,
         portfolio.0,
@@ -294,7 +294,7 @@ pub async fn accounts(
     Ok(Accounts {
         valued: row.valued,
         money: row.nav.zip(row.cash),
-        unbooked: row.unbooked.as_ref().map(texts).unwrap_or_default(),
+        doubts: row.doubts.as_ref().map(texts).unwrap_or_default(),
     })
 }
 

@@ -436,6 +436,7 @@ pub async fn covariance(db: &mut ReadTx<'_>, as_of: NaiveDate) -> Result<Option<
         proxy_covariance: row.proxy_covariance,
         n: row.n,
         common: (row.first_session.zip(row.last_session)).map(|(first, last)| CommonSessions {
+            n: row.n,
             first,
             last,
             limiting: row.limiting_proxy,

@@ -23,8 +23,11 @@ use crate::world::{Servers, World, range, request, within};
 const SECONDS: u64 = 4;
 /// A scenario that goes on longer begins anew with an empty database after so long.
 const ROUND: Duration = Duration::from_secs(20);
-/// However bad it was: once it is over, a night ends within this.
-const NIGHT: Duration = Duration::from_mins(2);
+/// Where faults would not let the last night end (a slow machine, a line that dies every few seconds),
+/// they are over so long after the round is.
+const ENCORE: Duration = Duration::from_secs(45);
+/// However bad it was: two minutes after the last fault a night has ended.
+const NIGHT: Duration = Duration::from_mins(4);
 const MENDING: Order<'_> = Order {
     who: "chaos",
     reason: "it is over",
@@ -107,7 +110,7 @@ async fn rounds(
         let watcher = Watcher::start(&stage.world, Arc::clone(&stage.crew), !casting.proxies);
         tokio::select! {
             () = stage.nights(over) => {}
-            () = forever(&stage, &disturb) => {}
+            () = stage.faults(&disturb, over + ENCORE, casting.workers) => {}
         }
         stage.mend().await;
         let seen = watcher.stop().await;
@@ -119,12 +122,6 @@ async fn rounds(
             return;
         }
         seed = seed.wrapping_add(1);
-    }
-}
-
-async fn forever(stage: &Stage, disturb: &impl AsyncFn(&Stage)) {
-    loop {
-        disturb(stage).await;
     }
 }
 
@@ -203,6 +200,16 @@ impl Stage {
         }
     }
 
+    /// One fault after the other until `end`; does not return.
+    async fn faults(&self, disturb: &impl AsyncFn(&Self), end: Instant, workers: usize) {
+        while Instant::now() < end {
+            disturb(self).await;
+        }
+        self.mend().await;
+        self.complete_crew(workers);
+        std::future::pending::<()>().await;
+    }
+
     /// Plans and publishes, as often as it takes.
     pub(crate) async fn begin(&self, request: &Request) -> RunId {
         let mut last = None;
@@ -259,7 +266,7 @@ impl Stage {
     }
 
     /// Ends whatever is still broken.
-    pub(crate) async fn mend(&self) {
+    async fn mend(&self) {
         let mut services = self.services.lock().await;
         services.start_postgres().await.unwrap();
         services.start_redis(true).await.unwrap();
@@ -288,12 +295,17 @@ impl Stage {
         }
     }
 
-    /// The results are those of a quiet run, and every invariant holds.
-    pub(crate) async fn assert_nothing_had_happened(&self, workers: usize) {
+    /// Nobody has ended by himself, and who was ended is replaced.
+    fn complete_crew(&self, workers: usize) {
         self.crew.assert_nobody_ended();
         while self.crew.size() < workers {
             self.hire();
         }
+    }
+
+    /// The results are those of a quiet run, and every invariant holds.
+    pub(crate) async fn assert_nothing_had_happened(&self, workers: usize) {
+        self.complete_crew(workers);
         assert_eq!(
             &self.world.digest().await,
             quiet_digest().await,

@@ -135,7 +135,7 @@ fn number(asked: &str) -> String {
     format!("{metric}:{last}")
 }
 
-/// Whatever the registry holds: made again to the last bit, and told alike without making it again. A number that it lists and that neither
+/// Whatever the registry holds: made again to the last bit, and told alike without making it again. A number that it lists and that no
 /// book has is not tested, and fails.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_choice_of_every_metric_is_made_again_and_told_alike() {
@@ -150,6 +150,9 @@ async fn every_choice_of_every_metric_is_made_again_and_told_alike() {
         "HOUSE,1,20000,2022-12-19,PRIVATE",
     ];
     let mixed = world.book("mixed", "60000", "2022-12-19", &rows).await;
+    // It has lost more than there was: amounts, and no risk as a fraction of NAV.
+    let rows = ["AAPL,-100,90.42,2022-12-19,PUBLIC"];
+    let broke = world.book("broke", "1000", "2022-12-19", &rows).await;
     let weights =
         "as_of,sector,weight\n2022-06-30,Information Technology,0.7\n2022-06-30,Utilities,0.3\n";
     world.benchmark("SP500", weights).await.unwrap();
@@ -158,7 +161,7 @@ async fn every_choice_of_every_metric_is_made_again_and_told_alike() {
 
     let mut seen: BTreeSet<String> = BTreeSet::new();
     let mut refused: BTreeMap<String, String> = BTreeMap::new();
-    for book in [stocks, mixed] {
+    for book in [stocks, mixed, broke] {
         for metric in engine::registry() {
             for asked in choices(&world, book, metric).await {
                 let made = engine::explain(&world.engine.pools, book, None, &asked).await;

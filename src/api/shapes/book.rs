@@ -34,6 +34,8 @@ pub struct Portfolio {
     pub newest_published: Option<NaiveDate>,
     /// The run of it.
     pub run_id: Option<uuid::Uuid>,
+    /// Why there is none: `nothing_published`, or `stale` where an input of all that was computed changed.
+    pub reason: Option<String>,
 }
 
 /// The terms of a portfolio.

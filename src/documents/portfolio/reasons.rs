@@ -73,7 +73,7 @@ const NO_COVARIANCE: &str = "the factor covariance of the date is gone";
 const NO_LIMIT: &str = "every proxy has a return on every session of the window";
 
 /// Why ratios of the risk model, or the sessions behind it, are missing, by their key.
-pub(super) fn risk(risk: &Risk) -> Vec<(&'static str, &'static str)> {
+pub(super) fn risk(report: &Report, risk: &Risk) -> Vec<(&'static str, &'static str)> {
     let ratios = [
         ("systematic_share", risk.systematic_share),
         ("diversification_ratio", risk.diversification_ratio),
@@ -82,7 +82,7 @@ pub(super) fn risk(risk: &Risk) -> Vec<(&'static str, &'static str)> {
     let missing = ratios.into_iter().filter(|(_, value)| value.is_none());
     let worthless = risk.coverage.is_none().then_some(("coverage", WORTHLESS));
     let missing = missing.map(|(key, _)| (key, NO_VARIANCE));
-    let sessions: &[(&'static str, &'static str)] = match &risk.common {
+    let sessions: &[(&'static str, &'static str)] = match &report.common {
         None => &[
             ("first_session", NO_COVARIANCE),
             ("last_session", NO_COVARIANCE),

@@ -53,7 +53,7 @@ pub(super) fn risk(report: &Report) -> Value {
         })
     });
     let risk = report.risk.as_ref();
-    let common = risk.and_then(|risk| risk.common.as_ref());
+    let common = risk.and(report.common.as_ref());
     json!({
         "available": risk.is_some(),
         "reason": risk.is_none().then(|| reason(report, "factors")),
@@ -69,7 +69,7 @@ pub(super) fn risk(report: &Report) -> Value {
         "last_session": common.map(|common| common.last),
         "limiting_proxy": common.and_then(|common| common.limiting.as_ref()),
         "flags": risk.map(|risk| risk.flags.clone()).unwrap_or_default(),
-        "reasons": texts(risk.map(reasons::risk)),
+        "reasons": texts(risk.map(|risk| reasons::risk(report, risk))),
         "bias": bias(report),
         "contributions": contributions.collect::<Vec<_>>(),
     })

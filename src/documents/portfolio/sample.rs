@@ -261,12 +261,13 @@ pub(crate) fn report() -> Report {
             effective_bets: Some(2.2),
             coverage: Some(0.965),
             n: 252,
-            common: Some(CommonSessions {
-                first: "2016-01-04".parse().unwrap(),
-                last: as_of,
-                limiting: None,
-            }),
             flags: Vec::new(),
+        }),
+        common: Some(CommonSessions {
+            n: 252,
+            first: "2016-01-04".parse().unwrap(),
+            last: as_of,
+            limiting: None,
         }),
         bias: Bias {
             statistic: Some(1.08),

@@ -75,7 +75,7 @@ pub(super) fn analyse(cx: &Cx, loaded: &Loaded) -> Result<AnalyticsRows> {
         .collect();
     cx.check()?;
 
-    view.missing.extend(loaded.accounts.unbooked.clone());
+    view.missing.extend(loaded.accounts.doubts.clone());
     let names = [
         "snapshot",
         "marks",

@@ -79,7 +79,7 @@ fn loaded(
         accounts: Accounts {
             valued: true,
             money: Some((held.iter().map(|(_, value)| value).sum(), Decimal::ZERO)),
-            unbooked: BTreeMap::new(),
+            doubts: BTreeMap::new(),
         },
         covariance,
         past,

@@ -174,6 +174,7 @@ fn common_sessions(
     let counts = used.map(|proxy| (observed(proxy.returns), &proxy.factor.proxy));
     let (have, fewest) = counts.min_by_key(|(have, _)| *have)?;
     Some(CommonSessions {
+        n: i32::try_from(model.sessions().len()).unwrap_or(i32::MAX),
         first: sessions[*first].date(),
         last: sessions[*last].date(),
         limiting: (have < sessions.len()).then(|| fewest.to_string()),

@@ -62,7 +62,7 @@ async fn ledger(db: &mut ReadTx<'_>, only: &Only) -> Result<Vec<TableDigest>> {
                                                     trim_scale(external_flows), trim_scale(realised),
                                                     trim_scale(unrealised_change), trim_scale(income),
                                                     trim_scale(pnl_day), trim_scale(pnl_total), return_day, large_flow,
-                                                    unbooked)),
+                                                    doubts)),
                                     ''::bytea order by as_of)) as "hash!",
                   count(*) as "rows!"
            from portfolio_snapshots

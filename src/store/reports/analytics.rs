@@ -53,8 +53,6 @@ pub struct Risk {
     pub coverage: Option<f64>,
     /// Sessions behind the covariance.
     pub n: i32,
-    /// Where they lie; nothing where the covariance is gone.
-    pub common: Option<CommonSessions>,
     /// What to know about it.
     pub flags: Vec<String>,
 }
@@ -247,39 +245,50 @@ pub(super) async fn factors(
     .attempt("reading factor exposures")
 }
 
+/// A book that the model says nothing of has the window of the model all the same.
 pub(super) async fn risk(
     db: &mut ReadTx<'_>,
     id: PortfolioId,
     as_of: NaiveDate,
-) -> Result<Option<Risk>> {
+) -> Result<(Option<Risk>, Option<CommonSessions>)> {
     let row = sqlx::query!(
-        r#"select r.volatility, r.factor_variance, r.specific_variance, r.systematic_share, r.diversification_ratio,
-                  r.effective_bets, r.coverage, r.n, r.flags, c.first_session as "first?", c.last_session as "last?",
-                  c.limiting_proxy as "limiting?"
-           from portfolio_risk r left join factor_covariance c on c.as_of = r.as_of
-           where r.portfolio_id = $1 and r.as_of = $2"#,
+        r#"select r.volatility as "volatility?", r.factor_variance as "factor_variance?",
+                  r.specific_variance as "specific_variance?", r.systematic_share, r.diversification_ratio,
+                  r.effective_bets, r.coverage, r.n as "n?", r.flags as "flags?", c.n as "common?",
+                  c.first_session as "first?", c.last_session as "last?", c.limiting_proxy as "limiting?"
+           from (values ($2::date)) as asked (as_of)
+           left join portfolio_risk r on r.portfolio_id = $1 and r.as_of = asked.as_of
+           left join factor_covariance c on c.as_of = asked.as_of"#,
         id.0,
         as_of
     )
-    .fetch_optional(db.connection().await?)
+    .fetch_one(db.connection().await?)
     .await
     .attempt("reading risk")?;
-    Ok(row.map(|row| Risk {
-        volatility: row.volatility,
-        factor_variance: row.factor_variance,
-        specific_variance: row.specific_variance,
-        systematic_share: row.systematic_share,
-        diversification_ratio: row.diversification_ratio,
-        effective_bets: row.effective_bets,
-        coverage: row.coverage,
-        n: row.n,
-        common: (row.first.zip(row.last)).map(|(first, last)| CommonSessions {
-            first,
-            last,
-            limiting: row.limiting,
-        }),
-        flags: row.flags,
-    }))
+    let (systematic_share, diversification_ratio) =
+        (row.systematic_share, row.diversification_ratio);
+    let (effective_bets, coverage) = (row.effective_bets, row.coverage);
+    let variances = row.factor_variance.zip(row.specific_variance);
+    let known = (row.volatility.zip(variances)).zip(row.n.zip(row.flags));
+    let risk = known.map(|((volatility, (factor, specific)), (n, flags))| Risk {
+        volatility,
+        factor_variance: factor,
+        specific_variance: specific,
+        systematic_share,
+        diversification_ratio,
+        effective_bets,
+        coverage,
+        n,
+        flags,
+    });
+    let sessions = row.common.zip(row.first.zip(row.last));
+    let common = sessions.map(|(n, (first, last))| CommonSessions {
+        n,
+        first,
+        last,
+        limiting: row.limiting,
+    });
+    Ok((risk, common))
 }
 
 pub(super) async fn contributions(

@@ -67,6 +67,7 @@ macro_rules! report {
             factors: Vec::new(),
             fits: Vec::new(),
             risk: None,
+            common: None,
             contributions: Vec::new(),
             bias: Bias::default(),
             volatility: None,

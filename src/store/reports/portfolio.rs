@@ -13,6 +13,7 @@ use super::bias::{self, Bias};
 use super::fits::{self, Fit};
 use super::head;
 use super::losses::{self, Losses};
+use crate::domain::factor_window::CommonSessions;
 use crate::domain::{AssetClass, Portfolio, PortfolioId, PositionId, Quality, RunId, Symbol};
 use crate::store::data_quality::{self, Checked};
 use crate::store::symbol_results::Slope;
@@ -50,6 +51,8 @@ pub struct Report {
     pub fits: Vec<Fit>,
     /// The risk model's view.
     pub risk: Option<Risk>,
+    /// Where the sessions of that model lie, read with the risk; nothing where there is no covariance.
+    pub common: Option<CommonSessions>,
     /// Its contributions, largest first.
     pub contributions: Vec<Contribution>,
     /// How well the risk model has forecast.
@@ -425,7 +428,7 @@ pub async fn filled(db: &mut ReadTx<'_>, mut report: Report, asked: &[Part]) -> 
             Part::Positions => report.positions = positions(db, id, as_of).await?,
             Part::Factors => report.factors = analytics::factors(db, id, as_of).await?,
             Part::Fits => report.fits = fits::fits(db, id, as_of).await?,
-            Part::Risk => report.risk = analytics::risk(db, id, as_of).await?,
+            Part::Risk => (report.risk, report.common) = analytics::risk(db, id, as_of).await?,
             Part::Contributions => {
                 report.contributions = analytics::contributions(db, id, as_of).await?;
             }

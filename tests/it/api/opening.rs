@@ -225,14 +225,26 @@ async fn all_answers_agree_on_why_no_date_is_shown() {
         }
         reasons.into_iter().collect::<Vec<String>>()
     };
+    let listed = async || {
+        let list = served.viewer.get("/api/v1/portfolios").await.expect(200);
+        let row = &list["portfolios"][0];
+        (row["newest_published"].clone(), row["reason"].clone())
+    };
+    let performance = async || world.command(&["performance", &id.to_string()]).await;
     for strict in [false, true] {
         assert_eq!(reasons(strict).await, ["nothing_published"], "{strict}");
     }
+    assert_eq!(listed().await, (Value::Null, json!("nothing_published")));
+    let (code, told) = performance().await;
+    assert_eq!(code, 1, "{told}");
+    let message = told["error"]["message"].as_str().unwrap();
+    assert!(message.ends_with("nothing of it was computed"), "{message}");
     world.worker().await;
     world.run(&request(range("2016-12-28", "2016-12-30"))).await;
     let failed = "update completeness set strict = false, failed_runs = 1";
     sqlx::query(failed).execute(&world.db).await.unwrap();
     assert_eq!(reasons(true).await, ["not_strict"]);
+    assert_eq!(listed().await, (json!("2016-12-30"), Value::Null));
     let told = page("?strict=true").await;
     let words = "Something of every published date failed.";
     assert!(told.contains(words), "{told}");
@@ -244,6 +256,10 @@ async fn all_answers_agree_on_why_no_date_is_shown() {
     for strict in [false, true] {
         assert_eq!(reasons(strict).await, ["stale"], "{strict}");
     }
+    assert_eq!(listed().await, (Value::Null, json!("stale")));
+    let (_, told) = performance().await;
+    let message = told["error"]["message"].as_str().unwrap();
+    assert!(message.contains("2016-12-30 is stale"), "{message}");
     let told = page("").await;
     let words = "Inputs of all its dates have changed";
     assert!(told.contains(words), "{told}");

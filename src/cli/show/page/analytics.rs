@@ -54,8 +54,8 @@ pub(super) fn risk(page: &mut String, report: &Report) {
         or_dash(risk.systematic_share, percent),
         or_dash(risk.effective_bets, |bets| number(bets, 1)),
     );
-    if let Some(common) = &risk.common {
-        let _ = writeln!(text, "{}", common.told(risk.n));
+    if let Some(common) = &report.common {
+        let _ = writeln!(text, "{}", common.told());
     }
     flags(&mut text, &risk.flags);
     if let Some((statistic, (low, high))) = report.bias.statistic.zip(report.bias.band()) {

@@ -321,7 +321,7 @@ fn reverse_told(report: &Report, argument: &str) -> Result<Told, Refusal> {
     let (row, asked) = asked(report, argument)?;
     let lots = report.positions.iter();
     let lots = lots.map(|lot| line(lot.symbol.to_string(), money(lot.market_value)));
-    let n = report.risk.as_ref().map(|risk| risk.n);
+    let n = report.common.as_ref().map(|common| common.n);
     Ok(Told {
         formula: asked.formula(),
         source: REVERSE.source,

@@ -74,21 +74,20 @@ fn covariance<'a>(sources: &Sources<'a>) -> Result<&'a CovarianceRow, Refusal> {
 }
 
 /// What of the window all factors share, to be said behind it.
-fn shared(n: i32, common: Option<&CommonSessions>) -> String {
-    let told = common.map(|common| format!(" with {}", common.told(n)));
+fn shared(common: Option<&CommonSessions>) -> String {
+    let told = common.map(|common| format!(" with {}", common.told()));
     told.unwrap_or_default()
 }
 
 /// The same of the covariance that was read.
 pub(super) fn shared_of(sources: &Sources<'_>) -> String {
     let row = sources.loaded.covariance.as_ref();
-    row.map_or_else(String::new, |row| shared(row.n, row.common.as_ref()))
+    shared(row.and_then(|row| row.common.as_ref()))
 }
 
-/// The same as it is stored with the risk.
+/// The same of the date's covariance as it is stored.
 pub(super) fn shared_in(report: &Report) -> String {
-    let row = report.risk.as_ref();
-    row.map_or_else(String::new, |row| shared(row.n, row.common.as_ref()))
+    shared(report.common.as_ref())
 }
 
 /// Of the fits that betas come from.

@@ -318,7 +318,7 @@ pub(super) fn stress(report: &Report, argument: &str) -> Result {
     Ok(Told {
         formula: of_row.formula,
         unit: of_row.unit,
-        n: report.risk.as_ref().and_then(|risk| count(risk.n)),
+        n: report.common.as_ref().and_then(|common| count(common.n)),
         inputs: slopes(report),
         steps: vec![
             line(
