@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
 
 use serde_json::json;
 use sigmabatch::domain::{Held, Lane, PhaseName, RunId, TaskEpoch, TaskId, WorkerId};
@@ -13,7 +12,7 @@ use sigmabatch::store::tasks::{self, Answer, Capability, Completion, Failure, Ne
 use sigmabatch::store::{WriteTx, workers};
 
 use crate::market::close;
-use crate::world::{World, eventually, on, range, request, within};
+use crate::world::{World, eventually, on, range, request};
 
 const ORDER: Order<'_> = Order {
     who: "it",
@@ -88,9 +87,7 @@ async fn a_cancelled_run_ends_within_a_second_and_leaves_its_worker_free() {
     // The only permit comes back although the computation itself still stands at the door.
     let free =
         "select count(*) from worker where (counters ->> 'in_hand')::int = 0 and lost_at is null";
-    let freed = within(Duration::from_secs(5), async || {
-        (world.count(free).await == 1).then_some(())
-    });
+    let freed = eventually(async || (world.count(free).await == 1).then_some(()));
     assert!(freed.await.is_some(), "the worker is not free");
     drop(opener);
     let other = world.begin(&request(on("2016-12-30"))).await;
@@ -362,7 +359,7 @@ async fn a_phase_paused_in_mid_run_begins_nothing_more_and_goes_on_when_resumed(
 
     engine::resume(&world.engine, phase, ORDER).await.unwrap();
 
-    let ended = within(Duration::from_secs(15), async || {
+    let ended = eventually(async || {
         let ended = "select count(*) from run where verdict = 'succeeded'";
         (world.count(ended).await == 1).then_some(())
     });

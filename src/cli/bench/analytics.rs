@@ -26,7 +26,7 @@ use report::{Measured, Report};
 #[derive(Debug, Clone, Args)]
 pub struct AnalyticsArgs {
     /// Times that everything is computed; the median counts.
-    #[arg(long, default_value_t = 9, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
+    #[arg(long, default_value_t = 31, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
     pub rounds: usize,
     /// The Python that numpy and statsmodels are looked for in.
     #[arg(long, default_value = "python3", value_name = "PROGRAM")]
@@ -57,57 +57,50 @@ fn measure(args: &AnalyticsArgs) -> Result<Report, Error> {
     let night = Night::new(POSITIONS, &scratch.provider()).map_err(broken)?;
     let universe = Universe::new(SYMBOLS, SESSIONS);
     let book = LongBook::new(LOTS, LEDGER_SESSIONS).map_err(broken)?;
-    let timed = |name, what: String, target_ms, work: &dyn Fn() -> Result<(), workloads::Error>| {
-        say(&what);
-        Ok::<_, Error>(Measured {
-            name,
-            what,
-            target_ms,
-            times_ms: times(args.rounds, work).map_err(broken)?,
-        })
-    };
-    let measured = vec![
-        timed(
-            "joint_fits",
-            format!(
+    let workloads = [
+        Workload {
+            name: "joint_fits",
+            what: format!(
                 "joint fits with Newey–West errors, {SYMBOLS} symbols × {SESSIONS} sessions × 8 factors"
             ),
-            150.0,
-            &|| {
+            target_ms: 150.0,
+            work: &|| {
                 black_box(black_box(&universe).joint_fits()?);
                 Ok(())
             },
-        )?,
-        timed(
-            "correlations",
-            format!(
+        },
+        Workload {
+            name: "correlations",
+            what: format!(
                 "pairwise correlations with intervals, {SYMBOLS} symbols × {SESSIONS} sessions"
             ),
-            60.0,
-            &|| {
+            target_ms: 60.0,
+            work: &|| {
                 black_box(black_box(&universe).correlations()?);
                 Ok(())
             },
-        )?,
-        timed(
-            "night",
-            format!(
+        },
+        Workload {
+            name: "night",
+            what: format!(
                 "phase 6 of {POSITIONS} positions, {} scenarios included",
                 night.scenarios
             ),
-            5.0,
-            &|| black_box(&night).compute(),
-        )?,
-        timed(
-            "ledger",
-            format!("ledger of {LOTS} lots × {LEDGER_SESSIONS} sessions"),
-            20.0,
-            &|| {
+            target_ms: 5.0,
+            work: &|| black_box(&night).compute(),
+        },
+        Workload {
+            name: "ledger",
+            what: format!("ledger of {LOTS} lots × {LEDGER_SESSIONS} sessions"),
+            target_ms: 20.0,
+            work: &|| {
                 black_box(black_box(&book).totals()?);
                 Ok(())
             },
-        )?,
+        },
     ];
+    say("our own kernels");
+    let measured = times(args.rounds, &workloads).map_err(broken)?;
     say("numpy and statsmodels");
     let python = python::measure(&args.python, args.rounds.min(5));
     Ok(Report {
@@ -117,21 +110,39 @@ fn measure(args: &AnalyticsArgs) -> Result<Report, Error> {
     })
 }
 
-/// Milliseconds of processor time of each round, after one that warms up: what else the machine does is no part of it.
-fn times(
-    rounds: usize,
-    work: &dyn Fn() -> Result<(), workloads::Error>,
-) -> Result<Vec<f64>, workloads::Error> {
-    work()?;
-    let mut times = Vec::with_capacity(rounds);
-    for _ in 0..rounds {
-        let before = processor_time()?;
-        work()?;
-        let used = processor_time()?.saturating_sub(before);
-        times.push(used.as_secs_f64() * 1e3);
+/// What is timed.
+struct Workload<'a> {
+    name: &'static str,
+    what: String,
+    target_ms: f64,
+    work: &'a dyn Fn() -> Result<(), workloads::Error>,
+}
+
+/// Milliseconds of processor time of each round, after one that warms up: what else the machine does is no part of it. One round of each
+/// after the other, so that a moment in which the machine is slow meets a round of all and not all rounds of one.
+fn times(rounds: usize, workloads: &[Workload<'_>]) -> Result<Vec<Measured>, workloads::Error> {
+    let mut times = vec![Vec::with_capacity(rounds); workloads.len()];
+    for round in 0..=rounds {
+        for (workload, times) in workloads.iter().zip(&mut times) {
+            let before = processor_time()?;
+            (workload.work)()?;
+            let used = processor_time()?.saturating_sub(before);
+            if round > 0 {
+                times.push(used.as_secs_f64() * 1e3);
+            }
+        }
     }
-    times.sort_by(f64::total_cmp);
-    Ok(times)
+    let measured = workloads.iter().zip(times);
+    let measured = measured.map(|(workload, mut times_ms)| {
+        times_ms.sort_by(f64::total_cmp);
+        Measured {
+            name: workload.name,
+            what: workload.what.clone(),
+            target_ms: workload.target_ms,
+            times_ms,
+        }
+    });
+    Ok(measured.collect())
 }
 
 /// What this thread has used.

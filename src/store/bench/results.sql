@@ -26,7 +26,9 @@ begin
     loop
         execute format(
             'insert into %I (%s) select %s from generate_series($1, $2) copy(n) cross join unnest($3) day(day)
-             cross join %I source where source.portfolio_id = $4 and source.as_of = $5 on conflict do nothing',
+             cross join %I source where source.portfolio_id = $4 and source.as_of = $5
+             -- A night writes what a book has at a date in one go, so that it lies together.
+             order by day.day, copy.n on conflict do nothing',
             results.name, results.columns, results.content, results.name)
         using current_setting('bench.low')::integer, current_setting('bench.high')::integer,
               current_setting('bench.days')::date[], current_setting('bench.source')::uuid,
@@ -41,6 +43,7 @@ begin
     cross join result_set
     where owner = current_setting('bench.source') and as_of = current_setting('bench.as_of')::date
       and kind in ('position-values', 'pnl-snapshots', 'portfolio-analytics')
+    order by day.day, copy.n
     on conflict do nothing;
 end
 $$

@@ -18,7 +18,7 @@ begin
     loop
         execute format(
             'insert into %I (%s) select %s from unnest($1) day(day) cross join %I source
-             where source.as_of = $2 on conflict do nothing',
+             where source.as_of = $2 order by day.day on conflict do nothing',
             results.name, results.columns, results.content, results.name)
         using current_setting('bench.days')::date[], current_setting('bench.as_of')::date;
     end loop;
@@ -30,6 +30,7 @@ begin
     cross join result_set
     where as_of = current_setting('bench.as_of')::date
       and kind in ('symbol-factors', 'factor-covariance', 'symbol-metrics', 'data-quality')
+    order by day.day
     on conflict do nothing;
 end
 $$

@@ -15,7 +15,7 @@ use super::{ORDER, book, nights, planned_tasks};
 use crate::faults;
 use crate::market::Folder;
 use crate::proxy::{Proxy, port_of};
-use crate::world::{World, eventually, on, request, within};
+use crate::world::{World, eventually, on, request};
 
 const NOW: &str = "2016-12-30T23:00:00Z";
 const HOLD: &str = "[[rule]]\ndoes = \"hold\"\n";
@@ -130,8 +130,8 @@ async fn i_33_a_worker_told_to_stop_amid_slow_tasks_leaves_no_connection_and_no_
 
     worker.signal(Signal::SIGTERM);
 
-    let ended = within(Duration::from_secs(10), async || worker.try_ended());
-    let status = ended.await.expect("it ends within ten seconds");
+    let ended = eventually(async || worker.try_ended());
+    let status = ended.await.expect("it does not wait for its tasks");
     assert_eq!((status.code(), status.signal()), (Some(0), None));
     let connections = "select count(*) from pg_stat_activity
                        where datname = current_database() and application_name = 'sigmabatch-worker'";
