@@ -152,7 +152,7 @@ create table symbol_daily_metrics (
     check ((close is null) = (reason is not null))
 );
 
--- What a careful person would ask the provider about, per series and date, over the 252 sessions before it. No
+-- What a careful person would ask the provider about, per series and date, over the 531 sessions up to it. No
 -- reference to the universe: the proxy of a definition that came after the plan is checked as well.
 create table data_quality (
     symbol   text not null,

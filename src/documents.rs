@@ -20,6 +20,15 @@ pub fn cut<R, C>(rows: &mut Vec<R>, limit: u16, cursor: impl Fn(&R) -> C) -> Opt
     rows.last().filter(|_| more).map(cursor)
 }
 
+/// An option with its value, as words of a command: one word where the value would be taken for an option itself.
+pub fn option(name: &str, value: &str) -> Vec<String> {
+    if value.starts_with('-') {
+        vec![format!("{name}={value}")]
+    } else {
+        vec![name.to_owned(), value.to_owned()]
+    }
+}
+
 /// A command for the shell, quoted where it must be.
 pub fn command(words: &[&str]) -> String {
     let quoted = words.iter().map(|word| {
@@ -47,5 +56,16 @@ mod tests {
             command(&["run", "--date", "2016-12-30", "--portfolio", ""]),
             "sigmabatch run --date 2016-12-30 --portfolio ''"
         );
+    }
+
+    #[test]
+    fn a_value_that_looks_like_an_option_stays_a_value() {
+        let shown = |value| {
+            let words = [vec!["retry".to_owned()], option("--error", value)].concat();
+            command(&words.iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        assert_eq!(shown("9c2f01ab"), "sigmabatch retry --error 9c2f01ab");
+        assert_eq!(shown("--all"), "sigmabatch retry --error=--all");
+        assert_eq!(shown("-1 row"), "sigmabatch retry '--error=-1 row'");
     }
 }

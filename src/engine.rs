@@ -30,7 +30,7 @@ pub use crate::phases::MINIMUM_OBSERVATIONS;
 pub use announce::announce;
 pub use audit::{Audit, audit};
 pub use control::{Order, cancel, delete_portfolio, drain, pause, resume};
-pub use eta::{Leg, eta, remaining};
+pub use eta::{Leg, eta, held_back, remaining};
 pub use explain::{
     ExplainError, Explained, Explanation, Line, Metric, Number, Refusal, Told, explain, is_metric,
     metrics, registry, told,

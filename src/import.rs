@@ -32,6 +32,14 @@ pub const MAX_TOTAL: Decimal = Decimal::from_parts(1_316_134_912, 2_328, 0, fals
 /// Most rows of a CSV file, blank ones not counted.
 pub const MAX_ROWS: usize = 100_000;
 
+/// What no name has that stands before a colon where a metric is named, and in addresses.
+const NOT_IN_NAMES: [char; 5] = [':', '/', '?', '#', '%'];
+
+/// Whether a name can stand in a metric and in an address. How long it may be is its own matter.
+fn can_be_addressed(name: &str) -> bool {
+    !name.contains(NOT_IN_NAMES) && !name.contains(char::is_control)
+}
+
 const FACTORS: &str = include_str!("import/defaults/factors.toml");
 const SCENARIOS: &str = include_str!("import/defaults/scenarios.toml");
 

@@ -25,6 +25,10 @@ pub use yields::check_yields;
 
 use super::{Error, is_beyond};
 
+/// Sessions of a year. What is usual in a series is asked year by year, from the newest one back: a longer history changes no
+/// verdict on the last year, and finds what is before it.
+const YEAR: usize = 252;
+
 /// What may be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Check {

@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use super::Api;
 use super::auth::Caller;
+use super::params::Params;
 use super::problem::{Kind, Problem};
 use super::results::takes_events;
 use super::runs::visible;
@@ -286,9 +287,21 @@ impl Reader {
     params(("run_id" = uuid::Uuid, Path, description = "The run"),
            ("Last-Event-ID" = Option<String>, Header, description = "Go on after this event")),
     responses((status = 200, description = "A stream of events", body = String, content_type = "text/event-stream"),
-              (status = 400, description = "`Last-Event-ID` is none that this stream has given"),
+              (status = 400, description = "`Last-Event-ID` is none that this stream has given, or there is a parameter"),
               (status = 406, description = "`Accept` does not take a stream of events"),
               (status = 404, description = "No such run")))]
+pub(super) async fn of_run(
+    caller: Caller,
+    api: State<Api>,
+    run: Path<String>,
+    params: Params,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    params.only(&[])?;
+    stream(caller, api, run, headers).await
+}
+
+/// The same for whoever is known otherwise than by a token.
 pub(crate) async fn stream(
     caller: Caller,
     State(api): State<Api>,

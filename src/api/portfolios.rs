@@ -1,6 +1,6 @@
 //! Portfolios: which there are, their values over time, their flows, and their end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -67,9 +67,20 @@ pub(crate) async fn seen(
     let all = portfolios::list(&mut db).await?.into_iter();
     let mut seen: Vec<Portfolio> = all.filter(|known| caller.access.sees(known.id)).collect();
     if let Some(cursor) = cursor {
-        let place = seen.iter().position(|known| known.id == cursor);
-        let place = place.ok_or_else(|| Problem::field("cursor", "no such place (any more)"))?;
-        seen.drain(..=place);
+        if let Some(place) = seen.iter().position(|known| known.id == cursor) {
+            seen.drain(..=place);
+        } else {
+            // Deleted since, it keeps its place: nobody begins anew because of it.
+            let before = if caller.access.sees(cursor) {
+                portfolios::up_to(&mut db, cursor).await?
+            } else {
+                BTreeSet::new()
+            };
+            if before.is_empty() {
+                return Err(Problem::field("cursor", "no such place"));
+            }
+            seen.retain(|known| !before.contains(&known.id));
+        }
     }
     let more = seen.len() > limit;
     seen.truncate(limit);

@@ -97,7 +97,7 @@ fn described() -> (Router<Api>, OpenApi) {
 /// Without a limit of time: they last as long as somebody listens.
 fn streaming() -> (Router<Api>, OpenApi) {
     OpenApiRouter::with_openapi(OpenApi::default())
-        .routes(routes!(events::stream))
+        .routes(routes!(events::of_run))
         .split_for_parts()
 }
 

@@ -234,8 +234,9 @@ async fn detail(
         ..Filter::default()
     };
     let mut db = ReadTx::lazy(&pools.load);
+    let pauses = reports::pauses(&mut db).await?;
     let eta = match run.verdict {
-        None => engine::remaining(&mut db, run.id, &phases).await?,
+        None => engine::remaining(&mut db, run, &phases, &pauses).await?,
         Some(_) => None,
     };
     let mut value = documents::runs::run(run);
@@ -255,7 +256,6 @@ async fn detail(
         value["running"] = tasks.iter().map(documents::tasks::document).collect();
         let missing = reports::missing(&mut db, run.id, only).await?;
         value["missing"] = missing.iter().map(documents::runs::missing).collect();
-        let pauses = reports::pauses(&mut db).await?;
         value["paused"] = held_back(&pauses, caller);
     }
     db.close().await?;

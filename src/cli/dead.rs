@@ -10,7 +10,7 @@ use super::text::{count, indented};
 use super::{Error, Output, errors, find};
 use crate::documents;
 use crate::domain::TaskState;
-use crate::store::tasks_report::Filter;
+use crate::store::tasks_report::{ErrorGroup, Filter};
 use crate::store::{Pools, ReadTx};
 
 /// `dead`.
@@ -44,12 +44,14 @@ pub async fn run(pools: &Pools, args: &DeadArgs, json: bool) -> Result<Output, E
         .as_ref()
         .map(|run| format!(" --run {run}"))
         .unwrap_or_default();
-    let retry =
-        |fingerprint: &str| format!("sigmabatch retry{narrow} --error {fingerprint} --reason '…'");
+    let retry = |group: &ErrorGroup| {
+        let (fingerprint, phase) = (&group.fingerprint, group.phase);
+        format!("sigmabatch retry{narrow} --error {fingerprint} --phase {phase} --reason '…'")
+    };
     let value = || {
         let groups = dead.errors.iter().map(|group| {
             let mut value = documents::errors::document(group);
-            value["retry"] = json!(retry(&group.fingerprint));
+            value["retry"] = json!(retry(group));
             value
         });
         json!({
@@ -62,7 +64,7 @@ pub async fn run(pools: &Pools, args: &DeadArgs, json: bool) -> Result<Output, E
     Ok(Output::either(json, value, || page(&dead, &narrow, retry)))
 }
 
-fn page(dead: &Listing, narrow: &str, retry: impl Fn(&str) -> String) -> String {
+fn page(dead: &Listing, narrow: &str, retry: impl Fn(&ErrorGroup) -> String) -> String {
     let Some(newest) = dead.errors.first() else {
         return String::from("no task is dead\n");
     };
@@ -87,7 +89,7 @@ fn page(dead: &Listing, narrow: &str, retry: impl Fn(&str) -> String) -> String 
         text,
         "\nOne of them from its beginning:  sigmabatch tasks --id {}\nDo one kind again, once its cause is gone:  {}",
         newest.task,
-        retry(&newest.fingerprint)
+        retry(newest)
     );
     text
 }

@@ -74,13 +74,19 @@ fn page(preview: &Preview) -> String {
         String::new(),
     ]);
     page.push_str(&table(&columns, rows));
-    if !preview.without_closes.is_empty() {
-        let names: Vec<&str> = preview.without_closes.iter().map(Symbol::as_str).collect();
-        let _ = writeln!(
-            page,
-            "\nNo close is stored yet of {}: providers will be asked, and may have none.",
-            names.join(", ")
-        );
+    let without = &preview.without_closes;
+    let (asked_for, known): (Vec<&Symbol>, Vec<&Symbol>) = without
+        .iter()
+        .partition(|symbol| preview.closes_asked_for.contains(symbol));
+    for (symbols, why) in [
+        (asked_for, "providers will be asked, and may have none"),
+        (known, "providers were asked before and had none"),
+    ] {
+        if !symbols.is_empty() {
+            let names: Vec<&str> = symbols.iter().map(|symbol| symbol.as_str()).collect();
+            let names = names.join(", ");
+            let _ = writeln!(page, "\nNo close is stored of {names}: {why}.");
+        }
     }
     page.push_str("\nNothing was stored: `sigmabatch run` with the same arguments plans it.\n");
     page

@@ -173,7 +173,7 @@ async fn of_run(db: &mut ReadTx<'_>, status: &mut Status, run: &RunRow) -> Resul
     if run.verdict.is_none() {
         let in_hand = runs::in_hand(&status.phases);
         status.running = tasks_report::in_hand(db, &in_hand, None, RUNNING).await?;
-        status.eta_seconds = remaining(db, run.id, &status.phases).await?;
+        status.eta_seconds = remaining(db, run, &status.phases, &status.pauses).await?;
     }
     Ok(())
 }

@@ -29,7 +29,11 @@ pub(super) fn table(groups: &[ErrorGroup], run: Option<RunId>, may: bool) -> Mar
 }
 
 fn retry(group: &ErrorGroup, run: Option<RunId>, may: bool) -> Markup {
-    let mut fields = vec![("error", group.fingerprint.clone())];
+    // One mistake may be made by several phases: the row is about one of them.
+    let mut fields = vec![
+        ("error", group.fingerprint.clone()),
+        ("phase", group.phase.to_string()),
+    ];
     let mut words = vec!["retry".to_owned()];
     if let Some(run) = run {
         fields.push(("run_id", run.to_string()));
@@ -38,6 +42,8 @@ fn retry(group: &ErrorGroup, run: Option<RunId>, may: bool) -> Markup {
     words.extend([
         "--error".to_owned(),
         group.fingerprint.clone(),
+        "--phase".to_owned(),
+        group.phase.to_string(),
         "--reason".to_owned(),
         "…".to_owned(),
     ]);

@@ -9,6 +9,7 @@ use axum::response::Html;
 use maud::{Markup, html};
 
 use super::frame;
+use super::progress::may_end;
 use super::session::Visitor;
 use crate::api::Api;
 use crate::api::params::Params;
@@ -89,11 +90,13 @@ async fn body(visitor: &Visitor, api: &Api) -> Result<Markup, Problem> {
         Some(row) => {
             let only = only.as_deref().filter(|_| row.shared);
             let phases = stored::phases(&api.pools().load, row.run.id, only).await?;
+            let pauses = reports::pauses(&mut db).await?;
             let eta = match row.run.verdict {
-                None => engine::remaining(&mut db, row.run.id, &phases).await?,
+                None => engine::remaining(&mut db, &row.run, &phases, &pauses).await?,
                 Some(_) => None,
             };
-            Some((row, Progress::of(&phases), eta))
+            let held = engine::held_back(&row.run, &phases, &pauses);
+            Some((row, Progress::of(&phases), may_end(eta, &held)))
         }
         None => None,
     };
@@ -103,7 +106,7 @@ async fn body(visitor: &Visitor, api: &Api) -> Result<Markup, Problem> {
         section aria-labelledby="tonight" {
             h2 #tonight { "Tonight" }
             @match &tonight {
-                Some((row, progress, eta)) => (runs::run(row, progress, *eta)),
+                Some((row, progress, end)) => (runs::run(row, progress, end)),
                 None => {
                     p.none { "No run was planned yet." }
                     pre.cli { "sigmabatch run --wait" }

@@ -94,9 +94,10 @@ impl How<'_> {
     }
 }
 
-/// A text as one segment of a path. A colon may stand in it as it is, and metrics are easier to read with theirs.
+/// A text as one segment of a path. A colon and an @ may stand in it as they are, and metrics are easier to read with theirs.
 fn segment(text: &str) -> String {
-    encoded(text).replace('/', "%2F").replace("%3A", ":")
+    let text = encoded(text).replace('/', "%2F");
+    text.replace("%3A", ":").replace("%40", "@")
 }
 
 /// Why nothing is shown of a date, or of any where none was asked for: the words of a code.
@@ -238,6 +239,8 @@ mod tests {
         assert!(link.contains(&wanted), "{link}");
         // What looks like an encoded colon is none.
         assert_eq!(segment("a%3Ab:c"), "a%253Ab:c");
+        assert_eq!(segment("option:C@94.25:spot"), "option:C@94.25:spot");
+        assert_eq!(segment("a%40b"), "a%2540b");
     }
 
     #[test]

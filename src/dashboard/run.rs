@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use axum::response::Html;
 use maud::{Markup, html};
 
-use super::progress::bar;
+use super::progress::{bar, may_end};
 use super::session::Visitor;
 use super::text::{badge, cli, duration, facts, status, time, time_or_dash};
 use super::{frame, groups, tasks};
@@ -71,11 +71,13 @@ pub(super) async fn page(
     let mut db = ReadTx::lazy(&api.pools().load);
     let mut listed = tasks_report::list(&mut db, &filter, cursor, i64::from(TASKS) + 1).await?;
     let pauses = reports::pauses(&mut db).await?;
+    let again = filtered::repairable(&mut db, run, &filter).await?;
     db.close().await?;
     let next = cut(&mut listed, TASKS, |task| task.id);
     let rows = html! {
         (tasks::table(&listed))
         @if let Some(next) = next { p { a href=(filtered::address(run.id, &filter, Some(next), None)) { "More" } } }
+        @if seen.only.is_none() { @for state in again { (filtered::again(&visitor, run.id, &filter, state)) } }
         @if run.verdict.is_some() { span data-ended="true" {} }
     };
     if part.is_some() {
@@ -94,7 +96,6 @@ pub(super) async fn page(
             (tasks::filters(run.id, &filter))
             pre.cli { (filtered::listing(run.id, &filter)) }
             div data-live=[going.then_some(&list)] data-every=[going.then_some("5")] { (rows) }
-            @if seen.only.is_none() { (filtered::again(&visitor, run.id, &filter)) }
         }
         @if seen.only.is_none() {
             section aria-labelledby="steer" {
@@ -124,10 +125,12 @@ async fn live(visitor: &Visitor, api: &Api, seen: &Seen) -> Result<Markup, Probl
     let only = only.as_deref();
     let phases = runs::phases(&api.pools().load, run.id, only).await?;
     let mut db = ReadTx::lazy(&api.pools().load);
+    let pauses = reports::pauses(&mut db).await?;
     let eta = match run.verdict {
-        None => engine::remaining(&mut db, run.id, &phases).await?,
+        None => engine::remaining(&mut db, run, &phases, &pauses).await?,
         Some(_) => None,
     };
+    let held = engine::held_back(run, &phases, &pauses);
     let of_run = Filter {
         run: Some(run.id),
         only: seen.only.clone(),
@@ -149,11 +152,12 @@ async fn live(visitor: &Visitor, api: &Api, seen: &Seen) -> Result<Markup, Probl
         }
         (bar(&progress))
         (facts(&[
-            ("Tasks", html! { (progress.ended()) " of " (progress.total) }),
+            ("Tasks", html! { (progress.worked()) " of " (progress.total) }),
             ("Dead", html! { (progress.dead) }),
+            ("Cancelled", html! { (progress.cancelled) }),
             ("In hand", html! { (progress.running) }),
             ("Takes", html! { (duration(run.elapsed_seconds)) }),
-            ("May end in", html! { (eta.map_or_else(|| "–".into(), duration)) }),
+            ("May end in", html! { (may_end(eta, &held)) }),
             ("Ended", time_or_dash(run.finished_at)),
         ]))
         h2 { "Phases" }

@@ -52,6 +52,7 @@ pub fn preview(preview: &Preview) -> Value {
         "portfolio_dates": preview.portfolio_dates,
         "reused": preview.reused,
         "without_closes": preview.without_closes,
+        "closes_asked_for": preview.closes_asked_for,
     })
 }
 

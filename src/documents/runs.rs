@@ -35,17 +35,31 @@ impl Progress {
         }
     }
 
+    /// Tasks that were worked off: committed or given up.
+    pub fn worked(self) -> i64 {
+        self.done + self.dead
+    }
+
     /// Tasks that are final.
     pub fn ended(self) -> i64 {
-        self.done + self.dead + self.cancelled
+        self.worked() + self.cancelled
     }
 
     /// The part of the tasks that is final, from 0 to 1.
     pub fn fraction(self) -> f64 {
+        self.part(self.ended())
+    }
+
+    /// The part of the tasks that was worked off, from 0 to 1: for people, what was taken back is no progress.
+    pub fn worked_fraction(self) -> f64 {
+        self.part(self.worked())
+    }
+
+    fn part(self, tasks: i64) -> f64 {
         if self.total == 0 {
             1.0
         } else {
-            self.ended() as f64 / self.total as f64
+            tasks as f64 / self.total as f64
         }
     }
 }

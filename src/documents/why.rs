@@ -31,11 +31,15 @@ pub fn remedy(why: &Why, link: &Link) -> Option<String> {
             format!("sigmabatch run --date {date} --portfolio {id} --wait")
         }
         Link::TaskDead {
+            task,
             repair_run: None,
             fingerprint,
             ..
         } => {
-            format!("once the cause is gone: sigmabatch retry --error {fingerprint} --reason '…'")
+            let phase = task.phase;
+            format!(
+                "once the cause is gone: sigmabatch retry --error {fingerprint} --phase {phase} --reason '…'"
+            )
         }
         Link::Incomplete { .. } => {
             format!("once the cause is gone: sigmabatch run --date {date} --portfolio {id} --force")

@@ -13,7 +13,7 @@ use super::words::words;
 
 words! {
     /// What a token is good for.
-    Role {
+    Role: "role" {
         /// Sees everything, changes nothing.
         Viewer = "viewer",
         /// Sees and does everything.

@@ -9,7 +9,7 @@ use super::words::words;
 
 words! {
     /// What a cash flow is. The kind gives the sign.
-    FlowKind {
+    FlowKind: "kind of flow" {
         /// The owner adds capital: external, not profit.
         Contribution = "contribution",
         /// The owner takes capital out: external, not loss.

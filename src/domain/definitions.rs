@@ -12,7 +12,7 @@ pub const INTEREST_RATE: &str = "Interest_Rate";
 
 words! {
     /// What the values of a proxy series are.
-    SeriesKind {
+    SeriesKind: "kind of series" {
         /// Prices: a return is a relative change.
         Price = "price",
         /// Yields, as fractions: a return follows from duration and convexity.
@@ -20,7 +20,7 @@ words! {
     }
 
     /// What a factor stands for in the joint model.
-    FactorRole {
+    FactorRole: "role of a factor" {
         /// The market itself: exactly one.
         Market = "market",
         /// A style, made market-neutral and shrunk.
@@ -30,7 +30,7 @@ words! {
     }
 
     /// What a shock's value means.
-    ShockKind {
+    ShockKind: "kind of shock" {
         /// The proxy's total return: −0.35 is a loss of 35 %.
         TotalReturn = "total_return",
         /// The proxy's return beyond what the market's move explains.

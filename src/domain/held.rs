@@ -72,7 +72,7 @@ mod tests {
         assert!(lane.covers(Lane::Backfill, PhaseName::MarketData));
         let error = "phase 7".parse::<Held>().unwrap_err().to_string();
         assert!(
-            error.starts_with("\"7\" is no PhaseName; there are "),
+            error.starts_with("\"7\" is no phase; there are "),
             "{error}"
         );
     }

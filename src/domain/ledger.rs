@@ -41,7 +41,7 @@ pub struct Book {
     pub flows: Vec<CashFlow>,
     /// Manual marks of private assets, each list sorted by date.
     pub marks: BTreeMap<Symbol, Vec<(NaiveDate, Decimal)>>,
-    /// What a model says of options, by lot, each list sorted by session. A session without one has none.
+    /// What a model says of options, by lot, each list sorted by session. A session without one has none, not even one that is kept.
     pub models: BTreeMap<PositionId, Vec<ModelPrice>>,
 }
 

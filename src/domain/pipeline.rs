@@ -6,7 +6,7 @@ use super::words::words;
 
 words! {
     /// Who waits for a run: a person, the night, or nobody in particular.
-    Lane {
+    Lane: "lane" {
         /// A person waits: one date, or a portfolio that was just imported.
         Interactive = "interactive",
         /// The scheduler's run of a business date.
@@ -16,7 +16,7 @@ words! {
     }
 
     /// What started a run. It explains, and decides nothing.
-    Trigger {
+    Trigger: "trigger of a run" {
         /// The scheduler.
         Nightly = "nightly",
         /// The scheduler, for older dates that were due.
@@ -32,7 +32,7 @@ words! {
     }
 
     /// How a run ended. Final for ever.
-    Verdict {
+    Verdict: "verdict" {
         /// The whole scope is strictly complete and no task is dead.
         Succeeded = "succeeded",
         /// Something was published, but not everything is complete.
@@ -44,7 +44,7 @@ words! {
     }
 
     /// The state of a task.
-    TaskState {
+    TaskState: "state of a task" {
         /// Waits for its phase, its time or a worker.
         Ready = "ready",
         /// A worker holds it.
@@ -60,7 +60,7 @@ words! {
     }
 
     /// What somebody should look at.
-    AlertKind {
+    AlertKind: "kind of alert" {
         /// A run ended without a result.
         RunFailed = "run-failed",
         /// A run ended, and not everything of it is complete.
@@ -76,7 +76,7 @@ words! {
     }
 
     /// What a task needs while it runs: permits are given per class.
-    PermitClass {
+    PermitClass: "class of permits" {
         /// A core.
         Cpu = "cpu",
         /// A data provider's answer.
@@ -84,7 +84,7 @@ words! {
     }
 
     /// The phases of the pipeline.
-    PhaseName {
+    PhaseName: "phase" {
         /// Phase 0.
         CompanyProfiles = "company-profiles",
         /// Phase 1.
@@ -155,9 +155,14 @@ mod tests {
         }
         let numbers: Vec<_> = PhaseName::ALL.iter().map(|phase| phase.number()).collect();
         assert_eq!(numbers.join(" "), "0 1 1.5 1.75 2 2.5 3 4 5 6");
+        let error = "x".parse::<TaskState>().unwrap_err().to_string();
+        assert!(
+            error.starts_with("\"x\" is no state of a task; there are ready, "),
+            "{error}"
+        );
         assert_eq!(
             "nigthly".parse::<Lane>().unwrap_err().to_string(),
-            "\"nigthly\" is no Lane; there are interactive, nightly, backfill"
+            "\"nigthly\" is no lane; there are interactive, nightly, backfill"
         );
     }
 }

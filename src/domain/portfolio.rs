@@ -27,7 +27,7 @@ pub struct Portfolio {
 
 words! {
     /// What kind of asset a lot is. A column of the import, never guessed.
-    AssetClass {
+    AssetClass: "class of assets" {
         /// Priced by the market: stocks, funds, bonds.
         Public = "PUBLIC",
         /// A listed option contract.
@@ -37,7 +37,7 @@ words! {
     }
 
     /// What kind of position a lot is: follows from class, option right and sign.
-    PositionType {
+    PositionType: "type of position" {
         /// Owned.
         Long = "LONG",
         /// Owed.
@@ -53,7 +53,7 @@ words! {
     }
 
     /// What an option is the right to.
-    OptionRight {
+    OptionRight: "right of an option" {
         /// To buy.
         Call = "CALL",
         /// To sell.
@@ -76,7 +76,7 @@ mod tests {
         let error = "public".parse::<AssetClass>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "\"public\" is no AssetClass; there are PUBLIC, OPTIONS, PRIVATE"
+            "\"public\" is no class of assets; there are PUBLIC, OPTIONS, PRIVATE"
         );
     }
 }

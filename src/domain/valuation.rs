@@ -3,8 +3,10 @@
 //! The price is the close of the session; else the latest close at most five sessions old
 //! (`stale`); else the last close of any age, else the cost (`carried`). A close from before a
 //! split is divided by its ratio. An option is priced by its own contract, else by a model from its
-//! underlying (`model`), never at its underlying's price; a private asset by its last manual mark,
-//! else its cost (`manual`). Nothing is ever worth zero because a price is missing.
+//! underlying (`model`), never at its underlying's price; where the model has no price any more it
+//! keeps the model's last one or its own last close, the newer of the two (`carried`). A private
+//! asset is priced by its last manual mark, else its cost (`manual`). Nothing is ever worth zero
+//! because a price is missing.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -42,18 +44,20 @@ pub struct ModelPrice {
     pub price: Decimal,
     /// The session of the underlying's close behind it.
     pub spot_date: TradingDate,
+    /// The session has none: this is the price of the last one that had.
+    pub kept: bool,
 }
 
 words! {
     /// Where a price comes from.
-    Quality {
+    Quality: "quality of a price" {
         /// The close of the session.
         Close = "close",
         /// A close one to five sessions old.
         Stale = "stale",
         /// An option without a recent price of its own: what a model makes of its underlying.
         Model = "model",
-        /// An older close, or the cost: no price, but not zero.
+        /// An older close, what a model said last, or the cost: no price, but not zero.
         Carried = "carried",
         /// A mark set by hand, or the cost of a private asset.
         Manual = "manual",
@@ -248,8 +252,14 @@ impl<'a> Holding<'a> {
         let quoted = known.history.zip(quote);
         // An old close from before the entry says less than the price that was paid.
         let quoted = quoted.filter(|(_, quote)| recent || quote.date >= self.entry);
+        // Of two old prices the newer one counts. From the same session it is the own close: that was the better one until it was old.
+        let newer = |model: &ModelPrice| {
+            let own = quoted.is_some_and(|(_, quote)| quote.date >= model.spot_date);
+            !(model.kept && own)
+        };
+        let model = known.model.filter(|model| newer(model));
         let close = quoted.map(|(history, quote)| Source::Close(history, quote));
-        let model = known.model.map(Source::Model);
+        let model = model.map(Source::Model);
         let found = if recent { close } else { model.or(close) };
         found.unwrap_or(Source::Cost)
     }
@@ -280,7 +290,11 @@ impl<'a> Holding<'a> {
             Source::Model(model) => (
                 divided(model.price, since),
                 Some(model.spot_date.date()),
-                Quality::Model,
+                if model.kept {
+                    Quality::Carried
+                } else {
+                    Quality::Model
+                },
             ),
             Source::Mark(date, price) => (price, Some(date), Quality::Manual),
             Source::Cost if private => (lot.entry_price, None, Quality::Manual),

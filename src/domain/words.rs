@@ -1,5 +1,6 @@
 //! Enumerations whose texts are in files, database and JSON for ever: one macro gives each its
-//! texts, its parser and the list of its values.
+//! texts, its parser and the list of its values. What people call it stands behind its name: a refusal says
+//! so, for nobody outside knows the types.
 
 /// A text that is none of the words of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,7 +31,7 @@ impl UnknownWord {
 }
 
 macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* })*) => {$(
+    ($($(#[$doc:meta])* $name:ident: $noun:literal { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* })*) => {$(
         $(#[$doc])*
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
@@ -62,7 +63,7 @@ macro_rules! words {
                 match text {
                     $($text => Ok(Self::$variant),)*
                     _ => Err($crate::domain::UnknownWord::new(
-                        stringify!($name),
+                        $noun,
                         text,
                         &[$($text,)*],
                     )),

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{PhaseName, RunId};
-use crate::store::runs::PhaseRow;
+use crate::domain::{Held, PhaseName};
+use crate::store::control::Pause;
+use crate::store::runs::{PhaseRow, RunRow};
 use crate::store::{self, ReadTx, reports};
 
 /// What is known about the speed of a phase of a run.
@@ -53,13 +54,32 @@ pub fn eta(legs: &[Leg]) -> Option<f64> {
     ends.into_values().reduce(f64::max)
 }
 
-/// Seconds until a run that goes on ends, by the paces of its phases.
+/// What holds a run back: the paused lanes and phases that cover a task of it that nobody has in hand.
+pub fn held_back(run: &RunRow, phases: &[PhaseRow], pauses: &[Pause]) -> Vec<Held> {
+    let waits = |phase: &PhaseRow| {
+        phase.total - phase.done - phase.dead - phase.cancelled > phase.running()
+    };
+    let holds = |held: &Held| {
+        let mut covered = phases
+            .iter()
+            .filter(|phase| held.covers(run.lane, phase.phase));
+        covered.any(waits)
+    };
+    let held = pauses.iter().map(|pause| pause.held);
+    held.filter(holds).collect()
+}
+
+/// Seconds until a run that goes on ends, by the paces of its phases; nobody knows while something holds it back.
 pub async fn remaining(
     db: &mut ReadTx<'_>,
-    run: RunId,
+    run: &RunRow,
     phases: &[PhaseRow],
+    pauses: &[Pause],
 ) -> store::Result<Option<f64>> {
-    let paces = reports::paces(db, run).await?;
+    if !held_back(run, phases, pauses).is_empty() {
+        return Ok(None);
+    }
+    let paces = reports::paces(db, run.id).await?;
     let legs = paces.into_iter().filter_map(|pace| {
         let row = phases.iter().find(|row| row.phase == pace.phase)?;
         let done = row.done + row.dead + row.cancelled;
@@ -78,6 +98,7 @@ pub async fn remaining(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{Lane, RunId, TaskId, TradingDate, Trigger};
 
     fn leg(phase: PhaseName, after: &[PhaseName], (done, left): (i64, i64)) -> Leg {
         Leg {
@@ -124,5 +145,58 @@ mod tests {
         let finished = leg(PhaseName::MarketData, &[], (3, 0));
         assert_eq!(eta(&[finished]), Some(0.0));
         assert_eq!(eta(&[]), None);
+    }
+
+    #[test]
+    fn a_run_is_held_back_by_what_covers_a_task_that_waits() {
+        let date = TradingDate::trusted(chrono::NaiveDate::default());
+        let run = RunRow {
+            id: RunId(uuid::Uuid::nil()),
+            label: String::new(),
+            trigger: Trigger::Cli,
+            lane: Lane::Interactive,
+            from: date,
+            to: date,
+            verdict: None,
+            created_at: chrono::DateTime::default(),
+            finished_at: None,
+            elapsed_seconds: 1.0,
+        };
+        let phase = |phase, done, in_hand: &[i64]| PhaseRow {
+            phase,
+            total: 2,
+            done,
+            dead: 0,
+            cancelled: 0,
+            in_hand: in_hand.iter().copied().map(TaskId).collect(),
+            opened_at: None,
+            finished_at: None,
+            elapsed_seconds: None,
+        };
+        // One is done, one has its last task in hand, one waits.
+        let phases = [
+            phase(PhaseName::CompanyProfiles, 2, &[]),
+            phase(PhaseName::MarketData, 1, &[7]),
+            phase(PhaseName::SymbolFactors, 0, &[]),
+        ];
+        let pauses = [
+            Held::Lane(Lane::Nightly),
+            Held::Lane(Lane::Interactive),
+            Held::Phase(PhaseName::CompanyProfiles),
+            Held::Phase(PhaseName::MarketData),
+            Held::Phase(PhaseName::SymbolFactors),
+        ];
+        let pauses = pauses.map(|held| Pause {
+            held,
+            who: String::new(),
+            reason: String::new(),
+            since: chrono::DateTime::default(),
+        });
+        let held = [
+            Held::Lane(Lane::Interactive),
+            Held::Phase(PhaseName::SymbolFactors),
+        ];
+        assert_eq!(held_back(&run, &phases, &pauses), held);
+        assert!(held_back(&run, &phases[..2], &pauses).is_empty());
     }
 }

@@ -99,6 +99,8 @@ pub struct Planned {
     pub symbols: usize,
     /// Tasks by phase, in the order of the pipeline; of an existing run all that it has.
     pub tasks: Vec<(PhaseName, usize)>,
+    /// Results of portfolios that it makes, each for one date; nothing of an existing run.
+    pub due: Option<usize>,
 }
 
 /// Why nothing was planned.
@@ -381,6 +383,7 @@ async fn plan_within(
         existing: false,
         portfolios: scope.portfolios.len(),
         symbols: scope.symbols.len(),
+        due: Some(scope.work.values().map(Vec::len).sum()),
         dates: scope.dates,
         tasks,
     })
@@ -415,6 +418,7 @@ async fn joined(tx: &mut WriteTx, run: runs::Existing) -> Result<Planned, PlanEr
         portfolios: size.portfolios,
         symbols: size.symbols,
         tasks: size.tasks,
+        due: None,
     })
 }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
+use super::can_be_addressed;
 use super::cells::{Cells, Date};
 use super::issues::{Issues, Rejected, quoted};
 use super::table::{self, Column, required};
@@ -45,7 +46,7 @@ pub type Weights = BTreeMap<NaiveDate, BTreeMap<String, Decimal>>;
 /// The name of a benchmark: it stands before a colon where a metric is named, and in addresses.
 pub fn name(text: &str) -> Result<String, String> {
     let name = text.trim();
-    if is_name(name) && !name.contains([':', '/', '?', '#', '%']) {
+    if is_name(name) && can_be_addressed(name) {
         return Ok(name.to_owned());
     }
     Err(format!(

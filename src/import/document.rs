@@ -59,6 +59,11 @@ impl<'a, 't> Section<'a, 't> {
         }
     }
 
+    /// How findings call it.
+    pub(super) fn called(&self) -> &str {
+        &self.name
+    }
+
     /// Notes a finding at a key, or at the section if it does not have it.
     pub(super) fn error(
         &self,

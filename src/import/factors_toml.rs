@@ -1,6 +1,9 @@
 //! Factor definitions: `version`, and a `[[factor]]` each with name, proxy, kind, role, duration
 //! and convexity. Exactly one factor is the market, at most one is rates.
 
+use std::collections::BTreeMap;
+
+use super::can_be_addressed;
 use super::document::{self, Section};
 use super::issues::{Issues, Rejected, quoted};
 use crate::domain::{Factor, FactorRole, FactorSet, INTEREST_RATE, SeriesKind, Symbol};
@@ -12,6 +15,8 @@ const ONE_RATES: &str = "ERR_DEF_013";
 const DURATION: &str = "ERR_DEF_014";
 const NO_FACTORS: &str = "ERR_DEF_015";
 const TOO_MANY: &str = "ERR_DEF_016";
+const PROXY_TWICE: &str = "ERR_DEF_017";
+const BAD_NAME: &str = "ERR_DEF_018";
 /// More factors than this cannot be told apart with a year of returns.
 const MAX_FACTORS: usize = 50;
 
@@ -26,6 +31,7 @@ pub fn parse(text: &str) -> Result<FactorSet, Rejected> {
         let sections = top.tables("factor", "name", &mut issues);
         count(&top, sections.len(), &mut issues);
         let mut names = Vec::new();
+        let mut proxies = BTreeMap::new();
         let mut roles = Vec::new();
         for section in &sections {
             let factor = factor(section, &mut issues);
@@ -45,8 +51,10 @@ pub fn parse(text: &str) -> Result<FactorSet, Rejected> {
                     let remedy = "give the role rates, or another name";
                     section.error(&mut issues, "name", NAME_TWICE, &message, remedy);
                 }
+                addressable(section, name, &mut issues);
                 names.push(name.clone());
             }
+            one_series(section, factor.proxy.as_ref(), &mut proxies, &mut issues);
             one_each(section, role, &mut roles, &mut issues);
             factors.extend(name.zip(role).zip(factor.proxy).zip(factor.kind).map(
                 |(((name, role), proxy), kind)| {
@@ -134,6 +142,32 @@ fn proxy(section: &Section<'_, '_>, issues: &mut Issues) -> Option<Symbol> {
             section.error(issues, "proxy", BAD_PROXY, &error.to_string(), remedy);
         })
         .ok()
+}
+
+/// Metrics and addresses name a factor as they name a benchmark.
+fn addressable(section: &Section<'_, '_>, name: &str, issues: &mut Issues) {
+    if !can_be_addressed(name) {
+        let message = format!("{} cannot stand in a metric or an address", quoted(name));
+        let remedy = "use printable characters without : / ? # %";
+        section.error(issues, "name", BAD_NAME, &message, remedy);
+    }
+}
+
+/// A series is the proxy of one factor: two with the same returns cannot be told apart.
+fn one_series<'s>(
+    section: &'s Section<'_, '_>,
+    proxy: Option<&Symbol>,
+    proxies: &mut BTreeMap<Symbol, &'s str>,
+    issues: &mut Issues,
+) {
+    let Some(proxy) = proxy else {
+        return;
+    };
+    if let Some(other) = proxies.insert(proxy.clone(), section.called()) {
+        let message = format!("{proxy} is the proxy of {other} too");
+        let remedy = "name another series, or remove one of the two";
+        section.error(issues, "proxy", PROXY_TWICE, &message, remedy);
+    }
 }
 
 fn one_each(
@@ -233,6 +267,44 @@ mod tests {
         assert_eq!(codes(&text), expected);
         let error = &parse(&text).unwrap_err().errors[6];
         assert_eq!(error.message, "factor \"Rates\": unknown key \"weight\"");
+    }
+
+    #[test]
+    fn two_factors_of_one_series_are_refused() {
+        let style = |name: &str, proxy: &str| {
+            format!(
+                "[[factor]]\nname = \"{name}\"\nproxy = \"{proxy}\"\nkind = \"price\"\nrole = \"style\"\n"
+            )
+        };
+        let text = format!("{MARKET}{}{RATES}", style("Value", "SPY"));
+        let errors = parse(&text).unwrap_err().errors;
+        assert_eq!(
+            errors[0].to_string(),
+            "line 9, proxy: factor \"Value\": SPY is the proxy of factor \"Market\" too (ERR_DEF_017); \
+             name another series, or remove one of the two"
+        );
+        assert_eq!(errors.len(), 1);
+        // Prices and yields of one symbol are checked under that symbol alike.
+        let yields = RATES.replace("TLT", "VTV").replace("price", "yield");
+        let text = format!("{MARKET}{}{yields}", style("Value", "VTV"));
+        assert_eq!(codes(&text), [at(14, PROXY_TWICE, "proxy")]);
+        assert!(parse(&format!("{MARKET}{}{RATES}", style("Value", "VTV"))).is_ok());
+    }
+
+    #[test]
+    fn the_name_of_a_factor_can_stand_in_a_metric_and_in_an_address() {
+        let named = |name: &str| MARKET.replace("\"Market\"", &format!("\"{name}\""));
+        let longest = "x".repeat(100);
+        for right in ["S&P 500, large", "Low Volatility", "Größe", &longest] {
+            assert_eq!(parse(&named(right)).unwrap().factors[0].name, right);
+        }
+        for wrong in ["a:b", "a/b", "a?b", "a#b", "5%", "a\\u0007b"] {
+            assert_eq!(codes(&named(wrong)), [at(3, BAD_NAME, "name")], "{wrong}");
+        }
+        for wrong in ["", "  ", &"x".repeat(101)] {
+            let refused = [at(3, "ERR_DEF_003", "name")];
+            assert_eq!(codes(&named(wrong)), refused, "{wrong}");
+        }
     }
 
     #[test]

@@ -163,6 +163,13 @@ impl Terms<'_> {
                     format!("the {field} has {length} characters, more than {NAME_CHARS}");
                 return Err(Error::misuse(field, message, "give a shorter one"));
             }
+            if let Some(odd) = text.chars().find(|c| steers(*c)) {
+                let code = u32::from(odd);
+                let message = format!(
+                    "the {field} {text:?} has the character U+{code:04X}, which is not shown but steers what is"
+                );
+                return Err(Error::misuse(field, message, "leave it out"));
+            }
         }
         let inception = self.inception;
         if inception > today {
@@ -352,6 +359,12 @@ fn same_terms(wanted: &Portfolio, known: &Portfolio) -> Result<(), Error> {
     Err(Error::conflict(message, remedy))
 }
 
+/// Whether a character steers a terminal, a line or the direction of text instead of being shown: a name goes to terminals and pages
+/// as it is.
+fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Equity before the first booking, as people write it.
 pub fn equity(text: &str) -> Result<Decimal, String> {
     let value = money::parse(text).map_err(|error| error.to_string())?;
@@ -375,6 +388,45 @@ pub fn currency(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_text_that_is_shown() {
+        let clock = Clock::system();
+        let refused = |name: &str, owner: &str| {
+            let terms = Terms {
+                name,
+                owner,
+                currency: "USD",
+                equity: Decimal::ONE,
+                inception: NaiveDate::from_ymd_opt(2016, 12, 30).unwrap(),
+                id: None,
+            };
+            match terms.portfolio(&clock) {
+                Ok(_) => None,
+                Err(Error::Misuse { field, message, .. }) => Some((field, message)),
+                Err(error) => panic!("{error}"),
+            }
+        };
+        for odd in [
+            '\u{1b}', '\u{7}', '\n', '\t', '\u{7f}', '\u{85}', '\u{9b}', '\u{202a}', '\u{202e}',
+            '\u{2066}', '\u{2069}',
+        ] {
+            let text = format!("a{odd}b");
+            for (name, owner, wrong) in
+                [(text.as_str(), "o", "name"), ("n", text.as_str(), "owner")]
+            {
+                let (field, message) = refused(name, owner).unwrap();
+                assert_eq!(field, wrong, "{message}");
+                assert!(!message.contains(odd), "{message:?}");
+                let code = format!("U+{:04X}", u32::from(odd));
+                assert!(message.contains(&code), "{message}");
+            }
+        }
+        // At the ends, blanks and lines are a slip of the hand; every script is text.
+        for name in [" Depot\n", "Größe 1", "תיק", "投資", "a\u{200d}b", "💼"] {
+            assert_eq!(refused(name, "o"), None, "{name}");
+        }
+    }
 
     #[test]
     fn equity_may_be_nothing_but_no_debt() {

@@ -89,7 +89,7 @@ pub struct Bar {
 /// What happened to a share on its ex-date. At least one of the two is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CorporateAction {
-    /// First date on which the share trades without the right.
+    /// First date on which the share trades without the right; one that is no session stands for the next session.
     pub ex_date: NaiveDate,
     /// New shares for one old: 7 for a 7:1 split, 0.1 for a reverse split.
     pub split_ratio: Option<Decimal>,

@@ -1,13 +1,16 @@
 //! Phase 0: profiles of companies and funds, where they are no longer fresh at the run's final date.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::option_market::REALISED_WINDOW;
 use super::units::{PROVIDER_CHUNK, chunk_name, singles};
-use super::{Cx, Done, Phase, Result, Scope, Subjects, TaskRef, Unit};
+use super::{Cx, Done, Error, LOOKBACK_SESSIONS, Phase, Result, Scope, Subjects, TaskRef, Unit};
 use crate::domain::{
-    FIRST_DATE, PermitClass, PhaseName, ProfileFacts, Reach, Symbol, TaskEpoch, TradingDate,
+    Calendar, FIRST_DATE, PermitClass, PhaseName, ProfileFacts, Reach, Symbol, TaskEpoch,
+    TradingDate,
 };
 use crate::store::inputs::{self, Changed};
 use crate::store::market::{self, ProfileRow};
@@ -37,6 +40,28 @@ fn units(symbols: &[Symbol], as_of: TradingDate) -> Vec<Unit<Input>> {
             },
         })
         .collect()
+}
+
+/// The symbols whose facts of a reach count after its end, too: an option on them may be carried at a model price from within. Not where
+/// closes without a gap give the first session after the reach a price of its own.
+async fn kept_over(
+    tx: &mut WriteTx,
+    calendar: Calendar,
+    reaches: &[(Symbol, Reach)],
+) -> Result<BTreeSet<String>> {
+    let (mut symbols, mut first, mut last) = (Vec::new(), Vec::new(), Vec::new());
+    for (symbol, reach) in reaches {
+        let Some(to) = reach.to else { continue };
+        let before = calendar
+            .on_or_before(to)
+            .and_then(|session| calendar.back(session, REALISED_WINDOW));
+        let before = before.map_err(|error| Error::Permanent(error.to_string()))?;
+        symbols.push(symbol.to_string());
+        first.push(before.date());
+        last.push(to);
+    }
+    let closes = i64::try_from(REALISED_WINDOW + 1).unwrap_or(i64::MAX);
+    Ok(market::optioned_with_gaps(tx, &symbols, (&first, &last), closes).await?)
 }
 
 impl Phase for CompanyProfiles {
@@ -118,10 +143,18 @@ impl Phase for CompanyProfiles {
             let (rows, source) = one.output;
             let as_of = one.task.final_date.date();
             let reaches = market::upsert_profiles(tx, rows, source, as_of).await?;
+            let calendar = one.task.calendar;
+            let kept = kept_over(tx, calendar, &reaches).await?;
             // The first date after a reach is in it: its profit is from the value of an option at the date before.
             let change = |(symbol, reach): (Symbol, Reach)| {
                 let from = reach.from.unwrap_or(FIRST_DATE);
-                (Changed::Profile(symbol), from, reach.to)
+                let longer = |to| calendar.forward(to, LOOKBACK_SESSIONS).ok();
+                let to = if kept.contains(symbol.as_str()) {
+                    reach.to.and_then(longer).map(TradingDate::date)
+                } else {
+                    reach.to
+                };
+                (Changed::Profile(symbol), from, to)
             };
             changes.extend(reaches.into_iter().map(change));
         }

@@ -1,7 +1,11 @@
 //! Phase 1: prices, yields and corporate actions. Asks providers for the gaps only, and remembers
 //! every answer, so that nobody asks twice and the reason for a hole is known.
 
+mod actions;
 mod replays;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -108,18 +112,35 @@ async fn missing(
     Ok((sessions, gaps))
 }
 
-/// The first session of each series without an answer of a provider, of those that results of `span` look at.
+/// The sessions of each series without an answer of a provider, of those that results of `span` look at.
 pub(crate) async fn awaited(
     db: &mut ReadTx<'_>,
     calendar: Calendar,
     series: &[Wanted],
     (first, last): (TradingDate, TradingDate),
-) -> Result<BTreeMap<Symbol, NaiveDate>> {
+) -> Result<BTreeMap<Symbol, Vec<NaiveDate>>> {
     let from = calendar.back(first, HISTORY_SESSIONS);
     let from = from.map_err(|error| Error::Permanent(error.to_string()))?;
     let (_, gaps) = missing(db, calendar, series, (from.date(), last.date())).await?;
-    let first = |(symbol, dates): (Symbol, Vec<NaiveDate>)| Some((symbol, *dates.first()?));
-    Ok(gaps.into_iter().filter_map(first).collect())
+    Ok(gaps)
+}
+
+/// The dates whose results closes of these sessions make stale, as [`MarketData`] will record them: those before the first session that is
+/// `known`, and those after it. A provider that had no close at all is not expected to have one now. `missing` ascends; without an end they
+/// concern every later date.
+pub(crate) fn concerned(
+    calendar: Calendar,
+    missing: &[NaiveDate],
+    known: Option<NaiveDate>,
+) -> Vec<(NaiveDate, Option<NaiveDate>)> {
+    let older = missing.partition_point(|date| known.is_some_and(|known| *date < known));
+    let (before, after) = missing.split_at(older);
+    let mut spans = Vec::new();
+    if let (Some(first), Some(last), Some(known)) = (before.first(), before.last(), known) {
+        spans.push((*first, last_concerned(calendar, *last, known)));
+    }
+    spans.extend(after.first().map(|first| (*first, None)));
+    spans
 }
 
 impl Phase for MarketData {
@@ -204,7 +225,7 @@ impl Phase for MarketData {
                 gap.wanted.class != "OPTIONS" || cx.provider.has_series(&gap.wanted.symbol).await?;
             asked.push(ask);
             if ask {
-                let mut ranges = ranges(cx, &gap.missing)?;
+                let mut ranges = ranges(cx.calendar, &gap.missing)?;
                 let whole = |(_, ends): &replays::Window| (ends[0].date(), ends[1].date());
                 ranges.extend(gap.windows.iter().map(whole));
                 requests.push(PriceRequest {
@@ -227,10 +248,9 @@ impl Phase for MarketData {
             source: cx.provider.name(),
             ..Output::default()
         };
-        for one in &answered {
-            if let Some(answer) = &one.answer {
-                collect(&mut output, &one.gap, answer);
-                output.replays.extend(replays::collect(&one.gap, answer));
+        for one in answered {
+            if let Some(answer) = one.answer {
+                collect(&mut output, cx.calendar, &one.gap, answer)?;
             }
         }
         Ok(output)
@@ -356,23 +376,28 @@ enum Touched {
     Replays(String),
 }
 
-/// Missing sessions as ranges: sessions that follow each other are one range.
-fn ranges(cx: &Cx, missing: &[NaiveDate]) -> Result<Vec<(NaiveDate, NaiveDate)>> {
+/// Missing sessions as ranges: sessions that follow each other are one range. It begins on the day after the session before them, for a
+/// split or a dividend of a day that is no session is one of the next session.
+fn ranges(calendar: Calendar, missing: &[NaiveDate]) -> Result<Vec<(NaiveDate, NaiveDate)>> {
     let mut ranges: Vec<(NaiveDate, NaiveDate)> = Vec::new();
     for &date in missing {
-        let previous = cx.calendar.previous(TradingDate::trusted(date));
+        let previous = calendar.previous(TradingDate::trusted(date));
         let previous = previous
             .map_err(|error| Error::Permanent(error.to_string()))?
             .date();
         match ranges.last_mut() {
             Some(range) if range.1 == previous => range.1 = date,
-            _ => ranges.push((date, date)),
+            _ => ranges.push((previous + chrono::Days::new(1), date)),
         }
     }
     Ok(ranges)
 }
 
-fn collect(output: &mut Output, gap: &Gap, answer: &PriceAnswer) {
+fn collect(output: &mut Output, calendar: Calendar, gap: &Gap, answer: PriceAnswer) -> Result<()> {
+    let answer = PriceAnswer {
+        actions: actions::on_sessions(calendar, &answer.actions)?,
+        ..answer
+    };
     let symbol = gap.wanted.symbol.to_string();
     if gap.proxy {
         output.proxies.insert(symbol.clone());
@@ -413,16 +438,18 @@ fn collect(output: &mut Output, gap: &Gap, answer: &PriceAnswer) {
         let (outcome, reason) = if priced.contains(&date) {
             ("priced", None)
         } else {
-            let (outcome, reason) = no_value(answer, date, gap.recent);
+            let (outcome, reason) = no_value(&answer, date, gap.recent);
             (outcome, Some(reason))
         };
         output.outcomes.symbols.push(symbol.clone());
         output.outcomes.dates.push(date);
         output.outcomes.outcomes.push(outcome.to_owned());
         output.outcomes.reasons.push(reason);
-        let refused = refused(answer, date).filter(|_| outcome == "refused");
+        let refused = refused(&answer, date).filter(|_| outcome == "refused");
         output.outcomes.refused.push(refused);
     }
+    output.replays.extend(replays::collect(gap, &answer));
+    Ok(())
 }
 
 /// The close of a session that is no price.

@@ -20,7 +20,7 @@ use crate::store::market::Profiles;
 use crate::store::{ReadTx, definitions, market};
 
 /// Sessions of the realised volatility that stands in for an implied one.
-const REALISED_WINDOW: usize = 63;
+pub(super) const REALISED_WINDOW: usize = 63;
 /// Decimals of a model price, as of prices in files: a book's amounts stay exact.
 const PRICE_DECIMALS: u32 = 6;
 
@@ -53,10 +53,14 @@ impl<'a> Underlying<'a> {
         self.closes.get(at).is_some_and(|close| *close > 0.0)
     }
 
-    /// Close of a session times what a share of the entry had become by then: strikes are of the entry.
+    /// Close of a session times what a share of the entry had become by then: strikes are of the entry. A close from before the
+    /// entry is divided by the splits between.
     pub(super) fn spot(&self, at: usize, entry: TradingDate) -> f64 {
-        let date = self.window.sessions[at];
-        self.closes[at] * self.prices.split_factor(self.symbol, entry, date)
+        let (date, close) = (self.window.sessions[at], self.closes[at]);
+        if date < entry {
+            return close / self.prices.split_factor(self.symbol, date, entry);
+        }
+        close * self.prices.split_factor(self.symbol, entry, date)
     }
 
     /// What a share of the entry has become at the close of `on`.
@@ -72,8 +76,16 @@ impl<'a> Underlying<'a> {
 
 /// Realised volatility of the last 63 returns within the lookback of the session at `at`; holes are passed over.
 pub(super) fn volatility_at(returns: &[f64], at: usize) -> std::result::Result<f64, NumericError> {
-    let first = (at + 2).saturating_sub(LOOKBACK_SESSIONS);
-    let known = returns[first..=at].iter().rev();
+    volatility_of(&returns[oldest_return(at)..=at])
+}
+
+/// Where the oldest return is within the lookback of the session at `at`.
+fn oldest_return(at: usize) -> usize {
+    (at + 2).saturating_sub(LOOKBACK_SESSIONS)
+}
+
+fn volatility_of(returns: &[f64]) -> std::result::Result<f64, NumericError> {
+    let known = returns.iter().rev();
     let known = known.copied().filter(|value| !value.is_nan());
     let mut known: Vec<f64> = known.take(REALISED_WINDOW).collect();
     known.reverse();
@@ -115,6 +127,62 @@ impl Carry {
     }
 }
 
+/// A lot of options since its entry, with all that a model looks at.
+pub(super) struct Modelled<'a> {
+    pub(super) underlying: &'a Underlying<'a>,
+    pub(super) returns: &'a [f64],
+    pub(super) terms: &'a OptionTerms,
+    pub(super) entry: TradingDate,
+    pub(super) rate: Option<f64>,
+    pub(super) profiles: &'a Profiles,
+}
+
+impl Modelled<'_> {
+    /// The price at the session at `at`. Where it has none, that of the last session since the entry which has one is kept, for as long as
+    /// the returns behind it are within the lookback: what a result looks at is the same in every run, whatever closes others have stored.
+    pub(super) fn price(&self, at: usize) -> Option<ModelPrice> {
+        let oldest = oldest_return(at);
+        if let Some(price) = self.price_of(at, oldest) {
+            return Some(price);
+        }
+        let session = *self.underlying.window.sessions.get(at)?;
+        let known = self.returns.get(oldest..=at)?.iter();
+        if known.filter(|value| !value.is_nan()).count() < REALISED_WINDOW {
+            return None;
+        }
+        let kept = (oldest..at)
+            .rev()
+            .find_map(|of| self.price_of(of, oldest))?;
+        Some(ModelPrice {
+            session,
+            kept: true,
+            ..kept
+        })
+    }
+
+    /// The price of a session by itself, from returns that are not older than that at `oldest`.
+    fn price_of(&self, of: usize, oldest: usize) -> Option<ModelPrice> {
+        let sessions = &self.underlying.window.sessions;
+        let session = *sessions.get(of)?;
+        if session < self.entry {
+            return None;
+        }
+        let newest = self.underlying.newest(of)?;
+        let volatility = volatility_of(self.returns.get(oldest..=of)?).ok()?;
+        let spot = self.underlying.spot(newest, self.entry);
+        let profile = self.profiles.at(&self.terms.underlying, session);
+        let carry = Carry::new(self.rate, profile);
+        let terms = carry.terms(self.terms, session.date(), spot);
+        let valuation = terms.value(volatility).ok()?;
+        Some(ModelPrice {
+            session,
+            price: rounded(valuation.price)?,
+            spot_date: sessions[newest],
+            kept: false,
+        })
+    }
+}
+
 /// What prices the options of some books; nothing where there are none.
 #[derive(Default)]
 pub(super) struct OptionMarket {
@@ -153,8 +221,8 @@ pub(super) async fn load(
 }
 
 impl OptionMarket {
-    /// Model prices of every option of a book, for each session of the range on which it is held. A session has none where the
-    /// underlying has no close of the last five sessions or fewer than 63 returns.
+    /// Model prices of every option of a book, for each session of the range on which it is held. Where the underlying has no close of
+    /// the last five sessions or fewer than 63 returns, it is the last one that is kept; a session has none where there never was one.
     pub(super) fn models(
         &self,
         book: &Book,
@@ -185,26 +253,109 @@ impl OptionMarket {
         calendar: Calendar,
     ) -> std::result::Result<Vec<ModelPrice>, CalendarError> {
         let life = lot.life(calendar)?;
+        let modelled = Modelled {
+            underlying,
+            returns,
+            terms,
+            entry: life.entry,
+            rate: self.rate,
+            profiles: &self.profiles,
+        };
         let sessions = self.window.sessions.iter().enumerate();
         let asked = sessions.skip(LOOKBACK_SESSIONS - 1);
-        let price = |(at, &session): (usize, &TradingDate)| {
-            let newest = underlying.newest(at).filter(|_| life.is_live(session))?;
-            let volatility = volatility_at(returns.get(..=at)?, at).ok()?;
-            let spot = underlying.spot(newest, life.entry);
-            let profile = self.profiles.at(&terms.underlying, session);
-            let carry = Carry::new(self.rate, profile);
-            let terms = carry.terms(terms, session.date(), spot);
-            let valuation = terms.value(volatility).ok()?;
-            Some(ModelPrice {
-                session,
-                price: rounded(valuation.price)?,
-                spot_date: self.window.sessions[newest],
-            })
-        };
-        Ok(asked.filter_map(price).collect())
+        let live = asked.filter(|(_, session)| life.is_live(**session));
+        Ok(live.filter_map(|(at, _)| modelled.price(at)).collect())
     }
 }
 
 fn rounded(price: f64) -> Option<Decimal> {
     money::from_f64(price).map(|price| price.round_dp(PRICE_DECIMALS).normalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::market::{Action, Series};
+
+    #[test]
+    fn a_spot_is_of_a_share_of_the_entry_on_both_sides_of_a_split() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let sessions = Calendar::nyse().sessions(day("2016-12-19"), day("2016-12-23"));
+        let window = Window {
+            sessions: sessions.unwrap(),
+        };
+        let symbol: Symbol = "AAA".parse().unwrap();
+        let series = Series {
+            values: vec![100.0, 25.0],
+            dates: vec![day("2016-12-19"), day("2016-12-21")],
+        };
+        let split = Action {
+            symbol: symbol.clone(),
+            ex_date: window.sessions[1],
+            split: Some(Decimal::from(4)),
+            dividend: None,
+        };
+        let prices = Prices::of(BTreeMap::from([(symbol.clone(), series)]), BTreeMap::new());
+        let prices = prices.and_actions(BTreeMap::from([(symbol.clone(), vec![split])]));
+        let underlying = Underlying::new(&symbol, &window, &prices);
+        let [before, after] = [0, 1].map(|at| window.sessions[at]);
+        // The newest close may be from before the split and before the entry.
+        let spots = [0, 2].map(|at| [before, after].map(|entry| underlying.spot(at, entry)));
+        assert_eq!(
+            spots.map(|of| of.map(f64::to_bits)),
+            [[100_f64, 25.0]; 2].map(|of| of.map(f64::to_bits))
+        );
+    }
+
+    #[test]
+    fn the_last_price_is_kept_while_its_returns_are_within_the_lookback() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let sessions = Calendar::nyse().sessions(day("2013-01-02"), day("2016-12-30"));
+        let window = Window {
+            sessions: sessions.unwrap(),
+        };
+        // A hundred closes, and none after them.
+        let closes = (0_u32..100).map(|t| 100.0 + f64::from(t % 7) - f64::from(t % 5));
+        let series = Series {
+            values: closes.collect(),
+            dates: window.sessions[..100].iter().map(|on| on.date()).collect(),
+        };
+        let symbol: Symbol = "AAA".parse().unwrap();
+        let prices = Prices::of(BTreeMap::from([(symbol.clone(), series)]), BTreeMap::new());
+        let underlying = Underlying::new(&symbol, &window, &prices);
+        let returns = underlying.returns().unwrap();
+        let terms = OptionTerms {
+            underlying: symbol.clone(),
+            strike: Decimal::ONE_HUNDRED,
+            expiry: day("2017-12-15"),
+            right: OptionRight::Put,
+        };
+        let price = |entry: usize, at| {
+            let modelled = Modelled {
+                underlying: &underlying,
+                returns: &returns,
+                terms: &terms,
+                entry: window.sessions[entry],
+                rate: None,
+                profiles: &Profiles::default(),
+            };
+            modelled.price(at)
+        };
+        let last = price(90, 104).unwrap();
+        assert!(!last.kept);
+        assert_eq!(last.spot_date, window.sessions[99]);
+        // Its 63 returns begin at 37, and the lookback of 541 does.
+        for at in [105, 300, 541] {
+            let kept = ModelPrice {
+                session: window.sessions[at],
+                kept: true,
+                ..last
+            };
+            assert_eq!(price(90, at), Some(kept));
+        }
+        assert_eq!(price(90, 542), None);
+        // Who bought later never had one.
+        assert_eq!(price(104, 105).map(|price| price.kept), Some(true));
+        assert_eq!(price(105, 105), None);
+    }
 }

@@ -39,6 +39,12 @@ impl Prices {
             refused: BTreeMap::new(),
         }
     }
+
+    /// With splits and dividends.
+    #[cfg(test)]
+    pub(super) fn and_actions(self, actions: BTreeMap<Symbol, Vec<Action>>) -> Self {
+        Self { actions, ..self }
+    }
 }
 
 impl Window {

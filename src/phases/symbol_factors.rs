@@ -13,7 +13,9 @@ pub(super) use model::{DateModel, covariance_row, fit, reason};
 use super::series::{self, Prices, Window};
 use super::sets::{Ours, Wish};
 use super::units::{DATE_CHUNK, SYMBOL_CHUNK, chunk_name, rectangles, reopen, singles};
-use super::{Cx, Done, Error, MODEL_VERSION, Phase, Result, Scope, Subjects, TaskRef, Unit};
+use super::{
+    Cx, Done, Error, HISTORY_SESSIONS, MODEL_VERSION, Phase, Result, Scope, Subjects, TaskRef, Unit,
+};
 use crate::domain::{Calendar, Factor, PhaseName, Symbol, TaskEpoch, TradingDate};
 use crate::store::data_quality::{self, QualityRow};
 use crate::store::market::Profiles;
@@ -170,7 +172,8 @@ impl Phase for SymbolFactors {
         let (Some(&first), Some(&last)) = (dates.first(), dates.last()) else {
             return Err(Error::Permanent("a unit without dates".into()));
         };
-        let window = window(task.calendar, first, last, WINDOW)?;
+        // Models look at less; the quality is that of all sessions which a number of the date looks at.
+        let window = window(task.calendar, first, last, HISTORY_SESSIONS - 1)?;
         let definitions = definitions::load(db).await?;
         let prices = series::load(db, &window, input.symbols(), &definitions.factors).await?;
         let names: Vec<String> = input.symbols().iter().map(ToString::to_string).collect();

@@ -66,6 +66,9 @@ pub async fn raise(pool: &Pool, bounds: Bounds) -> Result<Vec<AlertRow>> {
                from ended e
                join run_portfolio p on p.run_id = e.id
                join completeness c on c.portfolio_id = p.portfolio_id and c.as_of = e.final_date and c.coverage < $1
+               -- What another run made is that run's.
+               join result_set rs on rs.kind = 'portfolio-analytics' and rs.owner = c.portfolio_id::text
+                                     and rs.as_of = c.as_of and rs.run_id = e.id
                group by e.id, e.final_date
                union all
                select 'pool-saturated', date_trunc('hour', now())::text, null,

@@ -20,9 +20,9 @@ pub use basis::{basis, pin_basis};
 pub use fundamentals::{Statements, record_fundamentals, upsert_estimates, upsert_statements};
 pub use outcomes::{Outcomes, reasons_on, reasons_without_price, record_outcomes, refused};
 pub use prices::{
-    Bars, Fresh, Series, closes, settled_without, upsert_bars, upsert_yields, yields,
+    Bars, Fresh, Series, closes, first_known, settled_without, upsert_bars, upsert_yields, yields,
 };
-pub use profiles::{ProfileRow, Profiles, profiles, upsert_profiles};
+pub use profiles::{ProfileRow, Profiles, optioned_with_gaps, profiles, upsert_profiles};
 
 /// Exact histories for the ledger: closes from the last one before `from` to `to`, all splits and
 /// dividends up to `to`.

@@ -199,6 +199,8 @@ pub struct Valued {
     pub option: Option<OptionTerms>,
     /// Day of the entry: splits of the underlying since then are in the contract.
     pub entry_date: NaiveDate,
+    /// Quantity at the entry, before splits.
+    pub entry_quantity: Decimal,
     /// Quantity after splits.
     pub quantity: Decimal,
     /// Price.
@@ -221,7 +223,7 @@ pub async fn values(
 ) -> Result<Vec<Valued>> {
     sqlx::query!(
         "select v.position_id, p.symbol, p.class, p.underlying, p.strike, p.expiry, p.option_right, p.entry_date,
-                v.quantity, v.price, v.price_date, v.quality, v.market_value, v.cost
+                p.quantity as entry_quantity, v.quantity, v.price, v.price_date, v.quality, v.market_value, v.cost
          from position_values v join positions p on p.id = v.position_id
          where v.portfolio_id = $1 and v.as_of = $2
          order by p.symbol, v.position_id",
@@ -247,6 +249,7 @@ pub async fn values(
         Ok(Valued {
             option,
             entry_date: row.entry_date,
+            entry_quantity: row.entry_quantity,
             position: PositionId(row.position_id),
             symbol: word("positions", &row.symbol)?,
             class: word("positions", &row.class)?,

@@ -141,6 +141,18 @@ pub async fn list(db: &mut ReadTx<'_>) -> Result<Vec<Portfolio>> {
         .collect())
 }
 
+/// The portfolios up to one in the order of [`list`], itself and deleted ones among them; none where there never was that one.
+pub async fn up_to(db: &mut ReadTx<'_>, id: PortfolioId) -> Result<BTreeSet<PortfolioId>> {
+    let ids = sqlx::query_scalar!(
+        r#"select p.id as "id!" from portfolios p join portfolios o on (p.name, p.id) <= (o.name, o.id) where o.id = $1"#,
+        id.0
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("looking for the place of a portfolio")?;
+    Ok(ids.into_iter().map(PortfolioId).collect())
+}
+
 /// Takes a portfolio away; its rows stay. Says whether it was there.
 pub async fn delete(tx: &mut WriteTx, id: PortfolioId) -> Result<bool> {
     let done = sqlx::query!(

@@ -46,6 +46,24 @@ pub async fn matching(db: &mut ReadTx<'_>, filter: &Filter) -> Result<Vec<TaskId
     Ok(ids.into_iter().map(TaskId).collect())
 }
 
+/// Whether a filter means a task that no run was planned for to do it again.
+pub async fn any_unrepaired(db: &mut ReadTx<'_>, filter: &Filter) -> Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (select from filtered_tasks($1, $2, $3, $4, $5, $6, $7)
+                          where repair_run is null) as "it!""#,
+        filter.run.map(|run| run.0),
+        filter.phase.map(PhaseName::as_str),
+        filter.state.map(TaskState::as_str),
+        filter.symbol.as_ref().map(Symbol::as_str),
+        filter.portfolio.map(|portfolio| portfolio.0),
+        filter.error,
+        filter.only.as_deref()
+    )
+    .fetch_one(db.connection().await?)
+    .await
+    .attempt("looking for tasks to repair")
+}
+
 /// A task as it stands in lists.
 #[derive(Debug, Clone)]
 pub struct TaskRow {

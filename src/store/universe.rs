@@ -1,6 +1,6 @@
 //! Symbols: which ones a scope needs, and the universe that remembers all of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -80,6 +80,30 @@ pub async fn held(
         })
     })
     .collect()
+}
+
+/// From when on each of these books rests on which of these symbols: on closes of what it has ever held, and of its underlyings.
+pub async fn rested_on(
+    db: &mut ReadTx<'_>,
+    portfolios: &[PortfolioId],
+    symbols: &[String],
+) -> Result<BTreeMap<PortfolioId, Vec<(Symbol, NaiveDate)>>> {
+    let portfolios: Vec<Uuid> = portfolios.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        r#"select portfolio_id as "portfolio_id!", symbol as "symbol!", since as "since!" from portfolio_symbols
+           where portfolio_id = any($1) and symbol = any($2) order by portfolio_id, symbol"#,
+        &portfolios,
+        symbols
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("reading what books rest on")?;
+    let mut rested: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for row in rows {
+        let of_book = rested.entry(PortfolioId(row.portfolio_id)).or_default();
+        of_book.push((word("positions", &row.symbol)?, row.since));
+    }
+    Ok(rested)
 }
 
 /// Registers symbols, in symbol order; what is known already keeps its flags and widens its dates.

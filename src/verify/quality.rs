@@ -9,7 +9,7 @@ use super::{Error, Section, Shipped, golden};
 use crate::analytics::data_quality::{Check, Closes, check_closes, check_yields};
 use crate::domain::{Calendar, TradingDate};
 
-/// Sessions of a window, as the night looks at them.
+/// Sessions of a window: the year that is judged by itself, however far back the night looks.
 const WINDOW: usize = 253;
 /// Sessions between windows: each session is in twelve of them.
 const STEP: usize = 21;

@@ -159,7 +159,7 @@ async fn books_without_market_prices_are_valued_and_say_why_they_have_no_statist
     // What its underlying costs is all that a model needs; of one without closes nothing is known: it is carried at its cost.
     let unknown = ended(&world, nameless, "2016-12-22").await;
     assert_eq!((unknown.nav, unknown.cash), (dec("10000"), dec("8725")));
-    let why = "no symbol has a factor model; NOPE170616C00150000: underlying NOPE: the provider does not know the symbol";
+    let why = "no symbol is modelled; NOPE170616C00150000: underlying NOPE: the provider does not know the symbol";
     unknown.assert(
         &["betas", "factors", "volatility", "stress"],
         "insufficient_data",

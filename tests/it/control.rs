@@ -504,17 +504,35 @@ async fn a_plan_names_the_symbols_of_which_no_close_is_stored() {
     ];
     let lots: Vec<&str> = lots.iter().map(String::as_str).collect();
     world.book("book", "50000", "2016-12-28", &lots).await;
-    let named = async || {
-        let (code, plan) = world.command(&["plan", "--date", "2016-12-29"]).await;
+    let named = async |more: &[&str]| {
+        let arguments = [&["plan", "--date", "2016-12-29"], more].concat();
+        let (code, plan) = world.command(&arguments).await;
         assert_eq!(code, 0, "{plan}");
-        plan["without_closes"].clone()
+        let (_, page) = world.page(&arguments).await;
+        let lists = ["without_closes", "closes_asked_for"].map(|list| plan[list].clone());
+        (lists, page)
     };
-    assert_eq!(named().await, json!(["AAA", "ZZZZ"]));
+    let (lists, page) = named(&[]).await;
+    assert_eq!(lists, [json!(["AAA", "ZZZZ"]), json!(["AAA", "ZZZZ"])]);
+    let will = "No close is stored of AAA, ZZZZ: providers will be asked";
+    assert!(
+        page.contains(will) && !page.contains("asked before"),
+        "{page}"
+    );
     world.worker().await;
     world.run(&request(on("2016-12-29"))).await;
-    assert_eq!(named().await, json!(["ZZZZ"]));
-    let (_, page) = world
-        .page(&["plan", "--date", "2016-12-29", "--force"])
-        .await;
-    assert!(page.contains("No close is stored yet of ZZZZ:"), "{page}");
+    // The provider has said that it does not know it: only force asks again.
+    let (lists, page) = named(&[]).await;
+    assert_eq!(lists, [json!(["ZZZZ"]), json!([])]);
+    let were = "No close is stored of ZZZZ: providers were asked before and had none.";
+    assert!(
+        page.contains(were) && !page.contains("will be asked"),
+        "{page}"
+    );
+    let (lists, page) = named(&["--force"]).await;
+    assert_eq!(lists, [json!(["ZZZZ"]), json!(["ZZZZ"])]);
+    assert!(
+        page.contains("No close is stored of ZZZZ: providers will be asked"),
+        "{page}"
+    );
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::market::{Folder, close};
 use crate::world::{World, on, request};
 
-/// Sessions of the window before 2016-12-29.
+/// Sessions of the year before 2016-12-29.
 const TICK: &str = "2016-09-15";
 const HOLE: [&str; 2] = ["2016-11-17", "2016-11-18"];
 
@@ -85,6 +85,29 @@ async fn faults_of_series_are_found_counted_and_shown_and_never_filled() {
     .await
     .unwrap();
     assert!((kept / close("AAA", TICK).parse::<f64>().unwrap() - 1.4).abs() < 1e-3);
+}
+
+/// 300 sessions before the date: no model looks at it, and the forecast of volatility does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_before_the_year_of_the_models_is_found_where_volatility_looks() {
+    let tick = "2015-10-21";
+    let mut folder = Folder::new();
+    let right: f64 = close("AAA", tick).parse().unwrap();
+    folder.correct("AAA", tick, 10.0 * right);
+    let world = World::at("2016-12-30T23:00:00Z", folder.path()).await;
+    let row = format!("AAA,100,{},2016-12-28,PUBLIC", close("AAA", "2016-12-28"));
+    world.book("book", "100000", "2016-12-28", &[&row]).await;
+    world.worker().await;
+
+    world.run(&request(on("2016-12-29"))).await;
+
+    let (code, document) = world.command(&["show", "book"]).await;
+    assert_eq!(code, 0, "{document}");
+    let found = [("bad_tick".to_owned(), tick.to_owned(), tick.to_owned())];
+    assert_eq!(findings(&document, "AAA"), found);
+    assert_eq!(document["completeness"]["findings"], 1);
+    let looked = "select sessions::bigint from data_quality where symbol = 'AAA'";
+    assert_eq!(world.count(looked).await, 531);
 }
 
 /// The shipped data in the window of a night: nothing to report, in any series, proxies and yield included.

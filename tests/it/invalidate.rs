@@ -229,3 +229,38 @@ async fn the_command_line_names_what_becomes_stale_and_refuses_what_it_does_not_
         assert_eq!(code, 2, "{error}");
     }
 }
+
+/// What was sold was asked for until then, and a range that begins before asks for its later closes, too: they concern the newest date,
+/// which had nothing to wait for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backfill_computes_again_what_its_own_closes_make_stale() {
+    let world = World::new().await;
+    let (bought, sold) = (close("BBB", "2016-12-01"), close("BBB", "2016-12-07"));
+    let rows = [
+        format!("AAA,300,{},2016-12-01,PUBLIC", close("AAA", "2016-12-01")),
+        format!("BBB,300,{bought},2016-12-01,PUBLIC,,,,,,2016-12-07,{sold}"),
+    ];
+    let rows = rows.each_ref().map(String::as_str);
+    world.book("sold", "100000", "2016-12-01", &rows).await;
+    let row = format!("AAA,300,{},2016-12-01,PUBLIC", close("AAA", "2016-12-01"));
+    world.book("other", "100000", "2016-12-01", &[&row]).await;
+    world.worker().await;
+    let newest = world.begin(&request(on("2016-12-30"))).await;
+    assert_eq!(world.verdict(newest.run).await, "succeeded");
+
+    let older = request(range("2016-12-05", "2016-12-30"));
+    let preview = engine::preview(&world.engine, &older).await.unwrap();
+    let planned = world.begin(&older).await;
+
+    assert_eq!(world.verdict(planned.run).await, "succeeded");
+    assert_eq!(stale(&world).await, [""; 0]);
+    let published = "select name || ' ' || max(as_of) from published_dates d join portfolios p on p.id = d.portfolio_id
+                     group by name order by name";
+    assert_eq!(
+        world.texts(published).await,
+        ["other 2016-12-30", "sold 2016-12-30"]
+    );
+    // 19 sessions of two books: the newest of the other one stays.
+    assert_eq!(preview.portfolio_dates, 38);
+    assert_eq!((preview.reused, planned.due), (1, Some(37)));
+}

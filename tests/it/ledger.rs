@@ -174,6 +174,77 @@ async fn on_raw_prices_a_split_moves_no_value_and_dividends_are_income() {
     assert!((metrics - 0.016_001_363_136_453).abs() < 1e-12, "{metrics}");
 }
 
+/// BBB pays 0.30 ex Saturday 2016-12-17. AAA splits 2:1 on Saturday 2016-12-24, pays 0.50 on the Monday on which the exchange kept
+/// Christmas and 0.25 on Tuesday the 27th, the first session of the second run.
+#[tokio::test(flavor = "multi_thread")]
+async fn splits_and_dividends_of_closed_days_are_booked_on_the_next_session() {
+    let mut market = Folder::new();
+    market.raw(
+        "BBB,2016-12-17,,0.30\nAAA,2016-12-24,2,\nAAA,2016-12-26,,0.50\nAAA,2016-12-27,,0.25\n",
+    );
+    for date in ["2016-12-27", "2016-12-28"] {
+        let whole: f64 = close("AAA", date).parse().unwrap();
+        market.correct("AAA", date, whole / 2.0);
+    }
+    let (aaa, bbb) = (close("AAA", "2016-12-15"), close("BBB", "2016-12-15"));
+    let lots = [
+        format!("AAA,100,{aaa},2016-12-15,PUBLIC"),
+        format!("BBB,50,{bbb},2016-12-15,PUBLIC"),
+    ];
+    let lots = lots.each_ref().map(String::as_str);
+    let at_once = [("2016-12-15", "2016-12-28")];
+    let in_parts = [("2016-12-15", "2016-12-23"), ("2016-12-27", "2016-12-28")];
+    for runs in [&at_once[..], &in_parts] {
+        let world = World::at("2016-12-28T23:00:00Z", market.path()).await;
+        let id = world.book("book", "100000", "2016-12-15", &lots).await;
+        world.worker().await;
+        for (from, to) in runs {
+            world.run(&request(range(from, to))).await;
+        }
+
+        let stored = "select concat_ws(' ', symbol, ex_date, trim_scale(split_ratio), trim_scale(cash_dividend))
+                      from corporate_actions order by symbol";
+        assert_eq!(
+            world.texts(stored).await,
+            ["AAA 2016-12-27 2 0.75", "BBB 2016-12-19 0.3"],
+            "{runs:?}"
+        );
+        // 50 x 0.30, then 200 x 0.75: both dividends of AAA are per share after the split.
+        let bought = dec("100000") - dec(&aaa) * dec("100") - dec(&bbb) * dec("50");
+        let cash: Vec<(NaiveDate, Decimal)> = days(&world, id)
+            .await
+            .iter()
+            .map(|one| (one.as_of, one.cash - bought))
+            .collect();
+        let expected = [
+            ("2016-12-15", "0"),
+            ("2016-12-16", "0"),
+            ("2016-12-19", "15"),
+            ("2016-12-20", "15"),
+            ("2016-12-21", "15"),
+            ("2016-12-22", "15"),
+            ("2016-12-23", "15"),
+            ("2016-12-27", "165"),
+            ("2016-12-28", "165"),
+        ];
+        let expected = expected.map(|(date, paid)| (day(date), dec(paid)));
+        assert_eq!(cash, expected, "{runs:?}");
+        let held = "select concat_ws(' ', v.as_of, trim_scale(v.quantity)) from position_values v
+                    join positions p on p.id = v.position_id
+                    where p.symbol = 'AAA' and v.as_of >= '2016-12-22' order by v.as_of";
+        assert_eq!(
+            world.texts(held).await,
+            [
+                "2016-12-22 100",
+                "2016-12-23 100",
+                "2016-12-27 200",
+                "2016-12-28 200"
+            ],
+            "{runs:?}"
+        );
+    }
+}
+
 /// The first night of an old book: its split and three of its dividends are further back than any
 /// statistic looks.
 #[tokio::test(flavor = "multi_thread")]

@@ -170,6 +170,13 @@ impl Folder {
         self.put("profiles.csv", &text);
     }
 
+    /// Closes as traded, and splits and dividends, a row each: symbol, ex-date, ratio, dividend.
+    pub(crate) fn raw(&self, actions: &str) {
+        self.put("provider.toml", "basis = \"raw\"\n");
+        let text = format!("symbol,ex_date,split_ratio,cash_dividend\n{actions}");
+        self.put("corporate_actions.csv", &text);
+    }
+
     /// What a world with this folder is told to do with questions; see `market_data/script.rs`.
     pub(crate) fn script(&self, rules: &str) {
         self.put("script.toml", rules);
@@ -181,7 +188,7 @@ impl Folder {
         log.lines().map(Question::parse).collect()
     }
 
-    /// The sessions of each symbol that prices were asked for, as ranges, in the order asked.
+    /// The dates of each symbol that prices were asked for, as ranges, in the order asked.
     pub(crate) fn asked_for(&self) -> Vec<(String, String)> {
         let prices = self.asked().into_iter().filter(|one| one.kind == "prices");
         prices.flat_map(|one| one.about).collect()

@@ -2,9 +2,10 @@
 
 use rust_decimal::Decimal;
 use sigmabatch::analytics::options::{Right, Terms};
-use sigmabatch::domain::PortfolioId;
-use sigmabatch::engine::Request;
+use sigmabatch::domain::{Lane, PortfolioId};
+use sigmabatch::engine::{self, ExplainError, Request};
 
+use crate::api::Served;
 use crate::market::close;
 use crate::world::{World, day, dec, on, range, request, shipped};
 
@@ -355,6 +356,254 @@ async fn a_split_of_the_underlying_moves_no_value_of_a_contract() {
     .await;
     assert_eq!((strike, shares), (90.0, dec("700")));
     assert!((spot - 94.25).abs() < 1e-9, "{spot}");
+}
+
+/// Spot, volatility, delta, source, shares, exposure; quantity and value of the lot.
+type Counted = (f64, f64, f64, String, Decimal, Decimal, Decimal, Decimal);
+
+/// A split of AAPL that is on file of the contract too: there are seven times as many contracts, each at a seventh of the price, and what they
+/// are worth and count for is what it was in units of the entry.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_split_of_the_contract_and_of_its_underlying_counts_once() {
+    let world = World::at("2014-06-24T23:00:00Z", &shipped("market-raw")).await;
+    let row = ",2,60,2014-05-05,OPTIONS,,AAPL,600,2014-07-18,CALL";
+    let id = world.book("book", "100000", "2014-05-05", &[row]).await;
+    world.worker().await;
+    world.run(&request(on("2014-06-20"))).await;
+    let (close,): (Decimal,) = sqlx::query_as(
+        "select close from market_data_cache where symbol = 'AAPL' and date = '2014-06-20'",
+    )
+    .fetch_one(&world.db)
+    .await
+    .unwrap();
+    let spot = 7.0 * number(close);
+    let terms = Terms {
+        right: Right::Call,
+        spot,
+        strike: 600.0,
+        years: 28.0 / 365.0, // from 20 June to 18 July
+        rate: 0.04,
+        dividend_yield: 0.0,
+    };
+    let call = terms.value(0.33).unwrap();
+    sqlx::query(
+        "with split as (
+             insert into corporate_actions (symbol, ex_date, split_ratio, source)
+             select symbol, date '2014-06-09', 7, 'files' from positions)
+         insert into market_data_cache (symbol, date, close, source)
+         select symbol, $1, $2, 'files' from positions",
+    )
+    .bind(day("2014-06-20"))
+    .bind(dec(&format!("{:.10}", call.price / 7.0)))
+    .execute(&world.db)
+    .await
+    .unwrap();
+    let again = Request {
+        force: true,
+        ..request(on("2014-06-20"))
+    };
+    world.run(&again).await;
+
+    let sql = "select o.spot, o.volatility, o.delta, o.source, o.shares, o.exposure, v.quantity, v.market_value
+               from option_valuations o join position_values v using (portfolio_id, as_of) where portfolio_id = $1";
+    let (stored, volatility, delta, source, shares, exposure, quantity, value): Counted =
+        one(&world, sql, id).await;
+    assert_eq!((quantity, shares), (dec("14"), dec("200")));
+    assert!((number(value) - 200.0 * call.price).abs() < 1e-6, "{value}");
+    assert!((stored - spot).abs() < 1e-9, "{stored}");
+    // The price is of the entry's share, as spot and strike are.
+    assert_eq!(source, "implied");
+    assert!((volatility - 0.33).abs() < 1e-6, "{volatility}");
+    assert!((delta - call.delta).abs() < 1e-6, "{delta}");
+    let worth = 200.0 * spot * call.delta;
+    assert!((number(exposure) - worth).abs() < 1e-2, "{exposure}");
+    for of in ["exposure", "shares", "volatility", "spot"] {
+        let asked = format!("option:AAPL140718C00600000:{of}");
+        let made = engine::explain(&world.engine.pools, id, None, &asked).await;
+        assert!(made.unwrap().holds(), "{asked}");
+    }
+}
+
+/// Lots of one contract from before and after a split of its underlying are two valuations: each has a name, and the plain one is neither's.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_valuation_of_a_contract_held_across_a_split_is_explained() {
+    let world = World::at("2014-06-24T23:00:00Z", &shipped("market-raw")).await;
+    let rows = [
+        ",1,510,2014-05-05,OPTIONS,,AAPL,90,2014-07-18,CALL",
+        ",3,6,2014-06-10,OPTIONS,,AAPL,90,2014-07-18,CALL",
+        ",1,3,2014-06-10,OPTIONS,,AAPL,95,2014-07-18,CALL",
+    ];
+    let id = world.book("book", "100000", "2014-05-05", &rows).await;
+    world.worker().await;
+    world.run(&request(on("2014-06-20"))).await;
+    let twice = "AAPL140718C00090000";
+    let rows: Vec<(f64, Decimal, Decimal)> = sqlx::query_as(
+        "select spot, shares, exposure from option_valuations where symbol = $1 order by spot",
+    )
+    .bind(twice)
+    .fetch_all(&world.db)
+    .await
+    .unwrap();
+    let shares: Vec<Decimal> = rows.iter().map(|row| row.1).collect();
+    assert_eq!(shares, [dec("300"), dec("100")]);
+
+    let served = Served::new(&world).await;
+    let page = served.viewer.get(&format!("/portfolios/{id}")).await.text();
+    for (spot, _, exposure) in &rows {
+        let asked = format!("option:{twice}@{spot:?}:exposure");
+        let made = engine::explain(&world.engine.pools, id, None, &asked).await;
+        let made = made.unwrap();
+        assert!(made.holds(), "{asked}: {:?}", made.explained);
+        let told = engine::told(&made.report, &asked).unwrap();
+        assert!(told.value.same(made.explained.stored), "{asked}");
+        let (code, document) = world.command(&["explain", "book", &asked]).await;
+        assert_eq!(code, 0, "{document:#}");
+        assert_eq!(dec(document["value"].as_str().unwrap()), *exposure);
+
+        let link = format!("/portfolios/{id}/explain/{asked}?date=2014-06-20");
+        assert!(page.contains(&format!("href=\"{link}\"")), "{link}: {page}");
+        let answer = served.viewer.get(&link).await;
+        assert_eq!(answer.status, 200, "{link}");
+        let shown = exposure.normalize().to_string();
+        assert!(answer.text().contains(&shown), "{shown}: {}", answer.text());
+        let answer = served.viewer.get(&format!("/api/v1{link}")).await.json();
+        assert_eq!(answer["data"]["value"], shown.as_str(), "{answer:#}");
+    }
+    assert!(!page.contains(&format!("option:{twice}:")), "{page}");
+    assert!(page.contains("option:AAPL140718C00095000:exposure?"));
+
+    let choices =
+        async |asked: &str| match engine::explain(&world.engine.pools, id, None, asked).await {
+            Err(ExplainError::Argument { choices, .. }) => choices,
+            other => panic!("{asked}: {other:?}"),
+        };
+    let names = rows.iter().map(|row| format!("{twice}@{:?}:", row.0));
+    let names: Vec<String> = names.collect();
+    // Neither the plain name nor another spot says which is meant: both are listed, each number of them once.
+    for asked in [
+        format!("option:{twice}:exposure"),
+        format!("option:{twice}@1:delta"),
+    ] {
+        let choices = choices(&asked).await;
+        assert!(
+            names
+                .iter()
+                .all(|name| choices.contains(&format!("{name}exposure")))
+        );
+        let others = choices
+            .iter()
+            .filter(|one| !names.iter().any(|name| one.starts_with(name)));
+        assert_eq!(others.count(), 0, "{choices:?}");
+    }
+    let all = choices("option:?").await;
+    let apart: std::collections::BTreeSet<&String> = all.iter().collect();
+    assert_eq!(apart.len(), all.len(), "{all:?}");
+    assert!(all.contains(&"AAPL140718C00095000:exposure".to_owned()));
+    // A contract that there is once has its plain name.
+    let plain = "option:AAPL140718C00095000:exposure";
+    let made = engine::explain(&world.engine.pools, id, None, plain).await;
+    assert!(made.unwrap().holds());
+}
+
+/// Date, quality, session of the price, price and value of a lot; net asset value and profit of the day.
+type Kept = (
+    chrono::NaiveDate,
+    String,
+    Option<chrono::NaiveDate>,
+    Decimal,
+    Decimal,
+    Decimal,
+    Decimal,
+);
+
+/// A put on AAA, which has its last close on the 13th: the model has prices up to the 20th.
+async fn put_on_what_ended(folder: &mut crate::market::Folder) -> (World, PortfolioId) {
+    folder.remove("AAA", |date| date > "2016-12-13");
+    let world = World::at("2016-12-31T12:00:00Z", folder.path()).await;
+    let strike = close("AAA", "2016-12-12").parse::<f64>().unwrap().round();
+    let put = format!(",2,2,2016-12-12,OPTIONS,,AAA,{strike},2017-06-16,PUT");
+    let id = world.book("put", "50000", "2016-12-12", &[&put]).await;
+    world.worker().await;
+    (world, id)
+}
+
+/// Its value does not fall back to its cost when the model has no price any more: that would be a profit or a loss of nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_option_on_what_has_no_close_any_more_keeps_its_last_model_price() {
+    let mut folder = crate::market::Folder::new();
+    let (world, id) = put_on_what_ended(&mut folder).await;
+    let rows = async || -> Vec<Kept> {
+        let sql = "select as_of, v.quality, v.price_date, v.price, v.market_value, s.nav, s.pnl_day
+                   from position_values v join portfolio_snapshots s using (portfolio_id, as_of)
+                   where portfolio_id = $1 order by 1";
+        let rows = sqlx::query_as(sql).bind(id.0);
+        rows.fetch_all(&world.db).await.unwrap()
+    };
+    world.run(&request(on("2016-12-22"))).await;
+    let alone = rows().await;
+    let again = Request {
+        force: true,
+        ..request(range("2016-12-19", "2016-12-22"))
+    };
+    world.run(&again).await;
+    let range = rows().await;
+    assert_eq!((alone.len(), range.len()), (1, 4));
+    assert_eq!(alone[0], range[3]);
+
+    let qualities = range.iter().map(|row| row.1.as_str());
+    let expected = ["model", "model", "carried", "carried"];
+    assert_eq!(qualities.collect::<Vec<_>>(), expected);
+    let last = &range[1];
+    assert_ne!(last.3, dec("2"), "not the cost");
+    for row in &range[2..] {
+        assert_eq!(row.2, Some(day("2016-12-13")));
+        assert_eq!((row.3, row.4, row.5), (last.3, last.4, last.5));
+        assert_eq!(row.6, Decimal::ZERO, "{row:?}");
+    }
+    let missing = "select missing::text from completeness where as_of = '2016-12-22'";
+    let why = "the last model price is kept, of the close of 2016-12-13";
+    let missing = world.texts(missing).await;
+    assert!(missing[0].contains(why), "{missing:?}");
+}
+
+/// The profile of the session behind a price that is kept counts for as long as it is kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_profile_concerns_the_model_prices_that_are_kept_after_it() {
+    let mut folder = crate::market::Folder::new();
+    folder.dividend_yield("AAA", "0.01");
+    let (world, id) = put_on_what_ended(&mut folder).await;
+    // Planned before anything was told, and held back until the newer dates are done.
+    let lane = async |order: &str| {
+        let order = [order, "lane", "backfill", "--reason", "late"];
+        assert_eq!(world.command(&order).await.0, 0);
+    };
+    lane("pause").await;
+    let late = Request {
+        lane: Some(Lane::Backfill),
+        ..request(on("2016-12-15"))
+    };
+    let late = world.begin(&late).await;
+    world.run(&request(on("2016-12-28"))).await;
+    world.run(&request(on("2016-12-30"))).await;
+    let sql = "select market_value from position_values where portfolio_id = $1 order by as_of";
+    let values = async || -> Vec<Decimal> {
+        let rows = sqlx::query_scalar(sql).bind(id.0);
+        rows.fetch_all(&world.db).await.unwrap()
+    };
+    let before = values().await;
+    assert_eq!(before.len(), 2);
+    assert_eq!(before[0], before[1]);
+
+    // It is told of the 15th, and that of the 28th stays: on the 20th it is the newest.
+    folder.dividend_yield("AAA", "0.05");
+    lane("resume").await;
+    assert_eq!(world.verdict(late.run).await, "succeeded");
+    world.run(&request(range("2016-12-28", "2016-12-30"))).await;
+    let after = values().await;
+    let after = &after[1..]; // without the 15th
+    assert_eq!(after.len(), 3);
+    assert!(after[0] > before[0], "dividends go to the put: {after:?}");
+    assert!(after.iter().all(|value| *value == after[0]), "{after:?}");
 }
 
 /// Of a book: quality, price, value; net asset value and profit of the day.

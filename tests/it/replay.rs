@@ -324,10 +324,10 @@ async fn the_dot_com_bust_on_closes_as_traded() {
     .unwrap();
     assert!((covered - 50_958.92 / 69_941.92).abs() < 1e-9, "{covered}");
 
-    // A dividend within the bust comes with the prices of an older date, which ask about no crisis: the paths follow.
+    // A dividend within the bust, of a Saturday, comes with the prices of an older date, which ask about no crisis: the paths follow.
     folder.put(
         "corporate_actions.csv",
-        "symbol,ex_date,split_ratio,cash_dividend\nAAPL,2000-06-21,2,\nAAPL,2005-02-28,2,\nIBM,2002-05-08,,0.15\n",
+        "symbol,ex_date,split_ratio,cash_dividend\nAAPL,2000-06-21,2,\nAAPL,2005-02-28,2,\nIBM,2002-05-11,,0.15\n",
     );
     let old = ["IBM,1,77.36,2002-12-27,PUBLIC"];
     world.book("older", "1000", "2002-12-27", &old).await;
@@ -337,6 +337,15 @@ async fn the_dot_com_bust_on_closes_as_traded() {
     world.run(&request(on("2012-12-28"))).await;
     let (book, _) = fraction(both, "dot_com_2000").await;
     let pnl = 50_958.92 * (2.0 * 13.60 / 138.69 - 1.0) + 18_983.0 * (55.22 / 120.62 - 1.0);
+    assert!((book.unwrap() - pnl / 69_941.92).abs() < 1e-9, "{book:?}");
+
+    // The crisis asked about again has it on the session that the prices have it on: it is paid once.
+    let forced = Request {
+        force: true,
+        ..request(on("2012-12-28"))
+    };
+    world.run(&forced).await;
+    let (book, _) = fraction(both, "dot_com_2000").await;
     assert!((book.unwrap() - pnl / 69_941.92).abs() < 1e-9, "{book:?}");
 }
 

@@ -92,6 +92,16 @@ async fn an_option_whose_volatility_rests_on_closes_with_a_step_is_flagged() {
     }
     let told = "suspect volatility, see data quality";
     assert!(page().await.contains(told), "{}", page().await);
+    // The data quality looks further back than a realised volatility does.
+    let on = |date: &str| {
+        format!(
+            r#"update data_quality set evidence = jsonb_set(evidence, '{{0,to}}', '"{date}"') where symbol = 'AAPL'"#
+        )
+    };
+    sql(&pools, &on("2015-06-09")).await;
+    assert_eq!(flags().await, serde_json::json!([]));
+    sql(&pools, &on("2016-06-09")).await;
+    assert_eq!(flags().await, serde_json::json!(["suspect_volatility"]));
     // A volatility that the contract's own price implied looks at no closes of the past.
     let implied = "update option_valuations set source = 'implied', note = null";
     sql(&pools, implied).await;

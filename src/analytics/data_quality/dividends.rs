@@ -3,7 +3,7 @@
 //! A dividend is smaller than a day's noise, so closes cannot show it; the rhythm can. On adjusted closes no dividend is on record,
 //! and none of these checks says anything.
 
-use super::{Check, Closes, Finding};
+use super::{Check, Closes, Finding, YEAR};
 
 /// An interval so many times the shortest one has room for a dividend that is missing. Quarters differ by 15 %.
 pub const MISSING_INTERVAL: f64 = 1.6;
@@ -39,9 +39,19 @@ fn near(a: f64, b: f64, part: f64) -> bool {
 /// Intervals between regular dividends with room for another one: `measured` is the interval in sessions, `threshold` the longest
 /// that is regular, `values` the amounts before and after. At least [`REGULAR_DIVIDENDS`], or nothing is said.
 ///
-/// A payer that stops is not a finding: the absence of a future dividend is no evidence.
+/// The last year has its own rhythm; what begins before it is judged by the dividends up to its first one. A payer that stops is not
+/// a finding: the absence of a future dividend is no evidence.
 pub fn missing_dividends(series: Closes<'_>) -> Vec<Finding> {
     let all = paid(series);
+    let year = series.dividends.len().saturating_sub(YEAR + 1);
+    let newest = all.partition_point(|(at, _)| *at < year);
+    let mut findings = too_far_apart(&all[..all.len().min(newest + 1)]);
+    findings.extend(too_far_apart(&all[newest..]));
+    findings
+}
+
+/// Intervals with room for another dividend.
+fn too_far_apart(all: &[(usize, f64)]) -> Vec<Finding> {
     let mut amounts: Vec<f64> = all.iter().map(|(_, amount)| *amount).collect();
     amounts.sort_by(f64::total_cmp);
     let Some(&median) = amounts.get(amounts.len() / 2) else {

@@ -96,7 +96,8 @@ pub fn splits(moves: &[Move], explained: &mut [bool]) -> Vec<Finding> {
     let scale = Scale::new(moves);
     let mut findings = Vec::new();
     for (at, one) in moves.iter().enumerate() {
-        if explained[at] {
+        // Most moves are small for their year, and need no look around.
+        if explained[at] || one.total.abs() < JUMP_DEVIATIONS * scale.of_year(at) {
             continue;
         }
         let usual = scale.around(at..=at);
@@ -148,8 +149,11 @@ pub fn outliers(moves: &[Move], explained: &mut [bool]) -> Vec<Finding> {
     let scale = Scale::new(moves);
     let mut findings = Vec::new();
     for (at, one) in moves.iter().enumerate() {
+        if explained[at] || one.total.abs() <= OUTLIER_SIZE {
+            continue;
+        }
         let limit = OUTLIER_SIZE.max(JUMP_DEVIATIONS * scale.around(at..=at));
-        if !explained[at] && one.total.abs() > limit {
+        if one.total.abs() > limit {
             explained[at] = true;
             findings.push(Finding {
                 check: Check::Outlier,

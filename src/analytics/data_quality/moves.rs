@@ -1,6 +1,6 @@
 //! The moves between closes that follow each other, and how large moves usually are.
 
-use super::Closes;
+use super::{Closes, YEAR};
 
 /// From one close to the next one there is, across holes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,26 +54,36 @@ const NEIGHBOURS: usize = 10;
 /// A normal variable's median absolute value over its standard deviation.
 const MEDIAN_OF_NORMAL: f64 = 0.674_489_750_196_081_7;
 
-/// Robust size of a move: the larger of the median absolute move of the whole window and of the ten moves on each side, as a
+/// Robust size of a move: the larger of the median absolute move of its year and of the ten moves on each side, as a
 /// standard deviation. The moves `skip` are left out of the neighbours. In a crash large moves are usual, and no finding.
 pub(super) struct Scale {
     sizes: Vec<f64>,
-    whole: f64,
+    /// Of each year, the newest first. The oldest one is as long as the others, where there are so many moves.
+    years: Vec<f64>,
 }
 
 impl Scale {
     pub(super) fn new(moves: &[Move]) -> Self {
         let sizes: Vec<f64> = moves.iter().map(|one| one.total.abs()).collect();
-        let whole = deviation(sizes.clone());
-        Self { sizes, whole }
+        let year = |newer: usize| {
+            let from = (sizes.len() - newer).saturating_sub(YEAR);
+            deviation(sizes.iter().skip(from).take(YEAR).copied().collect())
+        };
+        let years = (0..sizes.len()).step_by(YEAR).map(year).collect();
+        Self { sizes, years }
+    }
+
+    /// The usual size in the year of a move.
+    pub(super) fn of_year(&self, at: usize) -> f64 {
+        self.years[(self.sizes.len() - 1 - at) / YEAR]
     }
 
     pub(super) fn around(&self, skip: std::ops::RangeInclusive<usize>) -> f64 {
         let from = skip.start().saturating_sub(NEIGHBOURS);
         let to = (skip.end() + NEIGHBOURS + 1).min(self.sizes.len());
         let near = (from..to).filter(|at| !skip.contains(at));
-        self.whole
-            .max(deviation(near.map(|at| self.sizes[at]).collect()))
+        let near = deviation(near.map(|at| self.sizes[at]).collect());
+        self.of_year(*skip.end()).max(near)
     }
 }
 

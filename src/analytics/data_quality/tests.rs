@@ -269,6 +269,65 @@ fn yields_may_rest_on_bond_holidays_and_may_be_negative() {
     one(&check_yields(&yields).unwrap(), Check::Stale, 1, N - 1);
 }
 
+/// Sessions before the last year, of a history as long as the one that a night looks at.
+const OLDER: usize = 278;
+
+#[test]
+fn a_year_is_judged_as_if_nothing_were_before_it_and_an_older_one_by_its_own_moves() {
+    let mut close = 50.0;
+    let moves = noise(11, OLDER, 0.06).into_iter().chain(noise(7, N, 0.01));
+    let mut closes: Vec<f64> = moves
+        .map(|r| {
+            close *= 1.0 + r;
+            close
+        })
+        .collect();
+    let at = OLDER + 150;
+    closes[at] *= 1.07;
+    let alone = check(&closes[OLDER..]);
+    one(&alone, Check::BadTick, 150, 150);
+    let both = check(&closes);
+    one(&both, Check::BadTick, at, at);
+    assert_eq!(both[0].threshold.to_bits(), alone[0].threshold.to_bits());
+    // What is a jump in the calm year is usual in the wild one.
+    closes[100] *= 1.07;
+    one(&check(&closes), Check::BadTick, at, at);
+    closes[100] *= 10.0;
+    let found: Vec<_> = check(&closes).iter().map(|f| (f.check, f.first)).collect();
+    assert_eq!(found, [(Check::BadTick, 100), (Check::BadTick, at)]);
+}
+
+#[test]
+fn each_year_has_its_rhythm_of_dividends() {
+    let mut close = 50.0;
+    let moves = noise(7, OLDER + N, 0.01).into_iter();
+    let closes: Vec<f64> = moves
+        .map(|r| {
+            close *= 1.0 + r;
+            close
+        })
+        .collect();
+    let paid: Vec<(usize, f64)> = (0..9).map(|quarter| (20 + 63 * quarter, 0.5)).collect();
+    assert_eq!(with_actions(&closes, &[], &paid), []);
+    let without = |quarter: usize| {
+        let mut paid = paid.clone();
+        paid.remove(quarter);
+        with_actions(&closes, &[], &paid)
+    };
+    // In the year before the last one, as its last, and in the last one.
+    one(&without(2), Check::DividendMissing, 83, 209);
+    one(&without(4), Check::DividendMissing, 209, 335);
+    one(&without(6), Check::DividendMissing, 335, 461);
+    // Raised by half: the five that were smaller say nothing of the three of the last year.
+    let mut raised = paid.clone();
+    for (_, amount) in &mut raised[5..] {
+        *amount = 0.75;
+    }
+    raised.remove(7);
+    let found = with_actions(&closes, &[], &raised);
+    one(&found, Check::DividendMissing, 398, 524);
+}
+
 #[test]
 fn nothing_after_the_last_session_and_nothing_of_the_order_of_checks_matters() {
     let mut closes = calm();

@@ -49,8 +49,11 @@ pub struct RunPreview {
     pub portfolio_dates: u64,
     /// Those that are current and stay as they are.
     pub reused: u64,
-    /// Symbols held, or underlyings, of which no close is stored yet: a provider will be asked, and may have none.
+    /// Symbols held, or underlyings, of which no close is stored.
     pub without_closes: Vec<String>,
+    /// Those of them that a provider will be asked for, and may not have; for the others one was asked before. Empty where a run goes on
+    /// that does all this already.
+    pub closes_asked_for: Vec<String>,
 }
 
 /// What providers are asked in a phase.

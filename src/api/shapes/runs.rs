@@ -57,7 +57,7 @@ pub struct PastRun {
     pub principal: Option<String>,
     /// Portfolios in its scope.
     pub portfolios: i64,
-    /// Planned tasks.
+    /// Planned tasks, without those that were split.
     pub tasks: i64,
     /// Tasks that are not final.
     pub unfinished: i64,

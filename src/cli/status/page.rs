@@ -9,6 +9,7 @@ use super::{Status, state};
 use crate::cli::text::{count, duration, indented, instant, left, or_dash, right, table};
 use crate::cli::{errors, tasks};
 use crate::domain::Verdict;
+use crate::engine::held_back;
 use crate::store::control::Pause;
 use crate::store::reports::{Gap, MissingRow, StreamRow};
 use crate::store::runs::{PhaseRow, RunRow};
@@ -81,10 +82,10 @@ fn head(page: &mut String, status: &Status, run: &RunRow) {
     let progress = status.progress();
     let mut parts = vec![format!(
         "{} of {} tasks ({:.0} %)",
-        progress.ended(),
+        progress.worked(),
         progress.total,
         // Never 100 before the end.
-        (progress.fraction() * 100.0).floor()
+        (progress.worked_fraction() * 100.0).floor()
     )];
     if progress.running > 0 {
         parts.push(format!("{} running", progress.running));
@@ -92,9 +93,17 @@ fn head(page: &mut String, status: &Status, run: &RunRow) {
     if progress.dead > 0 {
         parts.push(format!("{} dead", progress.dead));
     }
+    if progress.cancelled > 0 {
+        parts.push(format!("{} cancelled", progress.cancelled));
+    }
     parts.extend(retries(&status.retries));
     if let Some(seconds) = status.eta_seconds {
         parts.push(format!("about {} left", duration(seconds)));
+    }
+    let held = held_back(run, &status.phases, &status.pauses);
+    if !held.is_empty() {
+        let held: Vec<String> = held.iter().map(ToString::to_string).collect();
+        parts.push(format!("held back: {}", held.join(", ")));
     }
     let _ = writeln!(page, "  {}", parts.join(" · "));
 }
@@ -174,6 +183,7 @@ fn phases(phases: &[PhaseRow]) -> String {
         let state = match (phase.opened_at, phase.finished_at) {
             (None, _) => "waits",
             (Some(_), None) => "open",
+            (Some(_), Some(_)) if phase.cancelled > 0 => "cancelled",
             (Some(_), Some(_)) => "finished",
         };
         vec![
@@ -307,6 +317,7 @@ fn gaps(gaps: &[Gap]) -> String {
 mod tests {
     use super::*;
     use crate::cli::status::sample::{empty, status};
+    use crate::domain::{Held, Lane};
 
     #[test]
     fn symbols_that_miss_for_one_reason_stand_together() {
@@ -338,6 +349,31 @@ mod tests {
             text.contains("no run yet") && text.contains("No living worker"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_was_taken_back_is_neither_finished_nor_progress() {
+        let mut status = status();
+        let phase = &mut status.phases[0];
+        (phase.dead, phase.cancelled) = (0, 2);
+        phase.finished_at = phase.opened_at;
+        let text = page(&status);
+        for line in [
+            "  1 of 3 tasks (33 %) · 2 cancelled · ",
+            "1  market-data  cancelled    1/3",
+        ] {
+            assert!(text.contains(line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_paused_lane_holds_back_the_runs_that_are_in_it() {
+        let mut status = status();
+        status.eta_seconds = None;
+        assert!(!page(&status).contains("held back"));
+        status.pauses[0].held = Held::Lane(Lane::Nightly);
+        let text = page(&status);
+        assert!(text.contains(" · held back: lane nightly\n"), "{text}");
     }
 
     #[test]

@@ -157,13 +157,16 @@ fn line(status: &Status) -> String {
     let mut line = format!(
         "{} {}/{} tasks ({:.0} %), {} running, {} attempts failed, {} dead",
         run.label,
-        progress.ended(),
+        progress.worked(),
         progress.total,
-        (progress.fraction() * 100.0).floor(),
+        (progress.worked_fraction() * 100.0).floor(),
         progress.running,
         status.retries(),
         progress.dead,
     );
+    if progress.cancelled > 0 {
+        let _ = write!(line, ", {} cancelled", progress.cancelled);
+    }
     for pause in &status.pauses {
         let _ = write!(line, ", {} paused", pause.held);
     }

@@ -7,16 +7,17 @@ use crate::dashboard::text::{badge, duration, facts, run_link, status, time, tim
 use crate::documents::runs::Progress;
 use crate::store::reports::PastRun;
 
-pub(super) fn run(row: &PastRun, progress: &Progress, eta: Option<f64>) -> Markup {
+pub(super) fn run(row: &PastRun, progress: &Progress, end: &str) -> Markup {
     html! {
         p { (run_link(row.run.id, &row.run.label)) " " (badge(status(row.run.verdict))) " for " (row.run.to) }
         (bar(progress))
         (facts(&[
-            ("Tasks", html! { (progress.ended()) " of " (progress.total) }),
+            ("Tasks", html! { (progress.worked()) " of " (progress.total) }),
             ("Dead", html! { (progress.dead) }),
+            ("Cancelled", html! { (progress.cancelled) }),
             ("In hand", html! { (progress.running) }),
             ("Takes", html! { (duration(row.run.elapsed_seconds)) }),
-            ("May end in", html! { (eta.map_or_else(|| "–".into(), duration)) }),
+            ("May end in", html! { (end) }),
             ("Ended", time_or_dash(row.run.finished_at)),
         ]))
     }

@@ -136,7 +136,8 @@ fn positions(report: &Report, how: &How<'_>) -> Markup {
                     th.n scope="col" { "Delta" } th.n scope="col" { "Gamma" } th.n scope="col" { "Vega, per point" } th.n scope="col" { "Theta, per day" }
                     th.n scope="col" { "Exposure" } } }
                 tbody { @for one in &report.losses.options {
-                    @let of = |greek: &str, shown: String| how.link(&format!("option:{}:{greek}", one.symbol), &shown);
+                    @let name = report.losses.name_of(one);
+                    @let of = |greek: &str, shown: String| how.link(&format!("option:{name}:{greek}"), &shown);
                     tr {
                         th scope="row" { (one.symbol) }
                         td.n { (of("spot", format!("{:.2}", one.spot))) }

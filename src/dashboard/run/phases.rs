@@ -1,5 +1,7 @@
 //! The phases of a run: in time with its slowest tasks, as a table, and what its portfolios lack after them.
 
+use std::fmt::Write as _;
+
 use maud::{Markup, html};
 
 use crate::dashboard::chart::{Span, gantt};
@@ -21,10 +23,7 @@ pub(super) fn chart(run: &RunRow, phases: &[PhaseRow], slowest: &[SlowTask]) -> 
             class: state(phase).to_owned(),
             from,
             to: from + phase.elapsed_seconds.unwrap_or(0.0).max(0.0),
-            text: format!(
-                "{} of {} tasks, {} dead",
-                phase.done, phase.total, phase.dead
-            ),
+            text: counts(phase),
             link: Some(format!("/runs/{}?phase={}#tasks", run.id, phase.phase)),
         });
     }
@@ -48,10 +47,22 @@ pub(super) fn chart(run: &RunRow, phases: &[PhaseRow], slowest: &[SlowTask]) -> 
     }
 }
 
+fn counts(phase: &PhaseRow) -> String {
+    let mut text = format!(
+        "{} of {} tasks, {} dead",
+        phase.done, phase.total, phase.dead
+    );
+    if phase.cancelled > 0 {
+        let _ = write!(text, ", {} cancelled", phase.cancelled);
+    }
+    text
+}
+
 fn state(phase: &PhaseRow) -> &'static str {
     match (phase.finished_at, phase.dead) {
         (None, _) if phase.opened_at.is_none() => "ready",
         (None, _) => "running",
+        (Some(_), _) if phase.cancelled > 0 => "cancelled",
         (Some(_), 0) => "done",
         (Some(_), dead) if dead == phase.total => "failed",
         (Some(_), _) => "warning",

@@ -112,6 +112,32 @@ pub(super) fn confirm(plan: &Value, params: &Params) -> Markup {
     }
 }
 
+/// The texts of a list.
+fn texts<'a>(plan: &'a Value, key: &str) -> Vec<&'a str> {
+    let all = plan[key].as_array().into_iter().flatten();
+    all.filter_map(Value::as_str).collect()
+}
+
+/// The symbols without a close, and whether this plan asks for them. What the run asks for that goes on is not said here.
+fn unpriced(plan: &Value) -> Markup {
+    let asked_for = texts(plan, "closes_asked_for");
+    let mut known = texts(plan, "without_closes");
+    let why = if plan["existing_run_id"].is_null() {
+        known.retain(|symbol| !asked_for.contains(symbol));
+        ": providers were asked before and had none."
+    } else {
+        "."
+    };
+    html! {
+        @if !asked_for.is_empty() {
+            p #unpriced { "No close is stored of " (asked_for.join(", ")) ": providers will be asked, and may have none." }
+        }
+        @if !known.is_empty() {
+            p #unknown { "No close is stored of " (known.join(", ")) (why) }
+        }
+    }
+}
+
 /// Tasks and questions to providers by phase, in the order of the pipeline.
 fn steps(plan: &Value) -> Markup {
     let asked = |phase: &str, what: &str| {
@@ -120,18 +146,7 @@ fn steps(plan: &Value) -> Markup {
         rows.next()
             .map_or_else(|| "–".to_owned(), |row| row[what].to_string())
     };
-    let dates: Vec<&str> = plan["dates"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
-    let unpriced: Vec<&str> = plan["without_closes"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
+    let dates = texts(plan, "dates");
     let number = |key: &str, noun: &str| {
         let n = plan[key].as_u64().and_then(|n| usize::try_from(n).ok());
         counted(n.unwrap_or_default(), noun)
@@ -148,9 +163,7 @@ fn steps(plan: &Value) -> Markup {
             (number("portfolios", "portfolio")) ", " (number("symbols", "symbol")) ". "
             (plan["reused"]) " of " (number("portfolio_dates", "result")) " stay, being current."
         }
-        @if !unpriced.is_empty() {
-            p #unpriced { "No close is stored yet of " (unpriced.join(", ")) ": providers will be asked, and may have none." }
-        }
+        (unpriced(plan))
         div.scroll tabindex="0" { table {
             thead { tr { th scope="col" { "Phase" } th.n scope="col" { "Tasks" } th.n scope="col" { "Calls of providers" }
                 th.n scope="col" { "Symbols asked for" } } }

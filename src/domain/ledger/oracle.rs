@@ -171,10 +171,21 @@ fn simulate(world: &World) -> Vec<Expected> {
                 (_, Some((price, date))) if quality(date, today) != Quality::Carried => {
                     (Some(price), quality(date, today))
                 }
+                // A price of the model that is kept is no newer than its spot.
+                (_, Some((price, date)))
+                    if date.date() >= lot.entry_date
+                        && model.is_some_and(|model| model.kept && date >= model.spot_date) =>
+                {
+                    (Some(price), Quality::Carried)
+                }
                 (_, quoted) if model.is_some() => {
                     // In units of the entry, whatever the splits of the contract itself.
                     let since = quoted.map_or(Decimal::ONE, |_| holding.shares / lot.quantity);
-                    (model.map(|model| model.price / since), Quality::Model)
+                    let quality = match model {
+                        Some(model) if model.kept => Quality::Carried,
+                        _ => Quality::Model,
+                    };
+                    (model.map(|model| model.price / since), quality)
                 }
                 (_, None) => (None, Quality::Carried),
                 (_, Some((_, date))) if date.date() < lot.entry_date => (None, Quality::Carried),

@@ -365,6 +365,37 @@ fn contract(number: u128, underlying: &str, quantity: &str, right: OptionRight) 
 }
 
 #[test]
+fn an_option_that_keeps_its_last_model_price_has_no_profit_meanwhile() {
+    let put = contract(1, "CAR", "2", OptionRight::Put);
+    let [entry, on] = ["2025-09-17", "2025-09-18"];
+    let last = ModelPrice {
+        session: session(entry),
+        price: decimal("15"),
+        spot_date: session("2025-09-10"),
+        kept: false,
+    };
+    let kept = ModelPrice {
+        session: session(on),
+        kept: true,
+        ..last
+    };
+    let mut book = book("10000", entry, vec![put], Vec::new());
+    book.models = BTreeMap::from([(book.lots[0].id, vec![last, kept])]);
+    let prices = histories(&[]);
+    let days = run(&book, &prices, entry, on);
+    let profits = [days[0].pnl_day, days[1].pnl_day];
+    assert_eq!(profits, [decimal("500"), Decimal::ZERO]);
+    let (_, value) = days[1].positions[0];
+    assert_eq!(value.quality, crate::domain::Quality::Carried);
+    assert_eq!(value.price_date, Some(day("2025-09-10")));
+    // The session alone, and totals alone.
+    assert_eq!(run(&book, &prices, on, on), days[1..]);
+    let totals = totals(&book, &prices, NYSE, session(entry), session(on)).unwrap();
+    let navs: Vec<Decimal> = totals.iter().map(|day| day.nav).collect();
+    assert_eq!(navs, [decimal("10500"), decimal("10500")]);
+}
+
+#[test]
 fn an_expiry_without_a_close_of_its_session_is_named_on_that_day_and_later() {
     let [before, expiry, after] = ["2025-09-18", "2025-09-19", "2025-09-22"];
     let (call, put) = (OptionRight::Call, OptionRight::Put);

@@ -99,7 +99,7 @@ fn lot(dice: &mut Dice, number: u128) -> Lot {
     }
 }
 
-/// Model prices of options on most sessions.
+/// Model prices of options on most sessions, some of them kept.
 fn models(
     dice: &mut Dice,
     lots: &[Lot],
@@ -107,14 +107,24 @@ fn models(
 ) -> BTreeMap<PositionId, Vec<ModelPrice>> {
     let mut models = BTreeMap::new();
     for lot in lots.iter().filter(|lot| lot.option.is_some()) {
-        let mut known = Vec::new();
-        for &session in sessions {
-            if dice.below(4) > 0 {
-                known.push(ModelPrice {
+        let mut known: Vec<ModelPrice> = Vec::new();
+        for (at, &session) in sessions.iter().enumerate() {
+            match (dice.below(8), known.last().copied()) {
+                (0 | 1, _) => {}
+                (2..=4, Some(last)) => known.push(ModelPrice {
                     session,
-                    price: dice.money(3_000, 2),
-                    spot_date: session,
-                });
+                    kept: true,
+                    ..last
+                }),
+                _ => {
+                    let age = usize::try_from(dice.below(20)).unwrap();
+                    known.push(ModelPrice {
+                        session,
+                        price: dice.money(3_000, 2),
+                        spot_date: sessions[at.saturating_sub(age)],
+                        kept: false,
+                    });
+                }
             }
         }
         models.insert(lot.id, known);

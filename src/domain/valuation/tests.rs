@@ -212,6 +212,7 @@ fn a_contract_without_a_recent_price_is_worth_what_the_model_says() {
             session: session(on),
             price: decimal("11.25"),
             spot_date: session("2025-07-07"),
+            kept: false,
         };
         let known = Known {
             history,
@@ -234,6 +235,43 @@ fn a_contract_without_a_recent_price_is_worth_what_the_model_says() {
         seen_at("2025-07-10"),
         expected("model", "-3375", "2025-07-07")
     );
+}
+
+#[test]
+fn where_the_model_has_no_price_its_last_one_is_kept_unless_the_own_close_is_newer() {
+    let put = option("-3", OptionRight::Put);
+    let on = session("2025-08-01");
+    let kept = ModelPrice {
+        session: on,
+        price: decimal("11.25"),
+        spot_date: session("2025-07-07"),
+        kept: true,
+    };
+    let with_close = |model, close: Option<&str>| {
+        let history = close.map(|date| PriceHistory {
+            closes: dated(&[(date, "13.10")]),
+            ..PriceHistory::default()
+        });
+        let known = Known {
+            history: history.as_ref(),
+            model,
+            ..Known::default()
+        };
+        seen(&value_lot(&put, session("2025-06-30"), known, on, NYSE))
+    };
+    let at = |close| with_close(Some(&kept), close);
+    let last = expected("carried", "-3375", "2025-07-07");
+    assert_eq!(at(None), last);
+    assert_eq!(at(Some("2025-07-03")), last);
+    // Of before the entry: no close of this lot.
+    assert_eq!(at(Some("2025-06-27")), last);
+    for date in ["2025-07-07", "2025-07-08"] {
+        assert_eq!(at(Some(date)), expected("carried", "-3930", date));
+    }
+    let recent = expected("stale", "-3930", "2025-07-30");
+    assert_eq!(at(Some("2025-07-30")), recent);
+    // Neither was ever there.
+    assert_eq!(with_close(None, None), expected("carried", "-3750", ""));
 }
 
 #[test]

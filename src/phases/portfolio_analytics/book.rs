@@ -1,6 +1,6 @@
 //! The book as analytics see it: exposures per instrument, what is modelled, what is left out and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 
@@ -301,8 +301,8 @@ impl<'a> BookView<'a> {
         if self.modelled.is_empty() {
             let why = self.missing.iter().next();
             let why = why.map_or_else(
-                || "no symbol has a factor model".to_owned(),
-                |(symbol, why)| format!("no symbol has a factor model; {symbol}: {why}"),
+                || "no symbol is modelled".to_owned(),
+                |(symbol, why)| format!("no symbol is modelled; {symbol}: {why}"),
             );
             return Some(Outcome::Insufficient(why));
         }
@@ -317,16 +317,33 @@ impl<'a> BookView<'a> {
             .values
             .iter()
             .filter(|valued| valued.class != AssetClass::Private);
-        let mut without: Vec<&str> = market
-            .map(|valued| valued.symbol.as_str())
-            .filter(|symbol| self.missing.contains_key(*symbol))
-            .collect();
-        without.sort_unstable();
-        without.dedup();
-        if without.is_empty() {
+        let left_out = market.filter(|valued| self.missing.contains_key(valued.symbol.as_str()));
+        // What is carried may well have a model: then its price is why it is left out.
+        let fitless: BTreeSet<&Symbol> = self.unmodelled.iter().map(|one| one.symbol).collect();
+        let (mut carried, mut without) = (BTreeSet::new(), BTreeSet::new());
+        for valued in left_out {
+            let symbol = valued.symbol.as_str();
+            if is_carried(valued) && !fitless.contains(&valued.symbol) {
+                carried.insert(symbol);
+            } else {
+                without.insert(symbol);
+            }
+        }
+        let named = |why: &str, symbols: Vec<&str>| {
+            (!symbols.is_empty()).then(|| format!("{why} {}", symbols.join(", ")))
+        };
+        // Another lot of the same symbol may have a price.
+        let without = without.difference(&carried).copied().collect();
+        let carried = carried.iter().copied().collect();
+        let reasons = [
+            named("no factor model for", without),
+            named("left out for a carried price:", carried),
+        ];
+        let reasons: Vec<String> = reasons.into_iter().flatten().collect();
+        if reasons.is_empty() {
             return Outcome::Done;
         }
-        Outcome::Insufficient(format!("no factor model for {}", without.join(", ")))
+        Outcome::Insufficient(reasons.join("; "))
     }
 }
 
@@ -336,11 +353,16 @@ pub(super) fn coverage(covered: Decimal, gross: Decimal) -> Option<f64> {
     part.map(|part| part.clamp(0.0, 1.0))
 }
 
+/// Whether a stock has a price that is too old, or none but its cost.
+fn is_carried(valued: &Valued) -> bool {
+    valued.class == AssetClass::Public && valued.quality == Quality::Carried
+}
+
 /// Why market analytics leave a position out; `None` for one with prices.
 fn why_left_out(loaded: &Loaded, valued: &Valued) -> Option<String> {
     match valued.class {
         AssetClass::Private => Some("private: not applicable to market numbers".to_owned()),
-        AssetClass::Public if valued.quality == Quality::Carried => {
+        AssetClass::Public if is_carried(valued) => {
             let reason = loaded
                 .reasons
                 .get(&valued.symbol)
@@ -388,8 +410,49 @@ pub(super) fn concentration(view: &BookView<'_>) -> (Option<ConcentrationRow>, O
 
 #[cfg(test)]
 mod tests {
+    use super::super::made_up::of_the_market;
     use super::*;
     use crate::analytics::options::{Right, Terms};
+
+    #[test]
+    fn what_is_left_out_for_its_price_is_not_said_to_have_no_model() {
+        let mut loaded = of_the_market(Vec::new());
+        let stock = loaded.values[0].clone();
+        let model = loaded.models[&stock.symbol].clone();
+        assert_eq!(model.reason, None);
+        let outcome = |loaded: &Loaded| BookView::new(loaded, Calendar::nyse()).betas_outcome();
+        let insufficient = |why: &str| Outcome::Insufficient(why.to_owned());
+        let add = |loaded: &mut Loaded, symbol: &str, quality, reason: Option<&str>| {
+            let symbol: Symbol = symbol.parse().unwrap();
+            let mut model = model.clone();
+            model.reason = reason.map(str::to_owned);
+            loaded.models.insert(symbol.clone(), model);
+            let mut value = stock.clone();
+            (value.symbol, value.quality) = (symbol, quality);
+            loaded.values.push(value);
+        };
+        assert_eq!(outcome(&loaded), Outcome::Done);
+        let old = "left out for a carried price: CAR";
+        add(&mut loaded, "CAR", Quality::Carried, None);
+        assert_eq!(outcome(&loaded), insufficient(old));
+        // A second lot of it has a price: the first one is left out all the same.
+        add(&mut loaded, "CAR", Quality::Close, None);
+        assert_eq!(outcome(&loaded), insufficient(old));
+        add(&mut loaded, "NEW", Quality::Close, Some("too few"));
+        let both = "no factor model for NEW; left out for a carried price: CAR";
+        assert_eq!(outcome(&loaded), insufficient(both));
+        // Its lot with a price has no model either.
+        add(&mut loaded, "NEW", Quality::Carried, Some("too few"));
+        assert_eq!(outcome(&loaded), insufficient(both));
+        add(&mut loaded, "BAR", Quality::Carried, None);
+        let all = "no factor model for NEW; left out for a carried price: BAR, CAR";
+        assert_eq!(outcome(&loaded), insufficient(all));
+
+        let rest = |valued: &Valued| is_carried(valued) && valued.symbol.as_str() != "NEW";
+        loaded.values.retain(rest);
+        let none = "no symbol is modelled; BAR: no price; carried at its close of 2016-12-30";
+        assert_eq!(outcome(&loaded), insufficient(none));
+    }
 
     #[test]
     fn a_dividend_is_paid_to_shares_and_not_to_options() {

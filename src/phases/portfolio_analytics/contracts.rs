@@ -13,7 +13,7 @@ use crate::analytics::implied_volatility::{Unimplied, implied_volatility};
 use crate::analytics::option_leg::Leg;
 use crate::analytics::options::{Terms, Valuation};
 use crate::domain::{Calendar, OptionTerms, PositionId, Quality, Symbol, TradingDate, money};
-use crate::phases::option_market::{Carry, Underlying, volatility_at};
+use crate::phases::option_market::{Carry, Modelled, Underlying, volatility_at};
 use crate::store::portfolio_results::{OptionRow, Valued};
 
 /// Shares per contract.
@@ -34,7 +34,7 @@ pub(super) struct Implied {
 pub(super) struct Contract<'a> {
     pub(super) symbol: &'a Symbol,
     pub(super) underlying: &'a Symbol,
-    /// Shares bought and, negative, written: added in decimals.
+    /// Shares of the entry bought and, negative, written: added in decimals.
     long: Decimal,
     short: Decimal,
     terms: Terms,
@@ -50,6 +50,11 @@ pub(super) struct Contract<'a> {
 }
 
 impl Contract<'_> {
+    /// Of the underlying, per share of the entry.
+    pub(super) fn spot(&self) -> f64 {
+        self.terms.spot
+    }
+
     fn worth(&self, shares: Decimal) -> f64 {
         self.valuation.delta * self.terms.spot * money::to_f64(shares)
     }
@@ -113,6 +118,12 @@ impl Contract<'_> {
     }
 }
 
+/// Shares of a lot in units of its entry, as spot and strike are: a split on file of the contract's own symbol multiplies the
+/// contracts of the day, and is in the spot already.
+fn shares(valued: &Valued) -> Decimal {
+    valued.entry_quantity.saturating_mul(CONTRACT_SIZE)
+}
+
 /// Every contract by symbol, and why others cannot be modelled.
 pub(super) fn contracts(
     loaded: &Loaded,
@@ -127,17 +138,19 @@ pub(super) fn contracts(
         let market = match Market::new(loaded, calendar, valued, terms) {
             Ok(market) => market,
             Err(why) => {
+                let why = and_kept(why, loaded, calendar, valued, terms);
                 missing.insert(valued.symbol.to_string(), why);
                 continue;
             }
         };
-        let shares = valued.quantity.saturating_mul(CONTRACT_SIZE);
+        let shares = shares(valued);
         let key = (&valued.symbol, market.split.to_bits());
         let contract = match found.entry(key) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(free) => match market.contract(loaded, valued, terms) {
                 Ok(contract) => free.insert(contract),
                 Err(why) => {
+                    let why = and_kept(why, loaded, calendar, valued, terms);
                     missing.insert(valued.symbol.to_string(), why);
                     continue;
                 }
@@ -161,6 +174,45 @@ pub(super) fn contracts(
     // A contract of which one lot cannot be priced is left out as a whole.
     found.retain(|contract| !missing.contains_key(contract.symbol.as_str()));
     (found, missing)
+}
+
+/// Why a lot cannot be modelled, and which model price it is carried at where it is.
+fn and_kept(
+    why: String,
+    loaded: &Loaded,
+    calendar: Calendar,
+    valued: &Valued,
+    terms: &OptionTerms,
+) -> String {
+    match kept(loaded, calendar, valued, terms) {
+        Some(date) => format!("{why}; the last model price is kept, of the close of {date}"),
+        None => why,
+    }
+}
+
+/// The close behind the last model price, of a lot that is carried at it: an own close of the same session has another price.
+fn kept(
+    loaded: &Loaded,
+    calendar: Calendar,
+    valued: &Valued,
+    terms: &OptionTerms,
+) -> Option<NaiveDate> {
+    let date = valued
+        .price_date
+        .filter(|_| valued.quality == Quality::Carried)?;
+    let underlying = Underlying::new(&terms.underlying, &loaded.window, &loaded.prices);
+    let returns = underlying.returns().ok()?;
+    let modelled = Modelled {
+        underlying: &underlying,
+        returns: &returns,
+        terms,
+        entry: calendar.on_or_after(valued.entry_date).ok()?,
+        rate: loaded.definitions.risk_free_rate,
+        profiles: &loaded.profiles,
+    };
+    let last = modelled.price(loaded.window.sessions.len().checked_sub(1)?)?;
+    let worth = shares(valued).saturating_mul(last.price);
+    (last.spot_date.date() == date && worth == valued.market_value).then_some(date)
 }
 
 /// The underlying as a lot sees it: per share at the entry, for strikes are of then.
@@ -239,7 +291,7 @@ impl<'a> Market<'a> {
         valued: &Valued,
         terms: &OptionTerms,
     ) -> Result<(f64, Implied), String> {
-        let shares = valued.quantity.saturating_mul(CONTRACT_SIZE);
+        let shares = shares(valued);
         let date = match (valued.quality, valued.price_date) {
             (Quality::Close | Quality::Stale, Some(date)) if !shares.is_zero() => date,
             _ => return Err("the contract has no price of its own".to_owned()),

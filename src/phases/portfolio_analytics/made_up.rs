@@ -65,6 +65,7 @@ fn loaded(
         underlying: None,
         option: None,
         entry_date: as_of.date(),
+        entry_quantity: *value,
         quantity: *value,
         price: Decimal::ONE,
         price_date: Some(as_of.date()),

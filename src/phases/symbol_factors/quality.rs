@@ -1,19 +1,25 @@
 //! The quality of the series behind a date, as rows: findings with dates, numbers and a sentence. Nothing is corrected here, and
 //! no result looks at it.
 
+use std::ops::RangeInclusive;
+
 use serde_json::{Value, json};
 
-use super::WINDOW;
 use crate::analytics::data_quality::{Check, Closes, Finding, check_closes, check_yields};
 use crate::domain::{Factor, SeriesKind, Symbol, TradingDate};
 use crate::phases::series::{Prices, Window};
-use crate::phases::{Error, Result};
+use crate::phases::{Error, HISTORY_SESSIONS, Result};
 use crate::store::data_quality::QualityRow;
 
 /// Findings of a series and date that are kept, the newest ones. A series with more of them is beyond reading one by one.
 const KEPT: usize = 25;
 
-/// Of an instrument, over the sessions that its model at `at` looks back.
+/// The sessions that a number of the one at `at` may look at: value at risk and its backtest look back furthest.
+fn looked_at(at: usize) -> RangeInclusive<usize> {
+    at + 1 - HISTORY_SESSIONS..=at
+}
+
+/// Of an instrument.
 pub(super) fn of_symbol(
     window: &Window,
     prices: &Prices,
@@ -21,7 +27,7 @@ pub(super) fn of_symbol(
     at: usize,
 ) -> Result<QualityRow> {
     let (closes, splits, dividends) = window.observed(prices, symbol);
-    let span = at - WINDOW..=at;
+    let span = looked_at(at);
     let series = Closes {
         closes: &closes[span.clone()],
         splits: &splits[span.clone()],
@@ -44,7 +50,7 @@ pub(super) fn of_proxy(
     if factor.kind == SeriesKind::Price {
         return of_symbol(window, prices, symbol, at);
     }
-    let span = at - WINDOW..=at;
+    let span = looked_at(at);
     let yields = window.yields(prices, symbol);
     let yields = &yields[span.clone()];
     let findings = check_yields(yields)
@@ -161,7 +167,13 @@ fn split(ratio: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use chrono::NaiveDate;
+
     use super::*;
+    use crate::domain::Calendar;
+    use crate::store::market::Series;
 
     fn finding(check: Check, measured: f64, threshold: f64, values: &[f64]) -> Finding {
         Finding {
@@ -172,6 +184,39 @@ mod tests {
             threshold,
             values: values.to_vec(),
         }
+    }
+
+    /// The forecast of volatility and the backtest look at closes that no model of the date looks at.
+    #[test]
+    fn a_bad_tick_is_found_as_far_back_as_numbers_look() {
+        let calendar = Calendar::nyse();
+        let end = NaiveDate::from_ymd_opt(2016, 12, 30).unwrap();
+        let as_of = calendar.on_or_before(end).unwrap();
+        let first = calendar.back(as_of, HISTORY_SESSIONS + 9).unwrap();
+        let sessions = calendar.sessions(first.date(), as_of.date()).unwrap();
+        let at = sessions.len() - 1;
+        let calm = (0_u32..).map(|t| 50.0 + 0.1 * f64::from(7 * t % 11));
+        let calm: Vec<f64> = calm.take(sessions.len()).collect();
+        let symbol = Symbol::parse("A").unwrap();
+        let window = Window { sessions };
+        let of = |ago: usize| {
+            let mut values = calm.clone();
+            values[at - ago] *= 10.0;
+            let dates = window.sessions.iter().map(|session| session.date());
+            let dates = dates.collect();
+            let closes = BTreeMap::from([(symbol.clone(), Series { dates, values })]);
+            let prices = Prices::of(closes, BTreeMap::new());
+            of_symbol(&window, &prices, &symbol, at).unwrap()
+        };
+        for ago in [100, 252, 300, HISTORY_SESSIONS - 2] {
+            let row = of(ago);
+            let on = serde_json::to_value(window.sessions[at - ago].date()).unwrap();
+            assert_eq!((row.sessions, row.findings), (531, 1), "{}", row.evidence);
+            let found = &row.evidence[0];
+            assert_eq!(found["check"], "bad_tick");
+            assert_eq!([&found["from"], &found["to"]], [&on, &on]);
+        }
+        assert_eq!(of(HISTORY_SESSIONS).findings, 0, "nothing looks at it");
     }
 
     #[test]

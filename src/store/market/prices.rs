@@ -193,6 +193,30 @@ pub struct Series {
     pub values: Vec<f64>,
 }
 
+/// The first session of each symbol that a provider was asked for, or of which there is a close or a yield.
+pub async fn first_known(
+    db: &mut ReadTx<'_>,
+    symbols: &[String],
+) -> Result<BTreeMap<String, NaiveDate>> {
+    let rows = sqlx::query!(
+        r#"select symbol as "symbol!", first as "first!"
+           from (select asked.symbol, least(
+                     (select min(date) from market_data_cache m where m.symbol = asked.symbol),
+                     (select min(date) from yields y where y.symbol = asked.symbol),
+                     (select min(date) from symbol_outcomes o where o.symbol = asked.symbol)) as first
+                 from unnest($1::text[]) as asked(symbol)) found
+           where first is not null"#,
+        symbols
+    )
+    .fetch_all(db.connection().await?)
+    .await
+    .attempt("looking for the first sessions of symbols")?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.symbol, row.first))
+        .collect())
+}
+
 /// Closes of a window, for statistics: decimals cross to doubles here, correctly rounded.
 pub async fn closes(
     db: &mut ReadTx<'_>,

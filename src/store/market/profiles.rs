@@ -1,6 +1,6 @@
 //! Companies: what describes them, as it was told last, and the history of what results use.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -163,6 +163,32 @@ async fn rewrite(
     .await
     .attempt("storing versions of profiles")?;
     Ok(())
+}
+
+/// Those of the symbols with an option that is held over the last date of theirs and with fewer closes than these since the first one.
+pub async fn optioned_with_gaps(
+    tx: &mut WriteTx,
+    symbols: &[String],
+    (first, last): (&[NaiveDate], &[NaiveDate]),
+    closes: i64,
+) -> Result<BTreeSet<String>> {
+    if symbols.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let found = sqlx::query_scalar!(
+        r#"select distinct s.symbol as "symbol!" from unnest($1::text[], $2::date[], $3::date[]) as s(symbol, first, last)
+           join positions p on p.underlying = s.symbol
+           where p.deleted_at is null and p.entry_date < s.last and p.expiry_session > s.last
+             and (select count(*) from market_data_cache m where m.symbol = s.symbol and m.date between s.first and s.last) < $4"#,
+        symbols,
+        first,
+        last,
+        closes
+    )
+    .fetch_all(tx.connection())
+    .await
+    .attempt("looking for options without closes")?;
+    Ok(found.into_iter().collect())
 }
 
 /// What is known of symbols, at every date.

@@ -42,7 +42,7 @@ pub struct OptionRow {
     pub theta: f64,
     /// Per percentage point of the rate.
     pub rho: f64,
-    /// Contracts × 100, signed.
+    /// Contracts of the entry × 100, signed.
     pub shares: Decimal,
     /// Delta equivalent.
     pub exposure: Decimal,

@@ -70,7 +70,7 @@ pub struct PastRun {
     pub principal: String,
     /// In its scope.
     pub portfolios: i64,
-    /// Planned tasks.
+    /// Planned tasks, elements of split ones in their place.
     pub tasks: i64,
     /// Not final.
     pub unfinished: i64,
@@ -93,7 +93,8 @@ pub async fn past(
                   (select count(*) from run_portfolio p
                    where p.run_id = r.id and ($2::uuid[] is null or p.portfolio_id = any($2))) as "portfolios!",
                   case when s.shared
-                       then (select count(*) from task t where t.run_id = r.id and counts_for(t.unit, t.input, $2))
+                       then (select count(*) from task t where t.run_id = r.id and t.state <> 'split'
+                                                           and counts_for(t.unit, t.input, $2))
                        else (select coalesce(sum(p.total), 0) from run_phase p where p.run_id = r.id) end as "tasks!",
                   (select count(*) from task t where t.run_id = r.id and t.finished_at is null
                                                  and counts_for(t.unit, t.input, $2)) as "unfinished!",

@@ -21,6 +21,21 @@ pub struct Losses {
     pub reverse: Vec<Reverse>,
 }
 
+impl Losses {
+    /// What one of the options is called: its symbol, and where lots from before and after a split of the underlying are held, which
+    /// makes several of one symbol, the spot behind it, written as in documents.
+    pub fn name_of(&self, option: &Contract) -> String {
+        let symbol = &option.symbol;
+        let first = self.options.partition_point(|one| one.symbol < *symbol);
+        let second = self.options.get(first + 1);
+        if second.is_some_and(|one| one.symbol == *symbol) {
+            format!("{symbol}@{:?}", option.spot)
+        } else {
+            symbol.clone()
+        }
+    }
+}
+
 /// A contract as it is modelled; Greeks are per share.
 #[derive(Debug, Clone)]
 pub struct Contract {
@@ -45,7 +60,7 @@ pub struct Contract {
     /// Why it is not implied.
     pub note: Option<String>,
     /// Whether it is realised by a series that may be wrong in it: a bad tick, an outlier, an unconfirmed jump, or a split that is
-    /// missing or doubled was found in the closes of the underlying.
+    /// missing or doubled was found in the closes of the underlying in the year before: a realised volatility is of 63 returns.
     pub suspect: bool,
     /// Of the model.
     pub price: f64,
@@ -59,7 +74,7 @@ pub struct Contract {
     pub theta: f64,
     /// Per percentage point of the rate.
     pub rho: f64,
-    /// Contracts × 100, signed.
+    /// Contracts of the entry × 100, signed.
     pub shares: Decimal,
     /// Delta equivalent.
     pub exposure: Decimal,
@@ -170,6 +185,7 @@ async fn options(db: &mut ReadTx<'_>, id: PortfolioId, as_of: NaiveDate) -> Resu
                       select from data_quality q cross join lateral jsonb_array_elements(q.evidence) found
                       where q.symbol = o.underlying and q.as_of = o.as_of
                         and found ->> 'check' in ('bad_tick', 'outlier', 'unconfirmed_jump', 'split_missing', 'split_doubled')
+                        and (found ->> 'to')::date > o.as_of - 366
                   ) as "suspect!",
                   o.price, o.delta, o.gamma, o.vega, o.theta, o.rho, o.shares, o.exposure
            from option_valuations o where o.portfolio_id = $1 and o.as_of = $2

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sigmabatch::domain::WorkerId;
 use sigmabatch::embedded::{Options, Services};
-use sigmabatch::engine::{Engine, Housekeeping, Steward};
+use sigmabatch::engine::{self, Engine, Housekeeping, Order, Steward};
 use sqlx::{Connection, PgConnection};
 
 use super::{Served, book};
@@ -91,6 +91,49 @@ async fn an_overdue_session_whose_alert_could_not_be_stored_is_raised_the_next_t
     let raised = alerts(&served).await;
     assert_eq!(raised.len(), 1, "{raised:?}");
     assert_eq!(raised[0]["cause"], "2016-12-30");
+}
+
+/// Low coverage is a matter of the run that made the results: not of one that was cancelled before, nor of one that found them.
+#[tokio::test(flavor = "multi_thread")]
+async fn low_coverage_is_an_alert_of_the_run_that_made_the_results() {
+    let mut folder = market::Folder::new();
+    folder.remove("AAA", |date| date < "2016-12-01");
+    let world = World::at("2017-01-01T12:00:00-05:00", folder.path()).await;
+    let served = Served::new(&world).await;
+    book(&world, "book").await;
+    let order = Order {
+        who: "it",
+        reason: "test",
+    };
+    // Nobody works yet: it has made nothing.
+    let cancelled = world.begin(&request(on("2016-12-30"))).await.run;
+    engine::cancel(&world.engine, cancelled, order)
+        .await
+        .unwrap();
+    world.worker().await;
+    assert_eq!(world.verdict(cancelled).await, "cancelled");
+    let steward = Steward::new(
+        world.engine.clone(),
+        WorkerId::fresh(),
+        Duration::from_secs(5),
+        3,
+    )
+    .keeping(Housekeeping {
+        coverage: 0.8,
+        ..Housekeeping::default()
+    });
+    steward.alert().await.unwrap();
+    assert!(alerts(&served).await.is_empty());
+    let made = world.run(&request(on("2016-12-30"))).await.run;
+    let found = world.run(&request(on("2016-12-30"))).await;
+    assert_ne!(found.run, made);
+    steward.alert().await.unwrap();
+    let raised = alerts(&served).await;
+    let causes: Vec<_> = raised
+        .iter()
+        .map(|alert| (&alert["kind"], &alert["cause"]))
+        .collect();
+    assert_eq!(causes, [(&json!("coverage-low"), &json!(made))]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -540,6 +540,48 @@ async fn a_portfolio_that_is_taken_away_is_not_there_any_more() {
     assert_eq!(planned["portfolios"], 1);
 }
 
+/// Whoever turns the pages while a portfolio is taken away goes on behind its place; what is no place, or none of the caller's, is
+/// refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_goes_on_behind_a_portfolio_that_is_deleted_meanwhile() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    let mut ids = Vec::new();
+    for name in ["a", "b", "c", "d"] {
+        ids.push(book(&world, name).await);
+    }
+    let owner = served.owner(&world, &[ids[0], ids[1], ids[3]]).await;
+    let [first, second] = [ids[0], ids[1]];
+    let of = |cursor: PortfolioId| format!("/api/v1/portfolios?limit=1&cursor={cursor}");
+    let page = served.viewer.get(&of(first)).await.expect(200);
+    assert_eq!(page["next"], json!(second));
+    for gone in [second, ids[2]] {
+        let path = format!("/api/v1/portfolios/{gone}");
+        let answer = served.operator.ask("DELETE", &path, &[], b"").await;
+        answer.expect(200);
+    }
+    for client in [&served.viewer, &owner] {
+        let page = client.get(&of(second)).await.expect(200);
+        assert_eq!(page["portfolios"][0]["portfolio_id"], json!(ids[3]));
+        assert_eq!(page["portfolios"].as_array().unwrap().len(), 1);
+        assert_eq!(page["next"], Value::Null);
+    }
+    let page = format!("/portfolios?cursor={second}");
+    assert_eq!(served.viewer.get(&page).await.status, 200);
+    // Of others, it is no place, be it deleted or not.
+    let stranger = served.owner(&world, &[first]).await;
+    let never = PortfolioId::of("nobody", "nothing");
+    for (client, cursor) in [
+        (&owner, ids[2]),
+        (&stranger, second),
+        (&stranger, ids[3]),
+        (&served.viewer, never),
+    ] {
+        let refused = client.get(&of(cursor)).await.expect(400);
+        assert_eq!(refused["field"], "cursor", "{cursor}");
+    }
+}
+
 /// Of a book with a symbol that nobody knows: the fits of the others are there, and its own has its reason.
 #[tokio::test(flavor = "multi_thread")]
 async fn fits_are_available_where_one_of_them_is() {

@@ -11,7 +11,7 @@ use crate::look::broken;
 use crate::market::close;
 use crate::world::World;
 
-/// A night whose analytics die, over a book of AAA, and one of BBB that another owner has.
+/// A night of which a phase dies, over a book of AAA, and one of BBB that another owner has.
 struct Night {
     world: World,
     served: Served,
@@ -22,7 +22,12 @@ struct Night {
 }
 
 impl Night {
+    /// Without analytics.
     async fn new() -> Self {
+        Self::without(PhaseName::PortfolioAnalytics).await
+    }
+
+    async fn without(phase: PhaseName) -> Self {
         let world = World::new().await;
         let served = Served::new(&world).await;
         let ours = book(&world, "ours").await;
@@ -33,7 +38,7 @@ impl Night {
         let planned = planned.await.unwrap().remove(0);
         engine::start(&world.engine, planned.run).await;
         let mut options = world.options();
-        options.probe = Some(broken(PhaseName::PortfolioAnalytics).1);
+        options.probe = Some(broken(phase).1);
         world.worker_with(options).await;
         world.verdict(planned.run).await;
         let run = planned.run.to_string();
@@ -249,6 +254,20 @@ async fn a_shared_run_is_in_the_history_of_its_owners_and_steered_by_none() {
         both.get(&night.of_run("")).await.expect(200)["shared"],
         false
     );
+}
+
+/// A chunk that was split is no task beside its elements, in the history as in the run.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tasks_of_a_run_are_as_many_in_its_history() {
+    let night = Night::without(PhaseName::PnlSnapshots).await;
+    let split = "select count(*) from task where state = 'split'";
+    assert!(night.world.count(split).await > 0);
+    for client in [&night.owner, &night.served.viewer] {
+        let run = client.get(&night.of_run("")).await.expect(200);
+        let history = client.get("/api/v1/admin/batch/history").await.expect(200);
+        assert!(run["progress"]["total"].as_i64().unwrap() > 0, "{run}");
+        assert_eq!(history["runs"][0]["tasks"], run["progress"]["total"]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -170,6 +170,30 @@ async fn a_plan_is_shown_before_it_is_started() {
         .texts("select reason from audit where action = 'cancel' and who like 'token %'")
         .await;
     assert_eq!(audited, ["wrong date"]);
+
+    // What was taken back is no progress, and can be done again: once.
+    let page = served.operator.get(&path).await.text();
+    for part in [
+        "Progress: <strong>0.0 %</strong>",
+        "<dt>Cancelled</dt>",
+        "1 market-data</a></th><td><span class=\"badge cancelled\">",
+        "Retry cancelled tasks of this filter",
+        "name=\"cancelled\" value=\"true\"",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!page.contains("Retry dead tasks"), "{page}");
+    let (run, retry) = (path.trim_start_matches("/runs/"), "/actions/retry");
+    let none = served.operator.get(&format!("{path}?state=done")).await;
+    assert!(!none.text().contains(retry), "{}", none.text());
+    let odd = served.operator.get(&format!("{path}?error=--all")).await;
+    let listing = format!("sigmabatch tasks --run {run} --error=--all<");
+    assert!(odd.text().contains(&listing), "{}", odd.text());
+    let again = format!("run_id={run}&cancelled=true");
+    let receipt = send(&served.operator, retry, &again).await;
+    assert_eq!(receipt.status, 200, "{}", receipt.text());
+    let none = served.operator.get(&path).await.text();
+    assert!(!none.contains(retry), "{none}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -199,16 +223,18 @@ async fn lanes_are_held_back_and_dead_tasks_repaired() {
     send(&served.operator, "/start/run", &form).await;
     sqlx::query(
         "update task set state = 'dead', finished_at = now(), error_class = 'provider', error = 'broke <b>off</b>',
-                fingerprint = 'abc123' where phase = 'market-data'",
+                fingerprint = 'abc123' where phase in ('market-data', 'symbol-factors')",
     )
     .execute(&world.db)
     .await
     .unwrap();
     let dead = served.operator.get("/dead").await.text();
-    assert!(
-        dead.contains("sigmabatch retry --error abc123 --reason '…'"),
-        "{dead}"
-    );
+    // One mistake of two phases stands in two rows, and each does its own tasks again.
+    for phase in ["market-data", "symbol-factors"] {
+        let command = format!("sigmabatch retry --error abc123 --phase {phase} --reason '…'");
+        let field = format!("name=\"phase\" value=\"{phase}\"");
+        assert!(dead.contains(&command) && dead.contains(&field), "{dead}");
+    }
     assert!(dead.contains("broke &lt;b&gt;off&lt;/b&gt;"), "{dead}");
     let owner = served.owner(&world, &[id]).await;
     assert_eq!(
@@ -225,7 +251,7 @@ async fn lanes_are_held_back_and_dead_tasks_repaired() {
     let receipt = send(
         &served.operator,
         "/actions/retry",
-        "error=abc123&reason=fixed",
+        "error=abc123&phase=market-data&reason=fixed",
     )
     .await;
     assert!(
@@ -239,4 +265,6 @@ async fn lanes_are_held_back_and_dead_tasks_repaired() {
             .await,
         1
     );
+    let repaired = "select distinct phase from task where repair_run is not null";
+    assert_eq!(world.texts(repaired).await, ["market-data"]);
 }

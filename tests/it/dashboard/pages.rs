@@ -5,8 +5,13 @@ use crate::api::{Served, book};
 use crate::look::books;
 use crate::world::{World, eventually, on, range, request};
 use serde_json::json;
-use sigmabatch::domain::{Held, PhaseName, PortfolioId};
+use sigmabatch::domain::{Held, Lane, PhaseName, PortfolioId};
 use sigmabatch::engine::{self, CatchUp, Order, Request, Selection};
+
+const ORDER: Order<'_> = Order {
+    who: "it",
+    reason: "test",
+};
 
 /// Pages, and whether they exist for an owner.
 const PAGES: [(&str, bool); 6] = [
@@ -283,10 +288,6 @@ async fn a_run_without_work_takes_nothing_away_from_what_the_last_one_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phase_that_was_cancelled_tells_no_time_and_takes_none_away() {
-    const ORDER: Order<'_> = Order {
-        who: "it",
-        reason: "test",
-    };
     let world = World::new().await;
     let served = Served::new(&world).await;
     book(&world, "book").await;
@@ -319,6 +320,38 @@ async fn a_phase_that_was_cancelled_tells_no_time_and_takes_none_away() {
     assert_eq!(told(analytics).await, [""; 0]);
     let market = "sigmabatch_phase_seconds{phase=\"market-data\"}";
     assert_eq!(told(market).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_held_back_says_by_what_and_not_when_it_may_end() {
+    let world = World::new().await;
+    let served = Served::new(&world).await;
+    book(&world, "book").await;
+    // It shows the pace of every phase.
+    world.worker().await;
+    world.run(&request(on("2016-12-29"))).await;
+    let lane = Held::Lane(Lane::Interactive);
+    engine::pause(&world.engine, lane, ORDER).await.unwrap();
+    let run = world.begin(&request(on("2016-12-30"))).await.run;
+
+    let path = format!("/api/v1/runs/{run}");
+    let document = served.viewer.get(&path).await.expect(200);
+    let (_, status) = world.command(&["status"]).await;
+    for document in [&document, &status] {
+        assert_eq!(document["paused"][0]["name"], "interactive", "{document:#}");
+        let progress = &document["progress"];
+        assert!(progress["total"].as_i64() > Some(0), "{progress}");
+        assert!(progress["eta_seconds"].is_null(), "{progress}");
+    }
+    let (_, page) = world.page(&["status"]).await;
+    let pages = [
+        served.viewer.get("/").await.text(),
+        served.viewer.get(&format!("/runs/{run}")).await.text(),
+        page,
+    ];
+    for page in pages {
+        assert!(page.contains("held back: lane interactive"), "{page}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

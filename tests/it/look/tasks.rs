@@ -116,7 +116,7 @@ async fn tasks_are_found_by_what_is_known_of_them() {
         "{page}"
     );
     for (wrong, says) in [
-        (["--phase", "7"], "is no PhaseName"),
+        (["--phase", "7"], "is no phase"),
         (["--run", "nightly/1999-12-31"], "no run"),
         (["--portfolio", "third"], "no portfolio"),
     ] {
@@ -196,6 +196,10 @@ async fn equal_mistakes_stand_together_and_are_done_again_by_the_command_that_is
 
     // What the page tells to type works, with a reason in place of the dots.
     let command = group["retry"].as_str().unwrap();
+    assert!(
+        command.contains(" --phase portfolio-analytics "),
+        "{command}"
+    );
     assert!(
         page.contains(&command.replace("retry", &format!("retry --run {}", planned.label))),
         "{page}"

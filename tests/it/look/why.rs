@@ -309,7 +309,7 @@ async fn a_dead_task_is_the_reason_also_when_it_is_one_that_the_portfolio_needed
         let fingerprint = dead["fingerprint"].as_str().unwrap();
         let remedy = document["remedy"].as_str().unwrap();
         assert!(
-            remedy.contains(&format!("retry --error {fingerprint}")),
+            remedy.contains(&format!("retry --error {fingerprint} --phase {kind} ")),
             "{remedy}"
         );
         flag.store(false, Ordering::SeqCst);

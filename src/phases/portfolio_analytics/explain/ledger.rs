@@ -229,8 +229,8 @@ const OF_LOT: &[OfLot] = &[
     },
     Field {
         name: "price",
-        formula: "newest close that is not too old; else the model's price of an option; else an old close, else the entry price, \
-                  both after splits",
+        formula: "newest close that is not too old; else the model's price of an option; else an old close or the model's last price, \
+                  the newer of the two; else the entry price; all after splits",
         unit: "currency per share",
         stored: |row| amount(row.lot.price),
         made: |row| amount(row.lot.price),

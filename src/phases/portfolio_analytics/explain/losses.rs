@@ -58,7 +58,7 @@ pub(super) const BACKTEST: Metric = Metric {
 pub(super) const OPTION: Metric = Metric {
     name: "option",
     argument: Some("CONTRACT:NUMBER"),
-    about: "price and Greeks of a contract, its market and what it counts for",
+    about: "price and Greeks of a contract, its market and what it counts for; CONTRACT@SPOT where a split of the underlying made several of one",
     formula: "Black–Scholes–Merton; volatility implied by the contract's price, else the underlying's of 63 sessions",
     source: "positions, position_values, market_data_cache, corporate_actions, profile_versions, definition_sets",
     unit: "currency, or per what the Greek is a change of",
@@ -500,8 +500,8 @@ pub(super) const OF_OPTION: &[Field<Stored, OptionRow>] = &[
     },
     Field {
         name: "shares",
-        formula: "Σ contracts × 100 of its lots",
-        unit: "shares, written ones negative",
+        formula: "Σ contracts at the entry × 100 of its lots, splits since in the spot",
+        unit: "shares of the entry, written ones negative",
         stored: |row| amount(row.shares),
         made: |row| amount(row.shares),
     },
@@ -517,16 +517,25 @@ pub(super) const OF_OPTION: &[Field<Stored, OptionRow>] = &[
 /// The number of a contract that rests on a price of its own where it has one, and on the market of the day of that price.
 pub(super) const IMPLIED: &str = "volatility";
 
-/// The contract that is meant, and the number of it.
+/// The contract that is meant, and the number of it. A symbol that stands for several is refused, and each of them named.
 pub(super) fn of_contract<'a>(
     report: &'a Report,
     argument: &str,
 ) -> Result<(&'a Stored, &'static Field<Stored, OptionRow>), Refusal> {
     let (contract, of) = argument.split_once(':').unwrap_or((argument, "delta"));
-    let all = &report.losses.options;
-    let Some(row) = all.iter().find(|row| row.symbol == contract) else {
-        let each = all.iter();
-        let each = each.flat_map(|row| names(OF_OPTION, &format!("{}:", row.symbol)));
+    let losses = &report.losses;
+    let symbol = contract.split('@').next().unwrap_or(contract);
+    let alike = losses.options.iter().filter(|row| row.symbol == symbol);
+    let alike: Vec<&Stored> = alike.collect();
+    let mut rows = alike.iter().copied();
+    let Some(row) = rows.find(|row| losses.name_of(row) == contract) else {
+        let meant: Vec<&Stored> = if alike.is_empty() {
+            losses.options.iter().collect()
+        } else {
+            alike
+        };
+        let each = meant.into_iter();
+        let each = each.flat_map(|row| names(OF_OPTION, &format!("{}:", losses.name_of(row))));
         return Err(Refusal::Argument(each.collect()));
     };
     Ok((row, field(OF_OPTION, of, &format!("{contract}:"))?))
@@ -535,8 +544,14 @@ pub(super) fn of_contract<'a>(
 fn option(sources: &Sources<'_>, argument: &str) -> Result<Explained, Refusal> {
     let (stored, of) = of_contract(sources.report, argument)?;
     let value = of.stored(stored, None)?;
-    let mut contracts = sources.view.contracts.iter();
-    let contract = contracts.find(|one| one.symbol.as_str() == stored.symbol);
+    let contracts = sources.view.contracts.iter();
+    let mut alike = contracts.filter(|one| one.symbol.as_str() == stored.symbol);
+    let mut unchanged = alike.clone();
+    let unchanged = unchanged.find(|one| one.spot().to_bits() == stored.spot.to_bits());
+    // Another close moves every spot of a symbol alike: their order, which is that of the splits, stays.
+    let rows = sources.report.losses.options.iter();
+    let below = rows.filter(|row| row.symbol == stored.symbol && row.spot < stored.spot);
+    let contract = unchanged.or_else(|| alike.nth(below.count()));
     let gone = || Refusal::NotMade(format!("{} is not modelled any more", stored.symbol));
     let contract = contract.ok_or_else(gone)?;
     let made = contract.row();
