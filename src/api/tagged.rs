@@ -4,7 +4,7 @@
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -71,12 +71,26 @@ pub(super) fn tabled(
     Ok(response)
 }
 
+/// Makes one line of a list that came in several, as RFC 9110 (5.3) has it: whoever reads it looks at one.
+fn join(headers: &mut HeaderMap, name: &HeaderName) {
+    let lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    let lines: Vec<&[u8]> = lines.collect();
+    if lines.len() > 1
+        && let Ok(list) = HeaderValue::from_bytes(&lines.join(&b", "[..]))
+    {
+        headers.insert(name, list);
+    }
+}
+
 /// The layer that tags, and that never gives JSON to those who take tables only: of what is asked for and has no tag of its own,
 /// that of what it says. Streams have no end, and pages, health and metrics are looked at once.
 pub(super) async fn tag(mut request: Request, next: Next) -> Response {
     // The head of an answer is that of the whole one, so the whole one is made; the server leaves its body out.
     if request.method() == Method::HEAD {
         *request.method_mut() = Method::GET;
+    }
+    for name in [header::ACCEPT, header::IF_NONE_MATCH] {
+        join(request.headers_mut(), &name);
     }
     let asks = request.method() == Method::GET;
     let ours = asks && !request.uri().path().starts_with("/health/");
@@ -181,6 +195,18 @@ fn link(uri: &Uri, cursor: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_of_one_list_are_read_as_one() {
+        let mut headers = HeaderMap::new();
+        for tag in ["\"a\"", "W/\"b\", \"c\""] {
+            headers.append(header::IF_NONE_MATCH, HeaderValue::from_static(tag));
+        }
+        join(&mut headers, &header::IF_NONE_MATCH);
+        let lines: Vec<_> = headers.get_all(header::IF_NONE_MATCH).iter().collect();
+        assert_eq!(lines, ["\"a\", W/\"b\", \"c\""]);
+        assert!(matches(&headers, "W/\"c\""));
+    }
 
     #[test]
     fn the_next_page_is_the_same_question() {

@@ -54,6 +54,32 @@ fn collected(gap: &Gap, actions: &[CorporateAction]) -> Output {
 }
 
 #[test]
+fn closes_concern_results_as_far_as_these_look_back() {
+    let spans = |missing: &[&str], known: &str| {
+        let missing: Vec<NaiveDate> = missing.iter().copied().map(day).collect();
+        concerned(Calendar::nyse(), &missing, known.parse().ok())
+    };
+    assert_eq!(spans(&[], "2016-12-01"), []);
+    // After what is known, or where nothing is, for ever.
+    let later = ["2016-12-28", "2016-12-30"];
+    assert_eq!(spans(&later, "2016-12-01"), [(day("2016-12-28"), None)]);
+    assert_eq!(spans(&later, ""), [(day("2016-12-28"), None)]);
+    // Before it, until a result looks back no further than to its oldest close.
+    let older = ["2014-11-17", "2014-11-18"];
+    let reach = Calendar::nyse().forward(day("2014-11-18"), HISTORY_SESSIONS);
+    let reach = reach.unwrap().date();
+    assert_eq!(
+        spans(&older, "2014-11-19"),
+        [(day("2014-11-17"), Some(reach))]
+    );
+    let both = [&older[..], &later].concat();
+    assert_eq!(
+        spans(&both, "2014-11-19"),
+        [(day("2014-11-17"), Some(reach)), (day("2016-12-28"), None)]
+    );
+}
+
+#[test]
 fn a_range_begins_on_the_day_after_the_session_before_it() {
     let ranges = |dates: &[&str]| {
         let missing: Vec<NaiveDate> = dates.iter().copied().map(day).collect();
