@@ -52,9 +52,10 @@ pub(super) async fn freeze(
             break;
         }
         for (portfolio, date) in reopened {
-            let own = work.entry(portfolio).or_default();
-            own.push(date);
-            own.sort_unstable();
+            work.entry(portfolio).or_default().push(date);
+        }
+        for dates in work.values_mut() {
+            dates.sort_unstable();
         }
     }
     let first = |(symbol, missing): (Symbol, Vec<NaiveDate>)| Some((symbol, *missing.first()?));
@@ -137,15 +138,12 @@ async fn reopened(
         pairs(&all).filter(|pair| !planned.contains(pair)).collect();
     let names: Vec<String> = awaited.keys().map(ToString::to_string).collect();
     let known = market::first_known(db, &names).await?;
-    let spans = |symbol: &Symbol| {
-        let missing = awaited.get(symbol).map_or(&[][..], Vec::as_slice);
+    let concerned = awaited.iter().map(|(symbol, missing)| {
         let known = known.get(symbol.as_str()).copied();
-        market_data::concerned(engine.calendar, missing, known)
-    };
-    let concerned: BTreeMap<&Symbol, Vec<(NaiveDate, Option<NaiveDate>)>> = awaited
-        .keys()
-        .map(|symbol| (symbol, spans(symbol)))
-        .collect();
+        let spans = market_data::concerned(engine.calendar, missing, known);
+        (symbol, spans)
+    });
+    let concerned: BTreeMap<&Symbol, Vec<(NaiveDate, Option<NaiveDate>)>> = concerned.collect();
     let rests = |symbol: &Symbol, date: TradingDate| {
         let date = date.date();
         let mut spans = concerned.get(symbol).into_iter().flatten();
@@ -163,9 +161,6 @@ async fn reopened(
 }
 
 fn pairs(work: &Work) -> impl Iterator<Item = (PortfolioId, TradingDate)> {
-    let of = |(portfolio, dates): (&PortfolioId, &Vec<TradingDate>)| {
-        let portfolio = *portfolio;
-        (dates.clone().into_iter()).map(move |date| (portfolio, date))
-    };
-    work.iter().flat_map(of)
+    work.iter()
+        .flat_map(|(portfolio, dates)| dates.iter().map(move |date| (*portfolio, *date)))
 }
